@@ -1,0 +1,70 @@
+"""The archive's identity: the marker at its root that tells an archive from an empty mount point."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+
+from common.errors import BadInput, StoppedEarly, explain_os_error
+from common.fileops import make_folders, write_atomically
+from common.paths import shown
+from common.timestamps import now_text
+
+MARKER = ".media-archive.json"
+LOCK = ".media-archive.lock"
+SCHEMA = "media-archive/1"
+
+
+def read_archive_id(root: str) -> str:
+    """The archive_id in the marker at a root, empty when there is no marker. Raises ``BadInput`` for a broken one."""
+    path = os.path.join(root, MARKER)
+    try:
+        with open(path, "rb") as file:
+            document = json.loads(file.read(65536))
+        archive_id = str(document["archive_id"])
+        if document["schema"] != SCHEMA or str(uuid.UUID(archive_id)) != archive_id:
+            raise ValueError("not a marker")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise StoppedEarly(f"{shown(path)}: cannot read it: {explain_os_error(error)}; is the disk well?") from None
+    except (ValueError, TypeError, KeyError):
+        raise BadInput(f"{shown(path)} is not a whole archive marker; restore it from a report's archive_id") from None
+    return archive_id
+
+
+def found_archive(root: str) -> str:
+    """The archive_id of an archive, made and marked if it is new. Changes the disk.
+
+    The folder above the root must exist: a missing one is rather a disk that is not mounted.
+    """
+    if archive_id := read_archive_id(root):
+        return archive_id
+    if not os.path.isdir(os.path.dirname(root)):
+        raise BadInput(f"{shown(os.path.dirname(root))} does not exist: mount the disk, or make the folder first")
+    archive_id = str(uuid.uuid4())
+    document = {"schema": SCHEMA, "archive_id": archive_id, "made_at": now_text()}
+    try:
+        make_folders(root)
+        write_atomically(os.path.join(root, MARKER), (json.dumps(document, indent=1) + "\n").encode("ascii"))
+    except OSError as error:
+        raise BadInput(f"{shown(root)}: cannot begin an archive there: {explain_os_error(error)}") from None
+    return archive_id
+
+
+def require_archive(root: str, archive_id: str) -> None:
+    """Raise ``StoppedEarly`` unless the marker at the root bears this archive_id.
+
+    A missing or foreign marker is an unmounted or swapped disk: an error of the surroundings, not
+    a million missing files.
+    """
+    found = read_archive_id(root)
+    if not found:
+        raise StoppedEarly(
+            f"{shown(os.path.join(root, MARKER))} is missing: mount the disk with the archive, then run again"
+        )
+    if found != archive_id:
+        raise StoppedEarly(
+            f"{shown(root)} holds another archive ({found}) than the manifest names ({archive_id}): swap disks"
+        )

@@ -1,0 +1,228 @@
+"""Which evidence decides, and whether a person should look at it. Pure: no disk, no clock of the machine.
+
+The chain is that of ``design.md`` section 7: sources in the order of the rules, in each source by rank, the first
+believable one wins. The year is that of the wall clock where the picture was taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from typing import NamedTuple
+
+from common.dates.found import RELEASED
+from common.dates.model import Candidate, Choice, Clock, Source
+
+_OLDEST_YEAR = 1826  # the first photograph
+_ONE_DAY = timedelta(days=1)
+
+# What devices and programs write when they do not know the time. The first is a QuickTime field of zero, whatever
+# zone it was brought into.
+_PLACEHOLDER_DAY = date(1904, 1, 1)
+_PLACEHOLDERS = frozenset(
+    {
+        datetime(1970, 1, 1),  # a Unix time of zero
+        datetime(1980, 1, 1),  # a FAT or camera clock that was never set
+        datetime(2002, 12, 8, 12),  # firmware constant of several phones
+        datetime(2036, 1, 1, 23, 59, 59),  # the end of a camera's calendar
+    }
+)
+
+# Zones in use reach from UTC-12 to UTC+14, in steps of a quarter of an hour.
+_FURTHEST_WEST = timedelta(hours=-12)
+_FURTHEST_EAST = timedelta(hours=14)
+_NEW_YEAR_MARGIN = _FURTHEST_EAST
+_QUARTER = timedelta(minutes=15)
+# Two clocks that noted the same moment may differ by the time it took to write the file.
+_SAME_MOMENT = timedelta(minutes=1)
+
+_EDITED = "exif:DateTime"
+_WEAK = {
+    "filesystem:mtime": "only the file's modification time is left, which copying and editing change",
+    _EDITED: "only the date of the last change inside the file is left",
+    "gps:GPSDateTime": "only the date of the satellite receiver is left, which is often wrong",
+}
+_WEAK_DAY = "only a day in the file's tags is left, which may be that of a publication"
+
+_TRAILING_ZEROS = re.compile(r"(\.[0-9]*[1-9])0+")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How to decide.
+
+    ``order``: the sources that may win, the most trusted first. ``zone``: where a bare UTC time is taken to have
+    been. ``now``: the present, aware; what is more than a day later is not believed. ``paired_offset``: the UTC
+    offset of the still that a movie belongs to, when known; it goes before ``zone``.
+    """
+
+    order: tuple[Source, ...]
+    zone: tzinfo
+    now: datetime
+    paired_offset: timedelta | None = None
+
+
+class _Believed(NamedTuple):
+    candidate: Candidate
+    moment: datetime
+
+
+def choose(candidates: Sequence[Candidate], rules: Rules) -> Choice:
+    """Decide when one file was taken. Pure; raises nothing.
+
+    A bare UTC time is shown at the offset that another date of the same moment in the file or its name tells,
+    else at that of the paired still, else in the zone of the rules. Evidence from all sources but the file
+    system, whether it may win or not, is heard for ``review``.
+    """
+    believed: list[_Believed] = []
+    rejected: list[tuple[Candidate, str]] = []
+    for candidate in candidates:
+        reason = _why_not(candidate, rules.now)
+        if candidate.moment is None or reason:
+            rejected.append((candidate, reason))
+        else:
+            believed.append(_Believed(candidate, candidate.moment))
+
+    eligible = [one for one in believed if one.candidate.source in rules.order]
+    if not eligible:
+        return Choice(None, "", False, "no believable date was found", tuple(rejected))
+    winner = min(eligible, key=lambda one: (rules.order.index(one.candidate.source), one.candidate.rank))
+    moment, zone_known = _wall_clock(winner, believed, rules)
+    doubts = (
+        _doubt_about_evidence(winner.candidate),
+        "" if zone_known else _doubt_about_zone(winner.moment),
+        _doubt_about_year(winner.candidate, moment, believed),
+    )
+    review = "; ".join(doubt for doubt in doubts if doubt)
+    return Choice(moment, winner.candidate.tag, winner.candidate.date_only, review, tuple(rejected))
+
+
+def offset_of_still(still: Choice, movie: Iterable[Candidate]) -> timedelta | None:
+    """The UTC offset that a still tells of the movie it is paired with (``Rules.paired_offset``), when it does. Pure.
+
+    It is the still's own offset, or the difference of its wall clock to a UTC time in the movie of the same moment.
+    """
+    if still.moment is None or still.date_only:
+        return None
+    if still.moment.tzinfo is not None:
+        return still.moment.utcoffset()
+    for candidate in movie:
+        if candidate.clock is Clock.UTC and candidate.moment is not None:
+            offset = _offset_between(still.moment, candidate.moment)
+            if offset is not None:
+                return offset
+    return None
+
+
+def iso_text(choice: Choice) -> str:
+    """The chosen moment as the report's ``capture_date``: ISO 8601 wall clock, with its UTC offset when known. Pure.
+
+    A date alone when no time is known; fractions of a second only when there are any; empty without a date.
+    """
+    if choice.moment is None:
+        return ""
+    if choice.date_only:
+        return choice.moment.date().isoformat()
+    return _TRAILING_ZEROS.sub(r"\1", choice.moment.isoformat())
+
+
+def _why_not(candidate: Candidate, now: datetime) -> str:
+    """Why a candidate can't be believed, or an empty string."""
+    moment = candidate.moment
+    if moment is None:
+        return "not a date" if candidate.text.strip(" 0:-/.\0") else "blank"
+    if moment.year < _OLDEST_YEAR:
+        return "before the first photograph"
+    if moment.date() == _PLACEHOLDER_DAY or moment.replace(tzinfo=None) in _PLACEHOLDERS:
+        return "a placeholder for an unknown date"
+    latest = now + _ONE_DAY
+    if (moment if moment.tzinfo else moment.replace(tzinfo=latest.tzinfo)) > latest:
+        return "in the future"
+    return ""
+
+
+def _wall_clock(winner: _Believed, believed: Iterable[_Believed], rules: Rules) -> tuple[datetime, bool]:
+    """The time on the photographer's clock, and whether it is known which zone that clock showed."""
+    if winner.candidate.clock is not Clock.UTC:
+        return winner.moment, True
+    offset = _offset_told_by(believed, winner.moment)
+    if offset is None:
+        offset = rules.paired_offset
+    if offset is not None:
+        return winner.moment.astimezone(timezone(offset)), True
+    there = winner.moment.astimezone(rules.zone)
+    return there.replace(tzinfo=timezone(there.utcoffset() or timedelta(0))), False
+
+
+def _offset_told_by(believed: Iterable[_Believed], instant: datetime) -> timedelta | None:
+    """The UTC offset at which another date, the most trusted first, shows the given instant on a wall clock."""
+    trusted = (Source.METADATA, Source.SIDECAR, Source.FILENAME)
+    clocks = [
+        (trusted.index(candidate.source), candidate.rank, moment)
+        for candidate, moment in believed
+        if candidate.source in trusted and candidate.clock is not Clock.UTC and not candidate.date_only
+    ]
+    for _, _, moment in sorted(clocks, key=lambda clock: clock[:2]):
+        if moment.tzinfo is None:
+            offset = _offset_between(moment, instant)
+        else:
+            offset = moment.utcoffset() if abs(moment - instant) <= _SAME_MOMENT else None
+        if offset is not None:
+            return offset
+    return None
+
+
+def _offset_between(wall_clock: datetime, instant: datetime) -> timedelta | None:
+    """The UTC offset that makes a naive wall clock show an aware instant, when there is such a zone."""
+    away = wall_clock - instant.astimezone(UTC).replace(tzinfo=None)
+    offset = round(away / _QUARTER) * _QUARTER
+    if abs(away - offset) > _SAME_MOMENT or not _FURTHEST_WEST <= offset <= _FURTHEST_EAST:
+        return None
+    return offset
+
+
+def _doubt_about_evidence(winner: Candidate) -> str:
+    if winner.source is Source.METADATA and winner.rank == RELEASED:
+        return _WEAK_DAY
+    return _WEAK.get(winner.tag, "")
+
+
+def _doubt_about_zone(instant: datetime) -> str:
+    west, east = (instant - _NEW_YEAR_MARGIN).year, (instant + _NEW_YEAR_MARGIN).year
+    if west == east:
+        return ""
+    return f"a UTC time within 14 hours of New Year and no zone in the file: {west} or {east}"
+
+
+def _doubt_about_year(winner: Candidate, moment: datetime, believed: Iterable[_Believed]) -> str:
+    """Names the other believable evidence that would file the picture in another year.
+
+    Modification times are not heard: those of the file system differ nearly always, and an edit inside the
+    file contradicts the capture only when it is earlier.
+    """
+    others: list[str] = []
+    for other in believed:
+        candidate = other.candidate
+        if candidate is winner or candidate.source is Source.FILESYSTEM:
+            continue
+        year = _year_beside(other, moment)
+        if year == moment.year or (candidate.tag == _EDITED and year > moment.year):
+            continue
+        says = f"{candidate.tag} says {year}"
+        if says not in others:
+            others.append(says)
+    return f"{winner.tag} says {moment.year}, but {' and '.join(others)}" if others else ""
+
+
+def _year_beside(other: _Believed, moment: datetime) -> int:
+    """The year of another date, as the clock that showed the chosen moment would show it."""
+    if other.candidate.clock is not Clock.UTC:
+        return other.moment.year
+    if moment.tzinfo is not None:
+        return other.moment.astimezone(moment.tzinfo).year
+    # The chosen clock's zone is not known: what some zone explains is no other year.
+    if moment.year in {(other.moment + _FURTHEST_WEST).year, (other.moment + _FURTHEST_EAST).year}:
+        return moment.year
+    return other.moment.year

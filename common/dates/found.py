@@ -1,0 +1,70 @@
+"""What a reader has found so far, and the order in which findings are believed.
+
+The order is that of ``design.md`` section 7: when the shutter was pressed, then when the picture became a file,
+then what programs wrote beside it, then a container's own clock, then edits, then satellites.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from common.dates.model import Candidate, Clock, Source
+from common.dates.text import parse_moment
+
+# The lower the rank the more it is believed. Gaps leave room for a new kind between two.
+ORIGINAL = 10
+DIGITIZED = 20
+XMP_ORIGINAL = 30
+XMP_DIGITIZED = 35
+CREATED = 40  # IPTC date and time, photoshop:DateCreated with a time: when the content was made
+XMP_CREATE = 50  # xmp:CreateDate: when the digital resource was made
+DAY_CREATED = 55  # IPTC and photoshop dates without a time: entered by hand, often a day of publication
+TEXT_CREATE = 60  # PNG Creation Time, Matroska's creation_time, RIFF's ICRD
+CONTAINER = 70  # mvhd, DateUTC, ASF file properties
+RELEASED = 75  # a day without a time in a film's tags: often that of the music or of the publication
+EDITED = 80  # IFD0 DateTime
+SATELLITE = 90
+
+_SHOWN = 64
+
+
+class Findings:
+    """Collects the candidates of one file, so that those before a damaged place are kept."""
+
+    __slots__ = ("candidates",)
+
+    def __init__(self) -> None:
+        self.candidates: list[Candidate] = []
+
+    def text(
+        self, tag: str, raw: bytes | str, rank: int, offset: int | None = None, *, subsec: str = "", zone: str = ""
+    ) -> None:
+        """Add a written date. Empty and blank fields are no finding; others are kept even if unreadable."""
+        text = raw.decode("latin-1") if isinstance(raw, bytes) else raw
+        text = text.split("\0", 1)[0].strip()[:_SHOWN]
+        if not text.strip(" :-/."):
+            return
+        moment = parse_moment(text, subsec, zone)
+        if moment is None:
+            found = Candidate(Source.METADATA, tag, text, None, Clock.LOCAL, rank, False, offset)
+        else:
+            found = Candidate(Source.METADATA, tag, text, moment.moment, moment.clock, rank, moment.date_only, offset)
+        self.candidates.append(found)
+
+    def moment(self, tag: str, moment: datetime, rank: int, offset: int | None = None) -> None:
+        """Add a date that was stored as a number: naive for a wall clock, aware in UTC for an instant."""
+        clock = Clock.LOCAL if moment.tzinfo is None else Clock.UTC
+        self.candidates.append(Candidate(Source.METADATA, tag, moment.isoformat(), moment, clock, rank, False, offset))
+
+    def seconds(
+        self, tag: str, since_1970: float, rank: int, offset: int | None = None, *, local: bool = False
+    ) -> None:
+        """Add a date that was stored as seconds since 1970, of UTC or (``local``) of the camera's wall clock."""
+        try:
+            moment = datetime.fromtimestamp(since_1970, UTC)
+        except (ValueError, OverflowError, OSError):
+            self.candidates.append(
+                Candidate(Source.METADATA, tag, f"{since_1970:.0f} s"[:_SHOWN], None, Clock.UTC, rank, False, offset)
+            )
+            return
+        self.moment(tag, moment.replace(tzinfo=None) if local else moment, rank, offset)

@@ -1,0 +1,72 @@
+"""The values that travel from the date readers to the decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+
+class Source(Enum):
+    """Where evidence comes from, in the default order of trust; the names are those of ``--date-sources``."""
+
+    METADATA = "metadata"
+    SIDECAR = "sidecar"
+    FILENAME = "filename"
+    FILESYSTEM = "filesystem"
+
+
+class Clock(Enum):
+    """Which clock a candidate was read from."""
+
+    LOCAL = "local"  # wall clock where the picture was taken, no zone known: ``moment`` is naive
+    OFFSET = "offset"  # wall clock with its UTC offset: ``moment`` is aware
+    UTC = "utc"  # an instant in UTC, the place unknown: ``moment`` is aware, in UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One piece of evidence for the time of capture, believable or not.
+
+    ``tag`` names it as the report does (``exif:DateTimeOriginal``, ``quicktime:creationdate``,
+    ``filename``, ``filesystem:mtime``). ``text`` is what was found, shortened to 64 characters.
+    ``moment`` is None when the text could not be read as a date. ``rank`` orders candidates of
+    one source: the lowest believable one wins. ``offset`` is the position in the file, in bytes.
+    """
+
+    source: Source
+    tag: str
+    text: str
+    moment: datetime | None
+    clock: Clock
+    rank: int
+    date_only: bool = False
+    offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one reader found in one file.
+
+    ``problem`` is empty, or says in plain words why the file (or a tool that was asked) gave no
+    answer: a reader that failed is never the same as a file without a date.
+    """
+
+    candidates: tuple[Candidate, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The decision for one file.
+
+    ``moment`` is the wall-clock time where the picture was taken (aware when its UTC offset is
+    known), None when nothing was believable. ``tag`` is the winner's. ``review`` is empty, or
+    says why a person should look. ``rejected`` lists what was not believed, with the reason.
+    """
+
+    moment: datetime | None
+    tag: str
+    date_only: bool
+    review: str
+    rejected: tuple[tuple[Candidate, str], ...] = ()

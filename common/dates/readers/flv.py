@@ -1,0 +1,29 @@
+"""Flash video.
+
+Source: Adobe "Video File Format Specification" 10.1, annexes E.2 to E.4 (FLV header, tags, script data) and AMF 0:
+the first script tag, ``onMetaData``, may hold a text named creationdate or createdate.
+"""
+
+from __future__ import annotations
+
+import re
+
+from common.dates.found import TEXT_CREATE, Findings
+from common.dates.source import View
+
+_LOOKED_AT = 16 << 10
+# A name in the object, the marker of a text (2), its length, the text.
+_CREATED = re.compile(rb"(?i:creation_?date|createdate|creation_time)\x02\0([\x08-\x40])")
+
+
+def is_flv(head: bytes) -> bool:
+    """The signature and version 1."""
+    return head[:4] == b"FLV\x01"
+
+
+def read(view: View, found: Findings) -> None:
+    """Find the creation date in the script data at the head of the file."""
+    data = view.read(0, _LOOKED_AT)
+    match = _CREATED.search(data)
+    if match is not None:
+        found.text("flv:creationdate", data[match.end() : match.end() + match.group(1)[0]], TEXT_CREATE, match.start())

@@ -1,0 +1,28 @@
+"""GIF files: an XMP packet in an application extension.
+
+Sources: GIF89a section 26 (application extension), XMP part 3 section 1.1.2 ("XMP DataXMP"). GIF has no EXIF. The
+packet stands before or behind the pictures, so the head and the tail of the file are searched, not its blocks walked.
+"""
+
+from __future__ import annotations
+
+from common.dates.found import Findings
+from common.dates.readers import xmp
+from common.dates.source import View
+
+_LOOKED_AT = 128 << 10
+
+
+def is_gif(head: bytes) -> bool:
+    """Both versions of the signature."""
+    return head[:6] in {b"GIF87a", b"GIF89a"}
+
+
+def read(view: View, found: Findings) -> None:
+    """Find the dates in the first packet at either end of the file."""
+    for start in {0, max(0, view.size - _LOOKED_AT)}:
+        data = view.read(start, _LOOKED_AT)
+        where = data.find(b"XMP DataXMP")
+        if where >= 0:
+            xmp.scan(data[where:], found, view.start + start + where)
+            return

@@ -1,0 +1,107 @@
+"""JPEG files: the EXIF, XMP, IPTC and old makers' blocks in their application segments.
+
+Sources: ITU-T T.81 annex B (markers and segments), Exif 3.0 section 4.5 (APP1), XMP part 3 section 1.1.3
+(APP1 with XMP, extended XMP and its GUID), Photoshop (APP13). Segments come in any order: XMP, and extended XMP,
+may stand before EXIF.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+
+from common.dates.found import CREATED, Findings
+from common.dates.readers import iptc, tiff, xmp
+from common.dates.source import StopReading, View
+
+_MOST_SEGMENTS = 400
+_EXTENDED_XMP_PARTS = 16
+
+_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+_APP1, _APP12, _APP13 = 0xE1, 0xEC, 0xED
+
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
+_XMP_EXTENSION_HEADER = len(_XMP_EXTENSION) + 32 + 4 + 4
+_PHOTOSHOP = (b"Photoshop 3.0\0", b"Adobe_Photoshop2.5:")
+# Agfa and Olympus of the 1990s: a text block with the camera's clock as seconds since 1970.
+_PICTURE_INFO = re.compile(rb"TimeDate=(\d{9,10})\b")
+
+
+def is_jpeg(head: bytes) -> bool:
+    """A start of image, or the Exiv2 project's metadata-only file, which is laid out the same."""
+    return head.startswith((b"\xff\xd8", b"\xff\x01Exiv2"))
+
+
+def read(view: View, found: Findings) -> None:
+    """Find the dates of a JPEG stream that starts the view. The image itself is not looked at."""
+    offset = 7 if view.read(0, 7) == b"\xff\x01Exiv2" else 2
+    extended: list[bytes] = []
+    for _ in range(_MOST_SEGMENTS):
+        offset = _next_marker(view, offset)
+        head = view.read(offset, 4)
+        if len(head) < 4 or head[0] != 0xFF or head[1] in {_START_OF_SCAN, _END_OF_IMAGE}:
+            break
+        view.step()
+        marker = head[1]
+        if marker == 0x01 or 0xD0 <= marker <= 0xD8:
+            offset += 2  # these stand alone, without a length
+            continue
+        length = struct.unpack_from(">H", head, 2)[0]
+        if length < 2:
+            break
+        if marker in {_APP1, _APP12, _APP13}:
+            _read_segment(view.part(offset + 4, length - 2), marker, extended, found)
+        offset += 2 + length
+    if extended:
+        # The parts are searched together: a name may be cut by the end of a segment.
+        xmp.scan(b"".join(extended), found, view.start)
+
+
+def _next_marker(view: View, offset: int) -> int:
+    """Skip the fill bytes that may stand before a marker, and up to a few stray ones after a wrong length."""
+    around = view.read(offset, 2)
+    if len(around) < 2 or (around[0] == 0xFF and around[1] not in {0x00, 0xFF}):
+        return offset
+    data = view.read(offset, 256)
+    for index in range(len(data) - 1):
+        if data[index] == 0xFF and data[index + 1] not in {0x00, 0xFF}:
+            return offset + index
+    return offset
+
+
+def _read_segment(segment: View, marker: int, extended: list[bytes], found: Findings) -> None:
+    head = segment.read(0, 80)
+    if marker == _APP1:
+        if head[:4].lower() == b"exif":
+            _read_exif(segment, found)
+        elif head.startswith(_XMP):
+            xmp.read(segment.part(len(_XMP)), found)
+        elif head.startswith(_XMP_EXTENSION):
+            if len(extended) < _EXTENDED_XMP_PARTS:
+                extended.append(segment.read(_XMP_EXTENSION_HEADER, segment.size))
+        elif b"<x:xmpmeta" in head or b"<?xpacket" in head:
+            xmp.read(segment, found)  # written without its name
+    elif marker == _APP13:
+        for name in _PHOTOSHOP:
+            if head.startswith(name):
+                # Version 2.5 has a length and a name before its first resource.
+                start = len(name) if name is _PHOTOSHOP[0] else max(segment.read(0, 64).find(b"8BIM"), 0)
+                iptc.read_resources(segment.part(start), found)
+    else:
+        info = _PICTURE_INFO.search(segment.read(0, 1024))
+        if info is not None:
+            found.seconds("app12:TimeDate", int(info.group(1)), CREATED, segment.start + info.start(), local=True)
+
+
+def _read_exif(segment: View, found: Findings) -> None:
+    """A damaged EXIF block does not end the file: XMP or IPTC may follow it."""
+    # "Exif\0\0" is six bytes, but some writers make it more or fewer.
+    head = segment.read(0, 64)
+    for start in (6, 4, 5, 7, 8, 10, 12):
+        if tiff.is_tiff(head[start:]):
+            try:
+                tiff.read(segment.part(start), found)
+            except StopReading:
+                return
+            return

@@ -1,0 +1,57 @@
+"""Dates inside the blocks that camera makers put into films for their own use.
+
+No specification: makers write EXIF blocks without a header, thumbnails with EXIF, or fixed fields (Canon CNTH,
+Casio QVMI, Fuji MVTG, Olympus and Pentax TAGS, Panasonic PANA, Leica LEIC, Samsung, Pentax hydt). What is common
+to all is that the camera's clock stands in them as an Exif date of 19 characters, so that is what is looked for.
+Nikon's NCTG records are documented by real files: a tag, a format and a count, as in an IFD, then the value.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+
+from common.dates.found import CREATED, DIGITIZED, ORIGINAL, Findings
+from common.dates.readers import tiff
+from common.dates.source import View
+
+_LOOKED_AT = 64 << 10
+_MOST_RECORDS = 300
+_EXIF_DATE = re.compile(rb"(?<!\d)(?:19|20)\d\d[:/]\d\d[:/]\d\d \d\d:\d\d:\d\d(?!\d)")
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+
+
+def read(block: View, tag: str, found: Findings) -> None:
+    """Find the dates of an embedded Exif block, or else the first Exif date: the camera's wall clock."""
+    data = block.read(0, _LOOKED_AT)
+    block.search(len(data))
+    embedded = data.find(b"Exif\0\0") + 6
+    if embedded >= 6 and tiff.is_tiff(data[embedded : embedded + 16]):
+        tiff.read(block.part(embedded), found)
+        return
+    match = _EXIF_DATE.search(data)
+    if match is not None:
+        found.text(tag, match.group(), CREATED, block.start + match.start())
+
+
+def read_nikon(block: View, found: Findings, order: str, original: int, digitized: int) -> None:
+    """Find the dates in Nikon's records: NCTG in MOV (32-bit tags, big-endian), nctg in AVI (16-bit, little)."""
+    header, size = (order + "IHH", 8) if order == ">" else (order + "HH", 4)
+    offset = 0
+    for _ in range(_MOST_RECORDS):
+        head = block.read(offset, size)
+        if len(head) < size:
+            return
+        block.step()
+        if order == ">":
+            tag, kind, count = struct.unpack(header, head)
+            length = _SIZES.get(kind, 0) * count
+            if not length:
+                return
+        else:
+            tag, length = struct.unpack(header, head)
+        if tag == original:
+            found.text("nikon:DateTimeOriginal", block.read(offset + size, min(length, 32)), ORIGINAL, block.start)
+        elif tag == digitized:
+            found.text("nikon:CreateDate", block.read(offset + size, min(length, 32)), DIGITIZED, block.start)
+        offset += size + length

@@ -1,0 +1,22 @@
+"""Photoshop documents, PSD and PSB.
+
+Source: Adobe Photoshop File Formats Specification, "File header section", "Color mode data section" and
+"Image resources section": the resources hold EXIF, IPTC and XMP.
+"""
+
+from __future__ import annotations
+
+from common.dates.found import Findings
+from common.dates.readers import iptc
+from common.dates.source import View
+
+
+def is_photoshop(head: bytes) -> bool:
+    """The signature of both versions."""
+    return head[:4] == b"8BPS"
+
+
+def read(view: View, found: Findings) -> None:
+    """Find the dates in the image resources."""
+    start = 26 + 4 + int.from_bytes(view.need(26, 4), "big")
+    iptc.read_resources(view.part(start + 4, int.from_bytes(view.need(start, 4), "big")), found)

@@ -1,0 +1,126 @@
+"""PNG files: EXIF, XMP and dates in text chunks, before or behind the picture.
+
+Sources: PNG third edition (W3C), sections 5.3 (chunks), 11.3.2.5 (eXIf), 11.3.3 (tEXt, zTXt, iTXt; Creation Time);
+XMP part 3 section 1.1.5 (XML:com.adobe.xmp); ImageMagick's "Raw profile type" text chunks (length, then hex).
+tIME is the time of the last change and says nothing of the capture.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from common.dates.found import DIGITIZED, ORIGINAL, TEXT_CREATE, XMP_CREATE, Findings
+from common.dates.readers import iptc, tiff, xmp
+from common.dates.source import StopReading, View
+
+SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\x8aMNG\r\n\x1a\n", b"\x8bJNG\r\n\x1a\n")
+
+_MOST_CHUNKS = 3_000
+_MOST_TEXT = 1 << 20
+_KEYWORDS = {
+    "creation time": ("png:Creation Time", TEXT_CREATE),
+    "creationtime": ("png:Creation Time", TEXT_CREATE),
+    "create-date": ("png:create-date", TEXT_CREATE),
+    "date taken": ("png:Date Taken", TEXT_CREATE),
+    "exif:datetimeoriginal": ("png:exif:DateTimeOriginal", ORIGINAL + 5),
+    "exif:datetimedigitized": ("png:exif:DateTimeDigitized", DIGITIZED + 5),
+    "xmp:createdate": ("png:xmp:CreateDate", XMP_CREATE + 2),
+}
+
+
+def is_png(head: bytes) -> bool:
+    """PNG and its relatives MNG and JNG."""
+    return head[:8] in SIGNATURES
+
+
+def read(view: View, found: Findings) -> None:
+    """Find the dates in the chunks of a PNG file."""
+    offset = 8
+    for _ in range(_MOST_CHUNKS):
+        head = view.read(offset, 8, ahead=64)
+        if len(head) < 8:
+            return
+        view.step()
+        length, kind = struct.unpack(">I4s", head)
+        if kind == b"IEND":
+            return
+        if kind in {b"eXIf", b"tEXt", b"zTXt", b"iTXt"}:
+            _read_chunk(kind, view.part(offset + 8, length), found)
+        offset += 12 + length
+
+
+def _read_chunk(kind: bytes, chunk: View, found: Findings) -> None:
+    """A damaged chunk does not end the file: another may hold the date."""
+    try:
+        if kind == b"eXIf":
+            _read_exif(chunk, found)
+        elif kind in {b"tEXt", b"zTXt", b"iTXt"}:
+            _read_text(kind, chunk, found)
+    except StopReading:
+        return
+
+
+def _read_exif(chunk: View, found: Findings) -> None:
+    """EXIF as it stands in APP1 or without its name; both are written."""
+    head = chunk.read(0, 32)
+    start = 6 if head.startswith(b"Exif\0\0") else 0
+    if tiff.is_tiff(head[start:]):
+        tiff.read(chunk.part(start), found)
+
+
+def _read_text(kind: bytes, chunk: View, found: Findings) -> None:
+    keyword = chunk.read(0, 80).split(b"\0", 1)[0].decode("latin-1")
+    start = len(keyword) + 1
+    known = _KEYWORDS.get(keyword.lower())
+    profile = keyword.lower().removeprefix("raw profile type ") if keyword.lower().startswith("raw profile") else ""
+    is_xmp = keyword in {"XML:com.adobe.xmp", "XMP"}
+    if known is None and not profile and not is_xmp:
+        return
+    text = _content(kind, chunk, start)
+    if known is not None:
+        found.text(known[0], text[:64].decode("utf-8", "replace"), known[1], chunk.start + start)
+    elif is_xmp:
+        xmp.scan(text, found, chunk.start + start)
+    else:
+        _read_profile(profile, chunk, text, found)
+
+
+def _content(kind: bytes, chunk: View, start: int) -> bytes:
+    raw = chunk.read(start, _MOST_TEXT)
+    if kind == b"zTXt":
+        text = _inflated(raw[1:])
+    elif kind == b"iTXt":
+        text = raw[2:].split(b"\0", 2)[-1]  # behind the language and the translated keyword
+        text = _inflated(text) if raw[:1] == b"\1" else text
+    else:
+        text = raw
+    chunk.search(len(text))
+    return text
+
+
+def _inflated(packed: bytes) -> bytes:
+    """Unpack at most ``_MOST_TEXT`` bytes: a few kilobytes can claim to be gigabytes."""
+    try:
+        return zlib.decompressobj().decompress(packed, _MOST_TEXT)
+    except zlib.error:
+        return b""
+
+
+def _read_profile(kind: str, chunk: View, text: bytes, found: Findings) -> None:
+    r"""``\nexif\n    1234\n4578…``: a name, a length and hexadecimal digits in lines."""
+    fields = text.split(maxsplit=2)
+    if len(fields) < 3:
+        return
+    digits = b"".join(fields[2].split())
+    try:
+        data = bytes.fromhex(digits[: len(digits) // 2 * 2].decode("ascii", "replace"))
+    except ValueError:
+        return
+    if data.startswith(b"http://ns.adobe.com/xap/1.0/\0") or kind == "xmp":
+        xmp.scan(data, found, chunk.start)
+    elif kind in {"exif", "app1"}:
+        _read_exif(chunk.unpacked(data), found)
+    elif kind in {"iptc", "8bim"}:
+        inner = chunk.unpacked(data)
+        (iptc.read_resources if data.startswith(b"8BIM") else iptc.read)(inner, found)

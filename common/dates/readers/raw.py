@@ -1,0 +1,121 @@
+"""Camera RAW files that are neither TIFF nor boxes: RAF, CRW, MRW, X3F.
+
+Sources: the layouts as LibRaw, dcraw and Phil Harvey's "The Canon RAW (CRW) File Format" document them.
+RAF (Fujifilm) embeds a whole JPEG with EXIF. MRW (Minolta) embeds a TIFF block named TTW. CRW (Canon) is a tree of
+directories with a time stamp of the camera's clock, record 0x180E. X3F (Sigma) has a text property TIME and an
+embedded JPEG.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from common.dates.found import ORIGINAL, Findings
+from common.dates.readers import jpeg, tiff
+from common.dates.source import View
+
+_MOST_BLOCKS = 200
+_CRW_TIME = 0x180E
+
+
+def is_raf(head: bytes) -> bool:
+    """Fujifilm."""
+    return head.startswith(b"FUJIFILMCCD-RAW ")
+
+
+def read_raf(view: View, found: Findings) -> None:
+    """Find the dates in the embedded JPEG of a Fujifilm RAF."""
+    offset, length = struct.unpack(">II", view.need(84, 8))
+    jpeg.read(view.part(offset, length), found)
+
+
+def is_mrw(head: bytes) -> bool:
+    """Minolta."""
+    return head[:4] == b"\0MRM"
+
+
+def read_mrw(view: View, found: Findings) -> None:
+    """Find the dates in the TTW block of a Minolta MRW."""
+    end = 8 + int.from_bytes(view.need(4, 4), "big")
+    offset = 8
+    for _ in range(_MOST_BLOCKS):
+        head = view.read(offset, 8)
+        if len(head) < 8 or offset >= end:
+            return
+        view.step()
+        length = int.from_bytes(head[4:8], "big")
+        if head[:4] == b"\0TTW":
+            tiff.read(view.part(offset + 8, length), found)
+            return
+        offset += 8 + length
+
+
+def is_crw(head: bytes) -> bool:
+    """Canon's CIFF."""
+    return head[:2] in {b"II", b"MM"} and head[6:14] == b"HEAPCCDR"
+
+
+def read_crw(view: View, found: Findings) -> None:
+    """Find the time stamp in the directories of a Canon CRW."""
+    order = "<" if view.read(0, 2) == b"II" else ">"
+    start = struct.unpack(order + "I", view.need(2, 4))[0]
+    _read_heap(view.part(start), order, found)
+
+
+def _read_heap(heap: View, order: str, found: Findings) -> None:
+    """A directory stands at the end of its heap; its last four bytes say where. Heaps in it are parts of it."""
+    if heap.size < 6:
+        return
+    where = struct.unpack(order + "I", heap.need(heap.size - 4, 4))[0]
+    count = struct.unpack(order + "H", heap.need(where, 2))[0]
+    for number in range(min(count, _MOST_BLOCKS)):
+        entry = where + 2 + number * 10
+        kind, length, offset = struct.unpack(order + "HII", heap.need(entry, 10))
+        heap.step()
+        if kind & 0x3FFF == _CRW_TIME:
+            # Values of up to eight bytes (storage 0x4000) stand in the entry itself.
+            at = entry + 2 if kind & 0xC000 == 0x4000 else offset
+            seconds = struct.unpack(order + "I", heap.need(at, 4))[0]
+            if seconds:
+                found.seconds("crw:TimeStamp", seconds, ORIGINAL, heap.start + at, local=True)
+        elif kind & 0xC000 == 0 and kind & 0x3800 in {0x2800, 0x3000}:
+            _read_heap(heap.part(offset, length), order, found)
+
+
+def is_x3f(head: bytes) -> bool:
+    """Sigma and Foveon."""
+    return head[:4] == b"FOVb"
+
+
+def read_x3f(view: View, found: Findings) -> None:
+    """Find the dates in the properties, or in the embedded JPEG, of a Sigma X3F."""
+    where = struct.unpack("<I", view.need(view.size - 4, 4))[0]
+    directory = view.need(where, 12)
+    if directory[:4] != b"SECd":
+        return
+    count = struct.unpack_from("<I", directory, 8)[0]
+    for number in range(min(count, _MOST_BLOCKS)):
+        offset, length, kind = struct.unpack("<II4s", view.need(where + 12 + number * 12, 12))
+        view.step()
+        section = view.part(offset, length)
+        if kind == b"PROP":
+            _read_properties(section, found)
+        elif kind in {b"IMA2", b"IMAG"} and jpeg.is_jpeg(section.read(28, 8)):
+            jpeg.read(section.part(28), found)
+
+
+def _read_properties(section: View, found: Findings) -> None:
+    """Pairs of offsets, in characters, to UTF-16 names and values behind the table."""
+    head = section.read(0, 24)
+    if len(head) < 24:
+        return
+    count = min(struct.unpack_from("<I", head, 8)[0], _MOST_BLOCKS)
+    texts = 24 + 8 * struct.unpack_from("<I", head, 8)[0]
+    for number in range(count):
+        name_at, value_at = struct.unpack("<II", section.need(24 + number * 8, 8))
+        name = section.read(texts + 2 * name_at, 10)
+        if name == "TIME\0".encode("utf-16-le"):
+            value = section.read(texts + 2 * value_at, 32).decode("utf-16-le", "replace").split("\0", 1)[0]
+            if value.isascii() and value.isdigit():
+                found.seconds("x3f:TIME", int(value), ORIGINAL, section.start + texts + 2 * value_at, local=True)
+            return

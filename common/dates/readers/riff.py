@@ -1,0 +1,79 @@
+"""RIFF files: WebP pictures and AVI films.
+
+Sources: Microsoft "Multimedia Programming Interface and Data Specifications 1.0" (RIFF, LIST, INFO, ICRD, IDIT),
+Google "WebP container specification" (EXIF and XMP chunks), Exif 3.0 section 5 (LIST ``exif``), and cameras: the
+``strd`` chunk of several makers holds an EXIF block, Nikon's LIST ``ncdt`` holds its own tags.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from common.dates.found import CREATED, RELEASED, TEXT_CREATE, Findings
+from common.dates.readers import maker, tiff, xmp
+from common.dates.source import StopReading, View
+
+_MOST_CHUNKS = 2_000
+_LISTS = {b"hdrl", b"strl", b"INFO", b"exif", b"ncdt", b"hydt", b"pntx"}
+# Olympus, Casio, Ricoh and Pentax hide their tags where other programs find only filling.
+_MAKERS_JUNK = frozenset({b"OLYM", b"QVMI", b"ucmt", b"PENT", b"IIII"})
+
+
+def is_riff(head: bytes) -> bool:
+    """WebP or AVI (``RF64`` is for sound alone)."""
+    return head[:4] == b"RIFF" and head[8:12] in {b"WEBP", b"AVI ", b"AVIX"}
+
+
+def read(view: View, found: Findings) -> None:
+    """Find the dates in the chunks of the file and of its lists."""
+    _read_chunks(view, 12, view.size, found)
+
+
+def _read_chunks(view: View, start: int, end: int, found: Findings) -> None:
+    offset = start
+    for _ in range(_MOST_CHUNKS):
+        head = view.read(offset, 12, ahead=256)
+        if len(head) < 8 or offset + 8 > end:
+            return
+        view.step()
+        name, length = struct.unpack_from("<4sI", head)
+        if name in {b"LIST", b"RIFF"} and len(head) == 12:
+            if head[8:12] in _LISTS:
+                inner = view.part(offset + 12, length - 4)
+                _read_chunks(inner, 0, inner.size, found)
+        else:
+            _read_chunk(name, view.part(offset + 8, length), found)
+        offset += 8 + length + length % 2
+
+
+def _read_chunk(name: bytes, chunk: View, found: Findings) -> None:
+    """A damaged chunk does not end the file: another may hold the date."""
+    try:
+        if name == b"EXIF":
+            _read_tiff(chunk, found)
+        elif name in {b"XMP ", b"_PMX"}:
+            xmp.read(chunk, found)
+        elif name == b"strd":
+            _read_tiff(chunk, found)
+        elif name == b"IDIT":
+            found.text("riff:IDIT", chunk.read(0, 64), CREATED, chunk.start)
+        elif name in {b"ICRD", b"DTIM"}:
+            # Microsoft's own DTIM is a FILETIME in two decimal numbers; only the text form is common.
+            text = chunk.read(0, 64)
+            found.text(f"riff:{name.decode()}", text, TEXT_CREATE if b":" in text else RELEASED, chunk.start)
+        elif name == b"nctg":
+            maker.read_nikon(chunk, found, "<", original=0x13, digitized=0x14)
+        elif name in {b"hymn", b"mknt", b"ucmt"} or (name == b"JUNK" and chunk.read(0, 4) in _MAKERS_JUNK):
+            maker.read(chunk, "riff:camera", found)
+    except StopReading:
+        return
+
+
+def _read_tiff(chunk: View, found: Findings) -> None:
+    """The block may stand behind a name, or have no header at all."""
+    head = chunk.read(0, 64)
+    for start in (0, 6, 8, 4, 16):
+        if tiff.is_tiff(head[start:]):
+            tiff.read(chunk.part(start), found)
+            return
+    maker.read(chunk, "riff:camera", found)

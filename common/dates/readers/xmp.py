@@ -1,0 +1,99 @@
+"""XMP packets, wherever they are embedded.
+
+Sources: XMP specification part 1 (ISO 16684-1) sections 7 (RDF, attribute and element form) and 8.2.1.1 (dates),
+part 2 for the names. The packet is searched, not parsed: real packets are cut off, split over segments,
+wrongly encoded or not well-formed, and their dates are readable all the same. Entities are not expanded.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+
+from common.dates.found import (
+    CREATED,
+    DAY_CREATED,
+    TEXT_CREATE,
+    XMP_CREATE,
+    XMP_DIGITIZED,
+    XMP_ORIGINAL,
+    Findings,
+)
+from common.dates.source import View
+from common.dates.text import parse_moment
+
+_MOST_PACKET = 1 << 20
+_MOST_DATES = 64
+
+_SCHEMAS = {
+    b"http://ns.adobe.com/exif/1.0/": "exif",
+    b"http://ns.adobe.com/xap/1.0/": "xmp",
+    b"http://ns.adobe.com/photoshop/1.0/": "photoshop",
+    b"http://ns.adobe.com/xmp/1.0/DynamicMedia/": "xmpDM",
+}
+_PREFIXES = {b"exif": "exif", b"xmp": "xmp", b"xap": "xmp", b"photoshop": "photoshop", b"xmpDM": "xmpDM"}
+# Schema and name -> tag shown, and rank. Dates of editing are left out: they say nothing of the capture.
+_DATES = {
+    ("exif", "DateTimeOriginal"): ("xmp:DateTimeOriginal", XMP_ORIGINAL),
+    ("exif", "DateTimeDigitized"): ("xmp:DateTimeDigitized", XMP_DIGITIZED),
+    ("photoshop", "DateCreated"): ("photoshop:DateCreated", CREATED),
+    ("xmp", "CreateDate"): ("xmp:CreateDate", XMP_CREATE),
+    ("xmpDM", "shotDate"): ("xmpDM:shotDate", TEXT_CREATE),
+}
+_DECLARED = re.compile(rb"xmlns:([\w.-]{1,32})\s{0,8}=\s{0,8}[\"']([^\"'<>]{1,100})[\"']")
+_NAME = re.compile(rb":(DateTimeOriginal|DateTimeDigitized|DateCreated|CreateDate|shotDate)")
+_PREFIX = re.compile(rb"[\w.-]{1,32}\Z")
+# As an attribute, name="…"; as an element, <name>…; or as an element that wraps its text in a list.
+_VALUE = re.compile(
+    rb"\s{0,8}=\s{0,8}[\"']([^\"'<>]{4,64})"
+    rb"|[^<>=]{0,64}>\s{0,64}(?:<rdf:\w{2,3}[^<>]{0,64}>\s{0,64}){0,2}([^<>]{4,64})<"
+)
+# The Pantry holds whole packets of other files, which were pasted into this one.
+_PANTRY = re.compile(
+    rb"<xmpMM:(?:Pantry|Ingredients)\b.*?</xmpMM:(?:Pantry|Ingredients)>|<xmpMM:(?:Pantry|Ingredients)\b.*", re.DOTALL
+)
+
+
+def read(view: View, found: Findings) -> None:
+    """Find the dates in a packet that starts the view. Only the first MiB of it is looked at."""
+    packet = view.read(0, _MOST_PACKET)
+    view.search(len(packet))
+    scan(packet, found, view.start)
+
+
+def scan(packet: bytes, found: Findings, offset: int) -> None:
+    """Find the dates in the bytes of a packet, which stood at ``offset`` in its file. Touches no disk."""
+    if packet[:512].count(b"\0") > len(packet[:512]) // 4:
+        packet = packet.replace(b"\0", b"")  # UTF-16 or UTF-32: the names and dates are ASCII within
+    if b"Date" not in packet:
+        return
+    packet = _PANTRY.sub(b"", packet)
+    declared: dict[bytes, bytes] | None = None
+    seen: set[str] = set()
+    for match in islice(_NAME.finditer(packet), _MOST_DATES):
+        prefix = _PREFIX.search(packet, max(0, match.start() - 32), match.start())
+        value = _VALUE.match(packet, match.end())
+        if prefix is None or value is None:
+            continue
+        schema = _PREFIXES.get(prefix.group())
+        if schema is None:
+            if declared is None:
+                declared = dict(_DECLARED.findall(packet))
+            schema = _SCHEMAS.get(declared.get(prefix.group(), b""), "")
+        known = _DATES.get((schema, match.group(1).decode("ascii")))
+        if known is None or known[0] in seen:
+            continue
+        tag, rank = known
+        seen.add(tag)
+        text = (value.group(1) or value.group(2)).decode("utf-8", "replace").strip()
+        if rank == CREATED and _is_a_mere_day(text):
+            rank = DAY_CREATED
+        found.text(tag, text, rank, offset + match.start())
+
+
+def _is_a_mere_day(text: str) -> bool:
+    """Programs that know only the day write midnight."""
+    found = parse_moment(text)
+    return (
+        found is None or found.date_only or (found.moment.hour, found.moment.minute, found.moment.second) == (0, 0, 0)
+    )

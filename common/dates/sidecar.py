@@ -1,0 +1,64 @@
+"""Dates that stand in a file beside the photo: XMP companions and the JSON of Google Takeout.
+
+Sources: XMP specification part 1 (see ``readers/xmp.py``); for Takeout no specification exists, its files hold
+``{"photoTakenTime": {"timestamp": "1679149331"}}``, seconds since 1970 in UTC.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from common.dates.found import Findings
+from common.dates.model import Candidate, Clock, Reading, Source
+from common.dates.readers import xmp
+from common.errors import explain_os_error
+
+_MOST_BYTES = 1 << 20
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Behind all dates of XMP, which somebody wrote for this one picture.
+_TAKEOUT_RANK = 95
+
+
+def candidates_from_sidecar(path: str) -> Reading:
+    """The dates in a companion file, with tags such as ``sidecar:xmp:CreateDate``. Reads at most 1 MiB of the disk.
+
+    The first byte decides how it is read, not the extension. A companion without dates (AAE, or a JSON of
+    another program) gives no candidates and no problem; one that can't be read gives a problem.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read(_MOST_BYTES)
+    except OSError as error:
+        return Reading(problem=f"cannot read the companion: {explain_os_error(error)}")
+    if content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
+        return Reading(_from_takeout(content))
+    found = Findings()
+    xmp.scan(content, found, 0)
+    candidates = tuple(
+        replace(candidate, source=Source.SIDECAR, tag=f"sidecar:{candidate.tag}") for candidate in found.candidates
+    )
+    if not candidates and len(content) == _MOST_BYTES:
+        return Reading(problem="no date in the first MiB of the companion, more was not read")
+    return Reading(candidates)
+
+
+def _from_takeout(content: bytes) -> tuple[Candidate, ...]:
+    if b'"photoTakenTime"' not in content:
+        return ()
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return ()
+    taken = document.get("photoTakenTime") if isinstance(document, dict) else None
+    stamp = taken.get("timestamp") if isinstance(taken, dict) else None
+    if not isinstance(stamp, (str, int)):
+        return ()
+    moment: datetime | None
+    try:
+        moment = _EPOCH + timedelta(seconds=int(stamp))
+    except (ValueError, OverflowError):
+        moment = None
+    tag = "sidecar:takeout:photoTakenTime"
+    return (Candidate(Source.SIDECAR, tag, str(stamp)[:64], moment, Clock.UTC, _TAKEOUT_RANK),)

@@ -1,0 +1,178 @@
+"""Dates as people, cameras and programs write them, turned into one value.
+
+Sources of the forms: Exif 3.0 (CIPA DC-008) section 4.6.5 D and F for ``YYYY:MM:DD HH:MM:SS``, SubSecTime and
+OffsetTime; ISO 8601 and XMP part 1 section 8.2.1.1; RFC 2822; C's ``ctime`` and Java's ``Date.toString``;
+IPTC IIM 4.2 (``20030827``, ``001500+0200``); and what real files were seen to hold.
+Everything here is pure: no disk, no clock, no zone of the machine.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from typing import NamedTuple
+
+from common.dates.model import Clock
+
+# No way of writing a date is longer; what follows is not looked at.
+_LONGEST_TEXT = 64
+# The zones in use reach from UTC-12:00 to UTC+14:00; anything else is a damaged field.
+_LARGEST_OFFSET = timedelta(hours=14)
+
+_TIME = (
+    r"(?P<hour>\d{1,2})[:.]\s?(?P<minute>\d{1,2})(?:[:.]\s?(?P<second>\d{1,2})(?:[.,:](?P<fraction>\d{1,9}))?)?"
+    r"\s{0,2}(?P<half>[AaPp]\.?[Mm]\b)?"
+)
+_ZONE = r"\s{0,2}(?P<utc>Z|UTC|GMT)?(?P<offset>[+-]\d{1,2}(?::?\d{2})?)?(?!\d)"
+_PLAIN_EXIF = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d):(\d\d):(\d\d)")
+_YEAR_FIRST = re.compile(
+    r"(?P<year>\d{4})(?:[-:/.]\s?(?P<month>\d{1,2})(?:[-:/.]\s?(?P<day>\d{1,2})(?!\d)"
+    rf"(?:[T\s:,;_-]{{1,4}}{_TIME}(?:{_ZONE})?)?)?)?(?!\d)"
+)
+_COMPACT = re.compile(
+    r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})"
+    r"(?:[T\s:_-]?(?P<hour>\d{2}):?(?P<minute>\d{2})(?::?(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
+    rf"(?P<half>)(?:{_ZONE})?)?(?!\d)"
+)
+_DAY_FIRST = re.compile(
+    r"(?P<one>\d{1,2})(?P<separator>[-:/.])\s?(?P<two>\d{1,2})[-:/.]\s?(?P<year>\d{4})(?!\d)"
+    rf"(?:[T\s,;_-]{{1,4}}{_TIME}(?:{_ZONE})?)?"
+)
+_MONTH_NAME = re.compile(r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\b", re.IGNORECASE)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_TIME_ANYWHERE = re.compile(rf"(?<!\d){_TIME}(?!\d)")
+_OFFSET_ANYWHERE = re.compile(r"(?P<utc>\bZ\b|\bUTC|\bGMT)?(?P<offset>[+-]\d{2}:?\d{2}\b)?")
+# 1800 and later, so that an offset such as +1400 is never taken for a year.
+_YEAR_ANYWHERE = re.compile(r"(?<!\d)(?:1[89]|2\d)\d\d(?!\d)")
+_DAY_ANYWHERE = re.compile(r"(?<!\d)\d{1,2}(?!\d)")
+_OFFSET = re.compile(r"([+-])\s?(\d{1,2})(?::?(\d{2}))?")
+
+
+class Moment(NamedTuple):
+    """A date that was read; ``date_only`` when no time of day was written (``moment`` is then at midnight).
+
+    With ``Clock.LOCAL`` the moment is naive, else it is aware (see ``common.dates.model.Clock``).
+    """
+
+    moment: datetime
+    clock: Clock
+    date_only: bool
+
+
+def parse_moment(text: str, subsec: str = "", offset: str = "") -> Moment | None:
+    """Read one written date, or return None when it is none. Pure, bounded, raises nothing.
+
+    ``subsec`` is the text of an EXIF SubSecTime tag (digits after the decimal point), ``offset`` that of an
+    OffsetTime tag; each is used only when the text itself says nothing, and ignored when it is not readable.
+    A text that ends in ``Z`` is an instant (``Clock.UTC``); one with an offset is a wall clock
+    (``Clock.OFFSET``). An unknown month or day (``2003:00:00``, ``2003-08``) becomes the first, date_only.
+    Hour 24 is the hour 0 of the written day: cameras that write it count hours from 1 to 24.
+    """
+    text = text[:_LONGEST_TEXT].split("\0", 1)[0].strip()
+    if len(text) < 4:
+        return None
+    plain = _PLAIN_EXIF.fullmatch(text)
+    if plain is not None:  # nine in ten dates: the general way below gives the same, only slower
+        try:
+            year, month, day, hour, minute, second = map(int, plain.groups())
+            moment = datetime(year, month, day, hour, minute, second)
+        except ValueError:
+            pass  # hour 24, a leap second, or no date at all
+        else:
+            return _complete(moment, subsec, "", offset)
+    for pattern in (_YEAR_FIRST, _COMPACT, _DAY_FIRST):
+        match = pattern.match(text)
+        if match is not None:
+            return _from_fields(match.groupdict(), subsec, offset)
+    return _from_words(text, subsec, offset)
+
+
+def parse_offset(text: str) -> timezone | None:
+    """Read an offset from UTC such as ``+01:00``, ``-0530``, ``+9`` or ``Z``; None when it is not readable."""
+    text = text[:16].split("\0", 1)[0].strip()
+    if text in {"Z", "UTC", "GMT"}:
+        return UTC
+    match = _OFFSET.fullmatch(text)
+    if match is None:
+        return None
+    sign, hours, minutes = match.groups()
+    away = timedelta(hours=int(hours), minutes=int(minutes or 0))
+    if away > _LARGEST_OFFSET:
+        return None
+    return timezone(-away if sign == "-" else away)
+
+
+def _from_fields(fields: dict[str, str | None], subsec: str, offset: str) -> Moment | None:
+    if "one" in fields:
+        first, second = int(fields["one"] or 0), int(fields["two"] or 0)
+        # 05.10.2009 is written where days come first, 10/05/2009 where months do.
+        month_first = fields["separator"] == "/" and first <= 12
+        month, day = (first, second) if month_first else (second, first)
+    else:
+        month, day = int(fields["month"] or 0), int(fields["day"] or 0)
+    return _assemble(int(fields["year"] or 0), month, day, fields, subsec=subsec, offset=offset)
+
+
+def _from_words(text: str, subsec: str, offset: str) -> Moment | None:
+    """``Mon Mar 10 15:04:43 2003``, ``Tue, 14 Jan 2003 10:20:30 +0100``, ``26-Dec-2003 1:42 PM``."""
+    name = _MONTH_NAME.search(text)
+    if name is None:
+        return None
+    month = _MONTHS.index(name.group(1).lower()) + 1
+    rest = text[: name.start()] + " " + text[name.end() :]
+    fields: dict[str, str | None] = {}
+    time = _TIME_ANYWHERE.search(rest)
+    if time is not None:
+        fields = time.groupdict()
+        after = rest[time.end() :]
+        for zone in _OFFSET_ANYWHERE.finditer(after):
+            if zone.group():
+                fields |= zone.groupdict()
+                after = after[: zone.start()] + " " + after[zone.end() :]
+                break
+        rest = rest[: time.start()] + " " + after
+    year = _YEAR_ANYWHERE.search(rest)
+    if year is None:
+        return None
+    day = _DAY_ANYWHERE.search(rest[: year.start()] + " " + rest[year.end() :])
+    return _assemble(int(year.group()), month, int(day.group()) if day else 0, fields, subsec=subsec, offset=offset)
+
+
+def _assemble(
+    year: int, month: int, day: int, fields: dict[str, str | None], *, subsec: str, offset: str
+) -> Moment | None:
+    date_only = month == 0 or day == 0
+    try:
+        moment = datetime(year, month or 1, day or 1)
+    except ValueError:
+        return None
+    hour_text, minute_text = fields.get("hour"), fields.get("minute")
+    if date_only or hour_text is None or minute_text is None:
+        return Moment(moment, Clock.LOCAL, True)
+    hour, minute, second = int(hour_text), int(minute_text), int(fields.get("second") or 0)
+    half = (fields.get("half") or "").lower().replace(".", "")
+    if half == "pm" and hour < 12:
+        hour += 12
+    if (half == "am" and hour == 12) or hour == 24:
+        hour = 0
+    if hour > 23 or minute > 59 or second > 60:
+        return Moment(moment, Clock.LOCAL, True)
+    # A leap second has no place in datetime; the second before it has.
+    moment = moment.replace(hour=hour, minute=minute, second=min(second, 59))
+    written = fields.get("offset") or ""
+    if fields.get("utc") and not written:
+        clock = _complete(moment, fields.get("fraction") or subsec, "", "")
+        return Moment(clock.moment.replace(tzinfo=UTC), Clock.UTC, False)
+    return _complete(moment, fields.get("fraction") or subsec, written, offset)
+
+
+def _complete(moment: datetime, fraction: str, written: str, beside: str) -> Moment:
+    """Add the fraction of the second, and the offset that was written in the text or else beside it."""
+    if fraction:
+        fraction = fraction.split("\0", 1)[0].strip()
+        if fraction.isascii() and fraction.isdigit():
+            moment = moment.replace(microsecond=int(fraction[:6].ljust(6, "0")))
+    zone = parse_offset(written or beside) if written or beside else None
+    if zone is None:
+        return Moment(moment, Clock.LOCAL, False)
+    return Moment(moment.replace(tzinfo=zone), Clock.OFFSET, False)

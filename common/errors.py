@@ -1,0 +1,86 @@
+"""The exit codes, and the errors that end a run with one of them and one sentence."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """One meaning in all three scripts.
+
+    ========  ==========================================================
+    0         all rows good (also: this batch good, more remain)
+    1         finished, some rows need attention
+    2         bad usage or input, nothing changed
+    3         stopped early, run again to go on
+    4         another run holds the lock
+    130       interrupted
+    ========  ==========================================================
+    """
+
+    OK = 0
+    ATTENTION = 1
+    BAD_INPUT = 2
+    STOPPED_EARLY = 3
+    LOCKED = 4
+    INTERRUPTED = 130
+
+
+class MediaArchiveError(Exception):
+    """Ends the run. Its text is the one sentence that the user sees: path, cause, next step."""
+
+    exit_code = ExitCode.STOPPED_EARLY
+
+
+class BadInput(MediaArchiveError):
+    """An option or an input file can't be used. Raised before anything has been changed."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
+class StoppedEarly(MediaArchiveError):
+    """The surroundings failed (disk full, archive gone, I/O error): mend them and run again."""
+
+    exit_code = ExitCode.STOPPED_EARLY
+
+
+class Locked(MediaArchiveError):
+    """Another run is at work on the same files."""
+
+    exit_code = ExitCode.LOCKED
+
+
+class Interrupted(MediaArchiveError):
+    """SIGINT or SIGTERM was received; everything up to the last checkpoint is recorded."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+class RowFailed(Exception):
+    """One file could not be handled. The text becomes the ``reason`` of its row; the run goes on."""
+
+
+class NotRegular(RowFailed):
+    """A path leads to something that is not a regular file."""
+
+    def __init__(self) -> None:
+        super().__init__("not a regular file")
+
+
+class ChangedWhileReading(RowFailed):
+    """A file was written to, or replaced, between the first and the last byte that was read of it."""
+
+    def __init__(self) -> None:
+        super().__init__("changed while it was read")
+
+
+class SameFile(RowFailed):
+    """Two paths that should be two copies are one file."""
+
+    def __init__(self) -> None:
+        super().__init__("both paths lead to the same file")
+
+
+def explain_os_error(error: OSError) -> str:
+    """The cause of an operating system error in plain words, without the path (the row has it)."""
+    return error.strerror or type(error).__name__

@@ -1,0 +1,572 @@
+"""The only module that changes the disk.
+
+Every function says what it changes. New content always goes to a temporary name in its target
+folder, is synced, and is put in place without replacing anything. Nothing here decides: callers
+have decided, and these functions refuse when the disk is no longer what the decision was based on.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import TracebackType
+
+from common.errors import BadInput, ChangedWhileReading, Interrupted, RowFailed, StoppedEarly, explain_os_error
+from common.hashing import CHUNK, Identity, compare, hash_file, identity_of, is_regular, never_stop, open_regular
+from common.paths import is_inside, shown
+
+TEMPORARY_PREFIX = ".media-tmp-"
+PROBE_PREFIX = ".media-probe-"
+PARKED_PREFIX = ".media-removing-"
+
+# Errors of the surroundings: the next file would meet them as well, so the run stops.
+_SURROUNDINGS = frozenset(
+    {
+        errno.EDQUOT,
+        errno.EIO,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENODEV,
+        errno.ENOSPC,
+        errno.ENOTCONN,
+        errno.ENXIO,
+        errno.EROFS,
+        errno.ESTALE,
+    }
+    if sys.platform != "win32"
+    else {errno.EIO, errno.ENOSPC, errno.EROFS}
+)
+# What says "this file system can't do that", so that the next way is tried.
+_UNSUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM, getattr(errno, "EOPNOTSUPP", 95), errno.EMLINK})
+
+
+def writing_failed(path: str, error: OSError) -> Exception:
+    """The exception for a failed write: the run stops for errors of the surroundings, else one row fails."""
+    if error.errno in _SURROUNDINGS:
+        return StoppedEarly(
+            f"{shown(path)}: cannot write: {explain_os_error(error)}; mend that and run the same command again"
+        )
+    return RowFailed(f"cannot write {shown(path)}: {explain_os_error(error)}")
+
+
+# --- folders -----------------------------------------------------------------------------------
+
+
+def sync_folder(path: str) -> None:
+    """Make the names in a folder durable. Changes nothing else. Windows has no such call: a no-op there."""
+    if sys.platform == "win32":
+        return
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+    finally:
+        os.close(fd)
+
+
+def make_folders(path: str, mode: int = 0o777) -> None:
+    """Create a folder and the missing ones above it, durably. Raises ``OSError``."""
+    missing: list[str] = []
+    folder = path
+    while not os.path.isdir(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    for folder in reversed(missing):
+        try:
+            os.mkdir(folder, mode)
+        except FileExistsError:
+            if not os.path.isdir(folder):
+                raise
+        sync_folder(os.path.dirname(folder))
+
+
+def remove_empty_folder(path: str) -> bool:
+    """Remove a folder if it is empty, and tell whether that happened. The folder above is not synced."""
+    try:
+        os.rmdir(path)
+    except OSError:
+        return False
+    return True
+
+
+def remove_empty_folders_up_to(folder: str, root: str) -> None:
+    """Remove a folder and those above it as long as they are empty and lie below a root."""
+    while is_inside(folder, root) and remove_empty_folder(folder):
+        folder = os.path.dirname(folder)
+
+
+def restore_folder(path: str, mode: int) -> None:
+    """Make a folder that had been pruned, with the permissions that it had. Raises ``OSError``."""
+    make_folders(path)
+    os.chmod(path, mode)
+
+
+# --- small files -------------------------------------------------------------------------------
+
+
+def write_atomically(path: str, data: bytes) -> None:
+    """Put a small file in place of what was there: after a crash either the old or the new one is whole.
+
+    One writer at a time (callers hold a lock). ``fsync`` can promise no more than the drive does.
+    """
+    temporary = path + ".tmp"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o644)
+    try:
+        _write_all(fd, data)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    os.replace(temporary, path)
+    sync_folder(os.path.dirname(path) or ".")
+
+
+def _write_all(fd: int, data: bytes | memoryview) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+class Appender:
+    """A file that only grows, made durable when ``sync`` is called. Changes the disk.
+
+    ``length`` is what has been written. Without a length the file must not exist yet. With the
+    length of a checkpoint, the file is first cut back to it: what stood behind was never believed.
+    With 0 the file may be missing, or hold a part of ``start`` from a run killed at its beginning.
+    Raises ``BadInput`` when the file is not as it must be.
+    """
+
+    def __init__(self, path: str, length: int | None = None, start: bytes = b"") -> None:
+        self.path = path
+        flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+        if length is None:
+            flags |= os.O_CREAT | os.O_EXCL
+        elif length == 0:
+            flags |= os.O_CREAT
+        try:
+            self._fd = os.open(path, flags, 0o666)
+        except FileExistsError:
+            raise BadInput(f"{shown(path)} exists already; choose another name or move it away") from None
+        except OSError as error:
+            raise BadInput(f"{shown(path)}: cannot open it for writing: {explain_os_error(error)}") from None
+        self.length = length or 0
+        if os.fstat(self._fd).st_size < self.length:
+            os.close(self._fd)
+            raise BadInput(f"{shown(path)} is shorter than its state file says; restore it, or start with new outputs")
+        if length == 0 and not start.startswith(os.read(self._fd, len(start) + 1)):
+            os.close(self._fd)
+            raise BadInput(f"{shown(path)} exists already; choose another name or move it away")
+        os.ftruncate(self._fd, self.length)
+        os.lseek(self._fd, self.length, os.SEEK_SET)
+        if not length:
+            sync_folder(os.path.dirname(path) or ".")
+
+    def append(self, data: bytes) -> None:
+        """Write at the end; not durable before ``sync``."""
+        try:
+            _write_all(self._fd, data)
+        except OSError as error:
+            raise StoppedEarly(
+                f"{shown(self.path)}: cannot write: {explain_os_error(error)}; mend that and run again"
+            ) from None
+        self.length += len(data)
+
+    def sync(self) -> None:
+        """Return only once everything appended is on the storage medium."""
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            raise StoppedEarly(
+                f"{shown(self.path)}: cannot sync: {explain_os_error(error)}; mend that and run again"
+            ) from None
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+    def __enter__(self) -> Appender:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def open_lock_file(path: str) -> int:
+    """Open, and create if needed, the file that a lock is taken on. It is never replaced or removed."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0), 0o666)
+
+
+# --- placing without replacing -------------------------------------------------------------------
+
+
+def rename_no_replace(source: str, destination: str) -> None:
+    """Rename, and raise ``FileExistsError`` when the new name is taken: never replaces anything.
+
+    ``renameat2(2)`` with RENAME_NOREPLACE on Linux, ``renamex_np`` with RENAME_EXCL on macOS,
+    ``os.rename`` on Windows (which never replaces). Where a file system has none of these: a hard
+    link and an unlink; where it has no hard links either: a rename over a placeholder that was
+    made exclusively. Raises ``OSError`` with EXDEV across file systems.
+    """
+    for rename in (_rename_exclusive, _link_then_unlink):
+        try:
+            return rename(source, destination)
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED:
+                raise
+    return _rename_over_placeholder(source, destination)
+
+
+if sys.platform == "win32":
+
+    def _rename_exclusive(source: str, destination: str) -> None:
+        os.rename(source, destination)
+
+else:
+
+    def _rename_exclusive(source: str, destination: str) -> None:
+        import ctypes  # noqa: PLC0415 - not needed to show --help
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        old, new = os.fsencode(source), os.fsencode(destination)
+        if sys.platform == "darwin":
+            result = libc.renamex_np(old, new, 0x4)
+        elif hasattr(libc, "renameat2"):
+            at_cwd, no_replace = -100, 1
+            result = libc.renameat2(at_cwd, old, at_cwd, new, no_replace)
+        else:
+            raise OSError(errno.ENOSYS, "no renameat2")
+        if result != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), source, None, destination)
+
+
+def _link_then_unlink(source: str, destination: str) -> None:
+    os.link(source, destination, follow_symlinks=False)
+    os.unlink(source)
+
+
+def _rename_over_placeholder(source: str, destination: str) -> None:
+    fd = os.open(destination, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    os.close(fd)
+    try:
+        os.rename(source, destination)
+    except OSError:
+        os.unlink(destination)
+        raise
+
+
+def remove_placeholder(path: str) -> bool:
+    """Remove an empty file that a killed run may have left to hold a name, and tell whether there was one."""
+    try:
+        status = os.lstat(path)
+        if not is_regular(status) or status.st_size != 0:
+            return False
+        os.unlink(path)
+    except OSError:
+        return False
+    return True
+
+
+# --- copying -------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Staged:
+    """A copy under its temporary name, still open, not yet durable.
+
+    ``identity`` is the source's while it was read, ``lost`` names attributes that the target's
+    file system could not hold.
+    """
+
+    path: str
+    fd: int
+    sha256: str
+    identity: Identity
+    lost: tuple[str, ...]
+
+    def sync(self) -> None:
+        """Return only once the content is on the storage medium. Raises ``OSError``."""
+        os.fsync(self.fd)
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def discard(self) -> None:
+        """Remove the temporary file."""
+        self.close()
+        remove_temporary(self.path)
+
+
+def remove_temporary(path: str) -> None:
+    """Remove a file under one of this module's temporary names; a missing one is fine."""
+    if not os.path.basename(path).startswith((TEMPORARY_PREFIX, PROBE_PREFIX)):
+        raise ValueError(f"not a temporary name: {path}")
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+
+
+def copy_to_temporary(
+    source: str,
+    folder: str,
+    on_bytes: Callable[[int], None] | None = None,
+    should_stop: Callable[[], bool] = never_stop,
+) -> Staged:
+    """Copy a regular file to a temporary name in a folder, hashing what is read. The source is not changed.
+
+    Modification time, permissions and extended attributes travel. Raises ``RowFailed`` when the
+    source can't be read or changes meanwhile, ``StoppedEarly`` or ``RowFailed`` when the copy
+    can't be written; nothing is left behind then.
+    """
+    import hashlib  # noqa: PLC0415 - copying alone needs it
+
+    digest = hashlib.sha256()
+    temporary = os.path.join(folder, TEMPORARY_PREFIX + secrets.token_hex(8))
+    try:
+        with open_regular(source) as (source_fd, identity):
+            try:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+                target_fd = os.open(temporary, flags, 0o600)
+            except OSError as error:
+                raise writing_failed(folder, error) from None
+            staged = Staged(temporary, target_fd, "", identity, ())
+            try:
+                while chunk := os.read(source_fd, CHUNK):
+                    digest.update(chunk)
+                    try:
+                        _write_all(target_fd, chunk)
+                    except OSError as error:
+                        raise writing_failed(folder, error) from None
+                    if on_bytes:
+                        on_bytes(len(chunk))
+                    if should_stop():
+                        raise Interrupted("interrupted while a file was copied")
+                if identity_of(os.fstat(source_fd)) != identity:
+                    raise ChangedWhileReading
+                staged.lost = _carry_attributes(source_fd, target_fd, temporary, identity)
+            except BaseException:
+                staged.discard()
+                raise
+    except OSError as error:
+        raise RowFailed(f"cannot read: {explain_os_error(error)}") from None
+    staged.sha256 = digest.hexdigest()
+    return staged
+
+
+def _carry_attributes(source_fd: int, target_fd: int, target: str, identity: Identity) -> tuple[str, ...]:
+    """Give a copy the permissions, extended attributes and times of its source; return what could not be held."""
+    lost: list[str] = []
+    if sys.platform == "linux":
+        try:
+            names = os.listxattr(source_fd)
+        except OSError:
+            names = []
+        for name in names:
+            try:
+                os.setxattr(target_fd, name, os.getxattr(source_fd, name))
+            except OSError:
+                lost.append(f"extended attribute {shown(name)}")
+    status = os.fstat(source_fd)
+    try:
+        if sys.platform == "win32":
+            os.chmod(target, status.st_mode & 0o777)
+        else:
+            os.fchmod(target_fd, status.st_mode & 0o777)
+    except OSError:
+        lost.append("permissions")
+    try:
+        times = (status.st_atime_ns, identity.mtime_ns)
+        os.utime(target_fd if os.utime in os.supports_fd else target, ns=times)
+    except OSError:
+        lost.append("modification time")
+    return tuple(lost)
+
+
+def place(staged: Staged, destination: str) -> None:
+    """Give a synced copy its final name. Raises ``FileExistsError`` when that is taken, ``OSError`` otherwise."""
+    staged.close()
+    rename_no_replace(staged.path, destination)
+
+
+# --- moving and removing -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The order to move one examined file.
+
+    ``expected`` and ``sha256`` are what was found when it was examined. ``parked`` is the name in
+    the source's folder that ``remove_identified`` may use.
+    """
+
+    source: str
+    destination: str
+    expected: Identity
+    sha256: str
+    parked: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relocation:
+    """How a file came to its new place: ``how`` is ``renamed`` or ``copied`` (across file systems)."""
+
+    how: str
+    lost: tuple[str, ...] = ()
+
+
+def relocate(move: Move, should_stop: Callable[[], bool] = never_stop) -> Relocation:
+    """Move an examined file, replacing nothing. Changes both folders; syncs neither.
+
+    On one file system it is a rename, after which the file in the new place is looked at: if it is
+    not the expected one, it goes back. Across file systems it is a copy, made durable, compared
+    byte by byte with the source, both read from the medium, and only then the source is removed
+    by way of the name ``parked`` (see ``remove_identified``).
+
+    Raises ``RowFailed`` when the file is not the expected one, ``FileExistsError`` when the
+    destination is taken, ``StoppedEarly`` for errors of the surroundings.
+    """
+    try:
+        rename_no_replace(move.source, move.destination)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise writing_failed(move.destination, error) from None
+        return _relocate_across(move, should_stop)
+    if not _is_the_same(move.destination, move.expected, move.sha256):
+        _put_back(move.destination, move.source)
+        raise RowFailed("it was replaced while it was being moved; it is back in its place")
+    return Relocation("renamed")
+
+
+def _relocate_across(move: Move, should_stop: Callable[[], bool]) -> Relocation:
+    folder = os.path.dirname(move.destination)
+    staged = copy_to_temporary(move.source, folder, should_stop=should_stop)
+    try:
+        if not same_file_state(staged.identity, move.expected) or staged.sha256 != move.sha256:
+            raise RowFailed("it was changed since it was examined")
+        staged.sync()
+        place(staged, move.destination)
+    except OSError as error:
+        staged.discard()
+        if isinstance(error, FileExistsError):
+            raise
+        raise writing_failed(move.destination, error) from None
+    except BaseException:
+        staged.discard()
+        raise
+    sync_folder(folder)
+    finish_relocation(move, should_stop)
+    return Relocation("copied", staged.lost)
+
+
+def finish_relocation(move: Move, should_stop: Callable[[], bool] = never_stop) -> None:
+    """Remove the source of a copy after reading both back and finding them identical. Changes the source's folder.
+
+    Raises ``RowFailed`` when they differ: both are then left as they are.
+    """
+    try:
+        result = compare(move.source, move.destination, cold=True, should_stop=should_stop)
+    except OSError as error:
+        raise StoppedEarly(
+            f"{shown(move.destination)}: cannot read it back: {explain_os_error(error)}; the original is untouched"
+        ) from None
+    if not result.equal or result.sha256 != move.sha256:
+        raise RowFailed(f"the copy {shown(move.destination)} differs from the original when read back; both are kept")
+    remove_identified(move.source, result.left, move.parked)
+
+
+def same_file_state(found: Identity, expected: Identity) -> bool:
+    """Whether inode, size and modification time agree. Device numbers change when a disk is plugged in anew."""
+    return (found.inode, found.size, found.mtime_ns) == (expected.inode, expected.size, expected.mtime_ns)
+
+
+def _is_the_same(path: str, expected: Identity, sha256: str) -> bool:
+    """Whether the file that arrived is the expected one.
+
+    Some file systems number inodes anew on a rename: there the content decides.
+    """
+    status = os.lstat(path)
+    found = identity_of(status)
+    if not is_regular(status) or (found.size, found.mtime_ns) != (expected.size, expected.mtime_ns):
+        return False
+    return found.inode == expected.inode or hash_file(path).sha256 == sha256
+
+
+def _put_back(here: str, there: str) -> None:
+    try:
+        rename_no_replace(here, there)
+    except OSError as error:
+        raise StoppedEarly(
+            f"{shown(there)}: an unexpected file was moved to {shown(here)} and can't be moved back: "
+            f"{explain_os_error(error)}; move it back by hand"
+        ) from None
+
+
+def remove_identified(path: str, expected: Identity, parked: str) -> None:
+    """Destroy the last name of one known file, and of no other. Changes its folder.
+
+    The file is first renamed to ``parked``, a name in the same folder that nobody else uses, and
+    looked at there: a file that took its place in the meantime is put back, not removed. Raises
+    ``RowFailed`` then, ``OSError`` when the folder can't be changed.
+    """
+    rename_no_replace(path, parked)
+    status = os.lstat(parked)
+    if not is_regular(status) or not same_file_state(identity_of(status), expected):
+        _put_back(parked, path)
+        raise RowFailed("it was replaced while it was being removed; it is back in its place")
+    os.unlink(parked)
+
+
+def parked_name(path: str, run_id: str, row_id: int) -> str:
+    """The name under which ``remove_identified`` holds the file of one row, in the same folder."""
+    return os.path.join(os.path.dirname(path), f"{PARKED_PREFIX}{run_id[:8]}-{row_id}")
+
+
+def unpark(path: str, parked: str) -> bool:
+    """Give a file that a killed run had parked its own name back, and tell whether there was one."""
+    if not os.path.lexists(parked) or os.path.lexists(path):
+        return False
+    rename_no_replace(parked, path)
+    return True
+
+
+def sync_folders(folders: Iterable[str]) -> None:
+    """Make the names in several folders durable; raises ``StoppedEarly`` when that fails."""
+    for folder in sorted(folders):
+        try:
+            sync_folder(folder)
+        except OSError as error:
+            raise StoppedEarly(f"{shown(folder)}: cannot sync: {explain_os_error(error)}; run again") from None
+
+
+# --- one folder under two names ------------------------------------------------------------------
+
+
+def sees_the_same_folder(one: str, other: str) -> bool:
+    """Whether two paths show one folder: a random name made in one appears in the other.
+
+    Device and inode numbers can't tell: overlay and FUSE views have their own. Makes and removes
+    an empty file in the first folder that can be written. Where neither can be, nothing can be
+    removed either, and the answer is no.
+    """
+    for here, there in ((one, other), (other, one)):
+        name = PROBE_PREFIX + secrets.token_hex(8)
+        probe = os.path.join(here, name)
+        try:
+            fd = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except OSError:
+            continue
+        try:
+            return os.path.lexists(os.path.join(there, name))
+        finally:
+            os.close(fd)
+            remove_temporary(probe)
+    return False

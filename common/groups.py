@@ -1,0 +1,247 @@
+"""Which files of one folder belong together: dated once, filed under one stem. Pure: names in, groups out.
+
+What pairs, with the reason:
+
+- A JPEG or HEIC and the RAW of the same stem: one exposure. The JPEG or HEIC is the primary, as the picture that
+  people see; the RAW follows it.
+- A JPEG or HEIC and the ``.mov`` of the same stem: a Live Photo. An ``.mp4`` (Google exports the same movies so)
+  follows a HEIC, and a JPEG only under a name that phones give; ``clip.jpg`` beside ``clip.mp4`` is somebody's
+  cover picture, and the two stay apart.
+- XMP, AAE (edits of Apple), THM (previews of Canon and others) and Takeout's JSON follow the file they tell of.
+
+Names are the same when they differ only by case or Unicode form. No specification exists for these habits;
+those of Google Takeout are described at ``_takeout_owner``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from common.media_types import RAW_EXTENSIONS, extension_of, kind_of
+from common.paths import fold
+
+# The best original first: a JPEG beside a HEIC is often its export.
+_CAMERA_STILLS = (".heic", ".heif", ".hif", ".avif", ".jpg", ".jpeg", ".jpe")
+_HEIC = frozenset({".heic", ".heif", ".hif"})
+# Names such as IMG_1234 and IMG_E1234(1) of Apple, MVIMG_20230318_142211 and 20230318_142211 of Android phones.
+_PHONE_STEM = re.compile(r"img_e?[0-9]{4}(?:\([0-9]{1,5}\))?|(?:mvimg_|img_|pxl_)?[0-9]{8}_[0-9]{6}.*", re.DOTALL)
+_MOTION = ".mp"  # a Pixel's still with a movie is named PXL_20230318_142211123.MP.jpg
+
+# IMG_O1234.AAE holds the edits of IMG_1234, IMG_E1234 is the picture with the edits in it.
+_APPLE_VARIANT = re.compile(r"(img_)[eo]([0-9]{4,})(.*)")
+
+_SUPPLEMENT = "supplemental-metadata"
+# Takeout cuts the name of a JSON to 46 characters and ".json", its users have seen 46 to 51 in all.
+_SHORTEST_CUT, _LONGEST_CUT = 46 - len(".json"), 51 - len(".json")
+_NUMBERED = re.compile(r"(.*)(\([0-9]{1,5}\))", re.DOTALL)
+# What Google Photos appends to pictures that were edited in it, in the languages that were seen.
+_EDITED = re.compile(
+    r"(.+)-(?:edited|effects|smile|mix|bearbeitet|bewerkt|edytowane|editado|ha editado|editat|modificato|modifié|"
+    r"編集済み)(\([0-9]{1,5}\))?",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NameGroup:
+    """A primary file name and its companions, sorted.
+
+    ``orphan``: a companion whose primary is not in the folder. ``shared_sidecar``: the Takeout JSON of the original
+    of which this group's primary is an edited copy; it dates this group too and is filed with the original.
+    """
+
+    primary: str
+    companions: tuple[str, ...] = ()
+    orphan: bool = False
+    shared_sidecar: str = ""
+
+
+def group_folder(names: Iterable[str]) -> tuple[NameGroup, ...]:
+    """Sort the file names of one folder into groups, in the order of their primaries. Pure.
+
+    Every name stands in exactly one group, whatever the order they come in. Time and memory grow linearly with
+    the number of names (but for sorting). A name that is not media stands alone; so does, as an orphan, a .json
+    which is no companion of anything here (``is_takeout_name`` tells what might be one elsewhere).
+    """
+    ordered = sorted(set(names))
+    primary_of = {name: name for name in ordered}
+    media = [name for name in ordered if kind_of(name) in {"image", "video"}]
+    sidecars = [name for name in ordered if kind_of(name) == "sidecar"]
+
+    index = _Index(media)
+    for members in index.by_stem.values():
+        primary_of |= _pair_media(members)
+    for still in media:
+        for movie in _motion_movies(still, index):
+            if primary_of[movie] == movie:
+                primary_of[movie] = primary_of[still]
+    owners = {sidecar: _owner(sidecar, index) for sidecar in sidecars}
+    takeout_of: dict[str, str] = {}
+    for sidecar, owner in owners.items():
+        if owner is not None:
+            primary_of[sidecar] = primary_of[owner]
+            if extension_of(sidecar) == ".json":
+                takeout_of.setdefault(owner, sidecar)
+
+    companions: dict[str, list[str]] = defaultdict(list)
+    for name in ordered:
+        if primary_of[name] != name:
+            companions[primary_of[name]].append(name)
+    return tuple(
+        NameGroup(
+            primary=name,
+            companions=tuple(companions.get(name, ())),
+            orphan=name in owners,
+            shared_sidecar=_takeout_of_original(name, index, takeout_of),
+        )
+        for name in ordered
+        if primary_of[name] == name
+    )
+
+
+def is_takeout_name(name: str) -> bool:
+    """Whether a .json is named like Takeout's companion of a media file, so that it is worth reporting alone. Pure."""
+    if extension_of(name) != ".json":
+        return False
+    title, _ = _split_number(name[: -len(".json")])
+    return any(kind_of(base) in {"image", "video"} for base in (title, _without_supplement(title)))
+
+
+class _Index:
+    """The media of a folder, findable by the folded forms of their names."""
+
+    def __init__(self, media: Sequence[str]) -> None:
+        self.by_name: dict[str, list[str]] = defaultdict(list)
+        self.by_stem: dict[str, list[str]] = defaultdict(list)
+        self.by_title: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self.by_cut_title: dict[tuple[str, str], list[str]] = {}
+        self.edited_by_stem: dict[str, list[str]] = defaultdict(list)
+        for name in media:
+            folded = fold(name)
+            stem, extension = _split(folded)
+            self.by_name[folded].append(name)
+            self.by_stem[stem].append(name)
+            plain_stem, number = _split_number(stem)
+            title = plain_stem + extension
+            self.by_title[title, number].append(name)
+            for length in range(_SHORTEST_CUT, min(_LONGEST_CUT + 1, len(title))):
+                self.by_cut_title.setdefault((title[:length], number), [name])
+            original_stem = _stem_of_original(stem)
+            if original_stem:
+                self.edited_by_stem[original_stem].append(name)
+
+
+def _split(name: str) -> tuple[str, str]:
+    extension = extension_of(name)
+    return name[: len(name) - len(extension)], extension
+
+
+def _split_number(stem: str) -> tuple[str, str]:
+    """``photo(1)`` into ``photo`` and ``(1)``."""
+    match = _NUMBERED.fullmatch(stem)
+    return (match[1], match[2]) if match else (stem, "")
+
+
+def _pair_media(members: Sequence[str]) -> dict[str, str]:
+    """Companion -> primary among the media of one stem: RAWs and Live Photo movies behind the camera's still."""
+    stills = [name for name in members if extension_of(name) in _CAMERA_STILLS]
+    if len(members) == 1 or not stills:
+        return {}
+    primary = min(stills, key=lambda name: (_CAMERA_STILLS.index(extension_of(name)), name))
+    return {name: primary for name in members if _follows(name, primary)}
+
+
+def _follows(name: str, primary: str) -> bool:
+    extension = extension_of(name)
+    if extension == ".mp4":
+        stem, still = _split(fold(primary))
+        return still in _HEIC or _PHONE_STEM.fullmatch(stem) is not None
+    return extension == ".mov" or extension in RAW_EXTENSIONS
+
+
+def _motion_movies(still: str, index: _Index) -> list[str]:
+    """The movies of ``PXL_….MP.jpg`` that were exported as ``PXL_….MP`` or ``PXL_….mp4``."""
+    stem, extension = _split(fold(still))
+    if extension not in _CAMERA_STILLS or not stem.endswith(_MOTION):
+        return []
+    return [movie for name in (stem, f"{stem}4") for movie in index.by_name.get(name, ())]
+
+
+def _owner(sidecar: str, index: _Index) -> str | None:
+    """The media file that a companion belongs to."""
+    stem, extension = _split(sidecar)
+    if extension == ".json":
+        return _takeout_owner(stem, index)
+    folded = fold(stem)
+    if extension == ".xmp":  # photo.jpg.xmp before photo.xmp
+        return _nearest(stem, index.by_name.get(folded)) or _nearest(stem, index.by_stem.get(folded))
+    if extension == ".thm":
+        members = index.by_stem.get(folded, ())
+        return _nearest(stem, [name for name in members if kind_of(name) == "video"] or members)
+    variant = _APPLE_VARIANT.fullmatch(folded)
+    original = "".join(variant.groups()) if variant else folded
+    return _nearest(stem, index.by_stem.get(folded)) or _nearest(stem, index.by_stem.get(original))
+
+
+def _nearest(stem: str, names: Sequence[str] | None) -> str | None:
+    """The one of several media files that a companion most likely tells of.
+
+    RAWs first, which programs never write into, then cameras' stills, other pictures and movies; among equals
+    the one that is spelled like the companion in case and Unicode form.
+    """
+    if not names:
+        return None
+    return min(names, key=lambda name: (_closeness(name), not name.startswith(stem), name))
+
+
+def _closeness(name: str) -> int:
+    extension = extension_of(name)
+    if extension in RAW_EXTENSIONS:
+        return 0
+    if extension in _CAMERA_STILLS:
+        return 1
+    return 2 if kind_of(name) == "image" else 3
+
+
+def _takeout_owner(stem: str, index: _Index) -> str | None:
+    """The media file that a JSON of Google Takeout tells of, given the JSON's name without ``.json``.
+
+    Takeout names it after the media file, ``photo.jpg``; of a second ``photo(1).jpg`` it writes the number last,
+    ``photo.jpg(1)``. Since 2024 it appends ``.supplemental-metadata``, before the number. Then it cuts the name, be it
+    in this word, in the extension or in the stem. Files that had no extension when uploaded got one only in the
+    media's name. The edited copy of a picture has none of its own, and inherits where the original is gone.
+    """
+    folded = fold(stem)
+    title, number = _split_number(folded)
+    whole = _without_supplement(title)
+    for names in (
+        index.by_title.get((whole, number)),
+        index.by_name.get(whole) if not number else None,
+        index.by_cut_title.get((title, number)),
+        index.by_stem.get(folded),
+        index.edited_by_stem.get(_split(whole)[0] + number),
+    ):
+        if names:
+            return _nearest(stem, names)
+    return None
+
+
+def _without_supplement(title: str) -> str:
+    """``photo.jpg.supplemental-metadata``, or what a cut left of it, without the last word."""
+    base, dot, tail = title.rpartition(".")
+    return base if dot and _SUPPLEMENT.startswith(tail) else title
+
+
+def _stem_of_original(stem: str) -> str:
+    """``photo`` for ``photo-edited``, ``photo(1)`` for ``photo-edited(1)``, empty for what is no edited copy."""
+    match = _EDITED.fullmatch(stem)
+    return match[1] + (match[2] or "") if match else ""
+
+
+def _takeout_of_original(name: str, index: _Index, takeout_of: dict[str, str]) -> str:
+    """The JSON of the picture of which ``name`` is an edited copy, if any; the copy may have another extension."""
+    originals = index.by_stem.get(_stem_of_original(_split(fold(name))[0]), ())
+    return next((takeout_of[original] for original in originals if original in takeout_of), "")

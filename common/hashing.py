@@ -1,0 +1,263 @@
+"""Reading files through one descriptor: SHA-256, comparing side by side, and cold reads.
+
+Nothing here changes the contents of the disk; ``open_cold`` may flush what the kernel still holds
+in memory, so that what is read afterwards comes from the storage medium.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from common.errors import ChangedWhileReading, Interrupted, NotRegular, SameFile
+
+CHUNK = 1 << 20
+SAMPLE = 1 << 12
+HEX_LENGTH = 64
+
+
+def never_stop() -> bool:
+    """The stop question of callers that can't be interrupted."""
+    return False
+
+
+def is_sha256(text: str) -> bool:
+    """Whether the text is a SHA-256 as this project writes it: 64 lower-case hex digits."""
+    return len(text) == HEX_LENGTH and all(c in "0123456789abcdef" for c in text)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What ``stat`` tells of one file: enough to notice that it was changed or replaced."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Device and inode: two names with the same place are one file."""
+        return self.device, self.inode
+
+
+def identity_of(status: os.stat_result) -> Identity:
+    """The identity in a result of ``stat``."""
+    return Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@contextmanager
+def open_regular(path: str) -> Iterator[tuple[int, Identity]]:
+    """Open a regular file for reading without following a link in its last component.
+
+    Yields the descriptor and the identity at opening. Raises ``NotRegular`` for anything
+    else, ``OSError`` when it can't be opened.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    fd = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
+    try:
+        status = os.fstat(fd)
+        if not is_regular(status):
+            raise NotRegular
+        yield fd, identity_of(status)
+    finally:
+        os.close(fd)
+
+
+def is_regular(status: os.stat_result) -> bool:
+    """Whether a result of ``lstat`` or ``fstat`` is that of a regular file."""
+    return stat.S_ISREG(status.st_mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """The digest of a file, the identity that it had all the while, and whether it was read ``cold`` or ``cached``."""
+
+    sha256: str
+    identity: Identity
+    read_mode: str
+
+
+def hash_file(
+    path: str,
+    cold: bool = False,
+    on_bytes: Callable[[int], None] | None = None,
+    should_stop: Callable[[], bool] = never_stop,
+) -> Hashed:
+    """Read one file to its end and hash it; with ``cold``, from the storage medium.
+
+    Raises ``RowFailed`` when the file is not regular or changed while it was read, ``Interrupted``
+    when ``should_stop`` says so, ``OSError`` when the file can't be read.
+    """
+    digest = hashlib.sha256()
+    with open_regular(path) as (fd, identity):
+        read_mode = "cold" if cold and drop_cache(path, fd, identity.size) else "cached"
+        buffer = bytearray(CHUNK)
+        while got := _fill_from((path, fd), buffer):
+            digest.update(buffer if got == CHUNK else memoryview(buffer)[:got])
+            if on_bytes:
+                on_bytes(got)
+            if should_stop():
+                raise Interrupted("interrupted while a file was read")
+        require_unchanged(fd, identity)
+    return Hashed(digest.hexdigest(), identity, read_mode)
+
+
+def sample_of(path: str) -> bytes:
+    """A cheap digest of a file's size, first and last bytes, to tell most different files apart.
+
+    Different samples prove different contents; equal samples prove nothing.
+    """
+    with open_regular(path) as (fd, identity):
+        digest = hashlib.sha256(b"%d:" % identity.size)
+        digest.update(os.read(fd, SAMPLE))
+        if identity.size > SAMPLE:
+            os.lseek(fd, -SAMPLE, os.SEEK_END)
+            digest.update(os.read(fd, SAMPLE))
+    return digest.digest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The result of reading two files side by side to their ends.
+
+    ``sha256`` is that of both when they are equal, else empty. ``first_difference`` is a byte
+    offset, -1 when equal. ``read_mode`` is ``cold`` when both were read from the storage medium.
+    """
+
+    equal: bool
+    sha256: str
+    first_difference: int
+    read_mode: str
+    left: Identity
+    right: Identity
+
+
+def compare(
+    left: str,
+    right: str,
+    cold: bool,
+    on_bytes: Callable[[int], None] | None = None,
+    should_stop: Callable[[], bool] = never_stop,
+) -> Comparison:
+    """Read two files side by side, compare every byte, and hash what is equal once.
+
+    With ``cold``, what the kernel holds of them is written out and dropped first. Raises
+    ``RowFailed`` when one is not regular, both are the same file, or one changed while it was
+    read; ``OSError`` (with the path in it) when one can't be read.
+    """
+    with open_regular(left) as (left_fd, left_identity), open_regular(right) as (right_fd, right_identity):
+        if left_identity.place == right_identity.place:
+            raise SameFile
+        left_cold = cold and drop_cache(left, left_fd, left_identity.size)
+        right_cold = cold and drop_cache(right, right_fd, right_identity.size)
+        read_mode = "cold" if left_cold and right_cold else "cached"
+        sha256, difference = _compare_open((left, left_fd), (right, right_fd), on_bytes, should_stop)
+        require_unchanged(left_fd, left_identity)
+        require_unchanged(right_fd, right_identity)
+    return Comparison(difference < 0, sha256, difference, read_mode, left_identity, right_identity)
+
+
+def _compare_open(
+    left: tuple[str, int],
+    right: tuple[str, int],
+    on_bytes: Callable[[int], None] | None,
+    should_stop: Callable[[], bool],
+) -> tuple[str, int]:
+    digest = hashlib.sha256()
+    left_buffer, right_buffer = bytearray(CHUNK), bytearray(CHUNK)
+    position = 0
+    while True:
+        left_got, right_got = _fill_from(left, left_buffer), _fill_from(right, right_buffer)
+        if left_got < CHUNK or right_got < CHUNK:
+            left_buffer, right_buffer = left_buffer[:left_got], right_buffer[:right_got]
+        if left_buffer != right_buffer:
+            return "", position + _first_difference(left_buffer, right_buffer)
+        digest.update(left_buffer)
+        position += left_got
+        if on_bytes:
+            on_bytes(left_got)
+        if left_got < CHUNK:
+            return digest.hexdigest(), -1
+        if should_stop():
+            raise Interrupted("interrupted while files were compared")
+
+
+def _fill_from(file: tuple[str, int], buffer: bytearray) -> int:
+    """Fill the buffer from an open file; a read error bears the path, so that the culprit is known."""
+    path, fd = file
+    try:
+        return _fill(fd, buffer)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
+
+
+def _first_difference(left: bytearray, right: bytearray) -> int:
+    for index, (a, b) in enumerate(zip(left, right, strict=False)):
+        if a != b:
+            return index
+    return min(len(left), len(right))
+
+
+def _fill(fd: int, buffer: bytearray) -> int:
+    """Read until the buffer is full or the file ends: a file system may return less than was asked."""
+    view = memoryview(buffer)
+    filled = 0
+    while filled < len(buffer):
+        got = _read_into(fd, view[filled:])
+        if not got:
+            break
+        filled += got
+    return filled
+
+
+if sys.platform != "win32":
+
+    def _read_into(fd: int, view: memoryview) -> int:
+        return os.readv(fd, [view])
+
+else:
+
+    def _read_into(fd: int, view: memoryview) -> int:
+        data = os.read(fd, len(view))
+        view[: len(data)] = data
+        return len(data)
+
+
+def require_unchanged(fd: int, before: Identity) -> None:
+    """Raise ``RowFailed`` when the open file was changed since ``before`` was taken."""
+    if identity_of(os.fstat(fd)) != before:
+        raise ChangedWhileReading
+
+
+def drop_cache(path: str, fd: int, size: int) -> bool:
+    """Write out and forget what the kernel holds of an open file, so that it is read from the medium.
+
+    Returns whether that worked: a file system in memory or over the network can't promise it, and
+    neither can Windows and macOS. ``posix_fadvise(2)`` drops clean pages only, so the file is synced first.
+    """
+    if sys.platform != "linux":
+        return False
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    return size == 0 or not any(_is_cached(fd, position) for position in (0, size // 2, size - 1))
+
+
+def _is_cached(fd: int, position: int) -> bool:
+    """Whether one byte can be had without waiting for the disk (``preadv2(2)``, RWF_NOWAIT)."""
+    if sys.platform != "linux":
+        return True
+    try:
+        return os.preadv(fd, [bytearray(1)], position, os.RWF_NOWAIT) > 0
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # the file system can't tell: claim nothing

@@ -1,0 +1,114 @@
+"""The journal of apply: what was intended and what came of it, each row chained to the one before.
+
+Intentions are durable before the first act, outcomes before the state moves on. Whoever goes on
+after a crash finds here what was under way. Changes the disk through ``fileops``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from common.errors import BadInput
+from common.manifests import JOURNAL, JournalRow, Reader, Record, Writer, chain_of, first_chain, link
+from common.paths import shown
+from common.timestamps import now_text
+
+NAME = "journal.csv"
+
+
+class JournalReader:
+    """Reads a journal row by row and checks the chain. Changes nothing.
+
+    Raises ``BadInput`` where a row does not follow the one before: one was changed, removed or
+    put elsewhere. ``chain``, ``sequence`` and ``end`` are those of the last row read.
+    """
+
+    def __init__(self, path: str, run_id: str, start: int = 0, chain: str = "", sequence: int = 0) -> None:
+        self._reader = Reader(path, JOURNAL.columns)
+        self._reader.seek(start)
+        self.chain = chain or first_chain(run_id)
+        self.sequence = sequence
+        self.end = max(start, len(JOURNAL.header()))
+
+    def __iter__(self) -> Iterator[tuple[JournalRow, Record]]:
+        for record in self._reader:
+            where = self._reader.where(record.line)
+            row = JOURNAL.decode(record.values, where)
+            if record.values["chain"] != chain_of(record.values, self.chain):
+                raise BadInput(f"{where}: this row does not follow the one before; restore the journal as it was")
+            self.chain, self.sequence, self.end = row.chain, row.sequence, record.end
+            yield row, record
+
+    @property
+    def torn_line(self) -> int:
+        return self._reader.torn_line
+
+    def __enter__(self) -> JournalReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.close()
+
+
+class Journal:
+    """A journal that is being written. ``unresolved`` are intentions of a killed run without an outcome.
+
+    ``outcomes`` are the outcomes behind the checkpoint that was given: recorded, but the state
+    does not know of them.
+    """
+
+    def __init__(self, path: str, run_id: str, checkpoint: int = 0, chain: str = "", sequence: int = 0) -> None:
+        self.path = path
+        self.unresolved: dict[int, JournalRow] = {}
+        self.outcomes: dict[int, JournalRow] = {}
+        if not os.path.lexists(path):
+            if checkpoint:
+                raise BadInput(f"{shown(path)} is missing though the state file knows it; restore it")
+            self._writer = Writer(JOURNAL, path, 0)
+            self._writer.sync()
+            self.chain, self.sequence = first_chain(run_id), 0
+            return
+        if os.path.getsize(path) < len(JOURNAL.header()):
+            self._writer = Writer(JOURNAL, path, 0)  # a run was killed while it wrote the header
+            self.chain, self.sequence = first_chain(run_id), 0
+            return
+        with JournalReader(path, run_id, checkpoint, chain, sequence) as reader:
+            for row, _ in reader:
+                self._recall(row, behind_checkpoint=checkpoint > 0)
+            self.chain, self.sequence = reader.chain, reader.sequence
+            self._writer = Writer(JOURNAL, path, reader.end)
+
+    def _recall(self, row: JournalRow, behind_checkpoint: bool) -> None:
+        if row.phase == "planned":
+            self.unresolved[row.row_id] = row
+            return
+        self.unresolved.pop(row.row_id, None)
+        if behind_checkpoint:
+            self.outcomes[row.row_id] = row
+
+    @property
+    def length(self) -> int:
+        """Bytes written so far."""
+        return self._writer.length
+
+    def append(self, rows: Sequence[JournalRow]) -> None:
+        """Number, time, chain and append rows; durable when this returns."""
+        linked = [self._next(row) for row in rows]
+        self._writer.append(linked)
+        self._writer.sync()
+
+    def _next(self, row: JournalRow) -> JournalRow:
+        self.sequence += 1
+        row = link(replace(row, sequence=self.sequence, time=now_text()), self.chain)
+        self.chain = row.chain
+        return row
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def intentions(rows: Iterable[JournalRow], actions: Sequence[str]) -> Iterator[JournalRow]:
+    """The rows that say what was to be done, of some kinds of action. Pure."""
+    return (row for row in rows if row.phase == "planned" and row.action in actions)

@@ -1,0 +1,68 @@
+"""Which file names are photos, videos or companions, and which are no user's files at all.
+
+The extension decides only whether a file is media; how it is read is decided by its first bytes.
+A new file type is one word in one of these sets.
+"""
+
+from __future__ import annotations
+
+import os
+
+RAW_EXTENSIONS = frozenset(
+    ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .k25 .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .raw "
+    ".rw2 .rwl .sr2 .srf .srw .x3f".split()
+)
+IMAGE_EXTENSIONS = RAW_EXTENSIONS | frozenset(
+    ".avif .bmp .gif .heic .heif .hif .insp .j2k .jfif .jp2 .jpe .jpeg .jpg .jxl .mpo .png .psd .tif .tiff "
+    ".webp".split()
+)
+VIDEO_EXTENSIONS = frozenset(
+    ".360 .3g2 .3gp .asf .avi .divx .dv .flv .insv .lrv .m1v .m2t .m2ts .m2v .m4v .mkv .mov .mp4 .mpe .mpeg .mpg .mts "
+    ".mxf .ogv .qt .tod .vob .webm .wmv".split()
+)
+SIDECAR_EXTENSIONS = frozenset(".aae .json .thm .xmp".split())
+
+SYSTEM_FOLDERS = frozenset(
+    {
+        "@eadir",
+        "$recycle.bin",
+        "#recycle",
+        ".fseventsd",
+        ".media-quarantine",
+        ".spotlight-v100",
+        ".temporaryitems",
+        ".thumbnails",
+        ".trash",
+        ".trashes",
+        "lost+found",
+        "system volume information",
+    }
+)
+SYSTEM_FILES = frozenset({".ds_store", "desktop.ini", "thumbs.db", "ehthumbs.db", ".nomedia", ".picasa.ini"})
+
+
+def extension_of(name: str) -> str:
+    """The extension in lower case with its dot, empty when there is none."""
+    return os.path.splitext(name)[1].lower()
+
+
+def kind_of(name: str) -> str:
+    """``image``, ``video``, ``sidecar``, or empty for a name that is not media."""
+    extension = extension_of(name)
+    if extension in IMAGE_EXTENSIONS:
+        return "image"
+    if extension in VIDEO_EXTENSIONS:
+        return "video"
+    if extension in SIDECAR_EXTENSIONS:
+        return "sidecar"
+    return ""
+
+
+def is_system_folder(name: str) -> bool:
+    """Whether a folder belongs to an operating system, a NAS or this project, and holds no user's media."""
+    return name.lower() in SYSTEM_FOLDERS or name.lower().startswith(".trash-")
+
+
+def is_system_file(name: str) -> bool:
+    """Whether a file is a trace of an operating system: ``Thumbs.db``, or the ``._name`` of macOS."""
+    return name.lower() in SYSTEM_FILES or name.startswith(("._", ".media-archive"))

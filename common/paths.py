@@ -1,0 +1,70 @@
+"""Names and places: what lies inside what, which names collide, how a path is shown. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterator
+
+MAX_NAME_BYTES = 255
+
+
+def is_inside(path: str, root: str) -> bool:
+    """Whether an absolute path without ``..`` stands below a root (by its letters, links not followed)."""
+    return path.startswith(root.rstrip(os.sep) + os.sep)
+
+
+def is_plain_absolute(path: str) -> bool:
+    """Whether a path is absolute and says directly where it leads: no ``..``, no ``.``, no NUL."""
+    return os.path.isabs(path) and os.path.normpath(path) == path and "\0" not in path
+
+
+def leads_through_link(path: str, root: str) -> bool:
+    """Whether a symbolic link stands between a root and a path inside it (the last component not counted).
+
+    The root itself may be reached through links: that is the user's own choice.
+    """
+    real_root = os.path.realpath(root)
+    parent = os.path.dirname(path)
+    expected = real_root if parent == root else os.path.join(real_root, os.path.relpath(parent, root))
+    return os.path.realpath(parent) != expected
+
+
+def fold(name: str) -> str:
+    """The form in which two names are the same to some file system: without case, in one Unicode form."""
+    if name.isascii():
+        return name.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+
+
+def with_suffix(name: str, suffix: str) -> str:
+    """Put ``~suffix`` before the extension, and shorten the stem where the name would become too long.
+
+    File systems limit a name to 255 bytes (ext4, btrfs, APFS) or 255 UTF-16 units (NTFS, exFAT);
+    bytes are the narrower measure.
+    """
+    stem, extension = os.path.splitext(name)
+    room = MAX_NAME_BYTES - len(os.fsencode(extension)) - len(suffix) - 1
+    while len(os.fsencode(stem)) > room:
+        stem = stem[:-1]
+    return f"{stem}~{suffix}{extension}"
+
+
+def collision_suffixes(sha256: str) -> Iterator[str]:
+    """The suffixes to try, in order, for content whose plain name is taken.
+
+    The first is eight digits of the digest, so that a name does not depend on the order of work;
+    longer ones serve when even that is taken by other content, and numbers when the very same
+    content is to be kept more than once.
+    """
+    for length in (8, 16, 64):
+        yield sha256[:length]
+    number = 2
+    while True:
+        yield f"{sha256[:8]}-{number}"
+        number += 1
+
+
+def shown(path: str) -> str:
+    """A path as it may be printed: control characters and undecodable bytes as ``\\xNN`` escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in path)

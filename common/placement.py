@@ -1,0 +1,289 @@
+"""Where a file goes in the archive: duplicates, collisions, and one name for a whole group.
+
+``Planner`` decides, and report, dry run and real run all carry out what it decides. It reads the
+disk where contents must be compared, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from common.contents import ContentIndex, Known
+from common.errors import RowFailed, explain_os_error
+from common.hashing import hash_file
+from common.manifests import ReportRow
+from common.paths import collision_suffixes, fold, with_suffix
+from common.scan import FoundFile, NotScanned
+from common.timestamps import mtime_text
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """What is known of a group's time: the folder it goes to, and three columns of the report."""
+
+    folder: str
+    capture_date: str
+    date_source: str
+    review: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What is the same in every row of a run."""
+
+    run_id: str
+    source_root: str
+    archive_root: str
+    archive_id: str
+    keep_duplicates: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of a group on its way to a row: ``kind`` and ids as the report gives them."""
+
+    file: FoundFile
+    kind: str
+    row_id: int
+    group_id: int
+    dated: Dated
+
+
+class Names:
+    """Which names in the archive are taken, by files that stood there before and by this run.
+
+    Names that differ by case or Unicode form only count as the same. Kept as 64-bit hashes: a
+    collision of these can only cause an unneeded suffix.
+    """
+
+    def __init__(self) -> None:
+        self._existing: set[int] = set()
+        self._claimed: set[int] = set()
+
+    def add_existing(self, folder: str, name: str) -> None:
+        """A file stood here before the run."""
+        self._existing.add(self._key(folder, name))
+
+    def claim(self, folder: str, name: str) -> None:
+        """The run has given this name away."""
+        self._claimed.add(self._key(folder, name))
+
+    def is_claimed(self, folder: str, name: str) -> bool:
+        return self._key(folder, name) in self._claimed
+
+    def exists(self, folder: str, name: str) -> bool:
+        return self._key(folder, name) in self._existing
+
+    @staticmethod
+    def _key(folder: str, name: str) -> int:
+        return hash((folder, fold(name)))
+
+
+class Planner:
+    """Decides, group after group in scan order, where files go. Remembers what it gave away."""
+
+    def __init__(self, facts: RunFacts, contents: ContentIndex, names: Names) -> None:
+        self._facts = facts
+        self._contents = contents
+        self._names = names
+
+    def plan(self, members: Sequence[Member]) -> list[ReportRow]:
+        """The rows of one group, the primary's first. A file that can't be read fails its row alone."""
+        primary, *companions = members
+        row, anchor = self._plan_primary(members)
+        if not anchor:
+            reason = f"goes with {primary.file.name}, which failed"
+            return [row, *(self.unplaced(companion, "failed", reason) for companion in companions)]
+        return [row, *(self._plan_companion(companion, primary, anchor) for companion in companions)]
+
+    def recorded(self, row: ReportRow) -> None:
+        """Remember a row of an earlier, unfinished run as if it had just been planned."""
+        if row.status not in ("planned", "copied", "moved", "already_archived"):
+            return
+        folder, name = os.path.split(row.destination_path)
+        self._names.claim(folder, name)
+        if row.media_kind != "sidecar" and row.status != "already_archived" and not self._facts.keep_duplicates:
+            source_folder, source_name = os.path.split(row.source_path)
+            known = Known(folder, name, row.row_id, source_folder, source_name)
+            known.sha256 = row.sha256
+            self._contents.add(row.size_bytes, known)
+
+    def withdraw(self, row: ReportRow) -> None:
+        """A planned row could not be carried out: nothing is to be taken for its duplicate."""
+        self._contents.withdraw(row.row_id)
+
+    def unplaced(self, member: Member, status: str, reason: str) -> ReportRow:
+        """The row of a file that goes nowhere: skipped or failed."""
+        return self._row(member, "", status, reason, "")
+
+    def unscanned(self, problem: NotScanned, row_id: int) -> ReportRow:
+        """The row of something that is no readable regular file: a link, a pipe, a locked folder."""
+        folder, name = os.path.split(problem.path)
+        nothing = Member(FoundFile(folder, name, 0, 0), "", row_id, row_id, Dated("", "", "", ""))
+        status = "failed" if problem.failed else "skipped"
+        return replace(self.unplaced(nothing, status, problem.reason), source_mtime="")
+
+    def _plan_primary(self, members: Sequence[Member]) -> tuple[ReportRow, Known | None]:
+        """The primary's row, and the file that its companions are to stand beside (None when it failed)."""
+        primary = members[0]
+        folder = primary.dated.folder
+        candidate = Known("", "", primary.row_id, primary.file.folder, primary.file.name)
+        try:
+            if not self._facts.keep_duplicates and (same := self._contents.find(candidate, primary.file.size)):
+                return self._as_duplicate(primary, same, candidate.sha256), same
+            name, status = self._choose_name(members, folder, candidate)
+        except (OSError, RowFailed) as error:
+            return self.unplaced(primary, "failed", _unreadable(error)), None
+        candidate.folder, candidate.name = folder, name
+        self._names.claim(folder, name)
+        if not self._facts.keep_duplicates:
+            self._contents.add(primary.file.size, candidate)
+        return self._row(primary, candidate.path, status, "", candidate.sha256), candidate
+
+    def _as_duplicate(self, member: Member, same: Known, sha256: str) -> ReportRow:
+        if same.row_id:
+            return self._row(member, same.path, "duplicate", f"same content as row {same.row_id}", sha256)
+        return self._row(member, same.path, "already_archived", "", sha256)
+
+    def _choose_name(self, members: Sequence[Member], folder: str, candidate: Known) -> tuple[str, str]:
+        """The first name under which the whole group is free, and the status that follows for the primary."""
+        primary, *companions = members
+        for suffix in chain([""], self._suffixes(candidate)):
+            name = with_suffix(primary.file.name, suffix) if suffix else primary.file.name
+            status = self._status_at(primary.file, folder, name)
+            if status and all(
+                self._status_at(c.file, folder, companion_name(c.file.name, primary.file.name, name, suffix))
+                for c in companions
+            ):
+                return name, status
+        raise AssertionError("the suffixes never end")
+
+    def _suffixes(self, candidate: Known) -> Iterator[str]:
+        """Suffixes from the content's digest, which is read only when the plain name is taken."""
+        candidate.sha256 = candidate.sha256 or hash_file(candidate.readable_path()).sha256
+        yield from collision_suffixes(candidate.sha256)
+
+    def _status_at(self, file: FoundFile, folder: str, name: str) -> str:
+        """What a file would be under a name: ``planned``, ``already_archived``, or empty when other content has it."""
+        if self._names.is_claimed(folder, name):
+            return ""
+        if not self._names.exists(folder, name):
+            return "planned"
+        return "already_archived" if _same_content(file, folder, name) else ""
+
+    def _plan_companion(self, companion: Member, primary: Member, anchor: Known) -> ReportRow:
+        """Beside the primary under the primary's stem; under a suffix of its own where other content stands there.
+
+        A movie or RAW whose content is known already is a duplicate like any other file. A sidecar
+        belongs beside its photo, whatever other sidecars hold the same few bytes.
+        """
+        suffix = _suffix_between(primary.file.name, anchor.name)
+        wanted = companion_name(companion.file.name, primary.file.name, anchor.name, suffix)
+        candidate = Known("", "", companion.row_id, companion.file.folder, companion.file.name)
+        is_shared = companion.kind != "sidecar" and not self._facts.keep_duplicates
+        reason = ""
+        try:
+            if is_shared and (same := self._contents.find(candidate, companion.file.size)):
+                return self._as_duplicate(companion, same, candidate.sha256)
+            for own_suffix in chain([""], self._suffixes(candidate)):
+                name = with_suffix(wanted, own_suffix) if own_suffix else wanted
+                status = self._status_at(companion.file, anchor.folder, name)
+                if (
+                    not status
+                    and anchor.row_id != primary.row_id
+                    and self._is_stored_companion(companion, anchor, name)
+                ):
+                    status = "duplicate" if anchor.row_id else "already_archived"
+                    reason = f"same content as the companion of row {anchor.row_id}" if anchor.row_id else ""
+                if status:
+                    break
+        except (OSError, RowFailed) as error:
+            return self.unplaced(companion, "failed", _unreadable(error))
+        candidate.folder, candidate.name = anchor.folder, name
+        self._names.claim(anchor.folder, name)
+        if is_shared:
+            self._contents.add(companion.file.size, candidate)
+        return self._row(companion, candidate.path, status, reason, candidate.sha256)
+
+    def _is_stored_companion(self, companion: Member, anchor: Known, name: str) -> bool:
+        """Whether the companion of the row that the primary duplicates has this name and this content."""
+        for folder, present in ((anchor.folder, name), (anchor.source_folder, companion.file.name)):
+            if _same_content(companion.file, folder, present):
+                return True
+        return False
+
+    def _row(self, member: Member, destination: str, status: str, reason: str, sha256: str) -> ReportRow:
+        return ReportRow(
+            run_id=self._facts.run_id,
+            row_id=member.row_id,
+            source_path=member.file.path,
+            destination_path=destination,
+            source_root=self._facts.source_root,
+            archive_root=self._facts.archive_root,
+            archive_id=self._facts.archive_id,
+            media_kind=member.kind,
+            group_id=member.group_id,
+            size_bytes=member.file.size,
+            source_mtime=mtime_text(member.file.mtime_ns),
+            capture_date=member.dated.capture_date,
+            date_source=member.dated.date_source,
+            review=member.dated.review,
+            status=status,
+            reason=reason,
+            sha256=sha256,
+        )
+
+
+def companion_name(companion: str, primary: str, new_primary: str, suffix: str) -> str:
+    """The name of a companion after its primary was renamed: what they had in common changes alike.
+
+    >>> companion_name("IMG_1.xmp", "IMG_1.jpg", "IMG_1~0a1b2c3d.jpg", "0a1b2c3d")
+    'IMG_1~0a1b2c3d.xmp'
+    >>> companion_name("IMG_1.jpg.xmp", "IMG_1.jpg", "IMG_1~0a1b2c3d.jpg", "0a1b2c3d")
+    'IMG_1~0a1b2c3d.jpg.xmp'
+    """
+    if new_primary == primary:
+        return companion
+    stem, new_stem = os.path.splitext(primary)[0], os.path.splitext(new_primary)[0]
+    for old, new in ((primary, new_primary), (stem, new_stem)):
+        if companion[: len(old)].casefold() == old.casefold():
+            return new + companion[len(old) :]
+    return with_suffix(companion, suffix) if suffix else companion
+
+
+def _suffix_between(name: str, new_name: str) -> str:
+    """The suffix that made ``new_name`` of ``name``, or an empty string."""
+    new_stem = os.path.splitext(new_name)[0]
+    return new_stem.rpartition("~")[2] if new_name != name and "~" in new_stem else ""
+
+
+def _same_content(file: FoundFile, folder: str, name: str) -> bool:
+    """Whether a file stands in a folder under a name (or one that folds alike) with the content of another."""
+    path = _actual_path(folder, name)
+    try:
+        if not path or os.lstat(path).st_size != file.size:
+            return False
+        if os.path.samefile(path, file.path):
+            return False
+    except OSError:
+        return False
+    return hash_file(path).sha256 == hash_file(file.path).sha256
+
+
+def _actual_path(folder: str, name: str) -> str:
+    path = os.path.join(folder, name)
+    if os.path.lexists(path):
+        return path
+    wanted = fold(name)
+    try:
+        with os.scandir(folder) as entries:
+            return next((entry.path for entry in entries if fold(entry.name) == wanted), "")
+    except OSError:
+        return ""
+
+
+def _unreadable(error: OSError | RowFailed) -> str:
+    return f"cannot read: {explain_os_error(error)}" if isinstance(error, OSError) else str(error)

@@ -1,0 +1,122 @@
+"""Walking a source tree: every entry is a file, a folder to enter, or something with a reason. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from common.errors import explain_os_error
+from common.media_types import is_system_file, is_system_folder
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A regular file as the scan saw it: sizes in bytes, times in nanoseconds since 1970 UTC."""
+
+    folder: str
+    name: str
+    size: int
+    mtime_ns: int
+
+    @property
+    def path(self) -> str:
+        return os.path.join(self.folder, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class NotScanned:
+    """An entry that is no regular file, or a folder that could not be read."""
+
+    path: str
+    reason: str
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FolderScan:
+    """One folder: its files in the order of their names, what could not be scanned, and how much was left out."""
+
+    path: str
+    files: tuple[FoundFile, ...]
+    not_scanned: tuple[NotScanned, ...]
+    system_entries: int
+    excluded_folders: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRules:
+    """What a scan leaves out: folders by their real path, and folders and files by glob patterns.
+
+    A pattern is matched against the name and against the path relative to the root.
+    """
+
+    skip_folders: Collection[str] = ()
+    exclude: Sequence[str] = ()
+
+    def excludes(self, relative: str) -> str:
+        """The first pattern that matches a relative path, or an empty string."""
+        name = os.path.basename(relative)
+        portable = relative.replace(os.sep, "/")
+        for pattern in self.exclude:
+            if fnmatchcase(name, pattern) or fnmatchcase(portable, pattern.rstrip("/")):
+                return pattern
+        return ""
+
+
+def scan_tree(root: str, rules: ScanRules) -> Iterator[FolderScan]:
+    """Visit a folder and all below it in the order of their names, never following links.
+
+    The order does not depend on the file system. A folder that can't be read becomes a
+    ``NotScanned`` with the reason; so does a folder that contains itself through a mount.
+    """
+    stack: list[tuple[str, frozenset[tuple[int, int]]]] = [(root, frozenset())]
+    while stack:
+        folder, ancestors = stack.pop()
+        scanned, subfolders, place = _scan_folder(folder, root, ancestors, rules)
+        yield scanned
+        stack.extend((subfolder, ancestors | {place}) for subfolder in reversed(subfolders))
+
+
+def _scan_folder(
+    folder: str, root: str, ancestors: frozenset[tuple[int, int]], rules: ScanRules
+) -> tuple[FolderScan, list[str], tuple[int, int]]:
+    files: list[FoundFile] = []
+    not_scanned: list[NotScanned] = []
+    subfolders: list[str] = []
+    system_entries = excluded_folders = 0
+    place = (0, 0)
+    try:
+        status = os.stat(folder)
+        place = (status.st_dev, status.st_ino)
+        if place in ancestors:
+            raise OSError(0, "this folder contains itself through a mount")
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
+    except OSError as error:
+        failure = NotScanned(folder, f"cannot read folder: {explain_os_error(error)}", failed=True)
+        return FolderScan(folder, (), (failure,), 0, 0), [], place
+
+    for entry in entries:
+        try:
+            if entry.is_symlink():
+                not_scanned.append(NotScanned(entry.path, "symbolic link, not followed", failed=False))
+            elif entry.is_dir(follow_symlinks=False):
+                if is_system_folder(entry.name) or entry.path in rules.skip_folders:
+                    system_entries += 1
+                elif rules.excludes(os.path.relpath(entry.path, root)):
+                    excluded_folders += 1
+                else:
+                    subfolders.append(entry.path)
+            elif not entry.is_file(follow_symlinks=False):
+                not_scanned.append(NotScanned(entry.path, "not a regular file", failed=False))
+            elif is_system_file(entry.name):
+                system_entries += 1
+            else:
+                found = entry.stat(follow_symlinks=False)
+                files.append(FoundFile(folder, entry.name, found.st_size, found.st_mtime_ns))
+        except OSError as error:
+            not_scanned.append(NotScanned(entry.path, f"cannot look at it: {explain_os_error(error)}", failed=True))
+    scanned = FolderScan(folder, tuple(files), tuple(not_scanned), system_entries, excluded_folders)
+    return scanned, subfolders, place

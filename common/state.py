@@ -1,0 +1,149 @@
+"""The state file of a run: JSON, replaced atomically, from which the next call goes on exactly there."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from common.errors import BadInput, StoppedEarly, explain_os_error
+from common.fileops import write_atomically
+from common.paths import shown
+
+SCHEMA = "media-archive-state/1"
+SUFFIX = ".state.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The input that a state belongs to: its digest, and how many rows and bytes of media it lists."""
+
+    path: str
+    sha256: str
+    rows: int
+    media_bytes: int
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a run has come.
+
+    ``settings`` are the options that a later call must repeat. ``next_offset`` counts rows,
+    ``byte_offset`` is where the next row stands in the manifest. ``end_offset`` is the row behind
+    the last one that this run is to handle (-1: the end of the manifest). ``outputs`` maps the
+    kind of an output to its path and its length in bytes at this checkpoint. ``pending`` holds
+    rows that may have been carried out but are not recorded yet. ``chain`` is that of the
+    journal's last row.
+    """
+
+    tool: str
+    run_id: str
+    settings: dict[str, str]
+    manifest: Manifest | None = None
+    next_offset: int = 0
+    byte_offset: int = 0
+    end_offset: int = -1
+    counts: dict[str, int] = field(default_factory=dict)
+    outputs: dict[str, tuple[str, int]] = field(default_factory=dict)
+    pending: tuple[dict[str, str], ...] = ()
+    chain: str = ""
+    complete: bool = False
+
+
+def save_state(path: str, state: State) -> None:
+    """Replace the state file atomically and durably. Changes the disk. Raises ``StoppedEarly``."""
+    document = {"schema": SCHEMA, **asdict(state)}
+    try:
+        write_atomically(path, (json.dumps(document, indent=1) + "\n").encode("ascii"))
+    except OSError as error:
+        raise StoppedEarly(
+            f"{shown(path)}: cannot write: {explain_os_error(error)}; mend that and run the same command again"
+        ) from None
+
+
+def load_state(path: str, tool: str) -> State | None:
+    """Read a state file; None when there is none. Raises ``BadInput`` for one that is torn or foreign."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BadInput(f"{shown(path)}: cannot read it: {explain_os_error(error)}") from None
+    try:
+        state = _decode(json.loads(data))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise BadInput(
+            f"{shown(path)} is not a whole state file of this project; it is left as it is: "
+            "move it and its outputs away to start over"
+        ) from None
+    if state.tool != tool:
+        raise BadInput(f"{shown(path)} is a state file of {state.tool}, not of {tool}; choose another state file")
+    return state
+
+
+def _decode(document: Any) -> State:
+    """Make a state of parsed JSON; raises ``ValueError``, ``TypeError`` or ``KeyError`` for anything else."""
+    if document.pop("schema") != SCHEMA:
+        raise ValueError("another schema")
+    manifest = document.pop("manifest")
+    outputs = {kind: (_text(path), _count(length)) for kind, (path, length) in document.pop("outputs").items()}
+    state = State(
+        tool=_text(document.pop("tool")),
+        run_id=_text(document.pop("run_id")),
+        settings=_texts(document.pop("settings")),
+        manifest=None
+        if manifest is None
+        else Manifest(
+            _text(manifest["path"]),
+            _text(manifest["sha256"]),
+            _count(manifest["rows"]),
+            _count(manifest["media_bytes"]),
+        ),
+        next_offset=_count(document.pop("next_offset")),
+        byte_offset=_count(document.pop("byte_offset")),
+        end_offset=_count(document.pop("end_offset") + 1) - 1,
+        counts={_text(name): _count(number) for name, number in document.pop("counts").items()},
+        outputs=outputs,
+        pending=tuple(_texts(row) for row in document.pop("pending")),
+        chain=_text(document.pop("chain")),
+        complete=document.pop("complete") is True,
+    )
+    if document:
+        raise ValueError("unknown fields")
+    return state
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
+
+
+def _texts(value: Any) -> dict[str, str]:
+    return {_text(name): _text(text) for name, text in value.items()}
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError("not a count")
+    return value
+
+
+def find_unfinished(folder: str, prefix: str, tool: str, belongs: Callable[[State], bool]) -> str:
+    """The newest unfinished state file of a tool in a folder that ``belongs`` to this call, or an empty string.
+
+    This is how the same command line, given again without naming its outputs, finds what it began.
+    """
+    pattern = os.path.join(glob.escape(folder), f"{glob.escape(prefix)}*{SUFFIX}")
+    for path in sorted(glob.glob(pattern), reverse=True):
+        try:
+            state = load_state(path, tool)
+        except BadInput:
+            continue  # somebody else's file: it was not named by the user, so it is not ours to judge
+        if state and not state.complete and belongs(state):
+            return path
+    return ""

@@ -1,0 +1,38 @@
+"""Points in time as they stand in the files: ISO 8601, UTC, to the nanosecond where ``stat`` has it."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MTIME = re.compile(r"(-?\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})Z")
+_BILLION = 1_000_000_000
+
+
+def now_text() -> str:
+    """The present moment in UTC, to the second, as ``2024-05-01T12:34:56Z``."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def now_for_names() -> str:
+    """The present moment in UTC in a form that can stand in a file name: ``20240501T123456Z``."""
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def mtime_text(nanoseconds: int) -> str:
+    """A modification time as ``2024-05-01T12:34:56.123456789Z``; a bare number when no calendar has it."""
+    seconds, fraction = divmod(nanoseconds, _BILLION)
+    try:
+        moment = _EPOCH + timedelta(seconds=seconds)
+    except OverflowError:
+        return str(nanoseconds)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction:09}Z" if moment.year >= 1000 else str(nanoseconds)
+
+
+def mtime_nanoseconds(text: str) -> int:
+    """The inverse of ``mtime_text``. Raises ``ValueError`` for anything else."""
+    if match := _MTIME.fullmatch(text):
+        moment = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
+        return ((moment - _EPOCH) // timedelta(seconds=1)) * _BILLION + int(match[2])
+    return int(text)

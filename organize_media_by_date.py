@@ -1,0 +1,768 @@
+#!/usr/bin/env python3
+"""Stage 1: find when each photo and video was taken, and report, copy or move it into an archive by year."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from common import archive, cli, fileops
+from common.contents import ContentIndex, Known
+from common.errors import BadInput, ExitCode, Interrupted, RowFailed, StoppedEarly, explain_os_error
+from common.groups import group_folder, is_takeout_name
+from common.hashing import Identity, hash_file
+from common.lock import Lock
+from common.manifests import REPORT, Reader, ReportRow, Writer
+from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS, extension_of, kind_of
+from common.paths import is_inside, is_plain_absolute, shown
+from common.pipeline import in_order
+from common.placement import Dated, Member, Names, Planner, RunFacts
+from common.run_id import new_run_id
+from common.scan import FolderScan, FoundFile, ScanRules, scan_tree
+from common.state import SUFFIX, State, find_unfinished, load_state, save_state
+from common.timestamps import mtime_nanoseconds, now_for_names
+
+if TYPE_CHECKING:
+    from common.dates.model import Choice
+    from common.dating import Dater
+
+TOOL = "organize"
+UNKNOWN_DATE = "unknown-date"
+SOURCES = ("metadata", "sidecar", "filename", "filesystem")
+STATUSES = ("planned", "copied", "moved", "already_archived", "duplicate", "skipped", "failed")
+BATCH_FILES = 256
+BATCH_BYTES = 256 << 20
+
+EXAMPLES = """
+what it changes: report and --dry-run change nothing but the report; copy adds files to the archive;
+move also takes them out of the source. Nothing is ever overwritten, duplicates stay in the source.
+
+examples:
+  python3 organize_media_by_date.py --source /media/old-disk --destination-root /mnt/archive
+  python3 organize_media_by_date.py --source /media/old-disk --destination-root /mnt/archive --mode copy
+
+next: python3 verify_media_archive.py --input-csv report.csv
+"""
+
+
+# --- parse -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line of this script, checked."""
+
+    source: str
+    destination_root: str
+    mode: str
+    dry_run: bool
+    media_kind: str
+    types: tuple[str, ...]
+    date_from: date | None
+    date_to: date | None
+    report_csv: str
+    layout: str
+    date_sources: tuple[str, ...]
+    timezone: str
+    duplicates: str
+    exclude: tuple[str, ...]
+    common: cli.CommonOptions
+
+    @property
+    def acts(self) -> bool:
+        """Whether this run changes the archive."""
+        return self.mode != "report" and not self.dry_run
+
+
+def parse(argv: Sequence[str] | None) -> Options:
+    parser = cli.make_parser(
+        "Find when each photo and video was taken, and report, copy or move it into an archive by year.", EXAMPLES
+    )
+    main = parser.add_argument_group("what to do")
+    main.add_argument("--source", required=True, metavar="DIR", help="folder to organize, with all below it")
+    main.add_argument("--destination-root", required=True, metavar="DIR", help="root of the archive")
+    main.add_argument("--mode", choices=("report", "copy", "move"), default="report", help="default: report")
+    main.add_argument("--dry-run", action="store_true", help="print the plan and write nothing at all")
+    main.add_argument("--report-csv", default="", metavar="PATH", help="default: report-<time>-<run>.csv, here")
+    which = parser.add_argument_group("which files")
+    which.add_argument("--media-kind", choices=("images", "videos", "both"), default="both", help="default: both")
+    which.add_argument("--types", type=_types, default=(), metavar=".jpg,.mov", help="these instead of all known types")
+    which.add_argument("--date-from", type=_day, metavar="YYYY-MM-DD", help="taken on this day or later")
+    which.add_argument("--date-to", type=_day, metavar="YYYY-MM-DD", help="taken on this day or earlier")
+    which.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="leave out; may be repeated")
+    how = parser.add_argument_group("how to file them")
+    how.add_argument(
+        "--layout", type=_layout, default="%Y", metavar="PATTERN", help="folders, by strftime (default: %%Y)"
+    )
+    how.add_argument(
+        "--duplicates", choices=("skip", "keep"), default="skip", help="store equal files once (default: skip)"
+    )
+    how.add_argument(
+        "--date-sources",
+        type=_date_sources,
+        default=SOURCES,
+        metavar="LIST",
+        help=f"evidence to believe, best first (default: {','.join(SOURCES)})",
+    )
+    how.add_argument(
+        "--timezone", default="", metavar="ZONE", help="where videos with UTC times were taken (IANA name)"
+    )
+    cli.add_common_options(parser)
+    parsed = parser.parse_args(argv)
+    if parsed.date_from and parsed.date_to and parsed.date_from > parsed.date_to:
+        parser.error("--date-from is later than --date-to")
+    return Options(
+        source=parsed.source,
+        destination_root=parsed.destination_root,
+        mode=parsed.mode,
+        dry_run=parsed.dry_run,
+        media_kind=parsed.media_kind,
+        types=parsed.types,
+        date_from=parsed.date_from,
+        date_to=parsed.date_to,
+        report_csv=parsed.report_csv,
+        layout=parsed.layout,
+        date_sources=parsed.date_sources,
+        timezone=parsed.timezone,
+        duplicates=parsed.duplicates,
+        exclude=tuple(parsed.exclude),
+        common=cli.common_options(parsed),
+    )
+
+
+def _types(text: str) -> tuple[str, ...]:
+    types = tuple(sorted({part.strip().lower() for part in text.split(",") if part.strip()}))
+    known = IMAGE_EXTENSIONS | VIDEO_EXTENSIONS | SIDECAR_EXTENSIONS
+    for extension in types:
+        if not extension.startswith(".") or extension == ".":
+            raise argparse.ArgumentTypeError(f"{extension!r} is no extension; write it as .jpg")
+        if extension not in known:
+            raise argparse.ArgumentTypeError(f"{extension} is no media type known here")
+    if not types:
+        raise argparse.ArgumentTypeError("names no extension; write it as .jpg,.mov")
+    return types
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day such as 2019-07-31") from None
+
+
+def _layout(text: str) -> str:
+    try:
+        example = datetime(2019, 7, 31, 12, 0, 0).strftime(text)
+    except ValueError:
+        example = ""
+    if not example or os.path.isabs(example) or not is_plain_absolute(os.path.join(os.sep, example)) or "\0" in example:
+        raise argparse.ArgumentTypeError(f"{text!r} is no pattern for folders below the archive; try %Y or %Y/%m")
+    return text
+
+
+def _date_sources(text: str) -> tuple[str, ...]:
+    sources = tuple(part.strip() for part in text.split(","))
+    for source in sources:
+        if source not in SOURCES:
+            raise argparse.ArgumentTypeError(f"{source!r} is none of {', '.join(SOURCES)}")
+    if len(set(sources)) != len(sources):
+        raise argparse.ArgumentTypeError("names a source twice")
+    return sources
+
+
+# --- config ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Roots:
+    """The two roots by their real paths."""
+
+    source: str
+    archive: str
+
+
+def check_roots(options: Options) -> Roots:
+    """Find the roots and refuse those that overlap in a dangerous way. Changes nothing."""
+    source = cli.require_folder(cli.absolute(options.source), "--source")
+    root = os.path.realpath(cli.absolute(options.destination_root))
+    if os.path.lexists(root) and not os.path.isdir(root):
+        raise BadInput(f"{shown(root)}: --destination-root is not a folder; name another")
+    if not os.path.isdir(root) and not os.path.isdir(os.path.dirname(root)):
+        raise BadInput(f"{shown(os.path.dirname(root))} does not exist: mount the disk, or make the folder first")
+    if source == root or (os.path.isdir(root) and os.path.samefile(source, root)):
+        raise BadInput(f"{shown(source)}: source and archive are the same folder; name another --destination-root")
+    if is_inside(source, root):
+        raise BadInput(
+            f"{shown(source)}: the source lies inside the archive {shown(root)}; name another --destination-root"
+        )
+    return Roots(source, root)
+
+
+def settings_of(options: Options, roots: Roots) -> dict[str, str]:
+    """What a later call must repeat to go on with an unfinished report."""
+    return {
+        "mode": options.mode,
+        "source_root": roots.source,
+        "archive_root": roots.archive,
+        "media_kind": options.media_kind,
+        "types": ",".join(options.types),
+        "date_from": str(options.date_from or ""),
+        "date_to": str(options.date_to or ""),
+        "layout": options.layout,
+        "date_sources": ",".join(options.date_sources),
+        "timezone": options.timezone,
+        "duplicates": options.duplicates,
+        "exclude": "\n".join(options.exclude),
+    }
+
+
+class Session:
+    """The report of this run, new or gone on with, and its state. Changes the disk as rows are recorded."""
+
+    def __init__(self, report_path: str, state: State) -> None:
+        self.report_path = report_path
+        self.state = state
+        length = state.outputs["report"][1]
+        if length == 0:
+            save_state(report_path + SUFFIX, state)  # first, so that a crash from here on can be gone on with
+        self._writer = Writer(REPORT, report_path, length)
+        self._writer.sync()
+
+    def recorded_rows(self) -> Iterator[ReportRow]:
+        """The rows that an earlier call has recorded."""
+        with Reader(self.report_path, REPORT.columns) as reader:
+            for record in reader:
+                yield REPORT.decode(record.values, reader.where(record.line))
+
+    def checkpoint(self, pending: Iterable[ReportRow] = (), complete: bool = False) -> None:
+        """All that is in the report is believed from now on; ``pending`` is what is about to be done."""
+        self.state = replace(
+            self.state,
+            outputs={"report": (self.report_path, self._writer.length)},
+            pending=tuple(REPORT.as_text(row) for row in pending),
+            complete=complete,
+        )
+        save_state(self.report_path + SUFFIX, self.state)
+
+    def record(self, rows: Sequence[ReportRow]) -> None:
+        """Append rows durably."""
+        self._writer.append(rows)
+        self._writer.sync()
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def open_session(options: Options, settings: dict[str, str], stack: ExitStack) -> Session:
+    """Begin a report, or go on with the unfinished one of the same command line. Changes the disk."""
+    run_id = new_run_id()
+    if options.report_csv:
+        path = cli.absolute(options.report_csv)
+    else:
+        unfinished = find_unfinished(os.getcwd(), "report-", TOOL, lambda state: state.settings == settings)
+        path = unfinished.removesuffix(SUFFIX) or os.path.join(
+            os.getcwd(), f"report-{now_for_names()}-{run_id[:8]}.csv"
+        )
+    if not os.path.isdir(os.path.dirname(path)):
+        raise BadInput(f"{shown(os.path.dirname(path))} does not exist: make the folder for the report first")
+    stack.enter_context(Lock(path + ".lock"))
+    state = load_state(path + SUFFIX, TOOL)
+    if state is None:
+        if os.path.lexists(path):
+            raise BadInput(f"{shown(path)} exists already; choose another --report-csv or move it away")
+        state = State(TOOL, run_id, settings, outputs={"report": (path, 0)})
+    elif state.complete:
+        raise BadInput(f"{shown(path)} is a finished report; choose another --report-csv or move it away")
+    elif differing := [name for name in settings if state.settings.get(name) != settings[name]]:
+        raise BadInput(
+            f"{shown(path)} is the unfinished report of a run with another {' and '.join(differing)}; "
+            "give the same options again, or choose another --report-csv"
+        )
+    session = Session(path, state)
+    stack.callback(session.close)
+    return session
+
+
+# --- read ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A group as the scan found it.
+
+    An orphan is a companion without its photo or video. ``shared_sidecar`` is the path of one that
+    belongs to another group and dates this one as well.
+    """
+
+    primary: FoundFile
+    companions: tuple[FoundFile, ...]
+    orphan: bool
+    shared_sidecar: str
+
+
+def scan_source(roots: Roots, options: Options) -> list[FolderScan]:
+    """Everything below the source but the archive, if it lies inside. Changes nothing."""
+    return list(scan_tree(roots.source, ScanRules(skip_folders={roots.archive}, exclude=options.exclude)))
+
+
+def groups_of(folder: FolderScan) -> Iterator[Found]:
+    """The groups of one folder in the order of their names. Files that are no media are groups of one."""
+    files = {file.name: file for file in folder.files}
+    for group in group_folder(list(files)):
+        sidecar = os.path.join(folder.path, group.shared_sidecar) if group.shared_sidecar else ""
+        yield Found(files[group.primary], tuple(files[name] for name in group.companions), group.orphan, sidecar)
+
+
+def index_archive(
+    roots: Roots, sizes: set[int], names: Names, contents: ContentIndex, clean: bool, talk: cli.Talk
+) -> None:
+    """Learn the names in the archive, and the contents that could be those of source files.
+
+    With ``clean``, temporary files that a killed run left are removed: the archive's lock is held.
+    """
+    if not os.path.isdir(roots.archive):
+        return
+    for folder in scan_tree(roots.archive, ScanRules()):
+        for problem in folder.not_scanned:
+            if problem.failed:
+                talk.warn(f"{shown(problem.path)}: {problem.reason}; duplicates of what is in it are not noticed")
+        for file in folder.files:
+            if file.name.startswith(fileops.TEMPORARY_PREFIX):
+                if clean:
+                    fileops.remove_temporary(file.path)
+                    talk.detail(f"removed {shown(file.path)}, left by an interrupted run")
+                continue
+            names.add_existing(file.folder, file.name)
+            if file.size in sizes:
+                contents.add(file.size, Known(file.folder, file.name))
+
+
+# --- decide ----------------------------------------------------------------------------------------
+
+
+def why_skipped(found: Found, options: Options, choice: Choice | None) -> str:
+    """Why a group is left out, or an empty string. Pure. ``choice`` is None before its date is known."""
+    name = found.primary.name
+    extension = extension_of(name)
+    if found.orphan and (extension != ".json" or is_takeout_name(name)):
+        return "a companion without its photo or video"
+    if options.types and extension not in options.types:
+        return f"type {extension or 'without extension'} is not among --types"
+    kind = kind_of(name)
+    if kind not in ("image", "video"):
+        if name.startswith((fileops.TEMPORARY_PREFIX, fileops.PARKED_PREFIX)):
+            return "left by an interrupted run; run the command that was interrupted again"
+        return f"not a media type ({extension or 'no extension'})"
+    if options.media_kind not in ("both", kind + "s"):
+        return f"--media-kind is {options.media_kind}"
+    if choice is None or not (options.date_from or options.date_to):
+        return ""
+    if choice.moment is None:
+        return "no believable date, and a date range was asked for"
+    day = choice.moment.date()
+    if options.date_from and day < options.date_from:
+        return f"taken on {day}, before --date-from"
+    if options.date_to and day > options.date_to:
+        return f"taken on {day}, after --date-to"
+    return ""
+
+
+def dated_as(choice: Choice, options: Options, roots: Roots) -> Dated:
+    """The folder and the report's columns for a chosen date. Pure."""
+    from common.dates.choose import iso_text  # noqa: PLC0415 - not needed to show --help
+
+    folder = choice.moment.strftime(options.layout) if choice.moment else UNKNOWN_DATE
+    return Dated(os.path.join(roots.archive, folder), iso_text(choice), choice.tag, choice.review)
+
+
+UNDATED = Dated("", "", "", "")
+
+
+def plan_group(
+    found: Found, choice: Choice | None, options: Options, roots: Roots, planner: Planner, first_row_id: int
+) -> list[ReportRow]:
+    """The rows of one group. ``choice`` is None when the group was left out before its date was read."""
+    dated = dated_as(choice, options, roots) if choice else UNDATED
+    files = (found.primary, *found.companions)
+    members = [
+        Member(file, kind_of(file.name), first_row_id + number, first_row_id, dated)
+        for number, file in enumerate(files)
+    ]
+    if reason := why_skipped(found, options, choice):
+        beside = f"goes with {found.primary.name}, which is left out: {reason}"
+        return [
+            planner.unplaced(member, "skipped", beside if number else reason) for number, member in enumerate(members)
+        ]
+    return planner.plan(members)
+
+
+# --- act -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Doer:
+    """Carries out planned rows. ``apply_batch`` is the only place of this script that changes archive and source."""
+
+    mode: str
+    jobs: int
+    progress: cli.Progress
+    stop: cli.StopRequest
+    lost: set[str]
+
+    def apply_batch(self, rows: Sequence[ReportRow], again: bool) -> list[ReportRow]:
+        """Copy or move the planned rows of a batch; what is returned is durable. Changes the disk.
+
+        With ``again`` the batch may have been carried out in part by a run that was killed: what
+        it left is found and finished. Raises ``StoppedEarly`` or ``Interrupted``; the batch is
+        then to be given again.
+        """
+        done: dict[int, ReportRow] = {}
+        planned = [row for row in rows if row.status == "planned"]
+        for folder in {os.path.dirname(row.destination_path) for row in planned}:
+            try:
+                fileops.make_folders(folder)
+            except OSError as error:
+                raise StoppedEarly(f"{shown(folder)}: cannot make it: {explain_os_error(error)}; run again") from None
+        do = self._copy if self.mode == "copy" else self._move
+        for row in in_order(lambda row: do(row, again), planned, self.jobs):
+            done[row.row_id] = row
+            self.progress.add_file()
+        self._sync_folders(row for row in done.values() if row.status != "failed")
+        return [done.get(row.row_id, row) for row in rows]
+
+    def _sync_folders(self, rows: Iterable[ReportRow]) -> None:
+        rows = list(rows)
+        fileops.sync_folders({os.path.dirname(row.destination_path) for row in rows})
+        if self.mode == "move":
+            fileops.sync_folders({os.path.dirname(row.source_path) for row in rows})
+
+    def _copy(self, row: ReportRow, again: bool) -> ReportRow:
+        try:
+            if again and (finished := self._left_by_killed_run(row, "copied")):
+                return finished
+            folder = os.path.dirname(row.destination_path)
+            staged = fileops.copy_to_temporary(row.source_path, folder, self.progress.add_bytes, self.stop)
+            try:
+                _require_as_planned(row, staged.identity)
+                staged.sync()
+                fileops.place(staged, row.destination_path)
+            except OSError as error:
+                staged.discard()
+                if isinstance(error, FileExistsError):
+                    return self._destination_taken(row, staged.sha256)
+                raise fileops.writing_failed(row.destination_path, error) from None
+            except RowFailed:
+                staged.discard()
+                raise
+            self.lost.update(staged.lost)
+            return replace(row, status="copied", sha256=staged.sha256)
+        except RowFailed as error:
+            return replace(row, status="failed", reason=str(error))
+
+    def _move(self, row: ReportRow, again: bool) -> ReportRow:
+        parked = fileops.parked_name(row.source_path, row.run_id, row.row_id)
+        try:
+            if again:
+                fileops.unpark(row.source_path, parked)
+                if not os.path.lexists(row.source_path) and os.path.lexists(row.destination_path):
+                    return self._moved_by_killed_run(row)
+            found = hash_file(row.source_path, on_bytes=self.progress.add_bytes, should_stop=self.stop)
+            _require_as_planned(row, found.identity)
+            move = fileops.Move(row.source_path, row.destination_path, found.identity, found.sha256, parked)
+            if again and self._left_by_killed_run(row, "moved"):
+                fileops.finish_relocation(move, self.stop)
+            else:
+                self.lost.update(fileops.relocate(move, self.stop).lost)
+            return replace(row, status="moved", sha256=found.sha256)
+        except FileExistsError:
+            return self._destination_taken(row, "")
+        except RowFailed as error:
+            return replace(row, status="failed", reason=str(error))
+        except OSError as error:
+            return replace(row, status="failed", reason=f"cannot read: {explain_os_error(error)}")
+
+    def _left_by_killed_run(self, row: ReportRow, status: str) -> ReportRow | None:
+        """The finished row when a killed run had put the whole content in place already."""
+        if not os.path.lexists(row.destination_path):
+            return None
+        if row.size_bytes and fileops.remove_placeholder(row.destination_path):
+            return None
+        try:
+            there = hash_file(row.destination_path, should_stop=self.stop)
+            here = hash_file(row.source_path, should_stop=self.stop)
+        except OSError as error:
+            raise RowFailed(f"cannot read: {explain_os_error(error)}") from None
+        _require_as_planned(row, here.identity)
+        return replace(row, status=status, sha256=here.sha256) if here.sha256 == there.sha256 else None
+
+    def _moved_by_killed_run(self, row: ReportRow) -> ReportRow:
+        found = hash_file(row.destination_path, should_stop=self.stop)
+        _require_as_planned(row, found.identity)
+        return replace(row, status="moved", sha256=found.sha256)
+
+    def _destination_taken(self, row: ReportRow, sha256: str) -> ReportRow:
+        """Somebody else put a file there since it was planned: the same content is welcome, another is not touched."""
+        try:
+            here = sha256 or hash_file(row.source_path).sha256
+            if hash_file(row.destination_path).sha256 == here:
+                return replace(row, status="already_archived", sha256=here)
+        except (OSError, RowFailed):
+            pass  # then it is not known to be the same, and the row fails below
+        reason = "another file appeared at the destination while this run was at work; organize again"
+        return replace(row, status="failed", reason=reason)
+
+
+def _require_as_planned(row: ReportRow, found: Identity) -> None:
+    if (found.size, found.mtime_ns) != (row.size_bytes, mtime_nanoseconds(row.source_mtime)):
+        raise RowFailed("changed since it was scanned; organize again")
+
+
+# --- the story -------------------------------------------------------------------------------------
+
+
+def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summary:
+    """Scan, decide, act, record and sum up."""
+    roots = check_roots(options)
+    with ExitStack() as stack:
+        archive_id = prepare_archive(options, roots, stack)
+        session = None
+        if not options.dry_run:
+            session = open_session(options, settings_of(options, roots), stack)
+            talk.info(f"report: {shown(session.report_path)}")
+        talk.info(f"scanning {shown(roots.source)}")
+        folders = scan_source(roots, options)
+        sizes = {file.size for folder in folders for file in folder.files}
+        names = Names()
+        contents = ContentIndex(lambda path, error: talk.warn(f"{shown(path)}: cannot compare it: {error}"))
+        index_archive(roots, sizes, names, contents, clean=options.acts, talk=talk)
+
+        run_id = session.state.run_id if session else new_run_id()
+        facts = RunFacts(run_id, roots.source, roots.archive, archive_id, options.duplicates == "keep")
+        planner = Planner(facts, contents, names)
+        progress = stack.enter_context(progress_over(folders, options))
+        doer = Doer(options.mode, options.common.jobs, progress, stop, set())
+        tally = Tally(Counter(), set())
+        if session:
+            take_up(session, planner, doer, tally, options)
+
+        dater = make_dater(options, stack)
+        for batch in batches(plan_rows(folders, options, roots, planner, dater, tally)):
+            if stop():
+                raise Interrupted("interrupted; run the same command again to go on")
+            for row in batch:
+                talk.detail(f"{row.status}: {shown(row.source_path)} -> {shown(row.destination_path)} {row.reason}")
+            if options.dry_run and not options.common.json:
+                print_plan(batch, options.mode)
+            if session:
+                tally.add(carry_out(batch, session, planner, doer, options))
+            else:
+                tally.add(batch)
+        if session:
+            session.checkpoint(complete=True)
+        return sum_up(options, roots, run_id, session, folders, tally, doer.lost)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What has been decided so far: rows by status, and a digest of each source path among them."""
+
+    counts: Counter[str]
+    paths: set[bytes]
+
+    def add(self, rows: Iterable[ReportRow]) -> None:
+        for row in rows:
+            self.counts[row.status] += 1
+            self.counts["review"] += bool(row.review)
+
+    @property
+    def rows(self) -> int:
+        return sum(self.counts[status] for status in STATUSES)
+
+
+def prepare_archive(options: Options, roots: Roots, stack: ExitStack) -> str:
+    """The archive_id; for a run that acts, the archive is founded if it is new, locked, and proved to be no alias."""
+    if not options.acts:
+        return archive.read_archive_id(roots.archive)
+    try:
+        fileops.make_folders(roots.archive)
+    except OSError as error:
+        raise BadInput(f"{shown(roots.archive)}: cannot make the archive: {explain_os_error(error)}") from None
+    stack.enter_context(Lock(os.path.join(roots.archive, archive.LOCK)))
+    if fileops.sees_the_same_folder(roots.archive, roots.source):
+        raise BadInput(
+            f"{shown(roots.source)} and {shown(roots.archive)} show the same folder (a mount of one on the other); "
+            "name another --destination-root"
+        )
+    return archive.found_archive(roots.archive)
+
+
+def progress_over(folders: Sequence[FolderScan], options: Options) -> cli.Progress:
+    files = [file for folder in folders for file in folder.files]
+    return cli.Progress(options.mode, len(files), sum(file.size for file in files), options.common)
+
+
+def take_up(session: Session, planner: Planner, doer: Doer, tally: Tally, options: Options) -> None:
+    """Learn what an unfinished report holds, and finish the batch that was under way when it was left."""
+    for row in session.recorded_rows():
+        planner.recorded(row)
+        tally.paths.add(_path_digest(row.source_path))
+        tally.add([row])
+    pending = [REPORT.decode(values, session.report_path + SUFFIX) for values in session.state.pending]
+    if pending and options.acts:
+        done = doer.apply_batch(pending, again=True)
+        session.record(done)
+        session.checkpoint()
+        for row in done:
+            planner.recorded(row)
+            tally.paths.add(_path_digest(row.source_path))
+        tally.add(done)
+
+
+def make_dater(options: Options, stack: ExitStack) -> Dater:
+    from common.dates.model import Source  # noqa: PLC0415 - none of these is needed to show --help
+    from common.dates.second_opinion import SecondOpinion  # noqa: PLC0415
+    from common.dates.zones import resolve_zone  # noqa: PLC0415
+    from common.dating import Dater  # noqa: PLC0415
+
+    zone = resolve_zone(options.timezone or None)
+    return Dater(tuple(Source(name) for name in options.date_sources), zone, stack.enter_context(SecondOpinion()))
+
+
+def plan_rows(
+    folders: Iterable[FolderScan], options: Options, roots: Roots, planner: Planner, dater: Dater, tally: Tally
+) -> Iterator[list[ReportRow]]:
+    """The rows of one group after the other, in scan order; what is recorded already is left out."""
+    row_id = tally.rows + 1
+
+    def date_group(found: Found) -> tuple[Found, Choice | None]:
+        if why_skipped(found, options, None):
+            return found, None
+        return found, dater.date(found.primary, found.companions, found.shared_sidecar)
+
+    for folder in folders:
+        fresh = [group for group in groups_of(folder) if _path_digest(group.primary.path) not in tally.paths]
+        for found, choice in in_order(date_group, fresh, options.common.jobs):
+            rows = plan_group(found, choice, options, roots, planner, row_id)
+            row_id += len(rows)
+            yield rows
+        for problem in folder.not_scanned:
+            if _path_digest(problem.path) not in tally.paths:
+                yield [planner.unscanned(problem, row_id)]
+                row_id += 1
+
+
+def batches(groups: Iterable[list[ReportRow]]) -> Iterator[list[ReportRow]]:
+    """Groups joined to batches that are worth a checkpoint: by number of files or bytes, never cutting a group."""
+    batch: list[ReportRow] = []
+    size = 0
+    for rows in groups:
+        batch += rows
+        size += sum(row.size_bytes for row in rows if row.status == "planned")
+        if len(batch) >= BATCH_FILES or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def carry_out(
+    batch: list[ReportRow], session: Session, planner: Planner, doer: Doer, options: Options
+) -> list[ReportRow]:
+    """Do what was planned, if this run acts, and record it durably."""
+    if options.acts:
+        session.checkpoint(pending=batch)
+        batch = doer.apply_batch(batch, again=False)
+        batch = fail_duplicates_of_failed(batch)
+        for row in batch:
+            if row.status == "failed":
+                planner.withdraw(row)
+    session.record(batch)
+    return batch
+
+
+def fail_duplicates_of_failed(rows: Sequence[ReportRow]) -> list[ReportRow]:
+    """A duplicate is stored only if what it duplicates is. Pure."""
+    failed = {row.destination_path: row.row_id for row in rows if row.status == "failed" and row.destination_path}
+    return [
+        replace(row, status="failed", reason=f"same content as row {failed[row.destination_path]}, which failed")
+        if row.status == "duplicate" and row.destination_path in failed
+        else row
+        for row in rows
+    ]
+
+
+def print_plan(rows: Iterable[ReportRow], mode: str) -> None:
+    for row in rows:
+        what = mode if row.status == "planned" else row.status
+        where = f" -> {shown(row.destination_path)}" if row.destination_path else ""
+        print(f"{what}: {shown(row.source_path)}{where}{f' ({row.reason})' if row.reason else ''}")
+
+
+def sum_up(
+    options: Options,
+    roots: Roots,
+    run_id: str,
+    session: Session | None,
+    folders: Iterable[FolderScan],
+    tally: Tally,
+    lost: set[str],
+) -> cli.Summary:
+    """The counts, whether they add up, and what to do next."""
+    folders = list(folders)
+    counts = {status: tally.counts[status] for status in STATUSES if tally.counts[status]}
+    scanned = len(tally.paths) + sum(
+        _path_digest(path) not in tally.paths
+        for folder in folders
+        for path in [*(file.path for file in folder.files), *(problem.path for problem in folder.not_scanned)]
+    )
+    notes = [f"{tally.counts['review']:,} rows have something to look at in their review column"]
+    if not tally.counts["review"]:
+        notes = []
+    if system := sum(folder.system_entries for folder in folders):
+        notes.append(f"left out: {system:,} files or folders of operating systems and of this archive")
+    if excluded := sum(folder.excluded_folders for folder in folders):
+        notes.append(f"left out: {excluded:,} folders by --exclude")
+    if lost:
+        notes.append(f"the archive's file system can't hold: {', '.join(sorted(lost))}")
+    exit_code = ExitCode.ATTENTION if counts.get("failed") else ExitCode.OK
+    if scanned != tally.rows:
+        notes.append(f"THE COUNTS DO NOT ADD UP: {scanned:,} found, {tally.rows:,} in the report; please report this")
+        exit_code = ExitCode.ATTENTION
+    return cli.Summary(
+        tool=TOOL,
+        headline=f"{options.mode}{' (dry run)' if options.dry_run else ''}: {shown(roots.source)} -> {shown(roots.archive)}",
+        run_id=run_id if session else "",
+        exit_code=exit_code,
+        counts={"scanned": scanned, **counts},
+        outputs={"report": session.report_path} if session else {},
+        notes=notes,
+        next_step=next_step(options, session),
+    )
+
+
+def next_step(options: Options, session: Session | None) -> str:
+    if session is None or options.mode == "report":
+        return "look at the plan, then run the same command with --mode copy"
+    return cli.script_command("verify_media_archive.py", "--input-csv", session.report_path)
+
+
+def _path_digest(path: str) -> bytes:
+    """Sixteen bytes that stand for a path: a million of them fit where a million paths would not."""
+    return hashlib.blake2b(os.fsencode(path), digest_size=16).digest()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script with a command line; return its exit code."""
+    options = parse(argv)
+    return cli.run_stage(lambda talk, stop: organize(options, talk, stop), options.common)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,45 @@
+"""Fixtures for every test: they only make folders and photos, the tests themselves say what happens."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.library import Library, LibraryMaker
+from tests.support.media import jpeg
+from tests.support.trees import Tree
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> LibraryMaker:
+    """Make a library from a tree of source files; a second call makes another one beside it."""
+    made: list[Library] = []
+
+    def make(tree: Tree) -> Library:
+        made.append(Library.at(tmp_path / f"library-{len(made) + 1}", tree))
+        return made[-1]
+
+    return make
+
+
+@pytest.fixture
+def six(library: LibraryMaker) -> Library:
+    """A library of six different photos: ``p1.jpg`` to ``p6.jpg``."""
+    return library({f"p{seed}.jpg": jpeg(seed=seed) for seed in range(1, 7)})
+
+
+@pytest.fixture
+def other_disk(tmp_path: Path) -> Iterator[Path]:
+    """An empty folder on another file system than the test's own."""
+    here = tmp_path.stat().st_dev
+    for candidate in (Path("/dev/shm"), Path("/tmp"), Path.home()):
+        if candidate.is_dir() and candidate.stat().st_dev != here:
+            folder = Path(tempfile.mkdtemp(prefix="media-tests-", dir=candidate))
+            yield folder
+            shutil.rmtree(folder)
+            return
+    pytest.skip("no second file system: give pytest --basetemp on another device than /dev/shm, /tmp and your home")

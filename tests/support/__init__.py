@@ -1,0 +1,1 @@
+"""The small language of the tests: dict trees in and out, tiny media, the three scripts, their tables."""

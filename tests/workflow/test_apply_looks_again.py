@@ -1,0 +1,409 @@
+"""Apply believes a manifest only as far as the disk still agrees with it at the moment of effect."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from common.manifests import VERIFY, seal
+from tests.support import scripts
+from tests.support.library import Library, LibraryMaker
+from tests.support.media import jpeg
+from tests.support.tables import Row, read_rows, write_rows
+from tests.support.trees import read_tree, snapshot
+
+FOREVER = ("--delete-permanently", "--yes-really-delete")
+P3 = jpeg(seed=3)
+OTHER = jpeg(seed=33)  # another content of the same size
+
+
+@pytest.fixture
+def ready(six: Library) -> Library:
+    """Six photos, copied and verified."""
+    six.organize()
+    six.verify()
+    return six
+
+
+def swap(path: Path, content: bytes) -> None:
+    """Change a file's bytes in place, behind an unchanged size and modification time."""
+    status = path.stat()
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def source_rewritten(source: Path, archived: Path) -> None:
+    source.write_bytes(jpeg(seed=99, size=900))
+
+
+def source_touched(source: Path, archived: Path) -> None:
+    os.utime(source)
+
+
+def source_replaced_by_another_file(source: Path, archived: Path) -> None:
+    status = source.stat()
+    new = source.with_name("new.tmp")
+    new.write_bytes(OTHER)
+    os.utime(new, ns=(status.st_atime_ns, status.st_mtime_ns))
+    new.replace(source)
+
+
+def source_became_a_link_to_the_archive(source: Path, archived: Path) -> None:
+    source.unlink()
+    source.symlink_to(archived)
+
+
+def source_became_a_hard_link_to_the_archive(source: Path, archived: Path) -> None:
+    source.unlink()
+    os.link(archived, source)
+
+
+def archived_removed(source: Path, archived: Path) -> None:
+    archived.unlink()
+
+
+def archived_rewritten(source: Path, archived: Path) -> None:
+    archived.write_bytes(b"truncated")
+
+
+def archived_touched_with_another_content(source: Path, archived: Path) -> None:
+    archived.write_bytes(OTHER)
+
+
+def archived_became_a_link_to_the_source(source: Path, archived: Path) -> None:
+    archived.unlink()
+    archived.symlink_to(source)
+
+
+def archived_became_a_hard_link_to_the_source(source: Path, archived: Path) -> None:
+    archived.unlink()
+    os.link(source, archived)
+
+
+def archived_became_a_folder(source: Path, archived: Path) -> None:
+    archived.unlink()
+    archived.mkdir()
+
+
+CHANGES = [
+    source_rewritten,
+    source_touched,
+    source_replaced_by_another_file,
+    source_became_a_link_to_the_archive,
+    source_became_a_hard_link_to_the_archive,
+    archived_removed,
+    archived_rewritten,
+    archived_touched_with_another_content,
+    archived_became_a_link_to_the_source,
+    archived_became_a_hard_link_to_the_source,
+    archived_became_a_folder,
+]
+
+
+@pytest.mark.parametrize("flags", [(), FOREVER], ids=["quarantine", "permanent"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_changed_after_verification_stays_in_place_and_the_rest_goes_on(
+    ready: Library, change: Callable[[Path, Path], None], flags: tuple[str, ...]
+) -> None:
+    archived = ready.archive_path("p3.jpg")
+    change(ready.source / "p3.jpg", archived)
+    before = snapshot(ready.source)["p3.jpg"]
+    result = ready.apply(*flags, expect=1)
+    assert "p3.jpg" in result.stdout + result.stderr + ready.journal.read_text()
+    assert snapshot(ready.source)["p3.jpg"] == before
+    assert [name for name in os.listdir(ready.source) if name.endswith(".jpg")] == ["p3.jpg"]
+
+
+@pytest.mark.parametrize("flags", [(), FOREVER], ids=["quarantine", "permanent"])
+def test_a_source_that_is_gone_already_is_no_reason_to_stop(ready: Library, flags: tuple[str, ...]) -> None:
+    (ready.source / "p3.jpg").unlink()
+    ready.apply(*flags, expect=(0, 1))
+    assert ready.photos() == {}
+    assert len(read_tree(ready.archive)) >= 6
+
+
+def test_permanent_deletion_needs_both_flags(ready: Library) -> None:
+    before = snapshot(ready.root)
+    refused = ready.apply("--delete-permanently", expect=2)
+    assert "--yes-really-delete" in refused.error
+    assert snapshot(ready.root) == before
+
+
+def test_permanent_deletion_with_both_flags_destroys_the_sources_and_never_the_archive(ready: Library) -> None:
+    archive = snapshot(ready.archive)
+    ready.apply(*FOREVER)
+    assert ready.photos() == {}
+    assert ready.quarantined == {}
+    assert snapshot(ready.archive) == archive
+
+
+def test_a_dry_run_of_permanent_deletion_changes_nothing(ready: Library) -> None:
+    before = snapshot(ready.root)
+    ready.apply(*FOREVER, "--dry-run")
+    assert snapshot(ready.root) == before
+
+
+def test_archive_bytes_swapped_behind_unchanged_facts_are_noticed_before_permanent_deletion(ready: Library) -> None:
+    """fclones#84: same size, same time, other content."""
+    swap(ready.archive_path("p3.jpg"), OTHER)
+    ready.apply(*FOREVER, expect=1)
+    assert ready.photos() == {"p3.jpg": P3}
+
+
+def test_source_bytes_swapped_behind_unchanged_facts_are_noticed_before_permanent_deletion(ready: Library) -> None:
+    swap(ready.source / "p3.jpg", OTHER)
+    ready.apply(*FOREVER, expect=1)
+    assert ready.photos() == {"p3.jpg": OTHER}
+
+
+def test_both_sides_swapped_alike_are_noticed_by_the_recorded_hash(ready: Library) -> None:
+    swap(ready.source / "p3.jpg", OTHER)
+    swap(ready.archive_path("p3.jpg"), OTHER)
+    ready.apply(*FOREVER, expect=1)
+    assert ready.photos() == {"p3.jpg": OTHER}
+
+
+def test_a_journal_purges_the_quarantine_only_with_both_flags(ready: Library) -> None:
+    ready.apply()
+    archive, photos = snapshot(ready.archive), ready.quarantined
+    line = ("--manifest", ready.journal, "--expected-run-id", "auto")
+    scripts.call(scripts.APPLY, *line, "--delete-permanently", cwd=ready.out, expect=2)
+    scripts.call(scripts.APPLY, *line, *FOREVER, "--dry-run", cwd=ready.out)
+    assert ready.quarantined == photos
+    scripts.call(scripts.APPLY, *line, *FOREVER, cwd=ready.out)
+    assert ready.quarantined == {}
+    assert snapshot(ready.archive) == archive
+
+
+def test_a_quarantined_file_whose_archive_copy_was_damaged_is_not_purged(ready: Library) -> None:
+    ready.apply()
+    swap(ready.archive_path("p3.jpg"), OTHER)
+    ready.archive_path("p4.jpg").unlink()
+    line = ("--manifest", ready.journal, "--expected-run-id", "auto")
+    scripts.call(scripts.APPLY, *line, *FOREVER, cwd=ready.out, expect=1)
+    assert ready.quarantined == {"p3.jpg": P3, "p4.jpg": jpeg(seed=4)}
+    ready.restore(expect=(0, 1))
+    assert ready.photos() == {"p3.jpg": P3, "p4.jpg": jpeg(seed=4)}
+
+
+def test_a_quarantined_file_that_was_changed_is_not_purged(ready: Library) -> None:
+    ready.apply()
+    swap(Path(f"{ready.quarantine}/{ready.run_id}/files{ready.source}/p3.jpg"), OTHER)
+    line = ("--manifest", ready.journal, "--expected-run-id", "auto")
+    scripts.call(scripts.APPLY, *line, *FOREVER, cwd=ready.out, expect=1)
+    assert ready.quarantined == {"p3.jpg": OTHER}
+
+
+def test_a_journal_as_manifest_without_the_flags_changes_nothing(ready: Library) -> None:
+    ready.apply()
+    before = ready.quarantined, ready.photos()
+    line = ("--manifest", ready.journal, "--expected-run-id", "auto")
+    scripts.call(scripts.APPLY, *line, cwd=ready.out, expect=(0, 2))
+    assert (ready.quarantined, ready.photos()) == before
+
+
+def test_restoring_never_overwrites_what_has_come_to_stand_in_the_source(ready: Library) -> None:
+    ready.apply()
+    (ready.source / "p3.jpg").write_bytes(b"a new photo")
+    ready.restore(expect=1)
+    assert ready.photos() == {f"p{n}.jpg": jpeg(seed=n) for n in (1, 2, 4, 5, 6)} | {"p3.jpg": b"a new photo"}
+    assert ready.quarantined == {"p3.jpg": P3}
+    (ready.source / "p3.jpg").unlink()
+    ready.restore()
+    assert ready.photos()["p3.jpg"] == P3
+
+
+def test_a_dry_run_of_restore_changes_nothing(ready: Library) -> None:
+    ready.apply()
+    before = snapshot(ready.root)
+    ready.restore(None, "--dry-run")
+    assert snapshot(ready.root) == before
+
+
+def test_restoring_twice_and_quarantining_again_after_a_new_verification_works(ready: Library) -> None:
+    before = ready.source_snapshot()
+    ready.apply()
+    ready.restore()
+    ready.restore(expect=(0, 1))
+    assert ready.source_snapshot() == before
+    second = ready.root / "second"
+    second.mkdir()
+    line = ("--input-csv", ready.report, "--verified-out", second / "v.csv", "--unverified-out", second / "u.csv")
+    scripts.call(scripts.VERIFY, *line, cwd=second)
+    scripts.call(scripts.APPLY, "--manifest", second / "v.csv", "--expected-run-id", "auto", cwd=second)
+    assert ready.photos() == {}
+    ready.restore()
+    assert ready.source_snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "taken"),
+    [
+        (("--limit", "2"), "12"),
+        (("--offset", "4"), "56"),
+        (("--offset", "2", "--limit", "3"), "345"),
+        (("--offset", "6"), ""),
+        (("--offset", "100", "--limit", "1"), ""),
+        (("--limit", "0"), ""),
+        (("--limit", "100"), "123456"),
+    ],
+)
+@pytest.mark.parametrize("flags", [(), FOREVER], ids=["quarantine", "permanent"])
+def test_offset_and_limit_never_widen_what_is_taken(
+    ready: Library, options: tuple[str, ...], taken: str, flags: tuple[str, ...]
+) -> None:
+    ready.apply(*options, *flags, expect=(0, 2) if not taken else 0)
+    assert sorted(ready.photos()) == [f"p{n}.jpg" for n in "123456" if n not in taken]
+
+
+def test_pruning_removes_only_the_folders_that_this_run_emptied_and_never_a_root(library: LibraryMaker) -> None:
+    tree = {
+        "all/photos/a.jpg": jpeg(seed=1),
+        "some/b.jpg": jpeg(seed=2),
+        "some/notes.txt": b"stays",
+        "some/was empty before/": b"",
+        "deep/er/and/deeper/c.jpg": jpeg(seed=3),
+        "deep/empty/": b"",
+    }
+    home = library(tree)
+    before = home.source_snapshot()
+    home.organize()
+    home.verify(expect=(0, 1))
+    home.apply("--prune-empty-dirs")
+    assert sorted(name for name, entry in home.source_snapshot().items() if entry.kind == "folder") == [
+        "deep",
+        "deep/empty",
+        "some",
+        "some/was empty before",
+    ]
+    home.restore()
+    assert home.source_snapshot() == before
+
+
+def test_pruning_keeps_the_source_root_when_everything_is_gone(ready: Library) -> None:
+    shutil.rmtree(ready.root / "quarantine", ignore_errors=True)
+    ready.apply("--prune-empty-dirs", "--quarantine-root", ready.root / "quarantine")
+    assert ready.source.is_dir()
+    assert read_tree(ready.source) == {}
+
+
+def test_without_pruning_emptied_folders_stay(library: LibraryMaker) -> None:
+    home = library({"a/b/c.jpg": jpeg()})
+    home.organize()
+    home.verify()
+    home.apply()
+    assert (home.source / "a/b").is_dir()
+
+
+def test_permanent_deletion_prunes_as_well(library: LibraryMaker) -> None:
+    home = library({"a/b/c.jpg": jpeg(), "empty/": b""})
+    home.organize()
+    home.verify()
+    home.apply(*FOREVER, "--prune-empty-dirs")
+    assert not (home.source / "a").exists()
+    assert (home.source / "empty").is_dir()
+
+
+def test_a_quarantine_on_another_file_system_works_and_can_be_restored(ready: Library, other_disk: Path) -> None:
+    before = ready.source_snapshot()
+    root = other_disk / "quarantine"
+    ready.apply("--quarantine-root", root)
+    assert ready.photos() == {}
+    kept = read_tree(Path(f"{root}/{ready.run_id}/files{ready.source}"))
+    assert kept == {f"p{n}.jpg": jpeg(seed=n) for n in range(1, 7)}
+    ready.restore(root / ready.run_id / "journal.csv")
+    assert ready.source_snapshot() == before
+
+
+def test_a_quarantine_that_cannot_be_made_is_refused_and_nothing_is_deleted(ready: Library) -> None:
+    """send2trash#94: never fall back to deleting."""
+    (ready.root / "quarantine").write_bytes(b"a file stands here")
+    photos = ready.photos()
+    refused = ready.apply("--quarantine-root", ready.root / "quarantine", expect=(2, 3))
+    assert str(ready.root / "quarantine") in refused.error
+    assert ready.photos() == photos
+
+
+def test_a_quarantine_name_that_is_taken_is_never_overwritten(ready: Library) -> None:
+    taken = Path(f"{ready.quarantine}/{ready.run_id}/files{ready.source}/p3.jpg")
+    taken.parent.mkdir(parents=True)
+    taken.write_bytes(b"somebody else's")
+    ready.apply(expect=1)
+    assert taken.read_bytes() == b"somebody else's"
+    assert ready.photos() == {"p3.jpg": P3}
+
+
+def test_apply_again_on_a_finished_manifest_changes_nothing_more(ready: Library) -> None:
+    ready.apply()
+    journal, photos = ready.journal.read_bytes(), ready.quarantined
+    ready.apply(expect=(0, 1))
+    assert ready.quarantined == photos
+    assert ready.journal.read_bytes().startswith(journal)
+
+
+def test_two_verified_rows_of_one_content_are_both_taken_and_one_copy_is_left(library: LibraryMaker) -> None:
+    home = library({"a.jpg": jpeg(), "b/a.jpg": jpeg()})
+    home.organize()
+    home.verify()
+    assert len(read_rows(home.verified)) == 2
+    home.apply(*FOREVER)
+    assert home.photos() == {}
+    assert jpeg() in read_tree(home.archive).values()
+
+
+def resealed(row: Row, **cells: str) -> Row:
+    """A row with other cells and a seal that fits them: what a faulty program of ours might have written."""
+    return VERIFY.as_text(seal(VERIFY.decode({**row, **cells}, "the test")))
+
+
+@pytest.mark.parametrize("flags", [(), FOREVER], ids=["quarantine", "permanent"])
+@pytest.mark.parametrize(
+    "cells",
+    [
+        {"source_path": "{root}/outside.jpg"},
+        {"source_path": "{root}/source/../outside.jpg"},
+        {"source_path": "{root}/source/way/outside.jpg"},
+        {"source_path": "{root}/source"},
+        {"source_path": "source/p3.jpg"},
+        {"source_path": ""},
+        {"destination_path": "{root}/outside.jpg"},
+        {"destination_path": "{root}/archive/../outside.jpg"},
+        {"destination_path": "{root}/archive/way/outside.jpg"},
+        {"destination_path": "{root}/source/p3.jpg"},
+        {"destination_path": "{root}/archive/2019/p1.jpg"},
+        {"destination_path": ""},
+        {"source_root": "/"},
+        {"source_root": ""},
+        {"source_root": "{root}/archive"},
+        {"source_root": "{root}/archive", "source_path": "{root}/archive/2019/p3.jpg"},
+        {"archive_root": "{root}/source", "destination_path": "{root}/source/p3.jpg"},
+        {"archive_root": "/"},
+        {"archive_root": ""},
+        {"archive_id": ""},
+        {"status": "archive_intact"},
+        {"status": "size_differs"},
+        {"status": "planned"},
+        {"sha256": ""},
+        {"sha256": "0" * 64, "size_bytes": "0"},
+        {"size_bytes": "0"},
+    ],
+    ids=lambda cells: " ".join(f"{column}={value[:40]}" for column, value in cells.items()),
+)
+def test_even_a_sealed_row_is_believed_only_inside_its_roots_and_when_identical(
+    ready: Library, cells: dict[str, str], flags: tuple[str, ...]
+) -> None:
+    (ready.root / "outside.jpg").write_bytes(P3)
+    (ready.source / "way").symlink_to(ready.root)
+    (ready.archive / "way").symlink_to(ready.root)
+    rows = read_rows(ready.verified)
+    rows[2] = resealed(rows[2], **{column: value.format(root=ready.root) for column, value in cells.items()})
+    write_rows(ready.verified, rows)
+    archive = snapshot(ready.archive)
+    ready.apply(*flags, expect=(0, 1, 2, 3) if "status" in cells or "sha256" in cells else (1, 2, 3))
+    assert snapshot(ready.archive) == archive
+    assert ready.photos()["p3.jpg"] == P3
+    assert (ready.root / "outside.jpg").read_bytes() == P3

@@ -1,0 +1,612 @@
+#!/usr/bin/env python3
+"""Stage 2: prove by content that each source file has a byte-identical copy in the archive."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from common import archive, cli, fileops
+from common.errors import (
+    BadInput,
+    ChangedWhileReading,
+    ExitCode,
+    Interrupted,
+    MediaArchiveError,
+    NotRegular,
+    RowFailed,
+    SameFile,
+    StoppedEarly,
+    explain_os_error,
+)
+from common.hashing import Comparison, Identity, compare, hash_file, is_sha256
+from common.lock import Lock
+from common.manifests import (
+    VERIFY,
+    VERIFY_INPUT_COLUMNS,
+    Reader,
+    Record,
+    RowIds,
+    VerifyRow,
+    Writer,
+    checksum_line,
+    file_digest,
+    seal,
+    seal_of,
+)
+from common.paths import is_inside, is_plain_absolute, leads_through_link, shown
+from common.pipeline import in_order
+from common.run_id import require_run_id
+from common.state import SUFFIX, Manifest, State, find_unfinished, load_state, save_state
+from common.timestamps import mtime_text, now_for_names, now_text
+
+TOOL = "verify"
+VERIFIED_STATUSES = ("identical", "archive_intact")
+CHECKPOINT_ROWS = 256
+CHECKPOINT_SECONDS = 5.0
+
+EXAMPLES = """
+what it changes: nothing in source and archive. It writes verified.csv (the only rows that apply may
+act on), unverified.csv (all others, with the reason), SHA256SUMS and a state file.
+
+examples:
+  python3 verify_media_archive.py --input-csv report.csv
+  python3 verify_media_archive.py --input-csv report.csv --limit 5000    (again and again, until all is done)
+
+next: python3 apply_deletion_manifest.py --manifest verified.csv --expected-run-id auto --dry-run
+"""
+
+
+# --- parse -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line of this script, checked."""
+
+    input_csv: str
+    verified_out: str
+    unverified_out: str
+    limit: int
+    offset: int | None
+    state_file: str
+    read_mode: str
+    common: cli.CommonOptions
+
+
+def parse(argv: Sequence[str] | None) -> Options:
+    parser = cli.make_parser(
+        "Prove, reading every byte of both, that each source file has an identical copy in the archive.", EXAMPLES
+    )
+    main = parser.add_argument_group("what to do")
+    main.add_argument("--input-csv", required=True, metavar="PATH", help="a report.csv, or an unverified.csv fed back")
+    main.add_argument("--verified-out", default="", metavar="PATH", help="default: verified-<time>-<run>.csv beside it")
+    main.add_argument("--unverified-out", default="", metavar="PATH", help="default: unverified-<time>-<run>.csv")
+    main.add_argument("--hash", choices=("sha256",), default="sha256", help="default: sha256")
+    main.add_argument(
+        "--read-mode",
+        choices=("cold", "cached"),
+        default="cold",
+        help="cold (default) drops the cache, so that the storage medium itself is read",
+    )
+    batch = parser.add_argument_group("batches")
+    batch.add_argument("--limit", type=cli.positive, default=0, metavar="N", help="rows in this call (default: all)")
+    batch.add_argument("--offset", type=cli.not_negative, metavar="N", help="begin behind this many rows")
+    batch.add_argument("--state-file", default="", metavar="PATH", help="default: <verified-out>.state.json")
+    cli.add_common_options(parser)
+    parsed = parser.parse_args(argv)
+    return Options(
+        input_csv=cli.absolute(parsed.input_csv),
+        verified_out=cli.absolute(parsed.verified_out) if parsed.verified_out else "",
+        unverified_out=cli.absolute(parsed.unverified_out) if parsed.unverified_out else "",
+        limit=parsed.limit,
+        offset=parsed.offset,
+        state_file=cli.absolute(parsed.state_file) if parsed.state_file else "",
+        read_mode=parsed.read_mode,
+        common=cli.common_options(parsed),
+    )
+
+
+# --- read ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a whole look through the input told."""
+
+    manifest: Manifest
+    run_id: str
+    archive_root: str
+    archive_id: str
+    torn_line: int
+
+
+def survey_input(path: str) -> Survey:
+    """Read the whole input once and refuse it unless every row is sound and of one run. Changes nothing."""
+    seen = RowIds()
+    first: VerifyRow | None = None
+    rows = media_bytes = 0
+    with Reader(path, VERIFY_INPUT_COLUMNS) as reader:
+        for record in reader:
+            where = reader.where(record.line)
+            row = read_row(record, where)
+            require_run_id(row.run_id, where)
+            first = first or row
+            if row.run_id != first.run_id:
+                raise BadInput(f"{where}: run_id {row.run_id} is not that of the rows before; give the rows of one run")
+            for column in ("source_root", "archive_root", "archive_id"):
+                if getattr(row, column) != getattr(first, column):
+                    raise BadInput(f"{where}: {column} is not that of the rows before; give the rows of one run")
+            if not seen.add(row.row_id):
+                raise BadInput(f"{where}: row_id {row.row_id} stands twice; remove the duplicated row")
+            rows += 1
+            media_bytes += row.size_bytes
+        torn_line = reader.torn_line
+    if first is None:
+        raise BadInput(f"{shown(path)} has no rows; there is nothing to verify")
+    manifest = Manifest(path, file_digest(path), rows, media_bytes)
+    return Survey(manifest, first.run_id, first.archive_root, first.archive_id, torn_line)
+
+
+def read_row(record: Record, where: str) -> VerifyRow:
+    """A row of the input as the beginning of a verify row. Raises ``BadInput`` for one that was changed or is unsound."""
+    values = dict(record.values)
+    if "row_seal" in values:
+        missing = [column for column in VERIFY.columns if column not in values]
+        if missing or seal_of(values) != values["row_seal"]:
+            raise BadInput(f"{where}: the row was changed after it was written; restore it or delete the whole row")
+    values.setdefault("report_status", values["status"])
+    if values["sha256"] and not is_sha256(values["sha256"]):
+        raise BadInput(f"{where}: sha256 holds {values['sha256'][:80]!r}, not 64 lower-case hex digits")
+    fresh = dict.fromkeys(("status", "reason", "source_inode", "archive_inode", "archive_mtime"), "")
+    fresh |= dict.fromkeys(("read_mode", "verified_at", "row_seal"), "")
+    return VERIFY.decode(values | fresh, where)
+
+
+# --- decide ----------------------------------------------------------------------------------------
+
+
+def decide_before_reading(row: VerifyRow) -> tuple[str, str]:
+    """The status and reason of a row that needs no look at the disk, or two empty texts. Pure."""
+    if row.report_status in ("planned", "skipped", "failed"):
+        return "not_archived", f"organize left it {row.report_status}"
+    if not is_plain_absolute(row.source_path) or not is_inside(row.source_path, row.source_root):
+        return "outside_root", "the source path does not lie in the source root"
+    if not is_plain_absolute(row.destination_path) or not is_inside(row.destination_path, row.archive_root):
+        return "outside_root", "the destination path does not lie in the archive root"
+    if row.source_path == row.destination_path:
+        return "same_file", "source and destination are one path"
+    if is_inside(row.source_path, row.archive_root):
+        return "outside_root", "the source path lies in the archive"
+    return "", ""
+
+
+def decide_by_looks(row: VerifyRow, source: os.stat_result | None, copy: os.stat_result | None) -> tuple[str, str]:
+    """The status of a pair that ``lstat`` alone can tell, or two empty texts: then the contents decide. Pure."""
+    if copy is None:
+        return "archive_missing", "there is no such file in the archive"
+    if source is not None and (source.st_dev, source.st_ino) == (copy.st_dev, copy.st_ino):
+        return "same_file", "source and destination are one file on disk"
+    if not stat.S_ISREG(copy.st_mode):
+        return "not_regular", "the archive path is not a regular file"
+    if source is None:
+        return ("", "") if row.report_status == "moved" else ("source_missing", "there is no such file in the source")
+    if not stat.S_ISREG(source.st_mode):
+        return "not_regular", "the source path is not a regular file"
+    if source.st_size != copy.st_size:
+        return "size_differs", f"source has {source.st_size} bytes, archive has {copy.st_size}"
+    return "", ""
+
+
+# --- examine ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Examiner:
+    """Looks at one pair after the other. Changes no contents: it syncs the archive, and probes folders for aliases."""
+
+    cold: bool
+    progress: cli.Progress
+    stop: Callable[[], bool]
+    synced_folders: set[str]
+    told_apart: set[tuple[str, str]]
+
+    def examine(self, row: VerifyRow) -> VerifyRow:
+        """The row with its status, its facts and its seal. Raises ``StoppedEarly`` when the archive fails to read."""
+        status, reason = decide_before_reading(row)
+        if not status:
+            try:
+                row = self._examine_files(row)
+                status, reason = row.status, row.reason
+            except NotRegular as error:
+                status, reason = "not_regular", str(error)
+            except ChangedWhileReading as error:
+                status, reason = "changed_while_reading", str(error)
+            except SameFile as error:
+                status, reason = "same_file", str(error)
+            except RowFailed as error:
+                status, reason = "read_error", str(error)
+        self.progress.add_file()
+        return seal(replace(row, status=status, reason=reason, verified_at=now_text()))
+
+    def _examine_files(self, row: VerifyRow) -> VerifyRow:
+        source, copy = self._look(row.source_path), self._look_at_archive(row.destination_path)
+        status, reason = decide_by_looks(row, source, copy)
+        if not status and source is not None:
+            status, reason = self._alias(row)
+        if not status and leads_through_link(row.destination_path, row.archive_root):
+            status, reason = "outside_root", "a symbolic link stands on the way in the archive"
+        if status:
+            return replace(row, status=status, reason=reason)
+        self._sync_folder(os.path.dirname(row.destination_path), row.archive_root)
+        return self._compare(row) if source is not None else self._check_moved(row)
+
+    def _look(self, path: str) -> os.stat_result | None:
+        try:
+            return os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise RowFailed(f"cannot look at the source: {explain_os_error(error)}") from None
+
+    def _look_at_archive(self, path: str) -> os.stat_result | None:
+        try:
+            return os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise archive_failed(path, error) from None
+
+    def _alias(self, row: VerifyRow) -> tuple[str, str]:
+        """Whether source and archive are one folder seen twice; asked once for a pair of folders."""
+        folders = os.path.dirname(row.source_path), os.path.dirname(row.destination_path)
+        if folders in self.told_apart:
+            return "", ""
+        if leads_through_link(row.source_path, row.source_root):
+            if os.path.samefile(row.source_path, row.destination_path):
+                return "same_file", "source and destination are one file on disk"
+            return "outside_root", "a symbolic link stands on the way in the source"
+        if fileops.sees_the_same_folder(folders[1], folders[0]):
+            return "same_file", "source and destination folder are one folder seen twice (a mount)"
+        self.told_apart.add(folders)
+        return "", ""
+
+    def _sync_folder(self, folder: str, root: str) -> None:
+        """Make the names on the way to an archived file durable, each folder once: verified includes durable."""
+        while folder not in self.synced_folders:
+            fileops.sync_folders([folder])
+            self.synced_folders.add(folder)
+            if folder == root:
+                return
+            folder = os.path.dirname(folder)
+
+    def _compare(self, row: VerifyRow) -> VerifyRow:
+        try:
+            result = compare(row.source_path, row.destination_path, self.cold, self.progress.add_bytes, self.stop)
+        except FileNotFoundError as error:
+            raise RowFailed(f"went away while it was looked at: {shown(str(error.filename))}") from None
+        except OSError as error:
+            if error.filename == row.destination_path:
+                raise archive_failed(row.destination_path, error) from None
+            raise RowFailed(f"cannot read the source: {explain_os_error(error)}") from None
+        facts = with_facts(row, result)
+        if result.equal:
+            return replace(facts, status="identical", sha256=result.sha256)
+        return replace(facts, status="content_differs", reason=f"first difference at byte {result.first_difference}")
+
+    def _check_moved(self, row: VerifyRow) -> VerifyRow:
+        """A moved file has no source any more: its archive copy must have the hash that the move recorded."""
+        if not row.sha256:
+            return replace(row, status="source_missing", reason="moved, but no hash was recorded to check the copy by")
+        try:
+            found = hash_file(row.destination_path, self.cold, self.progress.add_bytes, self.stop)
+        except OSError as error:
+            raise archive_failed(row.destination_path, error) from None
+        row = replace(
+            row,
+            archive_inode=_place(found.identity),
+            archive_mtime=mtime_text(found.identity.mtime_ns),
+            read_mode=found.read_mode,
+        )
+        if found.sha256 == row.sha256:
+            return replace(row, status="archive_intact")
+        return replace(row, status="content_differs", reason="the archive copy no longer has the recorded hash")
+
+
+def with_facts(row: VerifyRow, result: Comparison) -> VerifyRow:
+    """The row with what was seen of both files while they were compared. Pure."""
+    return replace(
+        row,
+        size_bytes=result.left.size,
+        source_mtime=mtime_text(result.left.mtime_ns),
+        source_inode=_place(result.left),
+        archive_inode=_place(result.right),
+        archive_mtime=mtime_text(result.right.mtime_ns),
+        read_mode=result.read_mode,
+    )
+
+
+def _place(identity: Identity) -> str:
+    return f"{identity.device}:{identity.inode}"
+
+
+def archive_failed(path: str, error: OSError) -> StoppedEarly:
+    """An archive that can't be read is no reason to call its files unverified: the run stops."""
+    return StoppedEarly(
+        f"{shown(path)}: the archive can't be read: {explain_os_error(error)}; check the disk, then run again"
+    )
+
+
+# --- record ----------------------------------------------------------------------------------------
+
+
+class Session:
+    """The outputs of this run, new or gone on with, and its state. Changes the disk as rows are recorded."""
+
+    def __init__(self, state_path: str, state: State) -> None:
+        self.state_path = state_path
+        self.state = state
+        if not any(length for _, length in state.outputs.values()):
+            save_state(state_path, state)  # first, so that a crash from here on can be gone on with
+        self._verified = Writer(VERIFY, *state.outputs["verified"])
+        self._unverified = Writer(VERIFY, *state.outputs["unverified"])
+        self._sums = fileops.Appender(*state.outputs["checksums"])
+        self.call_counts: Counter[str] = Counter()
+
+    def record(self, rows: Sequence[VerifyRow], next_byte: int, complete: bool) -> None:
+        """Append rows durably, then move the state on behind them."""
+        good = [row for row in rows if row.status in VERIFIED_STATUSES]
+        self._verified.append(good)
+        self._unverified.append(row for row in rows if row.status not in VERIFIED_STATUSES)
+        for row in good:
+            self._sums.append(checksum_line(row.sha256, os.path.relpath(row.destination_path, row.archive_root)))
+        for output in (self._verified, self._unverified, self._sums):
+            output.sync()
+        counts = Counter(row.status for row in rows)
+        counts["attention"] = sum(needs_attention(row) for row in rows)
+        self.call_counts += counts
+        lengths = {
+            "verified": self._verified.length,
+            "unverified": self._unverified.length,
+            "checksums": self._sums.length,
+        }
+        self.state = replace(
+            self.state,
+            next_offset=self.state.next_offset + len(rows),
+            byte_offset=next_byte,
+            counts=dict(Counter(self.state.counts) + counts),
+            outputs={kind: (self.state.outputs[kind][0], length) for kind, length in lengths.items()},
+            complete=complete,
+        )
+        save_state(self.state_path, self.state)
+
+    def close(self) -> None:
+        for output in (self._verified, self._unverified, self._sums):
+            output.close()
+
+
+def needs_attention(row: VerifyRow) -> bool:
+    """Whether a person must look: not for what is verified, nor for what organize was to leave out. Pure."""
+    return row.status not in VERIFIED_STATUSES and row.report_status != "skipped"
+
+
+def survey_or_recall(options: Options, state: State | None) -> Survey:
+    """What is known of the input: from the state when it is the same file still, else by reading it all."""
+    if state is None or state.manifest is None:
+        return survey_input(options.input_csv)
+    if file_digest(options.input_csv) != state.manifest.sha256:
+        raise BadInput(
+            f"{shown(options.input_csv)} is not the file that the state file belongs to (it was changed, or is "
+            "another); restore it, or begin anew with another --state-file"
+        )
+    with Reader(options.input_csv, VERIFY_INPUT_COLUMNS) as reader:
+        first = read_row(next(iter(reader)), reader.where(2))
+    return Survey(state.manifest, first.run_id, first.archive_root, first.archive_id, torn_line=0)
+
+
+def open_session(options: Options, stack: ExitStack) -> tuple[Session, Survey]:
+    """Begin to verify, or go on where an earlier call stopped. Changes the disk only if nothing is wrong."""
+    settings = {"offset": "", "limit": ""}
+    if options.offset is not None:
+        settings = {"offset": str(options.offset), "limit": str(options.limit or "")}
+    folder = os.path.dirname(options.input_csv)
+    state_path = options.state_file
+    if not state_path and options.verified_out:
+        state_path = options.verified_out + SUFFIX
+    if not state_path and os.path.isfile(options.input_csv):
+        digest = file_digest(options.input_csv)
+        state_path = find_unfinished(
+            folder,
+            "verified-",
+            TOOL,
+            lambda state: state.settings == settings and state.manifest is not None and state.manifest.sha256 == digest,
+        )
+    state = load_state(state_path, TOOL) if state_path else None
+    survey = survey_or_recall(options, state)
+    if survey.archive_id:
+        archive.require_archive(survey.archive_root, survey.archive_id)
+    stamp = f"{now_for_names()}-{survey.run_id[:8]}"
+    verified = options.verified_out or os.path.join(folder, f"verified-{stamp}.csv")
+    state_path = state_path or verified + SUFFIX
+    stack.enter_context(Lock(state_path + ".lock"))
+    state = load_state(state_path, TOOL)  # again, now that nobody else writes it
+    if state is None:
+        unverified = options.unverified_out or os.path.join(os.path.dirname(verified), f"unverified-{stamp}.csv")
+        outputs = {"verified": verified, "unverified": unverified, "checksums": checksums_path(verified)}
+        for path in outputs.values():
+            if os.path.lexists(path):
+                raise BadInput(f"{shown(path)} exists already; choose another name or move it away")
+            if not os.path.isdir(os.path.dirname(path)):
+                raise BadInput(f"{shown(os.path.dirname(path))} does not exist: make the folder for the outputs first")
+        start = options.offset or 0
+        state = State(
+            TOOL,
+            survey.run_id,
+            settings,
+            survey.manifest,
+            next_offset=start,
+            byte_offset=byte_offset_of(options.input_csv, start),
+            end_offset=start + options.limit if options.offset is not None and options.limit else -1,
+            outputs={kind: (path, 0) for kind, path in outputs.items()},
+        )
+    else:
+        require_same_call(options, settings, state, state_path)
+    session = Session(state_path, state)
+    stack.callback(session.close)
+    return session, survey
+
+
+def require_same_call(options: Options, settings: dict[str, str], state: State, state_path: str) -> None:
+    """Refuse to go on under other names, or with other rows, than the state file records."""
+    if state.settings != settings:
+        raise BadInput(
+            f"{shown(state_path)} belongs to a call with another --offset or --limit; give the same, or another state file"
+        )
+    for kind, path in (("verified", options.verified_out), ("unverified", options.unverified_out)):
+        if path and path != state.outputs[kind][0]:
+            raise BadInput(
+                f"{shown(state_path)} goes with {shown(state.outputs[kind][0])}, not {shown(path)}; "
+                "give the same names, or another state file"
+            )
+
+
+def checksums_path(verified: str) -> str:
+    """SHA256SUMS beside the verified file; where another run's stands already, a name of its own."""
+    plain = os.path.join(os.path.dirname(verified), "SHA256SUMS")
+    return f"{plain}.{os.path.basename(verified)}" if os.path.lexists(plain) else plain
+
+
+def byte_offset_of(path: str, rows: int) -> int:
+    """Where the row behind a number of rows begins; rows are counted once, at the beginning of a shard."""
+    end = 0
+    if rows:
+        with Reader(path, VERIFY_INPUT_COLUMNS) as reader:
+            for number, record in enumerate(reader, 1):
+                end = record.end
+                if number == rows:
+                    break
+            else:
+                raise BadInput(f"{shown(path)} has no row behind --offset {rows}; give a smaller one")
+    return end
+
+
+# --- the story -------------------------------------------------------------------------------------
+
+
+def verify(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summary:
+    """Read rows from where the state says, examine each pair, record, and sum up."""
+    with ExitStack() as stack:
+        session, survey = open_session(options, stack)
+        state = session.state
+        for kind, (path, _) in state.outputs.items():
+            talk.info(f"{kind}: {shown(path)}")
+        if survey.torn_line:
+            talk.warn(
+                f"{shown(options.input_csv)}, line {survey.torn_line}: the last row is cut short and is left out; "
+                "run the stage before once more"
+            )
+        if state.complete:
+            talk.info("everything was verified already; nothing is left to do")
+            return sum_up(options, session, survey)
+        files, media_bytes = survey.manifest.rows - state.next_offset, survey.manifest.media_bytes
+        progress = stack.enter_context(cli.Progress("verify", files, media_bytes, options.common))
+        examiner = Examiner(options.read_mode == "cold", progress, stop, set(), set())
+        reader = stack.enter_context(Reader(options.input_csv, VERIFY_INPUT_COLUMNS))
+        reader.seek(state.byte_offset)
+
+        finished: list[VerifyRow] = []
+        next_byte = state.byte_offset
+        next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
+        trouble: MediaArchiveError | None = None
+        try:
+            for row, end in in_order(
+                examine_with(examiner, reader), records(reader, state, options), options.common.jobs
+            ):
+                talk.detail(f"{row.status}: {shown(row.source_path)} {row.reason}")
+                finished.append(row)
+                next_byte = end
+                if len(finished) >= CHECKPOINT_ROWS or time.monotonic() >= next_checkpoint:
+                    checkpoint(session, survey, finished, next_byte)
+                    finished = []
+                    next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
+                if stop():
+                    raise Interrupted("interrupted; run the same command again to go on")
+        except (Interrupted, StoppedEarly) as error:
+            trouble = error
+        checkpoint(session, survey, finished, next_byte)
+        if trouble:
+            raise trouble
+        return sum_up(options, session, survey)
+
+
+def records(reader: Reader, state: State, options: Options) -> Iterator[Record]:
+    """The records that this call is to examine."""
+    end = state.end_offset if state.end_offset >= 0 else survey_end(state)
+    if options.offset is None and options.limit:
+        end = min(end, state.next_offset + options.limit)
+    for record, _ in zip(reader, range(end - state.next_offset), strict=False):
+        yield record
+
+
+def survey_end(state: State) -> int:
+    return state.manifest.rows if state.manifest else 0
+
+
+def examine_with(examiner: Examiner, reader: Reader) -> Callable[[Record], tuple[VerifyRow, int]]:
+    """How a record becomes a finished row, with the byte behind it in the input."""
+    return lambda record: (examiner.examine(read_row(record, reader.where(record.line))), record.end)
+
+
+def checkpoint(session: Session, survey: Survey, rows: Sequence[VerifyRow], next_byte: int) -> None:
+    """Record rows, unless the archive went away meanwhile: then its files are not missing, the disk is."""
+    if survey.archive_id:
+        archive.require_archive(survey.archive_root, survey.archive_id)
+    reached = session.state.next_offset + len(rows)
+    end = session.state.end_offset
+    complete = reached >= survey.manifest.rows or 0 <= end <= reached
+    session.record(rows, next_byte, complete)
+
+
+def sum_up(options: Options, session: Session, survey: Survey) -> cli.Summary:
+    """The counts, and what to do next."""
+    state = session.state
+    remaining = max(0, (state.end_offset if state.end_offset >= 0 else survey.manifest.rows) - state.next_offset)
+    counts = Counter(state.counts if state.complete else session.call_counts)
+    attention = counts.pop("attention", 0)
+    notes = [f"{attention:,} rows need attention: see the reasons in {shown(state.outputs['unverified'][0])}"]
+    if not attention:
+        notes = []
+    if survey.torn_line:
+        notes.append(f"the last row of the input (line {survey.torn_line}) was cut short and is left out")
+    if state.complete:
+        arguments = ("--manifest", state.outputs["verified"][0], "--expected-run-id", state.run_id, "--dry-run")
+        next_step = cli.script_command("apply_deletion_manifest.py", *arguments)
+    else:
+        notes.append(f"{remaining:,} rows remain")
+        next_step = "run the same command again"
+    return cli.Summary(
+        tool=TOOL,
+        headline=f"verify: {shown(options.input_csv)}, rows up to {state.next_offset:,} of {survey.manifest.rows:,}",
+        run_id=state.run_id,
+        exit_code=ExitCode.ATTENTION if attention or survey.torn_line else ExitCode.OK,
+        counts={"rows": sum(counts.values()), **counts},
+        outputs={**{kind: path for kind, (path, _) in state.outputs.items()}, "state": session.state_path},
+        notes=notes,
+        complete=state.complete,
+        next_step=next_step,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script with a command line; return its exit code."""
+    options = parse(argv)
+    return cli.run_stage(lambda talk, stop: verify(options, talk, stop), options.common)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
