@@ -20,7 +20,7 @@ demo: $(READY)
 	@$(VENV_PYTHON) -m demo.run_demo
 
 test: $(READY)
-	$(VENV_PYTHON) -m pytest -rs -m "not campaign"
+	$(VENV_PYTHON) -m pytest -rfEs -m "not campaign"
 
 lint: $(READY)
 	$(VENV_PYTHON) -m ruff check .
@@ -31,7 +31,7 @@ types: $(READY)
 	$(VENV_PYTHON) -m mypy --platform win32
 
 campaign: $(READY)
-	$(VENV_PYTHON) -m pytest -rs -m campaign
+	$(VENV_PYTHON) -m pytest -rfEs -m campaign
 
 clean:
 	@$(PYTHON) -m demo.run_demo --remove

@@ -6,38 +6,26 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any
 
 from common import archive, cli, fileops
-from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, RowFailed, StoppedEarly, explain_os_error
-from common.hashing import Identity, compare, identity_of, is_sha256
+from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly, explain_os_error
 from common.journal import NAME as JOURNAL_NAME
-from common.journal import Journal, JournalReader
+from common.journal import Journal
 from common.lock import Lock, lock_unless_read_only
-from common.manifests import (
-    JOURNAL,
-    REPORT,
-    VERIFY,
-    JournalRow,
-    Reader,
-    Record,
-    ReportRow,
-    RowIds,
-    VerifyRow,
-    file_digest,
-    seal_of,
-)
-from common.paths import is_inside, is_plain_absolute, leads_through_link, shown
+from common.manifests import JournalRow, Reader, file_digest
+from common.media_types import QUARANTINE_FOLDER
+from common.paths import is_inside, shown
 from common.pipeline import in_order
+from common.removal import Outcome, Remover
 from common.run_id import is_run_id, require_run_id
-from common.state import SUFFIX, Manifest, State, load_state, save_state
+from common.state import SUFFIX, State, load_state, save_state
+from common.tasks import Kind, Survey, Task, kind_of_manifest, read_task, shared_fields, survey_manifest, without_root
 from common.timestamps import mtime_nanoseconds, mtime_text
 
 TOOL = "apply"
-QUARANTINE = ".media-quarantine"
 BATCH_ROWS = 512
 
 EXAMPLES = """
@@ -83,7 +71,9 @@ def parse(argv: Sequence[str] | None) -> Options:
         "--manifest", required=True, metavar="PATH", help="a verified.csv, or a journal.csv to go on with"
     )
     main.add_argument("--expected-run-id", required=True, metavar="UUID|auto", help="the run that you mean to act on")
-    main.add_argument("--quarantine-root", default="", metavar="DIR", help=f"default: <source_root>/{QUARANTINE}")
+    main.add_argument(
+        "--quarantine-root", default="", metavar="DIR", help=f"default: <source_root>/{QUARANTINE_FOLDER}"
+    )
     main.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
     main.add_argument(
         "--restore", action="store_true", help="bring back what a journal, or the report of a move, names"
@@ -121,470 +111,6 @@ def parse(argv: Sequence[str] | None) -> Options:
     )
 
 
-# --- read ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One row of any manifest, as what is to be done.
-
-    ``action`` is quarantine, delete, restore, purge, or empty for a row on which nothing is done.
-    ``from_path`` and ``to_path`` are where the file is and where it goes. ``archive_facts`` are
-    inode and modification time of the archive copy at verification, empty where there was none.
-    """
-
-    action: str
-    from_path: str
-    to_path: str
-    run_id: str
-    row_id: int
-    source_path: str
-    destination_path: str
-    source_root: str
-    archive_root: str
-    archive_id: str
-    size_bytes: int
-    source_mtime: str
-    sha256: str
-    source_inode: str = ""
-    archive_inode: str = ""
-    archive_mtime: str = ""
-    folder_mode: int = 0
-
-    @property
-    def expected(self) -> Identity:
-        """The identity that the original must have."""
-        device, _, inode = self.source_inode.partition(":")
-        return Identity(int(device or 0), int(inode or 0), self.size_bytes, mtime_nanoseconds(self.source_mtime))
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """Which kind of file the manifest is, and what is done with its rows."""
-
-    name: str
-    action: str
-    columns: tuple[str, ...]
-
-
-def kind_of_manifest(options: Options) -> Kind:
-    """Tell a verified.csv, a journal and a report apart by their columns. Raises ``BadInput`` for a wrong use."""
-    with Reader(options.manifest, ("run_id", "row_id", "source_path")) as reader:
-        columns = reader.columns
-    path = shown(options.manifest)
-    if "chain" in columns:
-        if options.restore:
-            return Kind("journal", "restore", JOURNAL.columns)
-        if options.delete_permanently:
-            return Kind("journal", "purge", JOURNAL.columns)
-        raise BadInput(f"{path} is a journal: give --restore, or both delete options to purge the quarantine")
-    if options.restore:
-        if "capture_date" not in columns:
-            raise BadInput(f"{path}: --restore needs a journal.csv, or the report.csv of a move")
-        return Kind("report", "restore", REPORT.columns)
-    return Kind("verified", "delete" if options.delete_permanently else "quarantine", VERIFY.columns)
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What a whole look through the manifest told; the same in all its rows."""
-
-    manifest: Manifest
-    run_id: str
-    source_root: str
-    archive_root: str
-    archive_id: str
-    torn_line: int
-
-
-def survey_manifest(options: Options, kind: Kind) -> Survey:
-    """Read the whole manifest once and refuse it unless every row is sound and of the expected run. Changes nothing."""
-    first: dict[str, str] = {}
-    seen = RowIds()
-    rows = size = 0
-    with Reader(options.manifest, kind.columns) as reader:
-        for record in reader:
-            where = reader.where(record.line)
-            values = record.values
-            first = first or values
-            require_run_id(values["run_id"], where)
-            if options.expected_run_id not in ("auto", values["run_id"]):
-                raise BadInput(
-                    f"{where}: the manifest is of run {values['run_id']}, not of the expected {options.expected_run_id}; "
-                    "nothing was changed"
-                )
-            for column in ("run_id", "source_root", "archive_root", "archive_id"):
-                if values[column] != first[column]:
-                    raise BadInput(f"{where}: {column} is not that of the rows before; one manifest is of one run")
-            task = read_task(kind, record, where, "")
-            if kind.name != "journal" and not seen.add(int(values["row_id"])):
-                raise BadInput(f"{where}: row_id {values['row_id']} stands twice; remove the duplicated row")
-            rows += 1
-            size += task.size_bytes if task else 0
-        torn_line = reader.torn_line
-    if not first:
-        raise BadInput(f"{shown(options.manifest)} has no rows; there is nothing to do")
-    if kind.name == "journal":
-        with JournalReader(options.manifest, first["run_id"]) as chained:
-            for _ in chained:
-                pass
-    manifest = Manifest(options.manifest, file_digest(options.manifest), rows, size)
-    roots = (first["source_root"], first["archive_root"], first["archive_id"])
-    return Survey(manifest, first["run_id"], *roots, torn_line)
-
-
-def read_task(kind: Kind, record: Record, where: str, quarantine_root: str) -> Task | None:
-    """The task in a row of the manifest; None for a row on which nothing is to be done. Raises ``BadInput``."""
-    if kind.name == "verified":
-        return _task_of_verified(kind, record, where, quarantine_root)
-    if kind.name == "journal":
-        return _task_of_journal(kind, record, where)
-    return _task_of_report(record, where)
-
-
-def _task_of_verified(kind: Kind, record: Record, where: str, quarantine_root: str) -> Task | None:
-    if seal_of(record.values) != record.values["row_seal"]:
-        raise BadInput(f"{where}: the row was changed after it was verified; restore it, or delete the whole row")
-    row = VERIFY.decode(record.values, where)
-    if row.status == "archive_intact":
-        return None
-    if row.status != "identical":
-        raise BadInput(f"{where}: status {row.status!r} is not proof of a copy; give a verified.csv")
-    task = Task(
-        action=kind.action,
-        from_path=row.source_path,
-        to_path=quarantine_path(quarantine_root, row.run_id, row.source_path),
-        source_inode=row.source_inode,
-        archive_inode=row.archive_inode,
-        archive_mtime=row.archive_mtime,
-        **_shared(row),
-    )
-    require_sound(task, where)
-    return task
-
-
-def _task_of_journal(kind: Kind, record: Record, where: str) -> Task | None:
-    row = JOURNAL.decode(record.values, where)
-    if row.phase != "planned":
-        return None
-    if row.action == "prune" and kind.action == "restore":
-        if not is_plain_absolute(row.from_path) or not is_inside(row.from_path, row.source_root):
-            raise BadInput(f"{where}: {shown(row.from_path)} does not lie in the source root; restore the journal")
-        mode = int(row.reason, 8) if row.reason.isdecimal() and row.reason.isascii() else 0o755
-        return Task(action="restore_folder", from_path="", to_path=row.from_path, folder_mode=mode, **_shared(row))
-    if row.action not in ("quarantine", "delete"):
-        return None
-    if not is_quarantine_place(row.to_path, row.run_id, row.source_path):
-        raise BadInput(f"{where}: {shown(row.to_path)} is no place in a quarantine; restore the journal")
-    task = Task(
-        action=kind.action,
-        from_path=row.to_path,
-        to_path=row.source_path if kind.action == "restore" else "",
-        source_inode=row.source_inode,
-        **_shared(row),
-    )
-    require_sound(task, where)
-    return task
-
-
-def _task_of_report(record: Record, where: str) -> Task | None:
-    row = REPORT.decode(record.values, where)
-    if row.status != "moved":
-        return None
-    task = Task(action="restore", from_path=row.destination_path, to_path=row.source_path, **_shared(row))
-    require_sound(task, where)
-    return task
-
-
-def _shared(row: VerifyRow | JournalRow | ReportRow | Task) -> dict[str, Any]:
-    """What a task takes over from a row of whatever kind."""
-    names = (
-        "run_id row_id source_path destination_path source_root archive_root archive_id size_bytes source_mtime sha256"
-    )
-    return {name: getattr(row, name) for name in names.split()}
-
-
-def require_sound(task: Task, where: str) -> None:
-    """Raise ``BadInput`` unless paths, hash and facts of a row are such as this project writes. Pure."""
-    for path, root in ((task.source_path, task.source_root), (task.destination_path, task.archive_root)):
-        if not is_plain_absolute(root) or not is_plain_absolute(path) or not is_inside(path, root):
-            raise BadInput(f"{where}: {shown(path)} does not lie in its root {shown(root)}; make the manifest anew")
-    if task.source_path == task.destination_path or is_inside(task.source_path, task.archive_root):
-        raise BadInput(f"{where}: {shown(task.source_path)} lies in the archive itself; make the manifest anew")
-    if not is_sha256(task.sha256):
-        raise BadInput(f"{where}: sha256 holds {task.sha256[:80]!r}, not 64 lower-case hex digits")
-    if not task.archive_id:
-        raise BadInput(f"{where}: archive_id is empty; verify the files anew")
-    try:
-        mtime_nanoseconds(task.source_mtime)
-        task.expected  # noqa: B018 - parsed to see whether it can be
-    except ValueError:
-        raise BadInput(f"{where}: source_mtime or source_inode is not as verify writes it") from None
-
-
-# --- decide ----------------------------------------------------------------------------------------
-
-
-def quarantine_path(quarantine_root: str, run_id: str, source_path: str) -> str:
-    """Where an original goes: its whole absolute path below ``<quarantine_root>/<run_id>/files``. Pure."""
-    return os.path.join(quarantine_root, run_id, "files", _without_root(source_path))
-
-
-def is_quarantine_place(path: str, run_id: str, source_path: str) -> bool:
-    """Whether a path is what ``quarantine_path`` makes for some quarantine root. Pure."""
-    return is_plain_absolute(path) and path.endswith(os.path.join(os.sep + run_id, "files", _without_root(source_path)))
-
-
-def _without_root(path: str) -> str:
-    drive, tail = os.path.splitdrive(path)
-    return os.path.join(drive.replace(":", "").strip(os.sep), tail.lstrip(os.sep))
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether to act on a file, seen at the moment of effect; ``read_first`` asks for a full comparison before."""
-
-    reason: str = ""
-    read_first: bool = False
-
-
-def decide_by_looks(task: Task, source: os.stat_result | None, copy: os.stat_result | None) -> Verdict:
-    """Whether original and archive copy are as they were when they were verified. Pure.
-
-    Some file systems number inodes anew at each mount: when only these differ, the contents decide.
-    """
-    if source is None:
-        return Verdict("there is no such file in the source any more")
-    if copy is None:
-        return Verdict("its archive copy is gone; verify again")
-    if not stat.S_ISREG(source.st_mode) or not stat.S_ISREG(copy.st_mode):
-        return Verdict("it, or its archive copy, is not a regular file any more; verify again")
-    if (source.st_dev, source.st_ino) == (copy.st_dev, copy.st_ino):
-        return Verdict("it and its archive copy are one file on disk")
-    if (source.st_size, mtime_text(source.st_mtime_ns)) != (task.size_bytes, task.source_mtime):
-        return Verdict("it was changed since it was verified; verify again")
-    if (copy.st_size, mtime_text(copy.st_mtime_ns)) != (task.size_bytes, task.archive_mtime):
-        return Verdict("its archive copy was changed since it was verified; verify again")
-    renumbered = source.st_ino != task.expected.inode or str(copy.st_ino) != task.archive_inode.partition(":")[2]
-    return Verdict(read_first=renumbered)
-
-
-# --- act -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a task: ``done``, ``skipped`` (nothing was to be done) or ``failed``, with the reason."""
-
-    phase: str
-    reason: str = ""
-    read_mode: str = ""
-
-
-@dataclass(frozen=True)
-class Doer:
-    """Carries out tasks. ``apply_task`` is the only place of this script that changes source and quarantine.
-
-    Every act finds out by itself what a killed run had done of it, and finishes that.
-    """
-
-    progress: cli.Progress
-    stop: cli.StopRequest
-    told_apart: set[tuple[str, str]]
-    dry_run: bool = False
-
-    def apply_task(self, task: Task, interrupted_before: bool) -> Outcome:
-        """Carry out one task. Changes the disk. Raises ``StoppedEarly`` or ``Interrupted``, with nothing half done
-        that the same task, given again, would not finish."""
-        acts = {
-            "quarantine": self._quarantine,
-            "delete": self._delete,
-            "purge": self._purge,
-            "restore": self._restore,
-            "restore_folder": self._restore_folder,
-        }
-        try:
-            return acts[task.action](task, interrupted_before)
-        except FileExistsError:
-            return Outcome("failed", f"another file stands at {shown(task.to_path)}; it was not touched")
-        except RowFailed as error:
-            return Outcome("failed", str(error))
-        finally:
-            self.progress.add_file()
-
-    def preview(self, task: Task) -> Outcome:
-        """What ``apply_task`` would decide by looks. Changes nothing."""
-        try:
-            if task.action in ("quarantine", "delete"):
-                self._require_unchanged(task)
-                return Outcome("done")
-            if not os.path.lexists(task.from_path) and task.action != "restore_folder":
-                return Outcome("skipped", "it is not there to be taken")
-            return Outcome("done")
-        except RowFailed as error:
-            return Outcome("failed", str(error))
-
-    def _quarantine(self, task: Task, _interrupted_before: bool) -> Outcome:
-        parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
-        fileops.unpark(task.from_path, parked)
-        if not os.path.lexists(task.from_path):
-            if _is_as_recorded(task.to_path, task):
-                return Outcome("done", "was in the quarantine already")
-            return Outcome("failed", "there is no such file in the source any more")
-        self._require_unchanged(task)
-        move = fileops.Move(task.from_path, task.to_path, _found(task.from_path), task.sha256, parked)
-        if os.path.lexists(task.to_path) and not (task.size_bytes and fileops.remove_placeholder(task.to_path)):
-            return self._finish_killed_move(move, task)
-        self._relocate(move, 0o700)
-        return Outcome("done")
-
-    def _finish_killed_move(self, move: fileops.Move, task: Task) -> Outcome:
-        """Both names exist: a killed run had linked or copied the file, or somebody else's file stands there."""
-        if not _is_as_recorded(task.to_path, task):
-            raise FileExistsError
-        if _found(move.destination).place == move.expected.place:
-            fileops.remove_identified(move.source, move.expected, move.parked)
-        else:
-            fileops.finish_relocation(move, self.stop)
-        return Outcome("done")
-
-    def _relocate(self, move: fileops.Move, folder_mode: int) -> None:
-        folder = os.path.dirname(move.destination)
-        try:
-            fileops.make_folders(folder, folder_mode)
-        except OSError as error:
-            raise fileops.writing_failed(folder, error) from None
-        fileops.relocate(move, self.stop)
-
-    def _delete(self, task: Task, interrupted_before: bool) -> Outcome:
-        """A quarantine, and at once the purge of what was quarantined: nobody can change the file in between."""
-        in_quarantine = replace(task, from_path=task.to_path, to_path="")
-        parked = fileops.parked_name(in_quarantine.from_path, task.run_id, task.row_id)
-        if interrupted_before and not any(os.path.lexists(p) for p in (task.from_path, task.to_path, parked)):
-            return Outcome("done", "was destroyed before the interruption")
-        if not os.path.lexists(parked):
-            outcome = self._quarantine(task, interrupted_before)
-            if outcome.phase == "failed":
-                return outcome
-        try:
-            return self._purge(in_quarantine, interrupted_before)
-        except (RowFailed, MediaArchiveError):
-            # What is not destroyed goes back to where it was, and the same row can be tried again.
-            move = fileops.Move(task.to_path, task.from_path, _found(task.to_path), task.sha256, parked)
-            fileops.relocate(move)
-            raise
-
-    def _purge(self, task: Task, interrupted_before: bool) -> Outcome:
-        """Destroy a quarantined file after reading it and its archive copy from the disk, byte by byte."""
-        parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
-        fileops.unpark(task.from_path, parked)
-        if not os.path.lexists(task.from_path):
-            if interrupted_before:
-                return Outcome("done", "was destroyed before the interruption")
-            if os.path.lexists(task.source_path):
-                return Outcome("skipped", "it is in the source, not in the quarantine")
-            return Outcome("skipped", "it is not in the quarantine any more")
-        if leads_through_link(task.destination_path, task.archive_root):
-            return Outcome("failed", "a symbolic link stands on the way in the archive")
-        self._require_two_folders(task.from_path, task.destination_path)
-        try:
-            result = compare(task.from_path, task.destination_path, True, self.progress.add_bytes, self.stop)
-        except FileNotFoundError:
-            raise RowFailed("its archive copy is gone; it was kept") from None
-        except OSError as error:
-            if error.filename == task.destination_path:
-                raise archive_failed(task.destination_path, error) from None
-            raise RowFailed(f"cannot read it: {explain_os_error(error)}; it was kept") from None
-        if not result.equal or result.sha256 != task.sha256:
-            raise RowFailed("its archive copy differs from it; it was kept")
-        try:
-            fileops.remove_identified(task.from_path, result.left, parked)
-        except OSError as error:
-            raise fileops.writing_failed(task.from_path, error) from None
-        return Outcome("done", read_mode=result.read_mode)
-
-    def _restore(self, task: Task, _interrupted_before: bool) -> Outcome:
-        parked = fileops.parked_name(task.to_path, task.run_id, task.row_id)
-        fileops.unpark(task.to_path, parked)
-        if not os.path.lexists(task.from_path):
-            if os.path.lexists(task.to_path):
-                return Outcome("skipped", "it is in its place")
-            return Outcome(
-                "failed", f"it is neither here nor there; its archive copy is {shown(task.destination_path)}"
-            )
-        if leads_through_link(task.to_path, task.source_root):
-            return Outcome("failed", "a symbolic link stands on the way in the source")
-        if not _is_as_recorded(task.from_path, task):
-            return Outcome("failed", f"{shown(task.from_path)} was changed since it was put there")
-        own_parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
-        move = fileops.Move(task.from_path, task.to_path, _found(task.from_path), task.sha256, own_parked)
-        if os.path.lexists(task.to_path) and not (task.size_bytes and fileops.remove_placeholder(task.to_path)):
-            return self._finish_killed_move(move, task)
-        self._relocate(move, 0o777)
-        return Outcome("done")
-
-    def _restore_folder(self, task: Task, _interrupted_before: bool) -> Outcome:
-        if os.path.isdir(task.to_path):
-            return Outcome("skipped", "it is in its place")
-        try:
-            fileops.restore_folder(task.to_path, task.folder_mode)
-        except OSError as error:
-            raise fileops.writing_failed(task.to_path, error) from None
-        return Outcome("done")
-
-    def _require_unchanged(self, task: Task) -> None:
-        """The look at both files at the moment of effect. Raises ``RowFailed`` with the reason not to act."""
-        for path, root in ((task.source_path, task.source_root), (task.destination_path, task.archive_root)):
-            if leads_through_link(path, root):
-                raise RowFailed(f"a symbolic link stands on the way to {shown(path)}")
-        verdict = decide_by_looks(task, _look(task.source_path), _look(task.destination_path))
-        if verdict.reason:
-            raise RowFailed(verdict.reason)
-        if self.dry_run:
-            return
-        self._require_two_folders(task.source_path, task.destination_path)
-        if verdict.read_first:
-            try:
-                result = compare(task.source_path, task.destination_path, True, self.progress.add_bytes, self.stop)
-            except OSError as error:
-                raise RowFailed(f"cannot compare it with its archive copy: {explain_os_error(error)}") from None
-            if not result.equal or result.sha256 != task.sha256:
-                raise RowFailed("it or its archive copy was changed since it was verified; verify again")
-
-    def _require_two_folders(self, path: str, copy: str) -> None:
-        folders = os.path.dirname(path), os.path.dirname(copy)
-        if folders in self.told_apart:
-            return
-        if fileops.sees_the_same_folder(folders[1], folders[0]):
-            raise RowFailed("it and its archive copy are in one folder seen twice (a mount)")
-        self.told_apart.add(folders)
-
-
-def _look(path: str) -> os.stat_result | None:
-    try:
-        return os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise archive_failed(path, error) from None
-
-
-def _found(path: str) -> Identity:
-    return identity_of(os.lstat(path))
-
-
-def _is_as_recorded(path: str, task: Task) -> bool:
-    status = _look(path)
-    if status is None or not stat.S_ISREG(status.st_mode):
-        return False
-    return (status.st_size, mtime_text(status.st_mtime_ns)) == (task.size_bytes, task.source_mtime)
-
-
-def archive_failed(path: str, error: OSError) -> StoppedEarly:
-    """A disk that can't be read is no reason to judge its files: the run stops."""
-    return StoppedEarly(f"{shown(path)}: cannot read: {explain_os_error(error)}; check the disk, then run again")
-
-
 # --- record ----------------------------------------------------------------------------------------
 
 
@@ -600,7 +126,7 @@ class Places:
 
 def places_of(options: Options, kind: Kind, run_id: str, source_root: str, digest: str) -> Places:
     """The places for a manifest. Pure."""
-    quarantine_root = options.quarantine_root or os.path.join(source_root, QUARANTINE)
+    quarantine_root = options.quarantine_root or os.path.join(source_root, QUARANTINE_FOLDER)
     if kind.name == "verified":
         folder = os.path.join(quarantine_root, run_id)
         journal = os.path.join(folder, JOURNAL_NAME)
@@ -613,7 +139,7 @@ def places_of(options: Options, kind: Kind, run_id: str, source_root: str, diges
     return Places(quarantine_root, folder, journal, state)
 
 
-def journal_row(task: Task, phase: str, outcome: Outcome | None = None) -> JournalRow:
+def journal_row(task: Task, phase: str, outcome: Outcome | None = None, folder_time: str = "") -> JournalRow:
     """The row for an intention or an outcome; the journal numbers and chains it. Pure."""
     return JournalRow(
         sequence=0,
@@ -625,28 +151,59 @@ def journal_row(task: Task, phase: str, outcome: Outcome | None = None) -> Journ
         to_path=task.to_path,
         source_inode=task.source_inode,
         read_mode=outcome.read_mode if outcome else "",
+        folder=task.touched_folder if folder_time else "",
+        folder_mtime=folder_time,
         chain="",
-        **_shared(task),
+        **shared_fields(task),
     )
+
+
+def folder_times(tasks: Iterable[Task]) -> dict[str, str]:
+    """The modification times of the folders in the source that these tasks will touch. Reads the disk."""
+    times: dict[str, str] = {}
+    for folder in {task.touched_folder for task in tasks}:
+        try:
+            times[folder] = mtime_text(os.stat(folder).st_mtime_ns)
+        except OSError:
+            continue  # then there is no such folder yet, and no time to give back
+    return times
+
+
+def give_back_times(times: Mapping[str, str]) -> None:
+    """Let no folder of the source look younger for what was taken from it or brought back. Changes the disk."""
+    for folder, mtime in times.items():
+        if os.path.isdir(folder):
+            fileops.set_folder_time(folder, mtime_nanoseconds(mtime))
 
 
 def prune_rows(folders: Iterable[str], task: Task) -> list[JournalRow]:
     """The intentions to remove folders that this run emptied, the deepest first; never a root. Reads the disk."""
     root = task.source_root
-    empty: dict[str, int] = {}
+    empty: dict[str, os.stat_result] = {}
     for start in sorted(set(folders), key=len, reverse=True):
         folder = start
         while is_inside(folder, root) and folder not in empty and _holds_only(folder, empty):
-            empty[folder] = stat.S_IMODE(os.stat(folder).st_mode)
+            empty[folder] = os.stat(folder)
             folder = os.path.dirname(folder)
-    pruned = replace(task, action="prune", to_path="", row_id=0, size_bytes=0, source_mtime="0", sha256="")
-    return [
-        journal_row(replace(pruned, from_path=folder), "planned", Outcome("planned", f"{mode:o}"))
-        for folder, mode in empty.items()
-    ]
+    rows = []
+    for folder, status in empty.items():
+        pruned = replace(
+            task,
+            action="prune",
+            from_path=folder,
+            to_path="",
+            source_path=folder,
+            row_id=0,
+            size_bytes=0,
+            source_mtime=mtime_text(status.st_mtime_ns),
+            sha256="",
+        )
+        above = mtime_text(os.stat(os.path.dirname(folder)).st_mtime_ns)
+        rows.append(journal_row(pruned, "planned", Outcome("planned", f"{stat.S_IMODE(status.st_mode):o}"), above))
+    return rows
 
 
-def _holds_only(folder: str, removable: dict[str, int]) -> bool:
+def _holds_only(folder: str, removable: Mapping[str, object]) -> bool:
     try:
         with os.scandir(folder) as entries:
             return all(entry.path in removable for entry in entries)
@@ -695,52 +252,62 @@ class Line:
 # --- the story -------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Run:
+    """What is known before anything is done."""
+
+    options: Options
+    kind: Kind
+    survey: Survey
+    places: Places
+    talk: cli.Talk
+
+
 def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summary:
     """Read rows from where the state says, look, write down what is intended, act, record, and sum up."""
-    kind = kind_of_manifest(options)
+    kind = kind_of_manifest(options.manifest, options.restore, options.delete_permanently)
+    survey, places, state = open_manifest(options, kind)
+    require_surroundings(survey)
+    run = Run(options, kind, survey, places, talk)
+    if survey.torn_line:
+        talk.warn(f"{shown(options.manifest)}, line {survey.torn_line}: the last row is cut short and is left out")
     with ExitStack() as stack:
-        digest = file_digest(options.manifest)
-        survey, places, state = open_manifest(options, kind, digest)
-        require_surroundings(survey)
-        if survey.torn_line:
-            talk.warn(f"{shown(options.manifest)}, line {survey.torn_line}: the last row is cut short and is left out")
+        if not options.dry_run and not (state and state.complete):
+            lock_all(run, stack)
+            state = load_state(places.state, TOOL)  # again, now that nobody else writes it
         if state and state.complete:
             talk.info("all of this manifest was applied already; nothing is left to do")
-            return sum_up(options, kind, survey, places, state, Counter(state.counts))
-        start = options.offset or 0
-        fresh = State(
-            TOOL,
-            survey.run_id,
-            settings_of(options, kind),
-            survey.manifest,
-            next_offset=start,
-            end_offset=start + options.limit if options.offset is not None and options.limit else -1,
-        )
-        state = state or fresh
-        progress = stack.enter_context(
-            cli.Progress(
-                kind.action, survey.manifest.rows - state.next_offset, survey.manifest.media_bytes, options.common
-            )
-        )
-        doer = Doer(progress, stop, set(), options.dry_run)
+            return sum_up(run, state, Counter(state.counts))
+        state = state or first_state(run)
+        files = survey.manifest.rows - state.next_offset
+        progress = stack.enter_context(cli.Progress(kind.action, files, survey.manifest.media_bytes, options.common))
+        remover = Remover(progress, stop, set(), options.dry_run)
         reader = stack.enter_context(Reader(options.manifest, kind.columns))
-        lines = read_lines(reader, kind, state, places, options)
+        lines = read_lines(run, reader, state)
         if options.dry_run:
-            return preview_all(lines, doer, options, kind, survey, places, state)
+            return preview_all(run, lines, remover, state)
 
         talk.info(f"journal: {shown(places.journal)}")
-        lock_all(places, survey, stack)
         session = Session(places, state, survey.run_id)
         stack.callback(session.journal.close)
         for batch in batches(lines, max(BATCH_ROWS, len(session.journal.unresolved))):
             archive.require_archive(survey.archive_root, survey.archive_id)
-            counts = carry_out(batch, session, doer, kind, options, talk)
+            counts = carry_out(run, batch, session, remover)
             reached = session.state.next_offset + len(batch)
             complete = reached >= survey.manifest.rows or 0 <= session.state.end_offset <= reached
             session.checkpoint(counts, len(batch), batch[-1].end, complete)
             if stop() and not complete:
                 raise Interrupted("interrupted; run the same command again to go on")
-        return sum_up(options, kind, survey, places, session.state, session.call_counts)
+        return sum_up(run, session.state, session.call_counts)
+
+
+def first_state(run: Run) -> State:
+    """Where a manifest is begun."""
+    options = run.options
+    start = options.offset or 0
+    end = start + options.limit if options.offset is not None and options.limit else -1
+    settings = settings_of(options, run.kind)
+    return State(TOOL, run.survey.run_id, settings, run.survey.manifest, next_offset=start, end_offset=end)
 
 
 def settings_of(options: Options, kind: Kind) -> dict[str, str]:
@@ -751,8 +318,9 @@ def settings_of(options: Options, kind: Kind) -> dict[str, str]:
     return {"action": kind.action, **window}
 
 
-def open_manifest(options: Options, kind: Kind, digest: str) -> tuple[Survey, Places, State | None]:
+def open_manifest(options: Options, kind: Kind) -> tuple[Survey, Places, State | None]:
     """What is known of the manifest, the places that go with it, and how far an earlier call came. Changes nothing."""
+    digest = file_digest(options.manifest)
     with Reader(options.manifest, kind.columns) as reader:
         first = next(iter(reader), None)
     if first is None:
@@ -761,7 +329,7 @@ def open_manifest(options: Options, kind: Kind, digest: str) -> tuple[Survey, Pl
     places = places_of(options, kind, run_id, first.values["source_root"], digest)
     state = load_state(places.state, TOOL)
     if state is None or state.manifest is None:
-        return survey_manifest(options, kind), places, None
+        return survey_manifest(options.manifest, options.expected_run_id, kind), places, None
     if state.manifest.sha256 != digest or state.run_id != run_id:
         raise BadInput(
             f"{shown(places.state)} belongs to another manifest, or to this one before it was changed; "
@@ -788,35 +356,40 @@ def require_surroundings(survey: Survey) -> None:
         archive.require_archive(survey.archive_root, survey.archive_id)
 
 
-def lock_all(places: Places, survey: Survey, stack: ExitStack) -> None:
+def lock_all(run: Run, stack: ExitStack) -> None:
     """Keep out other runs on this quarantine, and all that change the archive, or the source if it is one as well."""
-    if is_inside(os.path.realpath(places.folder), survey.archive_root):
-        raise BadInput(f"{shown(places.folder)} lies in the archive; choose another --quarantine-root")
+    folder, survey = run.places.folder, run.survey
+    if is_inside(os.path.realpath(folder), survey.archive_root):
+        raise BadInput(f"{shown(folder)} lies in the archive; choose another --quarantine-root")
+    times = {survey.source_root: mtime_text(os.stat(survey.source_root).st_mtime_ns)}
     try:
-        fileops.make_folders(places.folder, 0o700)
+        fileops.make_folders(folder, 0o700)
+        if run.kind.name == "verified":
+            fileops.mark_quarantine(run.places.quarantine_root)
     except OSError as error:
         raise BadInput(
-            f"{shown(places.folder)}: cannot make the quarantine: {explain_os_error(error)}; choose another --quarantine-root"
+            f"{shown(folder)}: cannot make the quarantine: {explain_os_error(error)}; choose another --quarantine-root"
         ) from None
-    stack.enter_context(Lock(os.path.join(places.folder, "lock")))
+    give_back_times(times)
+    stack.enter_context(Lock(os.path.join(folder, "lock")))
     stack.enter_context(lock_unless_read_only(os.path.join(survey.archive_root, archive.LOCK)))
     if archive.read_archive_id(survey.source_root):
         stack.enter_context(lock_unless_read_only(os.path.join(survey.source_root, archive.LOCK)))
 
 
-def read_lines(reader: Reader, kind: Kind, state: State, places: Places, options: Options) -> Iterator[Line]:
+def read_lines(run: Run, reader: Reader, state: State) -> Iterator[Line]:
     """The rows that this call is to act on."""
     if state.byte_offset:
         reader.seek(state.byte_offset)
     skip = 0 if state.byte_offset else state.next_offset
-    rows = state.manifest.rows if state.manifest else 0
-    end = state.end_offset if state.end_offset >= 0 else rows
-    if options.offset is None and options.limit:
-        end = min(end, state.next_offset + options.limit)
+    end = state.end_offset if state.end_offset >= 0 else run.survey.manifest.rows
+    if run.options.offset is None and run.options.limit:
+        end = min(end, state.next_offset + run.options.limit)
     wanted = range(end - state.next_offset + skip)
     for number, record in zip(wanted, reader, strict=False):
         if number >= skip:
-            yield Line(read_task(kind, record, reader.where(record.line), places.quarantine_root), record.end)
+            task = read_task(run.kind, record, reader.where(record.line), run.places.quarantine_root)
+            yield Line(task, record.end)
 
 
 def batches(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
@@ -830,50 +403,62 @@ def batches(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
         yield batch
 
 
-def carry_out(
-    batch: Sequence[Line], session: Session, doer: Doer, kind: Kind, options: Options, talk: cli.Talk
-) -> Counter[str]:
+def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remover) -> Counter[str]:
     """Write down what is intended, do it, write down what came of it. Changes the disk."""
     journal = session.journal
     tasks = [line.task for line in batch if line.task]
     known = {row_id: Outcome(row.phase, row.reason) for row_id, row in journal.outcomes.items()}
     under_way = set(journal.unresolved)
     to_do = [task for task in tasks if task.row_id not in known]
-    journal.append([journal_row(task, "planned") for task in to_do if task.row_id not in under_way])
+    times = folder_times(tasks) | journal.folder_times
+    journal.append(
+        [
+            journal_row(task, "planned", folder_time=times.get(task.touched_folder, ""))
+            for task in to_do
+            if task.row_id not in under_way
+        ]
+    )
 
     done: list[tuple[Task, Outcome]] = []
     trouble: MediaArchiveError | None = None
     # Renames are too short to be worth a thread; reading whole files is not.
-    jobs = options.common.jobs if kind.action in ("delete", "purge") else 1
+    jobs = run.options.common.jobs if run.kind.action in ("delete", "purge") else 1
     try:
         for task, outcome in in_order(
-            lambda task: (task, doer.apply_task(task, task.row_id in under_way)), until_stop(to_do, doer.stop), jobs
+            lambda task: (task, remover.apply_task(task, task.row_id in under_way)),
+            until_stop(to_do, remover.stop),
+            jobs,
         ):
             done.append((task, outcome))
     except (Interrupted, StoppedEarly) as error:
         trouble = error
     touched = [task for task, outcome in done if outcome.phase == "done"]
+    give_back_times(times)
     sync_touched(touched)
-    journal.append([journal_row(task, outcome.phase, outcome) for task, outcome in done])
+    journal.append(
+        [journal_row(task, outcome.phase, outcome, times.get(task.touched_folder, "")) for task, outcome in done]
+    )
     if not trouble and len(done) < len(to_do):
         trouble = Interrupted("interrupted; run the same command again to go on")
     if trouble:
         raise trouble
 
     for task, outcome in done:
-        talk.detail(f"{outcome.phase}: {task.action} {shown(task.from_path)} {outcome.reason}")
+        run.talk.detail(f"{outcome.phase}: {task.action} {shown(task.from_path)} {outcome.reason}")
         if outcome.phase == "failed":
-            talk.warn(f"{shown(task.from_path or task.to_path)}: {outcome.reason}")
-    finished = [*(outcome for _, outcome in done), *(known[task.row_id] for task in tasks if task.row_id in known)]
-    if kind.name == "verified" and options.prune_empty_dirs and tasks:
+            run.talk.warn(f"{shown(task.from_path or task.to_path)}: {outcome.reason}")
+    if run.kind.name == "verified" and run.options.prune_empty_dirs and tasks:
         prune(journal, [os.path.dirname(task.source_path) for task in tasks], tasks[0])
     tidy_quarantine(touched)
+    finished = [*(outcome for _, outcome in done), *(known[task.row_id] for task in tasks if task.row_id in known)]
+    journal.forget_recalled()
     counts = Counter(outcome.phase for outcome in finished)
-    counts["nothing to do"] += len(batch) - len(tasks)
+    if run.kind.name != "journal":
+        counts["nothing to do"] += len(batch) - len(tasks)
     return +counts
 
 
-def until_stop(tasks: Iterable[Task], stop: cli.StopRequest) -> Iterator[Task]:
+def until_stop(tasks: Iterable[Task], stop: Callable[[], bool]) -> Iterator[Task]:
     for task in tasks:
         if stop():
             return
@@ -895,12 +480,9 @@ def prune(journal: Journal, folders: Iterable[str], task: Task) -> None:
     for row in rows:
         removed = fileops.remove_empty_folder(row.from_path)
         outcomes.append(replace(row, phase="done" if removed else "failed"))
-    fileops.sync_folders({folder for folder in map(_parent, rows) if os.path.isdir(folder)})
+    give_back_times({row.folder: row.folder_mtime for row in reversed(rows)} | journal.folder_times)
+    fileops.sync_folders({row.folder for row in rows if os.path.isdir(row.folder)})
     journal.append(outcomes)
-
-
-def _parent(row: JournalRow) -> str:
-    return os.path.dirname(row.from_path)
 
 
 def tidy_quarantine(tasks: Iterable[Task]) -> None:
@@ -908,68 +490,65 @@ def tidy_quarantine(tasks: Iterable[Task]) -> None:
     for task in tasks:
         if task.action in ("restore", "purge", "delete") and task.from_path:
             place = task.to_path if task.action == "delete" else task.from_path
-            suffix = os.path.join("files", _without_root(task.source_path))
+            suffix = os.path.join("files", without_root(task.source_path))
             if place.endswith(suffix):
                 fileops.remove_empty_folders_up_to(os.path.dirname(place), place.removesuffix(suffix) + "files")
 
 
-def preview_all(
-    lines: Iterable[Line], doer: Doer, options: Options, kind: Kind, survey: Survey, places: Places, state: State
-) -> cli.Summary:
+def preview_all(run: Run, lines: Iterable[Line], remover: Remover, state: State) -> cli.Summary:
     """Print the plan: what the same command without --dry-run would do, by what can be seen now."""
     counts: Counter[str] = Counter()
     for line in lines:
         if line.task is None:
-            counts["nothing to do"] += 1
+            counts["nothing to do"] += run.kind.name != "journal"
             continue
-        outcome = doer.preview(line.task)
+        outcome = remover.preview(line.task)
         counts[outcome.phase] += 1
-        if not options.common.json:
+        if not run.options.common.json:
             would = f"would {line.task.action.replace('_', ' ')}" if outcome.phase == "done" else outcome.phase
             where = f" -> {shown(line.task.to_path)}" if line.task.to_path and outcome.phase == "done" else ""
             why = f" ({outcome.reason})" if outcome.reason else ""
             print(f"{would}: {shown(line.task.from_path or line.task.to_path)}{where}{why}")
-    return sum_up(options, kind, survey, places, state, counts)
+    return sum_up(run, state, counts)
 
 
 PAST = {"quarantine": "quarantined", "delete": "deleted", "purge": "purged", "restore": "restored"}
 
 
-def sum_up(
-    options: Options, kind: Kind, survey: Survey, places: Places, state: State, counts: Counter[str]
-) -> cli.Summary:
+def sum_up(run: Run, state: State, counts: Counter[str]) -> cli.Summary:
     """The counts, and what to do next."""
+    dry_run, action, survey = run.options.dry_run, run.kind.action, run.survey
     counts = Counter({name: number for name, number in counts.items() if name != "journal rows"})
-    done = f"would be {PAST[kind.action]}" if options.dry_run else PAST[kind.action]
+    done = f"would be {PAST[action]}" if dry_run else PAST[action]
     names = {"done": done, "skipped": "skipped", "failed": "failed", "nothing to do": "nothing to do"}
     notes = []
     if counts["failed"]:
         notes.append(f"{counts['failed']:,} files were left where they are: the reasons are above and in the journal")
     if survey.torn_line:
         notes.append(f"the last row of the manifest (line {survey.torn_line}) was cut short and is left out")
-    if not state.complete and not options.dry_run:
-        notes.append(f"{survey.manifest.rows - state.next_offset:,} rows remain; run the same command again")
+    if not state.complete and not dry_run:
+        notes.append(f"{survey.manifest.rows - state.next_offset:,} rows remain")
     return cli.Summary(
         tool=TOOL,
-        headline=f"{kind.action}{' (dry run)' if options.dry_run else ''}: {shown(options.manifest)}",
+        headline=f"{action}{' (dry run)' if dry_run else ''}: {shown(run.options.manifest)}",
         run_id=survey.run_id,
         exit_code=ExitCode.ATTENTION if counts["failed"] or survey.torn_line else ExitCode.OK,
         counts={"rows": sum(counts.values()), **{names[name]: counts[name] for name in names if counts[name]}},
-        outputs={} if options.dry_run else {"journal": places.journal, "state": places.state},
+        outputs={} if dry_run else {"journal": run.places.journal, "state": run.places.state},
         notes=notes,
         complete=state.complete,
-        next_step=next_step(options, kind, places, state),
+        next_step=next_step(run, state),
     )
 
 
-def next_step(options: Options, kind: Kind, places: Places, state: State) -> str:
-    if options.dry_run:
+def next_step(run: Run, state: State) -> str:
+    if run.options.dry_run:
         return "the same command without --dry-run"
     if not state.complete:
         return "the same command again"
-    if kind.action != "quarantine":
+    if run.kind.action != "quarantine":
         return ""
-    arguments = ("--manifest", places.journal, "--expected-run-id", state.run_id, "--restore")
+    arguments = ("--manifest", run.places.journal, "--expected-run-id", state.run_id, "--restore")
     return f"look around; to bring all back: {cli.script_command('apply_deletion_manifest.py', *arguments)}"
 
 

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 
 from common import archive, cli, fileops
 from common.contents import ContentIndex, Known
-from common.errors import BadInput, ExitCode, Interrupted, RowFailed, StoppedEarly, explain_os_error
+from common.errors import BadInput, ExitCode, Interrupted, explain_os_error
 from common.groups import group_folder, is_takeout_name
-from common.hashing import Identity, hash_file
 from common.lock import Lock
 from common.manifests import REPORT, Reader, ReportRow, Writer
 from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS, extension_of, kind_of
@@ -27,7 +26,8 @@ from common.placement import Dated, Member, Names, Planner, RunFacts
 from common.run_id import new_run_id
 from common.scan import FolderScan, FoundFile, ScanRules, scan_tree
 from common.state import SUFFIX, State, find_unfinished, load_state, save_state
-from common.timestamps import mtime_nanoseconds, now_for_names
+from common.storing import Storer
+from common.timestamps import now_for_names
 
 if TYPE_CHECKING:
     from common.dates.model import Choice
@@ -205,6 +205,15 @@ def check_roots(options: Options) -> Roots:
     return Roots(source, root)
 
 
+@dataclass(frozen=True)
+class Run:
+    """What is known before anything is read."""
+
+    options: Options
+    roots: Roots
+    talk: cli.Talk
+
+
 def settings_of(options: Options, roots: Roots) -> dict[str, str]:
     """What a later call must repeat to go on with an unfinished report."""
     return {
@@ -320,24 +329,22 @@ def groups_of(folder: FolderScan) -> Iterator[Found]:
         yield Found(files[group.primary], tuple(files[name] for name in group.companions), group.orphan, sidecar)
 
 
-def index_archive(
-    roots: Roots, sizes: set[int], names: Names, contents: ContentIndex, clean: bool, talk: cli.Talk
-) -> None:
+def index_archive(run: Run, sizes: set[int], names: Names, contents: ContentIndex) -> None:
     """Learn the names in the archive, and the contents that could be those of source files.
 
-    With ``clean``, temporary files that a killed run left are removed: the archive's lock is held.
+    A run that acts holds the archive's lock, and removes temporary files that a killed run left.
     """
-    if not os.path.isdir(roots.archive):
+    if not os.path.isdir(run.roots.archive):
         return
-    for folder in scan_tree(roots.archive, ScanRules()):
+    for folder in scan_tree(run.roots.archive, ScanRules()):
         for problem in folder.not_scanned:
             if problem.failed:
-                talk.warn(f"{shown(problem.path)}: {problem.reason}; duplicates of what is in it are not noticed")
+                run.talk.warn(f"{shown(problem.path)}: {problem.reason}; duplicates of what is in it are not noticed")
         for file in folder.files:
             if file.name.startswith(fileops.TEMPORARY_PREFIX):
-                if clean:
+                if run.options.acts:
                     fileops.remove_temporary(file.path)
-                    talk.detail(f"removed {shown(file.path)}, left by an interrupted run")
+                    run.talk.detail(f"removed {shown(file.path)}, left by an interrupted run")
                 continue
             names.add_existing(file.folder, file.name)
             if file.size in sizes:
@@ -385,143 +392,20 @@ def dated_as(choice: Choice, options: Options, roots: Roots) -> Dated:
 UNDATED = Dated("", "", "", "")
 
 
-def plan_group(
-    found: Found, choice: Choice | None, options: Options, roots: Roots, planner: Planner, first_row_id: int
-) -> list[ReportRow]:
+def plan_group(run: Run, found: Found, choice: Choice | None, planner: Planner, first_row_id: int) -> list[ReportRow]:
     """The rows of one group. ``choice`` is None when the group was left out before its date was read."""
-    dated = dated_as(choice, options, roots) if choice else UNDATED
+    dated = dated_as(choice, run.options, run.roots) if choice else UNDATED
     files = (found.primary, *found.companions)
     members = [
         Member(file, kind_of(file.name), first_row_id + number, first_row_id, dated)
         for number, file in enumerate(files)
     ]
-    if reason := why_skipped(found, options, choice):
+    if reason := why_skipped(found, run.options, choice):
         beside = f"goes with {found.primary.name}, which is left out: {reason}"
         return [
             planner.unplaced(member, "skipped", beside if number else reason) for number, member in enumerate(members)
         ]
     return planner.plan(members)
-
-
-# --- act -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Doer:
-    """Carries out planned rows. ``apply_batch`` is the only place of this script that changes archive and source."""
-
-    mode: str
-    jobs: int
-    progress: cli.Progress
-    stop: cli.StopRequest
-    lost: set[str]
-
-    def apply_batch(self, rows: Sequence[ReportRow], again: bool) -> list[ReportRow]:
-        """Copy or move the planned rows of a batch; what is returned is durable. Changes the disk.
-
-        With ``again`` the batch may have been carried out in part by a run that was killed: what
-        it left is found and finished. Raises ``StoppedEarly`` or ``Interrupted``; the batch is
-        then to be given again.
-        """
-        done: dict[int, ReportRow] = {}
-        planned = [row for row in rows if row.status == "planned"]
-        for folder in {os.path.dirname(row.destination_path) for row in planned}:
-            try:
-                fileops.make_folders(folder)
-            except OSError as error:
-                raise StoppedEarly(f"{shown(folder)}: cannot make it: {explain_os_error(error)}; run again") from None
-        do = self._copy if self.mode == "copy" else self._move
-        for row in in_order(lambda row: do(row, again), planned, self.jobs):
-            done[row.row_id] = row
-            self.progress.add_file()
-        self._sync_folders(row for row in done.values() if row.status != "failed")
-        return [done.get(row.row_id, row) for row in rows]
-
-    def _sync_folders(self, rows: Iterable[ReportRow]) -> None:
-        rows = list(rows)
-        fileops.sync_folders({os.path.dirname(row.destination_path) for row in rows})
-        if self.mode == "move":
-            fileops.sync_folders({os.path.dirname(row.source_path) for row in rows})
-
-    def _copy(self, row: ReportRow, again: bool) -> ReportRow:
-        try:
-            if again and (finished := self._left_by_killed_run(row, "copied")):
-                return finished
-            folder = os.path.dirname(row.destination_path)
-            staged = fileops.copy_to_temporary(row.source_path, folder, self.progress.add_bytes, self.stop)
-            try:
-                _require_as_planned(row, staged.identity)
-                staged.sync()
-                fileops.place(staged, row.destination_path)
-            except OSError as error:
-                staged.discard()
-                if isinstance(error, FileExistsError):
-                    return self._destination_taken(row, staged.sha256)
-                raise fileops.writing_failed(row.destination_path, error) from None
-            except RowFailed:
-                staged.discard()
-                raise
-            self.lost.update(staged.lost)
-            return replace(row, status="copied", sha256=staged.sha256)
-        except RowFailed as error:
-            return replace(row, status="failed", reason=str(error))
-
-    def _move(self, row: ReportRow, again: bool) -> ReportRow:
-        parked = fileops.parked_name(row.source_path, row.run_id, row.row_id)
-        try:
-            if again:
-                fileops.unpark(row.source_path, parked)
-                if not os.path.lexists(row.source_path) and os.path.lexists(row.destination_path):
-                    return self._moved_by_killed_run(row)
-            found = hash_file(row.source_path, on_bytes=self.progress.add_bytes, should_stop=self.stop)
-            _require_as_planned(row, found.identity)
-            move = fileops.Move(row.source_path, row.destination_path, found.identity, found.sha256, parked)
-            if again and self._left_by_killed_run(row, "moved"):
-                fileops.finish_relocation(move, self.stop)
-            else:
-                self.lost.update(fileops.relocate(move, self.stop).lost)
-            return replace(row, status="moved", sha256=found.sha256)
-        except FileExistsError:
-            return self._destination_taken(row, "")
-        except RowFailed as error:
-            return replace(row, status="failed", reason=str(error))
-        except OSError as error:
-            return replace(row, status="failed", reason=f"cannot read: {explain_os_error(error)}")
-
-    def _left_by_killed_run(self, row: ReportRow, status: str) -> ReportRow | None:
-        """The finished row when a killed run had put the whole content in place already."""
-        if not os.path.lexists(row.destination_path):
-            return None
-        if row.size_bytes and fileops.remove_placeholder(row.destination_path):
-            return None
-        try:
-            there = hash_file(row.destination_path, should_stop=self.stop)
-            here = hash_file(row.source_path, should_stop=self.stop)
-        except OSError as error:
-            raise RowFailed(f"cannot read: {explain_os_error(error)}") from None
-        _require_as_planned(row, here.identity)
-        return replace(row, status=status, sha256=here.sha256) if here.sha256 == there.sha256 else None
-
-    def _moved_by_killed_run(self, row: ReportRow) -> ReportRow:
-        found = hash_file(row.destination_path, should_stop=self.stop)
-        _require_as_planned(row, found.identity)
-        return replace(row, status="moved", sha256=found.sha256)
-
-    def _destination_taken(self, row: ReportRow, sha256: str) -> ReportRow:
-        """Somebody else put a file there since it was planned: the same content is welcome, another is not touched."""
-        try:
-            here = sha256 or hash_file(row.source_path).sha256
-            if hash_file(row.destination_path).sha256 == here:
-                return replace(row, status="already_archived", sha256=here)
-        except (OSError, RowFailed):
-            pass  # then it is not known to be the same, and the row fails below
-        reason = "another file appeared at the destination while this run was at work; organize again"
-        return replace(row, status="failed", reason=reason)
-
-
-def _require_as_planned(row: ReportRow, found: Identity) -> None:
-    if (found.size, found.mtime_ns) != (row.size_bytes, mtime_nanoseconds(row.source_mtime)):
-        raise RowFailed("changed since it was scanned; organize again")
 
 
 # --- the story -------------------------------------------------------------------------------------
@@ -530,6 +414,7 @@ def _require_as_planned(row: ReportRow, found: Identity) -> None:
 def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summary:
     """Scan, decide, act, record and sum up."""
     roots = check_roots(options)
+    run = Run(options, roots, talk)
     with ExitStack() as stack:
         archive_id = prepare_archive(options, roots, stack)
         session = None
@@ -541,19 +426,19 @@ def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Sum
         sizes = {file.size for folder in folders for file in folder.files}
         names = Names()
         contents = ContentIndex(lambda path, error: talk.warn(f"{shown(path)}: cannot compare it: {error}"))
-        index_archive(roots, sizes, names, contents, clean=options.acts, talk=talk)
+        index_archive(run, sizes, names, contents)
 
         run_id = session.state.run_id if session else new_run_id()
         facts = RunFacts(run_id, roots.source, roots.archive, archive_id, options.duplicates == "keep")
         planner = Planner(facts, contents, names)
         progress = stack.enter_context(progress_over(folders, options))
-        doer = Doer(options.mode, options.common.jobs, progress, stop, set())
+        storer = Storer(options.mode, options.common.jobs, progress, stop, set())
         tally = Tally(Counter(), set())
         if session:
-            take_up(session, planner, doer, tally, options)
+            take_up(session, planner, storer, tally, options)
 
         dater = make_dater(options, stack)
-        for batch in batches(plan_rows(folders, options, roots, planner, dater, tally)):
+        for batch in batches(plan_rows(run, folders, planner, dater, tally)):
             if stop():
                 raise Interrupted("interrupted; run the same command again to go on")
             for row in batch:
@@ -561,12 +446,12 @@ def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Sum
             if options.dry_run and not options.common.json:
                 print_plan(batch, options.mode)
             if session:
-                tally.add(carry_out(batch, session, planner, doer, options))
+                tally.add(carry_out(batch, session, planner, storer, options))
             else:
                 tally.add(batch)
         if session:
             session.checkpoint(complete=True)
-        return sum_up(options, roots, run_id, session, folders, tally, doer.lost)
+        return sum_up(run, session, folders, tally, storer.lost)
 
 
 @dataclass(frozen=True)
@@ -608,7 +493,7 @@ def progress_over(folders: Sequence[FolderScan], options: Options) -> cli.Progre
     return cli.Progress(options.mode, len(files), sum(file.size for file in files), options.common)
 
 
-def take_up(session: Session, planner: Planner, doer: Doer, tally: Tally, options: Options) -> None:
+def take_up(session: Session, planner: Planner, storer: Storer, tally: Tally, options: Options) -> None:
     """Learn what an unfinished report holds, and finish the batch that was under way when it was left."""
     for row in session.recorded_rows():
         planner.recorded(row)
@@ -616,7 +501,7 @@ def take_up(session: Session, planner: Planner, doer: Doer, tally: Tally, option
         tally.add([row])
     pending = [REPORT.decode(values, session.report_path + SUFFIX) for values in session.state.pending]
     if pending and options.acts:
-        done = doer.apply_batch(pending, again=True)
+        done = storer.apply_batch(pending, again=True)
         session.record(done)
         session.checkpoint()
         for row in done:
@@ -636,20 +521,20 @@ def make_dater(options: Options, stack: ExitStack) -> Dater:
 
 
 def plan_rows(
-    folders: Iterable[FolderScan], options: Options, roots: Roots, planner: Planner, dater: Dater, tally: Tally
+    run: Run, folders: Iterable[FolderScan], planner: Planner, dater: Dater, tally: Tally
 ) -> Iterator[list[ReportRow]]:
     """The rows of one group after the other, in scan order; what is recorded already is left out."""
     row_id = tally.rows + 1
 
     def date_group(found: Found) -> tuple[Found, Choice | None]:
-        if why_skipped(found, options, None):
+        if why_skipped(found, run.options, None):
             return found, None
         return found, dater.date(found.primary, found.companions, found.shared_sidecar)
 
     for folder in folders:
         fresh = [group for group in groups_of(folder) if _path_digest(group.primary.path) not in tally.paths]
-        for found, choice in in_order(date_group, fresh, options.common.jobs):
-            rows = plan_group(found, choice, options, roots, planner, row_id)
+        for found, choice in in_order(date_group, fresh, run.options.common.jobs):
+            rows = plan_group(run, found, choice, planner, row_id)
             row_id += len(rows)
             yield rows
         for problem in folder.not_scanned:
@@ -673,12 +558,12 @@ def batches(groups: Iterable[list[ReportRow]]) -> Iterator[list[ReportRow]]:
 
 
 def carry_out(
-    batch: list[ReportRow], session: Session, planner: Planner, doer: Doer, options: Options
+    batch: list[ReportRow], session: Session, planner: Planner, storer: Storer, options: Options
 ) -> list[ReportRow]:
     """Do what was planned, if this run acts, and record it durably."""
     if options.acts:
         session.checkpoint(pending=batch)
-        batch = doer.apply_batch(batch, again=False)
+        batch = storer.apply_batch(batch, again=False)
         batch = fail_duplicates_of_failed(batch)
         for row in batch:
             if row.status == "failed":
@@ -706,16 +591,10 @@ def print_plan(rows: Iterable[ReportRow], mode: str) -> None:
 
 
 def sum_up(
-    options: Options,
-    roots: Roots,
-    run_id: str,
-    session: Session | None,
-    folders: Iterable[FolderScan],
-    tally: Tally,
-    lost: set[str],
+    run: Run, session: Session | None, folders: Sequence[FolderScan], tally: Tally, lost: set[str]
 ) -> cli.Summary:
     """The counts, whether they add up, and what to do next."""
-    folders = list(folders)
+    options, roots = run.options, run.roots
     counts = {status: tally.counts[status] for status in STATUSES if tally.counts[status]}
     scanned = len(tally.paths) + sum(
         _path_digest(path) not in tally.paths
@@ -735,10 +614,11 @@ def sum_up(
     if scanned != tally.rows:
         notes.append(f"THE COUNTS DO NOT ADD UP: {scanned:,} found, {tally.rows:,} in the report; please report this")
         exit_code = ExitCode.ATTENTION
+    what = f"{options.mode} (dry run)" if options.dry_run else options.mode
     return cli.Summary(
         tool=TOOL,
-        headline=f"{options.mode}{' (dry run)' if options.dry_run else ''}: {shown(roots.source)} -> {shown(roots.archive)}",
-        run_id=run_id if session else "",
+        headline=f"{what}: {shown(roots.source)} -> {shown(roots.archive)}",
+        run_id=session.state.run_id if session else "",
         exit_code=exit_code,
         counts={"scanned": scanned, **counts},
         outputs={"report": session.report_path} if session else {},

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -12,19 +11,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from common import archive, cli, fileops
-from common.errors import (
-    BadInput,
-    ChangedWhileReading,
-    ExitCode,
-    Interrupted,
-    MediaArchiveError,
-    NotRegular,
-    RowFailed,
-    SameFile,
-    StoppedEarly,
-    explain_os_error,
-)
-from common.hashing import Comparison, Identity, compare, hash_file, is_sha256
+from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly
+from common.examination import Examiner
+from common.hashing import is_sha256
 from common.lock import Lock
 from common.manifests import (
     VERIFY,
@@ -36,14 +25,13 @@ from common.manifests import (
     Writer,
     checksum_line,
     file_digest,
-    seal,
     seal_of,
 )
-from common.paths import is_inside, is_plain_absolute, leads_through_link, shown
+from common.paths import shown
 from common.pipeline import in_order
 from common.run_id import require_run_id
 from common.state import SUFFIX, Manifest, State, find_unfinished, load_state, save_state
-from common.timestamps import mtime_text, now_for_names, now_text
+from common.timestamps import now_for_names
 
 TOOL = "verify"
 VERIFIED_STATUSES = ("identical", "archive_intact")
@@ -154,7 +142,7 @@ def survey_input(path: str) -> Survey:
 
 
 def read_row(record: Record, where: str) -> VerifyRow:
-    """A row of the input as the beginning of a verify row. Raises ``BadInput`` for one that was changed or is unsound."""
+    """A row of the input as the beginning of a verify row. Raises ``BadInput`` for an unsound or changed one."""
     values = dict(record.values)
     if "row_seal" in values:
         missing = [column for column in VERIFY.columns if column not in values]
@@ -166,180 +154,6 @@ def read_row(record: Record, where: str) -> VerifyRow:
     fresh = dict.fromkeys(("status", "reason", "source_inode", "archive_inode", "archive_mtime"), "")
     fresh |= dict.fromkeys(("read_mode", "verified_at", "row_seal"), "")
     return VERIFY.decode(values | fresh, where)
-
-
-# --- decide ----------------------------------------------------------------------------------------
-
-
-def decide_before_reading(row: VerifyRow) -> tuple[str, str]:
-    """The status and reason of a row that needs no look at the disk, or two empty texts. Pure."""
-    if row.report_status in ("planned", "skipped", "failed"):
-        return "not_archived", f"organize left it {row.report_status}"
-    if not is_plain_absolute(row.source_path) or not is_inside(row.source_path, row.source_root):
-        return "outside_root", "the source path does not lie in the source root"
-    if not is_plain_absolute(row.destination_path) or not is_inside(row.destination_path, row.archive_root):
-        return "outside_root", "the destination path does not lie in the archive root"
-    if row.source_path == row.destination_path:
-        return "same_file", "source and destination are one path"
-    if is_inside(row.source_path, row.archive_root):
-        return "outside_root", "the source path lies in the archive"
-    return "", ""
-
-
-def decide_by_looks(row: VerifyRow, source: os.stat_result | None, copy: os.stat_result | None) -> tuple[str, str]:
-    """The status of a pair that ``lstat`` alone can tell, or two empty texts: then the contents decide. Pure."""
-    if copy is None:
-        return "archive_missing", "there is no such file in the archive"
-    if source is not None and (source.st_dev, source.st_ino) == (copy.st_dev, copy.st_ino):
-        return "same_file", "source and destination are one file on disk"
-    if not stat.S_ISREG(copy.st_mode):
-        return "not_regular", "the archive path is not a regular file"
-    if source is None:
-        return ("", "") if row.report_status == "moved" else ("source_missing", "there is no such file in the source")
-    if not stat.S_ISREG(source.st_mode):
-        return "not_regular", "the source path is not a regular file"
-    if source.st_size != copy.st_size:
-        return "size_differs", f"source has {source.st_size} bytes, archive has {copy.st_size}"
-    return "", ""
-
-
-# --- examine ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Examiner:
-    """Looks at one pair after the other. Changes no contents: it syncs the archive, and probes folders for aliases."""
-
-    cold: bool
-    progress: cli.Progress
-    stop: Callable[[], bool]
-    synced_folders: set[str]
-    told_apart: set[tuple[str, str]]
-
-    def examine(self, row: VerifyRow) -> VerifyRow:
-        """The row with its status, its facts and its seal. Raises ``StoppedEarly`` when the archive fails to read."""
-        status, reason = decide_before_reading(row)
-        if not status:
-            try:
-                row = self._examine_files(row)
-                status, reason = row.status, row.reason
-            except NotRegular as error:
-                status, reason = "not_regular", str(error)
-            except ChangedWhileReading as error:
-                status, reason = "changed_while_reading", str(error)
-            except SameFile as error:
-                status, reason = "same_file", str(error)
-            except RowFailed as error:
-                status, reason = "read_error", str(error)
-        self.progress.add_file()
-        return seal(replace(row, status=status, reason=reason, verified_at=now_text()))
-
-    def _examine_files(self, row: VerifyRow) -> VerifyRow:
-        source, copy = self._look(row.source_path), self._look_at_archive(row.destination_path)
-        status, reason = decide_by_looks(row, source, copy)
-        if not status and source is not None:
-            status, reason = self._alias(row)
-        if not status and leads_through_link(row.destination_path, row.archive_root):
-            status, reason = "outside_root", "a symbolic link stands on the way in the archive"
-        if status:
-            return replace(row, status=status, reason=reason)
-        self._sync_folder(os.path.dirname(row.destination_path), row.archive_root)
-        return self._compare(row) if source is not None else self._check_moved(row)
-
-    def _look(self, path: str) -> os.stat_result | None:
-        try:
-            return os.lstat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise RowFailed(f"cannot look at the source: {explain_os_error(error)}") from None
-
-    def _look_at_archive(self, path: str) -> os.stat_result | None:
-        try:
-            return os.lstat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise archive_failed(path, error) from None
-
-    def _alias(self, row: VerifyRow) -> tuple[str, str]:
-        """Whether source and archive are one folder seen twice; asked once for a pair of folders."""
-        folders = os.path.dirname(row.source_path), os.path.dirname(row.destination_path)
-        if folders in self.told_apart:
-            return "", ""
-        if leads_through_link(row.source_path, row.source_root):
-            if os.path.samefile(row.source_path, row.destination_path):
-                return "same_file", "source and destination are one file on disk"
-            return "outside_root", "a symbolic link stands on the way in the source"
-        if fileops.sees_the_same_folder(folders[1], folders[0]):
-            return "same_file", "source and destination folder are one folder seen twice (a mount)"
-        self.told_apart.add(folders)
-        return "", ""
-
-    def _sync_folder(self, folder: str, root: str) -> None:
-        """Make the names on the way to an archived file durable, each folder once: verified includes durable."""
-        while folder not in self.synced_folders:
-            fileops.sync_folders([folder])
-            self.synced_folders.add(folder)
-            if folder == root:
-                return
-            folder = os.path.dirname(folder)
-
-    def _compare(self, row: VerifyRow) -> VerifyRow:
-        try:
-            result = compare(row.source_path, row.destination_path, self.cold, self.progress.add_bytes, self.stop)
-        except FileNotFoundError as error:
-            raise RowFailed(f"went away while it was looked at: {shown(str(error.filename))}") from None
-        except OSError as error:
-            if error.filename == row.destination_path:
-                raise archive_failed(row.destination_path, error) from None
-            raise RowFailed(f"cannot read the source: {explain_os_error(error)}") from None
-        facts = with_facts(row, result)
-        if result.equal:
-            return replace(facts, status="identical", sha256=result.sha256)
-        return replace(facts, status="content_differs", reason=f"first difference at byte {result.first_difference}")
-
-    def _check_moved(self, row: VerifyRow) -> VerifyRow:
-        """A moved file has no source any more: its archive copy must have the hash that the move recorded."""
-        if not row.sha256:
-            return replace(row, status="source_missing", reason="moved, but no hash was recorded to check the copy by")
-        try:
-            found = hash_file(row.destination_path, self.cold, self.progress.add_bytes, self.stop)
-        except OSError as error:
-            raise archive_failed(row.destination_path, error) from None
-        row = replace(
-            row,
-            archive_inode=_place(found.identity),
-            archive_mtime=mtime_text(found.identity.mtime_ns),
-            read_mode=found.read_mode,
-        )
-        if found.sha256 == row.sha256:
-            return replace(row, status="archive_intact")
-        return replace(row, status="content_differs", reason="the archive copy no longer has the recorded hash")
-
-
-def with_facts(row: VerifyRow, result: Comparison) -> VerifyRow:
-    """The row with what was seen of both files while they were compared. Pure."""
-    return replace(
-        row,
-        size_bytes=result.left.size,
-        source_mtime=mtime_text(result.left.mtime_ns),
-        source_inode=_place(result.left),
-        archive_inode=_place(result.right),
-        archive_mtime=mtime_text(result.right.mtime_ns),
-        read_mode=result.read_mode,
-    )
-
-
-def _place(identity: Identity) -> str:
-    return f"{identity.device}:{identity.inode}"
-
-
-def archive_failed(path: str, error: OSError) -> StoppedEarly:
-    """An archive that can't be read is no reason to call its files unverified: the run stops."""
-    return StoppedEarly(
-        f"{shown(path)}: the archive can't be read: {explain_os_error(error)}; check the disk, then run again"
-    )
 
 
 # --- record ----------------------------------------------------------------------------------------
@@ -465,7 +279,8 @@ def require_same_call(options: Options, settings: dict[str, str], state: State, 
     """Refuse to go on under other names, or with other rows, than the state file records."""
     if state.settings != settings:
         raise BadInput(
-            f"{shown(state_path)} belongs to a call with another --offset or --limit; give the same, or another state file"
+            f"{shown(state_path)} belongs to a call with another --offset or --limit; "
+            "give the same, or another state file"
         )
     for kind, path in (("verified", options.verified_out), ("unverified", options.unverified_out)):
         if path and path != state.outputs[kind][0]:

@@ -68,3 +68,8 @@ def require_archive(root: str, archive_id: str) -> None:
         raise StoppedEarly(
             f"{shown(root)} holds another archive ({found}) than the manifest names ({archive_id}): swap disks"
         )
+
+
+def archive_failed(path: str, error: OSError) -> StoppedEarly:
+    """The exception for an archive that can't be read: no reason to judge its files, so the run stops."""
+    return StoppedEarly(f"{shown(path)}: cannot read: {explain_os_error(error)}; check the disk, then run again")

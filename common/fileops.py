@@ -12,11 +12,13 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 
 from common.errors import BadInput, ChangedWhileReading, Interrupted, RowFailed, StoppedEarly, explain_os_error
 from common.hashing import CHUNK, Identity, compare, hash_file, identity_of, is_regular, never_stop, open_regular
+from common.media_types import QUARANTINE_FOLDER
 from common.paths import is_inside, shown
 
 TEMPORARY_PREFIX = ".media-tmp-"
@@ -86,6 +88,12 @@ def make_folders(path: str, mode: int = 0o777) -> None:
         sync_folder(os.path.dirname(folder))
 
 
+def mark_quarantine(path: str) -> None:
+    """Put the mark into a quarantine that keeps every later scan out of it, whatever the folder is called."""
+    with suppress(FileExistsError):
+        os.close(os.open(os.path.join(path, QUARANTINE_FOLDER), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
 def remove_empty_folder(path: str) -> bool:
     """Remove a folder if it is empty, and tell whether that happened. The folder above is not synced."""
     try:
@@ -101,10 +109,18 @@ def remove_empty_folders_up_to(folder: str, root: str) -> None:
         folder = os.path.dirname(folder)
 
 
-def restore_folder(path: str, mode: int) -> None:
-    """Make a folder that had been pruned, with the permissions that it had. Raises ``OSError``."""
+def restore_folder(path: str, mode: int, mtime_ns: int) -> None:
+    """Make a folder that had been pruned if it is missing, and give it its permissions and time. Raises ``OSError``."""
     make_folders(path)
     os.chmod(path, mode)
+    set_folder_time(path, mtime_ns)
+
+
+def set_folder_time(path: str, mtime_ns: int) -> None:
+    """Give a folder the modification time that it had before files in it were renamed. A refusal is no failure:
+    the time of a folder proves nothing and may be out of reach (another's folder)."""
+    with suppress(OSError):
+        os.utime(path, ns=(os.stat(path).st_atime_ns, mtime_ns))
 
 
 # --- small files -------------------------------------------------------------------------------
@@ -522,7 +538,11 @@ def remove_identified(path: str, expected: Identity, parked: str) -> None:
     if not is_regular(status) or not same_file_state(identity_of(status), expected):
         _put_back(parked, path)
         raise RowFailed("it was replaced while it was being removed; it is back in its place")
-    os.unlink(parked)
+    try:
+        os.unlink(parked)
+    except OSError:
+        _put_back(parked, path)
+        raise
 
 
 def parked_name(path: str, run_id: str, row_id: int) -> str:

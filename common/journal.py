@@ -7,7 +7,7 @@ after a crash finds here what was under way. Changes the disk through ``fileops`
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from common.errors import BadInput
@@ -56,13 +56,15 @@ class Journal:
     """A journal that is being written. ``unresolved`` are intentions of a killed run without an outcome.
 
     ``outcomes`` are the outcomes behind the checkpoint that was given: recorded, but the state
-    does not know of them.
+    does not know of them. ``folder_times`` are the times that folders had before the killed run
+    touched them, from rows behind the checkpoint.
     """
 
     def __init__(self, path: str, run_id: str, checkpoint: int = 0, chain: str = "", sequence: int = 0) -> None:
         self.path = path
         self.unresolved: dict[int, JournalRow] = {}
         self.outcomes: dict[int, JournalRow] = {}
+        self.folder_times: dict[str, str] = {}
         if not os.path.lexists(path):
             if checkpoint:
                 raise BadInput(f"{shown(path)} is missing though the state file knows it; restore it")
@@ -81,6 +83,10 @@ class Journal:
             self._writer = Writer(JOURNAL, path, reader.end)
 
     def _recall(self, row: JournalRow, behind_checkpoint: bool) -> None:
+        if behind_checkpoint and row.folder:
+            self.folder_times.setdefault(row.folder, row.folder_mtime)
+        if row.action == "prune":
+            return
         if row.phase == "planned":
             self.unresolved[row.row_id] = row
             return
@@ -105,10 +111,11 @@ class Journal:
         self.chain = row.chain
         return row
 
+    def forget_recalled(self) -> None:
+        """The killed run's batch has been finished: nothing of it is open any more."""
+        self.unresolved.clear()
+        self.outcomes.clear()
+        self.folder_times.clear()
+
     def close(self) -> None:
         self._writer.close()
-
-
-def intentions(rows: Iterable[JournalRow], actions: Sequence[str]) -> Iterator[JournalRow]:
-    """The rows that say what was to be done, of some kinds of action. Pure."""
-    return (row for row in rows if row.phase == "planned" and row.action in actions)

@@ -84,9 +84,11 @@ class VerifyRow:
 class JournalRow:
     """One intention (``phase`` planned) or outcome (``phase`` done or failed) of apply.
 
-    ``action`` is quarantine, delete, restore, purge or prune. ``from_path`` and ``to_path`` are what
-    was renamed (``to_path`` is empty for the final unlink of a purge). ``chain`` is a digest over
-    the row and the chain of the row before it.
+    ``action`` is quarantine, delete, restore, purge, prune or restore_folder. ``from_path`` and
+    ``to_path`` are what was renamed (``to_path`` is empty for the final unlink of a purge, and where
+    a folder is pruned; its permissions then stand in ``reason``, in octal). ``folder`` is the one in
+    the source that the act touches, with the modification time that it had before, so that it can
+    be given back. ``chain`` is a digest over the row and the chain of the row before it.
     """
 
     sequence: int
@@ -108,6 +110,8 @@ class JournalRow:
     source_inode: str
     sha256: str
     read_mode: str
+    folder: str
+    folder_mtime: str
     chain: str
 
 

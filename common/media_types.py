@@ -22,13 +22,16 @@ VIDEO_EXTENSIONS = frozenset(
 )
 SIDECAR_EXTENSIONS = frozenset(".aae .json .thm .xmp".split())
 
+# The default quarantine of a source, and the file that marks a quarantine wherever it is.
+QUARANTINE_FOLDER = ".media-quarantine"
+
 SYSTEM_FOLDERS = frozenset(
     {
         "@eadir",
         "$recycle.bin",
         "#recycle",
         ".fseventsd",
-        ".media-quarantine",
+        QUARANTINE_FOLDER,
         ".spotlight-v100",
         ".temporaryitems",
         ".thumbnails",

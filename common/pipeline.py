@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 DEFAULT_JOBS = min(4, os.cpu_count() or 1)
+
+
+class Progress(Protocol):
+    """Who is told how far the work has come."""
+
+    def add_bytes(self, count: int) -> None: ...
+    def add_file(self) -> None: ...
 
 
 def in_order(function: Callable[[Item], Result], items: Iterable[Item], jobs: int) -> Iterator[Result]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from common.errors import explain_os_error
-from common.media_types import is_system_file, is_system_folder
+from common.media_types import QUARANTINE_FOLDER, is_system_file, is_system_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,8 @@ def _scan_folder(
         failure = NotScanned(folder, f"cannot read folder: {explain_os_error(error)}", failed=True)
         return FolderScan(folder, (), (failure,), 0, 0), [], place
 
+    if any(entry.name == QUARANTINE_FOLDER and entry.is_file(follow_symlinks=False) for entry in entries):
+        return FolderScan(folder, (), (), 1, 0), [], place
     for entry in entries:
         try:
             if entry.is_symlink():

@@ -46,10 +46,15 @@ class Findings:
             return
         moment = parse_moment(text, subsec, zone)
         if moment is None:
-            found = Candidate(Source.METADATA, tag, text, None, Clock.LOCAL, rank, False, offset)
-        else:
-            found = Candidate(Source.METADATA, tag, text, moment.moment, moment.clock, rank, moment.date_only, offset)
+            self.unreadable(tag, text, rank, offset)
+            return
+        found = Candidate(Source.METADATA, tag, text, moment.moment, moment.clock, rank, moment.date_only, offset)
         self.candidates.append(found)
+
+    def unreadable(self, tag: str, shown: str, rank: int, offset: int | None = None) -> None:
+        """Remember evidence that can't be a date, so that it is seen to have been rejected."""
+        candidate = Candidate(Source.METADATA, tag, shown[:_SHOWN], None, Clock.LOCAL, rank, False, offset)
+        self.candidates.append(candidate)
 
     def moment(self, tag: str, moment: datetime, rank: int, offset: int | None = None) -> None:
         """Add a date that was stored as a number: naive for a wall clock, aware in UTC for an instant."""
@@ -63,8 +68,6 @@ class Findings:
         try:
             moment = datetime.fromtimestamp(since_1970, UTC)
         except (ValueError, OverflowError, OSError):
-            self.candidates.append(
-                Candidate(Source.METADATA, tag, f"{since_1970:.0f} s"[:_SHOWN], None, Clock.UTC, rank, False, offset)
-            )
+            self.unreadable(tag, f"{since_1970:.0f} seconds since 1970", rank, offset)
             return
         self.moment(tag, moment.replace(tzinfo=None) if local else moment, rank, offset)

@@ -59,6 +59,7 @@ FORMATS = (
     Format("MXF", mxf.is_mxf, mxf.read),
     Format("Flash video", flv.is_flv, flv.read),
     Format("MPEG transport stream", mpeg_ts.is_transport_stream, mpeg_ts.read),
+    Format("JPEG behind a header", jpeg.is_behind_a_header, jpeg.read_behind_a_header),
 )
 
 # Of the formats above, the ones that hold films or both: only their heads can tell.

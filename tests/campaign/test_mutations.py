@@ -1,6 +1,6 @@
 """The mutation campaign: damaged files of every format cost neither an exception, nor time, nor memory, nor a word.
 
-``MUTATIONS`` says how many files are tried (5,000 when it says nothing; 200,000 before a release), ``MUTATION_SEED``
+``MUTATIONS`` says how many files are tried (20,000 when it says nothing; 200,000 before a release), ``MUTATION_SEED``
 makes another series of them, ``MEDIA_CORPUS`` adds the files of a folder to the generated ones. The same seed gives the
 same files. Most are read from memory, without the guard that read_media has, so that any fault shows; every hundredth
 is written to disk and read as the scripts do.
@@ -122,7 +122,7 @@ def _check(name: str, number: int, data: bytes) -> float:
 
 
 def test_no_damaged_file_costs_more_than_itself(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    wanted = int(os.environ.get("MUTATIONS", "5000"))
+    wanted = int(os.environ.get("MUTATIONS", "20000"))
     seed = int(os.environ.get("MUTATION_SEED", "20110817"))
     dice = random.Random(seed)
     files = sorted(_seed_files().items())

@@ -299,6 +299,9 @@ def every_format() -> dict[str, bytes]:
         "panasonic.rw2": tiff({0x2E: picture}, magic=0x55),
         "exif.png": png((b"eXIf", block)),
         "text.png": png((b"tEXt", b"Creation Time\x002011:08:17 16:39:37")),
+        "iptc.png": png(
+            (b"tEXt", b"Raw profile type iptc\0" + _profile(iptc_records("20110817", "163937"), "IPTC profile"))
+        ),
         "profile.png": png((b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(_profile(b"Exif\0\0" + block)))),
         "xmp.png": png((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + packet)),
         "exif.webp": riff(b"WEBP", (b"VP8 ", b"\0" * 9), (b"EXIF", block)),
@@ -333,12 +336,14 @@ def every_format() -> dict[str, bytes]:
         "plain.x3f": x3f(seconds),
         "plain.dv": dv("110817163937"),
         "plain.mxf": mxf(moment),
+        "mac-binary.jpg": b"\0\x08PICT0001".ljust(128, b"\0") + picture,
+        "packed.mov": mp4(box(b"cmov", box(b"dcom", b"zlib"), box(b"cmvd", b"\0\0\1\0", zlib.compress(film)))),
         "plain.flv": b"FLV\x01\x01\0\0\0\x09" + b"onMetaData\0\x0ccreationdate\x02\0\x132011-08-17 16:39:37",
     }
 
 
-def _profile(data: bytes) -> bytes:
-    return b"\nexif\n%8d\n" % len(data) + data.hex().encode() + b"\n"
+def _profile(data: bytes, name: str = "exif") -> bytes:
+    return b"\n%s\n%8d\n" % (name.encode(), len(data)) + data.hex().encode() + b"\n"
 
 
 def _resources(block: bytes) -> bytes:

@@ -127,6 +127,12 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "PNG texts that unpack to a thousand times their size": lambda: make.png(
         *[(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\0" * (1 << 20), 9))] * 3_000
     ),
+    "a PNG text that unpacks to 128 MiB": lambda: make.png(
+        (b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\0" * (128 << 20), 1))
+    ),
+    "a packed moov that unpacks to 128 MiB": lambda: make.mp4(
+        make.box(b"cmov", make.box(b"cmvd", b"\0\0\0\0", zlib.compress(b"\0" * (128 << 20), 1)))
+    ),
     "HEIF items that are all the same packet": same_packet_many_times,
     "maker's blocks without end": lambda: make.mp4(
         make.box(b"udta", make.box(b"PANA", b"2011:08:17 16:39:3 " * 3_000) * 1_000)
@@ -189,6 +195,13 @@ def test_a_hostile_file_stays_within_the_limits(name: str, capfd: pytest.Capture
 @pytest.mark.parametrize("name", ["plain.mp4", "date.mkv", "idit.avi", "exif.png", "little.tif", "plain.crw"])
 def test_a_file_said_to_be_of_many_gigabytes_is_not_read_to_its_end(name: str) -> None:
     read_within_bounds(make.every_format()[name], size=1 << 45)
+
+
+@pytest.mark.parametrize("name", make.every_format())
+def test_a_file_that_ends_at_any_byte_raises_nothing(name: str) -> None:
+    data = make.every_format()[name]
+    for length in range(len(data)):
+        read_bytes(MemoryBytes(data[:length]))
 
 
 def test_every_sample_costs_only_a_few_reads() -> None:

@@ -39,8 +39,8 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def photo(path: Path) -> str:
-    Image.new("RGB", (8, 8)).save(path, format="JPEG", exif=b"Exif\0\0" + make.exif_block())
+def photo(path: Path, original: str = "2011:08:17 16:39:37") -> str:
+    Image.new("RGB", (8, 8)).save(path, format="JPEG", exif=b"Exif\0\0" + make.exif_block(original))
     return str(path)
 
 
@@ -72,12 +72,13 @@ def test_ffprobe_is_asked_about_a_film(tmp_path: Path, tools: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg and ffprobe: install ffmpeg")
-def test_the_real_ffprobe_understands_our_question(tmp_path: Path) -> None:
+def test_the_real_ffprobe_understands_our_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "-v 100%25 a.nut"
     command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=s=16x16:d=0.1", "-metadata"]
     subprocess.run([*command, "creation_time=2008-08-08T08:08:08Z", f"file:{path}"], check=True)
+    monkeypatch.chdir(tmp_path)
     with SecondOpinion() as second:
-        found = second.ask(str(path))
+        found = second.ask(path.name)  # which looks like an option
     assert [candidate.tag for candidate in found.candidates] == ["ffprobe:creation_time"]
 
 
@@ -146,17 +147,41 @@ def test_what_a_tool_prints_is_not_taken_for_an_answer(
     assert capfd.readouterr() == ("", "")
 
 
-def test_many_threads_may_ask_at_once(tmp_path: Path) -> None:
-    path = photo(tmp_path / "a.jpg")
-    answers: list[Reading] = []
+def test_many_threads_may_ask_at_once_and_each_gets_its_own_answer(tmp_path: Path) -> None:
+    years = range(2000, 2024)
+    answers: dict[int, Reading] = {}
     with SecondOpinion() as second:
-        threads = [threading.Thread(target=lambda: answers.append(second.ask(path))) for _ in range(8)]
+
+        def ask(year: int) -> None:
+            answers[year] = second.ask(photo(tmp_path / f"{year}.jpg", f"{year}:08:17 16:39:37"))
+
+        threads = [threading.Thread(target=ask, args=(year,)) for year in years]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    assert len(answers) == 8
-    assert all(answer == answers[0] and answer.candidates for answer in answers)
+    found = {year: answers[year].candidates[0].moment for year in years if answers[year].candidates}
+    assert found == {year: datetime(year, 8, 17, 16, 39, 37) for year in years}
+
+
+def test_a_worker_that_was_killed_between_two_questions_is_replaced(tmp_path: Path) -> None:
+    path = photo(tmp_path / "a.jpg")
+    with SecondOpinion() as second:
+        assert second.ask(path).candidates
+        assert second._worker is not None
+        second._worker.process.kill()
+        second._worker.process.wait()
+        assert second.ask(path).candidates
+
+
+def test_what_a_library_prints_is_not_taken_for_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "pillow_heif.py").write_text("print('noise', flush=True)\ndef register_heif_opener(): print('more')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with SecondOpinion() as second:
+        assert second.ask(photo(tmp_path / "a.jpg")).candidates
+    assert capfd.readouterr() == ("", "")
 
 
 def test_no_process_is_started_before_the_first_question_nor_left_behind(tmp_path: Path) -> None:
@@ -205,6 +230,38 @@ def test_the_worker_dies_with_its_parent_and_says_nothing(tmp_path: Path, blow: 
             return
         time.sleep(0.02)
     pytest.fail("the worker outlived its parent")
+
+
+SURVIVES_AN_INTERRUPTION = """
+import signal, sys
+from common.dates.second_opinion import SecondOpinion
+signal.signal(signal.SIGINT, lambda *_: None)
+with SecondOpinion() as second:
+    second.ask(sys.argv[1])
+    before = second._worker.process.pid
+    print(flush=True)
+    sys.stdin.readline()
+    assert second.ask(sys.argv[1]).candidates
+    print(second._worker.process.pid == before)
+"""
+
+
+@needs_posix
+def test_an_interruption_in_the_terminal_does_not_reach_the_worker(tmp_path: Path) -> None:
+    if sys.platform == "win32":
+        return  # the marker above says so to pytest; this says it to mypy
+    with subprocess.Popen(
+        [sys.executable, "-c", SURVIVES_AN_INTERRUPTION, photo(tmp_path / "a.jpg")],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        os.killpg(parent.pid, signal.SIGINT)
+        said, _ = parent.communicate(b"go on\n", timeout=10)
+    assert (parent.returncode, said) == (0, b"True\n")
 
 
 def _runs(process: int) -> bool:

@@ -56,9 +56,14 @@ class Library:
         return self.quarantine / self.run_id / "journal.csv"
 
     @property
+    def quarantined_files(self) -> Path:
+        """Where the source's files stand in quarantine."""
+        return Path(f"{self.quarantine}/{self.run_id}/files{self.source}")
+
+    @property
     def quarantined(self) -> dict[str, bytes]:
         """The quarantined files, named as in the source."""
-        return read_tree(Path(f"{self.quarantine}/{self.run_id}/files{self.source}"))
+        return read_tree(self.quarantined_files)
 
     def organize_line(self, mode: str = "copy", *args: Argument) -> tuple[Argument, ...]:
         roots = ("--source", self.source, "--destination-root", self.archive, "--mode", mode)

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,11 +67,12 @@ def call(script: str, *args: Argument, cwd: Path, expect: Codes = 0) -> Result:
     return result
 
 
-def start(script: str, *args: Argument, cwd: Path) -> subprocess.Popen[bytes]:
-    """Start a script as a process; the caller waits for it with ``finish``."""
+def start(script: str, *args: Argument, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Start a script as a process, with some variables of the environment set; ``finish`` waits for it."""
     return subprocess.Popen(
         [sys.executable, str(ROOT / f"{script}.py"), *map(str, args)],
         cwd=cwd,
+        env={**os.environ, **(env or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -86,9 +87,9 @@ def finish(process: subprocess.Popen[bytes], expect: Codes = 0) -> Result:
     return result
 
 
-def run(script: str, *args: Argument, cwd: Path, expect: Codes = 0) -> Result:
+def run(script: str, *args: Argument, cwd: Path, expect: Codes = 0, env: Mapping[str, str] | None = None) -> Result:
     """Run a script as a process of its own, as a person does."""
-    return finish(start(script, *args, cwd=cwd), expect)
+    return finish(start(script, *args, cwd=cwd, env=env), expect)
 
 
 def wait_until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> bool:

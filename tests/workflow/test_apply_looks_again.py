@@ -355,6 +355,93 @@ def test_two_verified_rows_of_one_content_are_both_taken_and_one_copy_is_left(li
     assert jpeg() in read_tree(home.archive).values()
 
 
+def test_restoring_from_a_quarantine_needs_no_archive(ready: Library) -> None:
+    """A dead archive disk is the very reason to want the originals back."""
+    before = ready.source_snapshot()
+    ready.apply()
+    shutil.rmtree(ready.archive)
+    ready.restore()
+    assert ready.source_snapshot() == before
+
+
+@pytest.mark.parametrize("flags", [(), FOREVER], ids=["quarantine", "permanent"])
+@pytest.mark.parametrize("side", ["source", "archive"])
+def test_a_folder_that_has_become_a_link_to_the_other_side_is_seen(
+    library: LibraryMaker, side: str, flags: tuple[str, ...]
+) -> None:
+    home = library({"2019/a.jpg": jpeg(seed=1), "2019/b.jpg": jpeg(seed=2)})
+    home.organize()
+    home.verify()
+    one, other = (home.source, home.archive) if side == "source" else (home.archive, home.source)
+    (one / "2019").rename(home.root / "was here")
+    (one / "2019").symlink_to(other / "2019")
+    photos, archive = read_tree(home.source), read_tree(home.archive)
+    home.apply(*flags, expect=(1, 2, 3))
+    assert read_tree(home.source).items() >= photos.items()
+    assert read_tree(home.archive).items() >= archive.items()
+    assert read_tree(home.root / "was here") == {"a.jpg": jpeg(seed=1), "b.jpg": jpeg(seed=2)}
+
+
+def test_a_file_that_was_refused_is_taken_once_it_is_verified_anew(ready: Library) -> None:
+    os.utime(ready.source / "p3.jpg")
+    before = ready.source_snapshot()
+    ready.apply(expect=1)
+    second = ready.root / "second"
+    second.mkdir()
+    line = ("--input-csv", ready.report, "--verified-out", second / "v.csv", "--unverified-out", second / "u.csv")
+    scripts.call(scripts.VERIFY, *line, cwd=second, expect=1)
+    assert [row["source_path"] for row in read_rows(second / "v.csv")] == [str(ready.source / "p3.jpg")]
+    scripts.call(scripts.APPLY, "--manifest", second / "v.csv", "--expected-run-id", "auto", cwd=second)
+    assert ready.photos() == {}
+    ready.restore()
+    assert ready.source_snapshot() == before
+
+
+@pytest.mark.parametrize("tail", ["nothing of it", "half a row", "all but its end", "zeros"])
+def test_batches_go_on_after_a_power_cut_left_a_broken_end_of_the_journal(ready: Library, tail: str) -> None:
+    before = ready.source_snapshot()
+    ready.apply("--limit", "3")
+    row = ready.journal.read_bytes().splitlines()[-1]
+    left = {"nothing of it": b"", "half a row": row[: len(row) // 2], "all but its end": row[:-1], "zeros": bytes(700)}
+    with open(ready.journal, "ab") as journal:
+        journal.write(left[tail])
+    ready.apply(expect=(0, 1))
+    assert ready.photos() == {}
+    ready.restore()
+    assert ready.source_snapshot() == before
+
+
+def test_restoring_between_two_batches_gives_back_what_was_taken_and_no_more(ready: Library) -> None:
+    before = ready.source_snapshot()
+    ready.apply("--limit", "3")
+    ready.restore()
+    assert ready.source_snapshot() == before
+    ready.apply()
+    assert set(ready.photos()) <= {"p1.jpg", "p2.jpg", "p3.jpg"}
+    ready.restore()
+    assert ready.source_snapshot() == before
+
+
+def test_restoring_after_a_purge_says_what_is_gone_and_invents_nothing(ready: Library) -> None:
+    ready.apply()
+    journal = ("--manifest", ready.journal, "--expected-run-id", "auto")
+    scripts.call(scripts.APPLY, *journal, *FOREVER, cwd=ready.out)
+    archive = snapshot(ready.archive)
+    told = ready.restore(expect=1)
+    assert "p3.jpg" in told.stderr
+    assert ready.photos() == {}
+    assert snapshot(ready.archive) == archive
+
+
+def test_purging_after_a_restore_destroys_nothing(ready: Library) -> None:
+    before = ready.source_snapshot()
+    ready.apply()
+    ready.restore()
+    journal = ("--manifest", ready.journal, "--expected-run-id", "auto")
+    scripts.call(scripts.APPLY, *journal, *FOREVER, cwd=ready.out, expect=(0, 1))
+    assert ready.source_snapshot() == before
+
+
 def resealed(row: Row, **cells: str) -> Row:
     """A row with other cells and a seal that fits them: what a faulty program of ours might have written."""
     return VERIFY.as_text(seal(VERIFY.decode({**row, **cells}, "the test")))

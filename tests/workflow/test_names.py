@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
 from tests.support.tables import assert_each_row_once, read_rows, statuses
@@ -121,6 +122,40 @@ def test_one_accented_name_in_two_unicode_forms_is_two_files_with_two_names(libr
 def test_names_that_differ_only_by_case_are_kept_apart(library: LibraryMaker) -> None:
     names = ("IMG.JPG", "img.jpg", "Img.jpg", "STRASSE.jpg", "straße.jpg")
     through_all_stages(library({name: jpeg(seed=seed) for seed, name in enumerate(names)}))
+
+
+@linux_names
+def test_hostile_names_survive_where_there_is_no_locale_as_under_cron(library: LibraryMaker) -> None:
+    env = {"LC_ALL": "C", "LANG": ""}
+    home = library({f"{FOLDERS[i % 4]}/{name}": jpeg(seed=i) for i, name in enumerate(NAMES)})
+    before, photos = home.source_snapshot(), home.photos()
+    scripts.run(scripts.ORGANIZE, *home.organize_line("copy", "--verbose"), cwd=home.out, env=env)
+    scripts.run(scripts.VERIFY, *home.verify_line("--verbose"), cwd=home.out, env=env)
+    assert statuses(read_rows(home.verified)) == {"identical": len(photos)}
+    scripts.run(scripts.APPLY, *home.apply_line("--dry-run"), cwd=home.out, env=env)
+    scripts.run(scripts.APPLY, *home.apply_line("--verbose"), cwd=home.out, env=env)
+    assert home.quarantined == photos
+    home.restore()
+    assert home.source_snapshot() == before
+
+
+@linux_names
+def test_a_python_that_was_told_to_know_only_ascii_names_does_no_harm(library: LibraryMaker) -> None:
+    """Rare, and it may be refused; but never half done, and never a fault."""
+    env = {"LC_ALL": "C", "LANG": "", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    home = library({"é.jpg": jpeg(seed=1), "a.jpg": jpeg(seed=2)})
+    home.organize()
+    home.verify()
+    os.rename(home.verified, home.out / "good.csv")
+    (home.out / "verified.csv.state.json").unlink()
+    home.unverified.unlink()
+    result = scripts.run(scripts.VERIFY, *home.verify_line(), cwd=home.out, env=env, expect=(0, 2))
+    if result.code == 0:
+        assert statuses(read_rows(home.verified)) == {"identical": 2}
+    photos = home.photos()
+    line = ("--manifest", home.out / "good.csv", "--expected-run-id", "auto")
+    result = scripts.run(scripts.APPLY, *line, cwd=home.out, env=env, expect=(0, 2))
+    assert home.photos() == ({} if result.code == 0 else photos)
 
 
 def test_same_named_different_files_of_two_folders_are_both_archived(library: LibraryMaker) -> None:

@@ -359,3 +359,38 @@ def test_new_photos_join_an_archive_that_is_there(six: Library) -> None:
     assert contents(archived(six.archive)) == contents(six.photos())
     more.verify()
     assert statuses(read_rows(more.verified)) == {"identical": 8}
+
+
+def test_quiet_says_nothing_beside_the_summary(six: Library) -> None:
+    assert six.organize("--quiet").stderr == ""
+    assert six.verify("--quiet").stderr == ""
+    assert six.apply("--quiet").stderr == ""
+    assert six.restore(None, "--quiet").stderr == ""
+
+
+def test_a_log_file_is_added_to_and_never_begun_anew(six: Library) -> None:
+    log = six.out / "media.log"
+    log.write_text("kept\n")
+    six.organize("--log-file", log)
+    six.verify("--log-file", log)
+    six.apply("--log-file", log)
+    text = log.read_text()
+    assert text.startswith("kept\n")
+    assert all(name in text for name in ("report.csv", "verified.csv", "journal.csv"))
+
+
+def test_all_three_stages_can_be_run_from_within_the_source_itself(six: Library) -> None:
+    """A person opens a terminal in the folder of photos: all files of ours land among them."""
+    photos = six.photos()
+    for _ in range(2):
+        line = ("--source", ".", "--destination-root", "../archive", "--mode", "copy", "--json")
+        report = scripts.call(scripts.ORGANIZE, *line, cwd=six.source).summary["outputs"]["report"]
+        verified = scripts.call(scripts.VERIFY, "--input-csv", report, "--json", cwd=six.source, expect=(0, 1))
+        manifest = verified.summary["outputs"]["verified"]
+        assert statuses(read_rows(Path(manifest))) == {"identical": 6}
+        scripts.call(scripts.APPLY, "--manifest", manifest, "--expected-run-id", "auto", cwd=six.source)
+        assert not set(six.photos()) & set(photos)
+        journal = six.quarantine / read_rows(Path(manifest))[0]["run_id"] / "journal.csv"
+        six.restore(journal)
+        assert six.photos().items() >= photos.items()
+    assert contents(archived(six.archive)) == contents(photos)

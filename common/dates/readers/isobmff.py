@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
 from collections.abc import Iterator
 
 from common.dates.found import CONTAINER, CREATED, ORIGINAL, RELEASED, TEXT_CREATE, Findings
 from common.dates.readers import iptc, maker, tiff, xmp
-from common.dates.source import StopReading, View
+from common.dates.source import View
 from common.dates.text import parse_moment
 
 _MOST_BOXES = 2_000
@@ -26,6 +27,8 @@ _MOST_PACKET = 1 << 20
 _MOST_TABLE = 256 << 10
 # Seconds from 1904-01-01, where QuickTime starts to count, to 1970-01-01.
 _EPOCH_1904 = 2_082_844_800
+# QuickTime appeared in 1991. A clock that says less has just been started: 1904, 1970 or a few hours later.
+_OLDEST_FILM = 631_152_000  # 1990-01-01
 
 _FIRST_BOXES = frozenset(
     {
@@ -42,6 +45,7 @@ _FIRST_BOXES = frozenset(
         b"uuid",
         b"junk",
         b"PICT",
+        b"pict",
     }
 )
 _JPEG_2000 = b"\0\0\0\x0cjP  \r\n\x87\n"
@@ -121,7 +125,9 @@ def _boxes(view: View, start: int = 0) -> Iterator[Box]:
 
 def _read_boxes(view: View, found: Findings, film: _Film) -> None:
     for kind, box in _boxes(view):
-        if kind in {b"moov", b"trak", b"skip"} and (kind != b"skip" or box.read(4, 4) == b"udta"):
+        if kind == b"cmov":
+            _read_packed_movie(box, found, film)
+        elif kind in {b"moov", b"trak", b"skip"} and (kind != b"skip" or box.read(4, 4) == b"udta"):
             _read_boxes(box, found, film)
         elif kind == b"ftyp":
             film.is_local = box.read(0, 4) in {b"niko", b"GPRO"}
@@ -143,6 +149,19 @@ def _read_boxes(view: View, found: Findings, film: _Film) -> None:
             maker.read(box, "quicktime:camera", found)
 
 
+def _read_packed_movie(view: View, found: Findings, film: _Film) -> None:
+    """A moov that QuickTime packed with zlib: dcom names the method, cmvd holds a length and the packed moov."""
+    for kind, box in _boxes(view):
+        if kind == b"cmvd":
+            packed = box.read(4, _MOST_PACKET)
+            try:
+                movie = zlib.decompressobj().decompress(packed, _MOST_PACKET)
+            except zlib.error:
+                return
+            box.search(len(movie))
+            _read_boxes(box.unpacked(movie), found, film)
+
+
 def _header_time(box: View) -> tuple[int, int] | None:
     """Seconds since 1904 of an mvhd or tkhd, and where they stand; None where no time was written."""
     head = box.read(0, 12)
@@ -157,9 +176,12 @@ def _conclude(film: _Film, found: Findings) -> None:
     for tag, time in (("quicktime:mvhd", film.movie_time), ("quicktime:tkhd", film.track_time)):
         if time is not None:
             seconds, offset = time
-            # Before 1970 there was no such camera: the writer counted from 1970.
+            # A film of before 1970 can't be: the writer counted from 1970.
             since_1970 = seconds - _EPOCH_1904 if seconds >= _EPOCH_1904 else seconds
-            found.seconds(tag, since_1970, CONTAINER, offset, local=film.is_local)
+            if since_1970 < _OLDEST_FILM:
+                found.unreadable(tag, f"{seconds} seconds", CONTAINER, offset)
+            else:
+                found.seconds(tag, since_1970, CONTAINER, offset, local=film.is_local)
             return
 
 
@@ -292,13 +314,10 @@ def _read_items(infos: View, locations: View, data: View | None, found: Findings
         if where is None:
             continue
         content = where.part(offset, length or None)
-        try:
-            if wanted[item] == b"Exif":
-                _read_exif_item(content, found)
-            else:
-                xmp.read(content, found)
-        except StopReading:
-            continue  # the other item may be whole
+        if wanted[item] == b"Exif":
+            _read_exif_item(content, found)
+        else:
+            xmp.read(content, found)
 
 
 def _read_exif_item(content: View, found: Findings) -> None:

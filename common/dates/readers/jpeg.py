@@ -12,7 +12,7 @@ import struct
 
 from common.dates.found import CREATED, Findings
 from common.dates.readers import iptc, tiff, xmp
-from common.dates.source import StopReading, View
+from common.dates.source import View
 
 _MOST_SEGMENTS = 400
 _EXTENDED_XMP_PARTS = 16
@@ -24,6 +24,7 @@ _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 _XMP_EXTENSION_HEADER = len(_XMP_EXTENSION) + 32 + 4 + 4
 _PHOTOSHOP = (b"Photoshop 3.0\0", b"Adobe_Photoshop2.5:")
+_APPLICATION_START = re.compile(rb"\xff\xd8\xff(?:\xe0..JFIF\0|\xe1..Exif\0)", re.DOTALL)
 # Agfa and Olympus of the 1990s: a text block with the camera's clock as seconds since 1970.
 _PICTURE_INFO = re.compile(rb"TimeDate=(\d{9,10})\b")
 
@@ -31,6 +32,18 @@ _PICTURE_INFO = re.compile(rb"TimeDate=(\d{9,10})\b")
 def is_jpeg(head: bytes) -> bool:
     """A start of image, or the Exiv2 project's metadata-only file, which is laid out the same."""
     return head.startswith((b"\xff\xd8", b"\xff\x01Exiv2"))
+
+
+def is_behind_a_header(head: bytes) -> bool:
+    """A JPEG behind some hundred bytes of another system's, such as MacBinary's or a mail's."""
+    return _APPLICATION_START.search(head) is not None
+
+
+def read_behind_a_header(view: View, found: Findings) -> None:
+    """Find the dates of the JPEG stream that starts near the beginning of the view."""
+    start = _APPLICATION_START.search(view.read(0, 1024))
+    if start is not None:
+        read(view.part(start.start()), found)
 
 
 def read(view: View, found: Findings) -> None:
@@ -95,13 +108,9 @@ def _read_segment(segment: View, marker: int, extended: list[bytes], found: Find
 
 
 def _read_exif(segment: View, found: Findings) -> None:
-    """A damaged EXIF block does not end the file: XMP or IPTC may follow it."""
-    # "Exif\0\0" is six bytes, but some writers make it more or fewer.
+    """Behind ``Exif\\0\\0``: six bytes, but some writers make it more or fewer."""
     head = segment.read(0, 64)
     for start in (6, 4, 5, 7, 8, 10, 12):
         if tiff.is_tiff(head[start:]):
-            try:
-                tiff.read(segment.part(start), found)
-            except StopReading:
-                return
+            tiff.read(segment.part(start), found)
             return

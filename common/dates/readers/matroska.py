@@ -99,7 +99,8 @@ def _read_element(kind: int, element: View, found: Findings) -> None:
     for inner, value in _elements(element):
         if inner == _DATE_UTC and value.size == 8:
             nanoseconds = int.from_bytes(value.read(0, 8), "big", signed=True)
-            found.seconds("matroska:DateUTC", _EPOCH_2001 + nanoseconds // 10**9, CONTAINER, value.start)
+            if nanoseconds:
+                found.seconds("matroska:DateUTC", _EPOCH_2001 + nanoseconds // 10**9, CONTAINER, value.start)
 
 
 def _read_tags(tags: View, found: Findings) -> None:

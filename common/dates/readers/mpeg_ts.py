@@ -8,6 +8,7 @@ Panasonic define for AVCHD: pack 0x18 has zone, year and month, pack 0x19 day, h
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from itertools import islice
 
 from common.dates.found import ORIGINAL, Findings
 from common.dates.model import Candidate, Clock, Source
@@ -17,6 +18,7 @@ _LOOKED_AT = 1 << 20
 _SYNC = 0x47
 _MDPM = bytes.fromhex("17ee8c60f84d11d98cd60800200c9a66") + b"MDPM"
 _MOST_PACKS = 60
+_MOST_MDPM = 8
 _ZONE_AND_MONTH, _DAY_AND_TIME = 0x18, 0x19
 
 
@@ -35,17 +37,16 @@ def _packet_size(head: bytes) -> tuple[int, int] | None:
 
 
 def read(view: View, found: Findings) -> None:
-    """Find the first MDPM in the first MiB of the stream."""
+    """Find the first MDPM with a date in the first MiB of the stream."""
     data = view.read(0, _LOOKED_AT)
     shape = _packet_size(data[:2048])
     if shape is None:
         return
     for stream in _payloads(data, *shape).values():
         plain = bytes(stream).replace(b"\0\0\3", b"\0\0")
-        start = plain.find(_MDPM)
-        if start >= 0:
-            _read_packs(plain[start + len(_MDPM) :], found)
-            return
+        for packs in islice(plain.split(_MDPM), 1, 1 + _MOST_MDPM):
+            if _read_packs(packs[: 1 + 5 * _MOST_PACKS], found):
+                return
 
 
 def _payloads(data: bytes, size: int, start: int) -> dict[int, bytearray]:
@@ -64,15 +65,15 @@ def _payloads(data: bytes, size: int, start: int) -> dict[int, bytearray]:
     return streams
 
 
-def _read_packs(packs: bytes, found: Findings) -> None:
-    """A count, then packs of one byte of name and four of value."""
+def _read_packs(packs: bytes, found: Findings) -> bool:
+    """A count, then packs of one byte of name and four of value. Whether there was a date among them."""
     values: dict[int, bytes] = {}
     for number in range(min(packs[0] if packs else 0, _MOST_PACKS)):
         pack = packs[1 + number * 5 : 6 + number * 5]
         if len(pack) == 5:
             values.setdefault(pack[0], pack[1:])
     if _ZONE_AND_MONTH not in values or _DAY_AND_TIME not in values:
-        return
+        return False
     zone, *month = values[_ZONE_AND_MONTH]
     digits = bytes(month).hex() + values[_DAY_AND_TIME].hex()
     shown = f"{digits[:4]}:{digits[4:6]}:{digits[6:8]} {digits[8:10]}:{digits[10:12]}:{digits[12:14]}"
@@ -84,6 +85,7 @@ def _read_packs(packs: bytes, found: Findings) -> None:
         if abs(away) <= timedelta(hours=14):
             moment, clock = moment.replace(tzinfo=timezone(away)), Clock.OFFSET
     found.candidates.append(Candidate(Source.METADATA, "avchd:MDPM", shown, moment, clock, ORIGINAL))
+    return moment is not None
 
 
 def _moment(digits: str) -> datetime | None:

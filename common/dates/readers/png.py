@@ -12,7 +12,7 @@ import zlib
 
 from common.dates.found import DIGITIZED, ORIGINAL, TEXT_CREATE, XMP_CREATE, Findings
 from common.dates.readers import iptc, tiff, xmp
-from common.dates.source import StopReading, View
+from common.dates.source import View
 
 SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\x8aMNG\r\n\x1a\n", b"\x8bJNG\r\n\x1a\n")
 
@@ -51,14 +51,10 @@ def read(view: View, found: Findings) -> None:
 
 
 def _read_chunk(kind: bytes, chunk: View, found: Findings) -> None:
-    """A damaged chunk does not end the file: another may hold the date."""
-    try:
-        if kind == b"eXIf":
-            _read_exif(chunk, found)
-        elif kind in {b"tEXt", b"zTXt", b"iTXt"}:
-            _read_text(kind, chunk, found)
-    except StopReading:
-        return
+    if kind == b"eXIf":
+        _read_exif(chunk, found)
+    else:
+        _read_text(kind, chunk, found)
 
 
 def _read_exif(chunk: View, found: Findings) -> None:
@@ -108,11 +104,11 @@ def _inflated(packed: bytes) -> bytes:
 
 
 def _read_profile(kind: str, chunk: View, text: bytes, found: Findings) -> None:
-    r"""``\nexif\n    1234\n4578…``: a name, a length and hexadecimal digits in lines."""
-    fields = text.split(maxsplit=2)
-    if len(fields) < 3:
+    r"""``\nIPTC profile\n    1234\n3842…``: lines of a name, a length and hexadecimal digits."""
+    lines = text.lstrip(b"\n").split(b"\n", 2)
+    if len(lines) < 3:
         return
-    digits = b"".join(fields[2].split())
+    digits = b"".join(lines[2].split())
     try:
         data = bytes.fromhex(digits[: len(digits) // 2 * 2].decode("ascii", "replace"))
     except ValueError:

@@ -11,7 +11,7 @@ import struct
 
 from common.dates.found import CREATED, RELEASED, TEXT_CREATE, Findings
 from common.dates.readers import maker, tiff, xmp
-from common.dates.source import StopReading, View
+from common.dates.source import View
 
 _MOST_CHUNKS = 2_000
 _LISTS = {b"hdrl", b"strl", b"INFO", b"exif", b"ncdt", b"hydt", b"pntx"}
@@ -47,26 +47,22 @@ def _read_chunks(view: View, start: int, end: int, found: Findings) -> None:
 
 
 def _read_chunk(name: bytes, chunk: View, found: Findings) -> None:
-    """A damaged chunk does not end the file: another may hold the date."""
-    try:
-        if name == b"EXIF":
-            _read_tiff(chunk, found)
-        elif name in {b"XMP ", b"_PMX"}:
-            xmp.read(chunk, found)
-        elif name == b"strd":
-            _read_tiff(chunk, found)
-        elif name == b"IDIT":
-            found.text("riff:IDIT", chunk.read(0, 64), CREATED, chunk.start)
-        elif name in {b"ICRD", b"DTIM"}:
-            # Microsoft's own DTIM is a FILETIME in two decimal numbers; only the text form is common.
-            text = chunk.read(0, 64)
-            found.text(f"riff:{name.decode()}", text, TEXT_CREATE if b":" in text else RELEASED, chunk.start)
-        elif name == b"nctg":
-            maker.read_nikon(chunk, found, "<", original=0x13, digitized=0x14)
-        elif name in {b"hymn", b"mknt", b"ucmt"} or (name == b"JUNK" and chunk.read(0, 4) in _MAKERS_JUNK):
-            maker.read(chunk, "riff:camera", found)
-    except StopReading:
-        return
+    if name == b"EXIF":
+        _read_tiff(chunk, found)
+    elif name in {b"XMP ", b"_PMX"}:
+        xmp.read(chunk, found)
+    elif name == b"strd":
+        _read_tiff(chunk, found)
+    elif name == b"IDIT":
+        found.text("riff:IDIT", chunk.read(0, 64), CREATED, chunk.start)
+    elif name in {b"ICRD", b"DTIM"}:
+        # Microsoft's own DTIM is a FILETIME in two decimal numbers; only the text form is common.
+        text = chunk.read(0, 64)
+        found.text(f"riff:{name.decode()}", text, TEXT_CREATE if b":" in text else RELEASED, chunk.start)
+    elif name == b"nctg":
+        maker.read_nikon(chunk, found, "<", original=0x13, digitized=0x14)
+    elif name in {b"hymn", b"mknt", b"ucmt"} or (name == b"JUNK" and chunk.read(0, 4) in _MAKERS_JUNK):
+        maker.read(chunk, "riff:camera", found)
 
 
 def _read_tiff(chunk: View, found: Findings) -> None:

@@ -1,0 +1,224 @@
+"""Taking one original out of the source, for a while or for good, and bringing it back.
+
+Every act first finds out what a killed run had done of it, and finishes that.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from common import fileops
+from common.archive import archive_failed
+from common.errors import MediaArchiveError, RowFailed, explain_os_error
+from common.hashing import Identity, compare, identity_of
+from common.paths import leads_through_link, shown
+from common.pipeline import Progress
+from common.tasks import Task, decide_by_looks
+from common.timestamps import mtime_nanoseconds, mtime_text
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a task: ``done``, ``skipped`` (nothing was to be done) or ``failed``, with the reason."""
+
+    phase: str
+    reason: str = ""
+    read_mode: str = ""
+
+
+@dataclass(frozen=True)
+class Remover:
+    """Carries out tasks of ``apply``. ``apply_task`` changes source and quarantine, ``preview`` changes nothing."""
+
+    progress: Progress
+    stop: Callable[[], bool]
+    told_apart: set[tuple[str, str]]
+    dry_run: bool = False
+
+    def apply_task(self, task: Task, interrupted_before: bool) -> Outcome:
+        """Carry out one task. Changes the disk. Raises ``StoppedEarly`` or ``Interrupted``, with nothing half done
+        that the same task, given again, would not finish."""
+        acts = {
+            "quarantine": self._quarantine,
+            "delete": self._delete,
+            "purge": self._purge,
+            "restore": self._restore,
+            "restore_folder": self._restore_folder,
+        }
+        try:
+            return acts[task.action](task, interrupted_before)
+        except FileExistsError:
+            return Outcome("failed", f"another file stands at {shown(task.to_path)}; it was not touched")
+        except RowFailed as error:
+            return Outcome("failed", str(error))
+        finally:
+            self.progress.add_file()
+
+    def preview(self, task: Task) -> Outcome:
+        """What ``apply_task`` would decide by looks. Changes nothing."""
+        try:
+            if task.action in ("quarantine", "delete"):
+                self._require_unchanged(task)
+                return Outcome("done")
+            if not os.path.lexists(task.from_path) and task.action != "restore_folder":
+                return Outcome("skipped", "it is not there to be taken")
+            return Outcome("done")
+        except RowFailed as error:
+            return Outcome("failed", str(error))
+
+    def _quarantine(self, task: Task, _interrupted_before: bool) -> Outcome:
+        parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
+        fileops.unpark(task.from_path, parked)
+        if not os.path.lexists(task.from_path):
+            if _is_as_recorded(task.to_path, task):
+                return Outcome("done", "was in the quarantine already")
+            return Outcome("failed", "there is no such file in the source any more")
+        self._require_unchanged(task)
+        move = fileops.Move(task.from_path, task.to_path, _found(task.from_path), task.sha256, parked)
+        if os.path.lexists(task.to_path) and not (task.size_bytes and fileops.remove_placeholder(task.to_path)):
+            return self._finish_killed_move(move, task)
+        self._relocate(move, 0o700)
+        return Outcome("done")
+
+    def _finish_killed_move(self, move: fileops.Move, task: Task) -> Outcome:
+        """Both names exist: a killed run had linked or copied the file, or somebody else's file stands there."""
+        if not _is_as_recorded(task.to_path, task):
+            raise FileExistsError
+        if _found(move.destination).place == move.expected.place:
+            fileops.remove_identified(move.source, move.expected, move.parked)
+        else:
+            fileops.finish_relocation(move, self.stop)
+        return Outcome("done")
+
+    def _relocate(self, move: fileops.Move, folder_mode: int) -> None:
+        folder = os.path.dirname(move.destination)
+        try:
+            fileops.make_folders(folder, folder_mode)
+        except OSError as error:
+            raise fileops.writing_failed(folder, error) from None
+        fileops.relocate(move, self.stop)
+
+    def _delete(self, task: Task, interrupted_before: bool) -> Outcome:
+        """A quarantine, and at once the purge of what was quarantined: nobody can change the file in between."""
+        in_quarantine = replace(task, from_path=task.to_path, to_path="")
+        parked = fileops.parked_name(in_quarantine.from_path, task.run_id, task.row_id)
+        if interrupted_before and not any(os.path.lexists(p) for p in (task.from_path, task.to_path, parked)):
+            return Outcome("done", "was destroyed before the interruption")
+        if not os.path.lexists(parked):
+            outcome = self._quarantine(task, interrupted_before)
+            if outcome.phase == "failed":
+                return outcome
+        try:
+            return self._purge(in_quarantine, interrupted_before)
+        except (RowFailed, MediaArchiveError):
+            # What is not destroyed goes back to where it was, and the same row can be tried again.
+            if os.path.lexists(task.to_path):
+                move = fileops.Move(task.to_path, task.from_path, _found(task.to_path), task.sha256, parked)
+                fileops.relocate(move)
+            raise
+
+    def _purge(self, task: Task, interrupted_before: bool) -> Outcome:
+        """Destroy a quarantined file after reading it and its archive copy from the disk, byte by byte."""
+        parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
+        fileops.unpark(task.from_path, parked)
+        if not os.path.lexists(task.from_path):
+            if interrupted_before:
+                return Outcome("done", "was destroyed before the interruption")
+            if os.path.lexists(task.source_path):
+                return Outcome("skipped", "it is in the source, not in the quarantine")
+            return Outcome("skipped", "it is not in the quarantine any more")
+        if leads_through_link(task.destination_path, task.archive_root):
+            return Outcome("failed", "a symbolic link stands on the way in the archive")
+        self._require_two_folders(task.from_path, task.destination_path)
+        try:
+            result = compare(task.from_path, task.destination_path, True, self.progress.add_bytes, self.stop)
+        except FileNotFoundError:
+            raise RowFailed("its archive copy is gone; it was kept") from None
+        except OSError as error:
+            if error.filename == task.destination_path:
+                raise archive_failed(task.destination_path, error) from None
+            raise RowFailed(f"cannot read it: {explain_os_error(error)}; it was kept") from None
+        if not result.equal or result.sha256 != task.sha256:
+            raise RowFailed("its archive copy differs from it; it was kept")
+        try:
+            fileops.remove_identified(task.from_path, result.left, parked)
+        except OSError as error:
+            raise fileops.writing_failed(task.from_path, error) from None
+        return Outcome("done", read_mode=result.read_mode)
+
+    def _restore(self, task: Task, _interrupted_before: bool) -> Outcome:
+        parked = fileops.parked_name(task.to_path, task.run_id, task.row_id)
+        fileops.unpark(task.to_path, parked)
+        if not os.path.lexists(task.from_path):
+            if os.path.lexists(task.to_path):
+                return Outcome("skipped", "it is in its place")
+            return Outcome(
+                "failed", f"it is neither here nor there; its archive copy is {shown(task.destination_path)}"
+            )
+        if leads_through_link(task.to_path, task.source_root):
+            return Outcome("failed", "a symbolic link stands on the way in the source")
+        if not _is_as_recorded(task.from_path, task):
+            return Outcome("failed", f"{shown(task.from_path)} was changed since it was put there")
+        own_parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
+        move = fileops.Move(task.from_path, task.to_path, _found(task.from_path), task.sha256, own_parked)
+        if os.path.lexists(task.to_path) and not (task.size_bytes and fileops.remove_placeholder(task.to_path)):
+            return self._finish_killed_move(move, task)
+        self._relocate(move, 0o777)
+        return Outcome("done")
+
+    def _restore_folder(self, task: Task, _interrupted_before: bool) -> Outcome:
+        try:
+            fileops.restore_folder(task.to_path, task.folder_mode, mtime_nanoseconds(task.source_mtime))
+        except OSError as error:
+            raise fileops.writing_failed(task.to_path, error) from None
+        return Outcome("done")
+
+    def _require_unchanged(self, task: Task) -> None:
+        """The look at both files at the moment of effect. Raises ``RowFailed`` with the reason not to act."""
+        for path, root in ((task.source_path, task.source_root), (task.destination_path, task.archive_root)):
+            if leads_through_link(path, root):
+                raise RowFailed(f"a symbolic link stands on the way to {shown(path)}")
+        verdict = decide_by_looks(task, _look(task.source_path), _look(task.destination_path))
+        if verdict.reason:
+            raise RowFailed(verdict.reason)
+        if self.dry_run:
+            return
+        self._require_two_folders(task.source_path, task.destination_path)
+        if verdict.read_first:
+            try:
+                result = compare(task.source_path, task.destination_path, True, self.progress.add_bytes, self.stop)
+            except OSError as error:
+                raise RowFailed(f"cannot compare it with its archive copy: {explain_os_error(error)}") from None
+            if not result.equal or result.sha256 != task.sha256:
+                raise RowFailed("it or its archive copy was changed since it was verified; verify again")
+
+    def _require_two_folders(self, path: str, copy: str) -> None:
+        folders = os.path.dirname(path), os.path.dirname(copy)
+        if folders in self.told_apart:
+            return
+        if fileops.sees_the_same_folder(folders[1], folders[0]):
+            raise RowFailed("it and its archive copy are in one folder seen twice (a mount)")
+        self.told_apart.add(folders)
+
+
+def _look(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise archive_failed(path, error) from None
+
+
+def _found(path: str) -> Identity:
+    return identity_of(os.lstat(path))
+
+
+def _is_as_recorded(path: str, task: Task) -> bool:
+    status = _look(path)
+    if status is None or not stat.S_ISREG(status.st_mode):
+        return False
+    return (status.st_size, mtime_text(status.st_mtime_ns)) == (task.size_bytes, task.source_mtime)

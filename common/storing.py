@@ -1,0 +1,133 @@
+"""Carrying out planned rows: copying and moving files into the archive, batch by batch, durably."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from common import fileops
+from common.errors import RowFailed, StoppedEarly, explain_os_error
+from common.hashing import Identity, hash_file
+from common.manifests import ReportRow
+from common.paths import shown
+from common.pipeline import Progress, in_order
+from common.timestamps import mtime_nanoseconds
+
+
+@dataclass(frozen=True)
+class Storer:
+    """Carries out planned rows of ``organize``. ``apply_batch`` changes archive and source."""
+
+    mode: str
+    jobs: int
+    progress: Progress
+    stop: Callable[[], bool]
+    lost: set[str]
+
+    def apply_batch(self, rows: Sequence[ReportRow], again: bool) -> list[ReportRow]:
+        """Copy or move the planned rows of a batch; what is returned is durable. Changes the disk.
+
+        With ``again`` the batch may have been carried out in part by a run that was killed: what
+        it left is found and finished. Raises ``StoppedEarly`` or ``Interrupted``; the batch is
+        then to be given again.
+        """
+        done: dict[int, ReportRow] = {}
+        planned = [row for row in rows if row.status == "planned"]
+        for folder in {os.path.dirname(row.destination_path) for row in planned}:
+            try:
+                fileops.make_folders(folder)
+            except OSError as error:
+                raise StoppedEarly(f"{shown(folder)}: cannot make it: {explain_os_error(error)}; run again") from None
+        do = self._copy if self.mode == "copy" else self._move
+        for row in in_order(lambda row: do(row, again), planned, self.jobs):
+            done[row.row_id] = row
+            self.progress.add_file()
+        self._sync_folders(row for row in done.values() if row.status != "failed")
+        return [done.get(row.row_id, row) for row in rows]
+
+    def _sync_folders(self, rows: Iterable[ReportRow]) -> None:
+        rows = list(rows)
+        fileops.sync_folders({os.path.dirname(row.destination_path) for row in rows})
+        if self.mode == "move":
+            fileops.sync_folders({os.path.dirname(row.source_path) for row in rows})
+
+    def _copy(self, row: ReportRow, again: bool) -> ReportRow:
+        try:
+            if again and (finished := self._left_by_killed_run(row, "copied")):
+                return finished
+            folder = os.path.dirname(row.destination_path)
+            staged = fileops.copy_to_temporary(row.source_path, folder, self.progress.add_bytes, self.stop)
+            try:
+                _require_as_planned(row, staged.identity)
+                staged.sync()
+                fileops.place(staged, row.destination_path)
+            except OSError as error:
+                staged.discard()
+                if isinstance(error, FileExistsError):
+                    return self._destination_taken(row, staged.sha256)
+                raise fileops.writing_failed(row.destination_path, error) from None
+            except RowFailed:
+                staged.discard()
+                raise
+            self.lost.update(staged.lost)
+            return replace(row, status="copied", sha256=staged.sha256)
+        except RowFailed as error:
+            return replace(row, status="failed", reason=str(error))
+
+    def _move(self, row: ReportRow, again: bool) -> ReportRow:
+        parked = fileops.parked_name(row.source_path, row.run_id, row.row_id)
+        try:
+            if again:
+                fileops.unpark(row.source_path, parked)
+                if not os.path.lexists(row.source_path) and os.path.lexists(row.destination_path):
+                    return self._moved_by_killed_run(row)
+            found = hash_file(row.source_path, on_bytes=self.progress.add_bytes, should_stop=self.stop)
+            _require_as_planned(row, found.identity)
+            move = fileops.Move(row.source_path, row.destination_path, found.identity, found.sha256, parked)
+            if again and self._left_by_killed_run(row, "moved"):
+                fileops.finish_relocation(move, self.stop)
+            else:
+                self.lost.update(fileops.relocate(move, self.stop).lost)
+            return replace(row, status="moved", sha256=found.sha256)
+        except FileExistsError:
+            return self._destination_taken(row, "")
+        except RowFailed as error:
+            return replace(row, status="failed", reason=str(error))
+        except OSError as error:
+            return replace(row, status="failed", reason=f"cannot read: {explain_os_error(error)}")
+
+    def _left_by_killed_run(self, row: ReportRow, status: str) -> ReportRow | None:
+        """The finished row when a killed run had put the whole content in place already."""
+        if not os.path.lexists(row.destination_path):
+            return None
+        if row.size_bytes and fileops.remove_placeholder(row.destination_path):
+            return None
+        try:
+            there = hash_file(row.destination_path, should_stop=self.stop)
+            here = hash_file(row.source_path, should_stop=self.stop)
+        except OSError as error:
+            raise RowFailed(f"cannot read: {explain_os_error(error)}") from None
+        _require_as_planned(row, here.identity)
+        return replace(row, status=status, sha256=here.sha256) if here.sha256 == there.sha256 else None
+
+    def _moved_by_killed_run(self, row: ReportRow) -> ReportRow:
+        found = hash_file(row.destination_path, should_stop=self.stop)
+        _require_as_planned(row, found.identity)
+        return replace(row, status="moved", sha256=found.sha256)
+
+    def _destination_taken(self, row: ReportRow, sha256: str) -> ReportRow:
+        """Somebody else put a file there since it was planned: the same content is welcome, another is not touched."""
+        try:
+            here = sha256 or hash_file(row.source_path).sha256
+            if hash_file(row.destination_path).sha256 == here:
+                return replace(row, status="already_archived", sha256=here)
+        except (OSError, RowFailed):
+            pass  # then it is not known to be the same, and the row fails below
+        reason = "another file appeared at the destination while this run was at work; organize again"
+        return replace(row, status="failed", reason=reason)
+
+
+def _require_as_planned(row: ReportRow, found: Identity) -> None:
+    if (found.size, found.mtime_ns) != (row.size_bytes, mtime_nanoseconds(row.source_mtime)):
+        raise RowFailed("changed since it was scanned; organize again")

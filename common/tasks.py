@@ -1,0 +1,280 @@
+"""What apply is to do: a row of a verified.csv, a journal or a move's report, checked, as one task. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import Any
+
+from common.errors import BadInput
+from common.hashing import Identity, is_sha256
+from common.journal import JournalReader
+from common.manifests import (
+    JOURNAL,
+    REPORT,
+    VERIFY,
+    JournalRow,
+    Reader,
+    Record,
+    ReportRow,
+    RowIds,
+    VerifyRow,
+    file_digest,
+    seal_of,
+)
+from common.paths import is_inside, is_plain_absolute, shown
+from common.run_id import require_run_id
+from common.state import Manifest
+from common.timestamps import mtime_nanoseconds, mtime_text
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One row of any manifest, as what is to be done.
+
+    ``action`` is quarantine, delete, restore, purge, or empty for a row on which nothing is done.
+    ``from_path`` and ``to_path`` are where the file is and where it goes. ``archive_facts`` are
+    inode and modification time of the archive copy at verification, empty where there was none.
+    """
+
+    action: str
+    from_path: str
+    to_path: str
+    run_id: str
+    row_id: int
+    source_path: str
+    destination_path: str
+    source_root: str
+    archive_root: str
+    archive_id: str
+    size_bytes: int
+    source_mtime: str
+    sha256: str
+    source_inode: str = ""
+    archive_inode: str = ""
+    archive_mtime: str = ""
+    folder_mode: int = 0
+
+    @property
+    def touched_folder(self) -> str:
+        """The folder in the source whose time the act would change: the nearest one that exists. Reads the disk."""
+        folder = os.path.dirname(self.to_path if self.action == "restore_folder" else self.source_path)
+        while not os.path.isdir(folder) and is_inside(folder, self.source_root):
+            folder = os.path.dirname(folder)
+        return folder
+
+    @property
+    def expected(self) -> Identity:
+        """The identity that the original must have."""
+        device, _, inode = self.source_inode.partition(":")
+        return Identity(int(device or 0), int(inode or 0), self.size_bytes, mtime_nanoseconds(self.source_mtime))
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Which kind of file the manifest is, and what is done with its rows."""
+
+    name: str
+    action: str
+    columns: tuple[str, ...]
+
+
+def kind_of_manifest(path: str, restore: bool, delete: bool) -> Kind:
+    """Tell a verified.csv, a journal and a report apart by their columns. Raises ``BadInput`` for a wrong use."""
+    with Reader(path, ("run_id", "row_id", "source_path")) as reader:
+        columns = reader.columns
+    if "chain" in columns:
+        if restore:
+            return Kind("journal", "restore", JOURNAL.columns)
+        if delete:
+            return Kind("journal", "purge", JOURNAL.columns)
+        raise BadInput(f"{shown(path)} is a journal: give --restore, or both delete options to purge the quarantine")
+    if restore:
+        if "capture_date" not in columns:
+            raise BadInput(f"{shown(path)}: --restore needs a journal.csv, or the report.csv of a move")
+        return Kind("report", "restore", REPORT.columns)
+    return Kind("verified", "delete" if delete else "quarantine", VERIFY.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a whole look through the manifest told; the same in all its rows."""
+
+    manifest: Manifest
+    run_id: str
+    source_root: str
+    archive_root: str
+    archive_id: str
+    torn_line: int
+
+
+def survey_manifest(path: str, expected_run_id: str, kind: Kind) -> Survey:
+    """Read the whole manifest once and refuse it unless every row is sound and of the expected run. Changes nothing."""
+    first: dict[str, str] = {}
+    seen = RowIds()
+    rows = size = 0
+    with Reader(path, kind.columns) as reader:
+        for record in reader:
+            where = reader.where(record.line)
+            values = record.values
+            first = first or values
+            require_run_id(values["run_id"], where)
+            if expected_run_id not in ("auto", values["run_id"]):
+                raise BadInput(
+                    f"{where}: the manifest is of run {values['run_id']}, not of the expected {expected_run_id}; "
+                    "nothing was changed"
+                )
+            for column in ("run_id", "source_root", "archive_root", "archive_id"):
+                if values[column] != first[column]:
+                    raise BadInput(f"{where}: {column} is not that of the rows before; one manifest is of one run")
+            task = read_task(kind, record, where, "")
+            if kind.name != "journal" and not seen.add(int(values["row_id"])):
+                raise BadInput(f"{where}: row_id {values['row_id']} stands twice; remove the duplicated row")
+            rows += 1
+            size += task.size_bytes if task else 0
+        torn_line = reader.torn_line
+    if not first:
+        raise BadInput(f"{shown(path)} has no rows; there is nothing to do")
+    if kind.name == "journal":
+        with JournalReader(path, first["run_id"]) as chained:
+            for _ in chained:
+                pass
+    manifest = Manifest(path, file_digest(path), rows, size)
+    roots = (first["source_root"], first["archive_root"], first["archive_id"])
+    return Survey(manifest, first["run_id"], *roots, torn_line)
+
+
+def read_task(kind: Kind, record: Record, where: str, quarantine_root: str) -> Task | None:
+    """The task in a row of the manifest; None for a row on which nothing is to be done. Raises ``BadInput``."""
+    if kind.name == "verified":
+        return _task_of_verified(kind, record, where, quarantine_root)
+    if kind.name == "journal":
+        return _task_of_journal(kind, record, where)
+    return _task_of_report(record, where)
+
+
+def _task_of_verified(kind: Kind, record: Record, where: str, quarantine_root: str) -> Task | None:
+    if seal_of(record.values) != record.values["row_seal"]:
+        raise BadInput(f"{where}: the row was changed after it was verified; restore it, or delete the whole row")
+    row = VERIFY.decode(record.values, where)
+    if row.status == "archive_intact":
+        return None
+    if row.status != "identical":
+        raise BadInput(f"{where}: status {row.status!r} is not proof of a copy; give a verified.csv")
+    task = Task(
+        action=kind.action,
+        from_path=row.source_path,
+        to_path=quarantine_path(quarantine_root, row.run_id, row.source_path),
+        source_inode=row.source_inode,
+        archive_inode=row.archive_inode,
+        archive_mtime=row.archive_mtime,
+        **shared_fields(row),
+    )
+    require_sound(task, where)
+    return task
+
+
+def _task_of_journal(kind: Kind, record: Record, where: str) -> Task | None:
+    row = JOURNAL.decode(record.values, where)
+    if row.phase != "planned":
+        return None
+    if row.action == "prune" and kind.action == "restore":
+        if not is_plain_absolute(row.from_path) or not is_inside(row.from_path, row.source_root):
+            raise BadInput(f"{where}: {shown(row.from_path)} does not lie in the source root; restore the journal")
+        mode = int(row.reason, 8) if row.reason.isdecimal() and row.reason.isascii() else 0o755
+        return Task(
+            action="restore_folder", from_path="", to_path=row.from_path, folder_mode=mode, **shared_fields(row)
+        )
+    if row.action not in ("quarantine", "delete"):
+        return None
+    if not is_quarantine_place(row.to_path, row.run_id, row.source_path):
+        raise BadInput(f"{where}: {shown(row.to_path)} is no place in a quarantine; restore the journal")
+    task = Task(
+        action=kind.action,
+        from_path=row.to_path,
+        to_path=row.source_path if kind.action == "restore" else "",
+        source_inode=row.source_inode,
+        **shared_fields(row),
+    )
+    require_sound(task, where)
+    return task
+
+
+def _task_of_report(record: Record, where: str) -> Task | None:
+    row = REPORT.decode(record.values, where)
+    if row.status != "moved":
+        return None
+    task = Task(action="restore", from_path=row.destination_path, to_path=row.source_path, **shared_fields(row))
+    require_sound(task, where)
+    return task
+
+
+def shared_fields(row: VerifyRow | JournalRow | ReportRow | Task) -> dict[str, Any]:
+    """What a task takes over from a row of whatever kind."""
+    names = (
+        "run_id row_id source_path destination_path source_root archive_root archive_id size_bytes source_mtime sha256"
+    )
+    return {name: getattr(row, name) for name in names.split()}
+
+
+def require_sound(task: Task, where: str) -> None:
+    """Raise ``BadInput`` unless paths, hash and facts of a row are such as this project writes. Pure."""
+    for path, root in ((task.source_path, task.source_root), (task.destination_path, task.archive_root)):
+        if not is_plain_absolute(root) or not is_plain_absolute(path) or not is_inside(path, root):
+            raise BadInput(f"{where}: {shown(path)} does not lie in its root {shown(root)}; make the manifest anew")
+    if task.source_path == task.destination_path or is_inside(task.source_path, task.archive_root):
+        raise BadInput(f"{where}: {shown(task.source_path)} lies in the archive itself; make the manifest anew")
+    if not is_sha256(task.sha256):
+        raise BadInput(f"{where}: sha256 holds {task.sha256[:80]!r}, not 64 lower-case hex digits")
+    if not task.archive_id:
+        raise BadInput(f"{where}: archive_id is empty; verify the files anew")
+    try:
+        mtime_nanoseconds(task.source_mtime)
+        task.expected  # noqa: B018 - parsed to see whether it can be
+    except ValueError:
+        raise BadInput(f"{where}: source_mtime or source_inode is not as verify writes it") from None
+
+
+def quarantine_path(quarantine_root: str, run_id: str, source_path: str) -> str:
+    """Where an original goes: its whole absolute path below ``<quarantine_root>/<run_id>/files``. Pure."""
+    return os.path.join(quarantine_root, run_id, "files", without_root(source_path))
+
+
+def is_quarantine_place(path: str, run_id: str, source_path: str) -> bool:
+    """Whether a path is what ``quarantine_path`` makes for some quarantine root. Pure."""
+    return is_plain_absolute(path) and path.endswith(os.path.join(os.sep + run_id, "files", without_root(source_path)))
+
+
+def without_root(path: str) -> str:
+    drive, tail = os.path.splitdrive(path)
+    return os.path.join(drive.replace(":", "").strip(os.sep), tail.lstrip(os.sep))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether to act on a file, seen at the moment of effect; ``read_first`` asks for a full comparison before."""
+
+    reason: str = ""
+    read_first: bool = False
+
+
+def decide_by_looks(task: Task, source: os.stat_result | None, copy: os.stat_result | None) -> Verdict:
+    """Whether original and archive copy are as they were when they were verified. Pure.
+
+    Some file systems number inodes anew at each mount: when only these differ, the contents decide.
+    """
+    if source is None:
+        return Verdict("there is no such file in the source any more")
+    if copy is None:
+        return Verdict("its archive copy is gone; verify again")
+    if not stat.S_ISREG(source.st_mode) or not stat.S_ISREG(copy.st_mode):
+        return Verdict("it, or its archive copy, is not a regular file any more; verify again")
+    if (source.st_dev, source.st_ino) == (copy.st_dev, copy.st_ino):
+        return Verdict("it and its archive copy are one file on disk")
+    if (source.st_size, mtime_text(source.st_mtime_ns)) != (task.size_bytes, task.source_mtime):
+        return Verdict("it was changed since it was verified; verify again")
+    if (copy.st_size, mtime_text(copy.st_mtime_ns)) != (task.size_bytes, task.archive_mtime):
+        return Verdict("its archive copy was changed since it was verified; verify again")
+    renumbered = source.st_ino != task.expected.inode or str(copy.st_ino) != task.archive_inode.partition(":")[2]
+    return Verdict(read_first=renumbered)
