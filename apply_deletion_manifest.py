@@ -22,7 +22,18 @@ from common.pipeline import in_order
 from common.removal import Outcome, Remover
 from common.run_id import is_run_id, require_run_id
 from common.state import SUFFIX, State, load_state, save_state
-from common.tasks import Kind, Survey, Task, kind_of_manifest, read_task, shared_fields, survey_manifest, without_root
+from common.tasks import (
+    NOTHING_VOID,
+    Kind,
+    Survey,
+    Task,
+    kind_of_manifest,
+    read_task,
+    shared_fields,
+    survey_manifest,
+    void_intentions,
+    without_root,
+)
 from common.timestamps import mtime_nanoseconds, mtime_text
 
 TOOL = "apply"
@@ -267,17 +278,20 @@ def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summar
     """Read rows from where the state says, look, write down what is intended, act, record, and sum up."""
     kind = kind_of_manifest(options.manifest, options.restore, options.delete_permanently)
     survey, places, state = open_manifest(options, kind)
-    require_surroundings(survey)
+    require_surroundings(kind, survey)
     run = Run(options, kind, survey, places, talk)
     if survey.torn_line:
         talk.warn(f"{shown(options.manifest)}, line {survey.torn_line}: the last row is cut short and is left out")
     with ExitStack() as stack:
-        if not options.dry_run and not (state and state.complete):
+        if not options.dry_run:
             lock_all(run, stack)
             state = load_state(places.state, TOOL)  # again, now that nobody else writes it
         if state and state.complete:
-            talk.info("all of this manifest was applied already; nothing is left to do")
-            return sum_up(run, state, Counter(state.counts))
+            if options.limit:
+                talk.info("all of this manifest was applied; to look at all rows once more, leave out --limit")
+                return sum_up(run, state, Counter(state.counts))
+            talk.info("all of this manifest was applied before: its rows are looked at once more")
+            state = None
         state = state or first_state(run)
         files = survey.manifest.rows - state.next_offset
         progress = stack.enter_context(cli.Progress(kind.action, files, survey.manifest.media_bytes, options.common))
@@ -291,13 +305,14 @@ def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summar
         session = Session(places, state, survey.run_id)
         stack.callback(session.journal.close)
         for batch in batches(lines, max(BATCH_ROWS, len(session.journal.unresolved))):
-            archive.require_archive(survey.archive_root, survey.archive_id)
+            if kind.needs_archive:
+                archive.require_archive(survey.archive_root, survey.archive_id)
             counts = carry_out(run, batch, session, remover)
             reached = session.state.next_offset + len(batch)
             complete = reached >= survey.manifest.rows or 0 <= session.state.end_offset <= reached
             session.checkpoint(counts, len(batch), batch[-1].end, complete)
             if stop() and not complete:
-                raise Interrupted("interrupted; run the same command again to go on")
+                raise Interrupted
         return sum_up(run, session.state, session.call_counts)
 
 
@@ -345,14 +360,15 @@ def open_manifest(options: Options, kind: Kind) -> tuple[Survey, Places, State |
             f"{options.expected_run_id}; nothing was changed"
         )
     roots = (first.values["source_root"], first.values["archive_root"], first.values["archive_id"])
-    return Survey(state.manifest, run_id, *roots, torn_line=0), places, state
+    void = void_intentions(options.manifest, run_id) if kind.name == "journal" else NOTHING_VOID
+    return Survey(state.manifest, run_id, *roots, torn_line=0, void=void), places, state
 
 
-def require_surroundings(survey: Survey) -> None:
+def require_surroundings(kind: Kind, survey: Survey) -> None:
     """Both disks must be there: a missing one is an error of the surroundings, not of a million rows."""
     if not os.path.isdir(survey.source_root):
         raise StoppedEarly(f"{shown(survey.source_root)} does not exist: mount the disk of the source, then run again")
-    if survey.archive_id:
+    if kind.needs_archive:
         archive.require_archive(survey.archive_root, survey.archive_id)
 
 
@@ -372,7 +388,8 @@ def lock_all(run: Run, stack: ExitStack) -> None:
         ) from None
     give_back_times(times)
     stack.enter_context(Lock(os.path.join(folder, "lock")))
-    stack.enter_context(lock_unless_read_only(os.path.join(survey.archive_root, archive.LOCK)))
+    if run.kind.needs_archive:
+        stack.enter_context(lock_unless_read_only(os.path.join(survey.archive_root, archive.LOCK)))
     if archive.read_archive_id(survey.source_root):
         stack.enter_context(lock_unless_read_only(os.path.join(survey.source_root, archive.LOCK)))
 
@@ -388,7 +405,8 @@ def read_lines(run: Run, reader: Reader, state: State) -> Iterator[Line]:
     wanted = range(end - state.next_offset + skip)
     for number, record in zip(wanted, reader, strict=False):
         if number >= skip:
-            task = read_task(run.kind, record, reader.where(record.line), run.places.quarantine_root)
+            where = reader.where(record.line)
+            task = read_task(run.kind, record, where, run.places.quarantine_root, run.survey.void)
             yield Line(task, record.end)
 
 
@@ -409,7 +427,13 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
     tasks = [line.task for line in batch if line.task]
     known = {row_id: Outcome(row.phase, row.reason) for row_id, row in journal.outcomes.items()}
     under_way = set(journal.unresolved)
-    to_do = [task for task in tasks if task.row_id not in known]
+    was_done = {
+        task.row_id
+        for task in tasks
+        if task.row_id not in known and task.row_id not in under_way
+        if remover.is_done(task) or (task.row_id in journal.destroyed and not os.path.lexists(task.from_path))
+    }
+    to_do = [task for task in tasks if task.row_id not in known and task.row_id not in was_done]
     times = folder_times(tasks) | journal.folder_times
     journal.append(
         [
@@ -439,7 +463,7 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
         [journal_row(task, outcome.phase, outcome, times.get(task.touched_folder, "")) for task, outcome in done]
     )
     if not trouble and len(done) < len(to_do):
-        trouble = Interrupted("interrupted; run the same command again to go on")
+        trouble = Interrupted()
     if trouble:
         raise trouble
 
@@ -453,6 +477,7 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
     finished = [*(outcome for _, outcome in done), *(known[task.row_id] for task in tasks if task.row_id in known)]
     journal.forget_recalled()
     counts = Counter(outcome.phase for outcome in finished)
+    counts["done before"] += len(was_done)
     if run.kind.name != "journal":
         counts["nothing to do"] += len(batch) - len(tasks)
     return +counts
@@ -520,7 +545,13 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> cli.Summary:
     dry_run, action, survey = run.options.dry_run, run.kind.action, run.survey
     counts = Counter({name: number for name, number in counts.items() if name != "journal rows"})
     done = f"would be {PAST[action]}" if dry_run else PAST[action]
-    names = {"done": done, "skipped": "skipped", "failed": "failed", "nothing to do": "nothing to do"}
+    names = {
+        "done": done,
+        "skipped": "skipped",
+        "failed": "failed",
+        "done before": "done before",
+        "nothing to do": "nothing to do",
+    }
     notes = []
     if counts["failed"]:
         notes.append(f"{counts['failed']:,} files were left where they are: the reasons are above and in the journal")

@@ -27,7 +27,6 @@ from common.run_id import new_run_id
 from common.scan import FolderScan, FoundFile, ScanRules, scan_tree
 from common.state import SUFFIX, State, find_unfinished, load_state, save_state
 from common.storing import Storer
-from common.timestamps import now_for_names
 
 if TYPE_CHECKING:
     from common.dates.model import Choice
@@ -269,24 +268,22 @@ class Session:
         self._writer.close()
 
 
-def open_session(options: Options, settings: dict[str, str], stack: ExitStack) -> Session:
-    """Begin a report, or go on with the unfinished one of the same command line. Changes the disk."""
-    run_id = new_run_id()
+def find_report(options: Options, settings: dict[str, str], run_id: str) -> tuple[str, State | None]:
+    """The path of the report, and the state of the unfinished run of the same command line, if there is one.
+
+    Refuses a path that is taken by anything else. Changes nothing.
+    """
     if options.report_csv:
         path = cli.absolute(options.report_csv)
     else:
         unfinished = find_unfinished(os.getcwd(), "report-", TOOL, lambda state: state.settings == settings)
-        path = unfinished.removesuffix(SUFFIX) or os.path.join(
-            os.getcwd(), f"report-{now_for_names()}-{run_id[:8]}.csv"
-        )
+        path = unfinished.removesuffix(SUFFIX) or cli.free_name(os.getcwd(), "report", run_id)
     if not os.path.isdir(os.path.dirname(path)):
         raise BadInput(f"{shown(os.path.dirname(path))} does not exist: make the folder for the report first")
-    stack.enter_context(Lock(path + ".lock"))
     state = load_state(path + SUFFIX, TOOL)
     if state is None:
         if os.path.lexists(path):
             raise BadInput(f"{shown(path)} exists already; choose another --report-csv or move it away")
-        state = State(TOOL, run_id, settings, outputs={"report": (path, 0)})
     elif state.complete:
         raise BadInput(f"{shown(path)} is a finished report; choose another --report-csv or move it away")
     elif differing := [name for name in settings if state.settings.get(name) != settings[name]]:
@@ -294,7 +291,16 @@ def open_session(options: Options, settings: dict[str, str], stack: ExitStack) -
             f"{shown(path)} is the unfinished report of a run with another {' and '.join(differing)}; "
             "give the same options again, or choose another --report-csv"
         )
-    session = Session(path, state)
+    return path, state
+
+
+def open_session(options: Options, settings: dict[str, str], path: str, run_id: str, stack: ExitStack) -> Session:
+    """Begin the report, or go on with it. Changes the disk."""
+    stack.enter_context(Lock(path + ".lock"))
+    path, state = find_report(
+        replace(options, report_csv=path), settings, run_id
+    )  # again, now that nobody else writes it
+    session = Session(path, state or State(TOOL, run_id, settings, outputs={"report": (path, 0)}))
     stack.callback(session.close)
     return session
 
@@ -337,6 +343,8 @@ def index_archive(run: Run, sizes: set[int], names: Names, contents: ContentInde
     if not os.path.isdir(run.roots.archive):
         return
     for folder in scan_tree(run.roots.archive, ScanRules()):
+        for taken in (folder.path, *(problem.path for problem in folder.not_scanned)):
+            names.add_existing(*os.path.split(taken))
         for problem in folder.not_scanned:
             if problem.failed:
                 run.talk.warn(f"{shown(problem.path)}: {problem.reason}; duplicates of what is in it are not noticed")
@@ -415,11 +423,14 @@ def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Sum
     """Scan, decide, act, record and sum up."""
     roots = check_roots(options)
     run = Run(options, roots, talk)
+    settings = settings_of(options, roots)
+    run_id = new_run_id()
+    report_path, _ = ("", None) if options.dry_run else find_report(options, settings, run_id)
     with ExitStack() as stack:
         archive_id = prepare_archive(options, roots, stack)
         session = None
         if not options.dry_run:
-            session = open_session(options, settings_of(options, roots), stack)
+            session = open_session(options, settings, report_path, run_id, stack)
             talk.info(f"report: {shown(session.report_path)}")
         talk.info(f"scanning {shown(roots.source)}")
         folders = scan_source(roots, options)
@@ -428,7 +439,7 @@ def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Sum
         contents = ContentIndex(lambda path, error: talk.warn(f"{shown(path)}: cannot compare it: {error}"))
         index_archive(run, sizes, names, contents)
 
-        run_id = session.state.run_id if session else new_run_id()
+        run_id = session.state.run_id if session else run_id
         facts = RunFacts(run_id, roots.source, roots.archive, archive_id, options.duplicates == "keep")
         planner = Planner(facts, contents, names)
         progress = stack.enter_context(progress_over(folders, options))
@@ -440,7 +451,7 @@ def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Sum
         dater = make_dater(options, stack)
         for batch in batches(plan_rows(run, folders, planner, dater, tally)):
             if stop():
-                raise Interrupted("interrupted; run the same command again to go on")
+                raise Interrupted
             for row in batch:
                 talk.detail(f"{row.status}: {shown(row.source_path)} -> {shown(row.destination_path)} {row.reason}")
             if options.dry_run and not options.common.json:

@@ -31,7 +31,6 @@ from common.paths import shown
 from common.pipeline import in_order
 from common.run_id import require_run_id
 from common.state import SUFFIX, Manifest, State, find_unfinished, load_state, save_state
-from common.timestamps import now_for_names
 
 TOOL = "verify"
 VERIFIED_STATUSES = ("identical", "archive_intact")
@@ -228,55 +227,73 @@ def open_session(options: Options, stack: ExitStack) -> tuple[Session, Survey]:
     settings = {"offset": "", "limit": ""}
     if options.offset is not None:
         settings = {"offset": str(options.offset), "limit": str(options.limit or "")}
-    folder = os.path.dirname(options.input_csv)
-    state_path = options.state_file
-    if not state_path and options.verified_out:
-        state_path = options.verified_out + SUFFIX
-    if not state_path and os.path.isfile(options.input_csv):
-        digest = file_digest(options.input_csv)
-        state_path = find_unfinished(
-            folder,
-            "verified-",
-            TOOL,
-            lambda state: state.settings == settings and state.manifest is not None and state.manifest.sha256 == digest,
-        )
+    state_path = find_state(options, settings)
     state = load_state(state_path, TOOL) if state_path else None
     survey = survey_or_recall(options, state)
     if survey.archive_id:
         archive.require_archive(survey.archive_root, survey.archive_id)
-    stamp = f"{now_for_names()}-{survey.run_id[:8]}"
-    verified = options.verified_out or os.path.join(folder, f"verified-{stamp}.csv")
+    verified = options.verified_out or cli.free_name(os.path.dirname(options.input_csv), "verified", survey.run_id)
     state_path = state_path or verified + SUFFIX
-    stack.enter_context(Lock(state_path + ".lock"))
-    state = load_state(state_path, TOOL)  # again, now that nobody else writes it
     if state is None:
-        unverified = options.unverified_out or os.path.join(os.path.dirname(verified), f"unverified-{stamp}.csv")
-        outputs = {"verified": verified, "unverified": unverified, "checksums": checksums_path(verified)}
-        for path in outputs.values():
-            if os.path.lexists(path):
-                raise BadInput(f"{shown(path)} exists already; choose another name or move it away")
-            if not os.path.isdir(os.path.dirname(path)):
-                raise BadInput(f"{shown(os.path.dirname(path))} does not exist: make the folder for the outputs first")
-        start = options.offset or 0
-        state = State(
-            TOOL,
-            survey.run_id,
-            settings,
-            survey.manifest,
-            next_offset=start,
-            byte_offset=byte_offset_of(options.input_csv, start),
-            end_offset=start + options.limit if options.offset is not None and options.limit else -1,
-            outputs={kind: (path, 0) for kind, path in outputs.items()},
-        )
+        state = first_state(options, settings, survey, verified, state_path)
     else:
-        require_same_call(options, settings, state, state_path)
+        require_same_call(options, settings, survey, state, state_path)
+    stack.enter_context(Lock(state_path + ".lock"))
+    state = load_state(state_path, TOOL) or state  # again, now that nobody else writes it
     session = Session(state_path, state)
     stack.callback(session.close)
     return session, survey
 
 
-def require_same_call(options: Options, settings: dict[str, str], state: State, state_path: str) -> None:
+def find_state(options: Options, settings: dict[str, str]) -> str:
+    """The state file of this call: as named, or beside the output named, or an unfinished one of the same input."""
+    if options.state_file:
+        return options.state_file
+    if options.verified_out:
+        return options.verified_out + SUFFIX
+    digest = file_digest(options.input_csv)
+    return find_unfinished(
+        os.path.dirname(options.input_csv),
+        "verified-",
+        TOOL,
+        lambda state: state.settings == settings and state.manifest is not None and state.manifest.sha256 == digest,
+    )
+
+
+def first_state(options: Options, settings: dict[str, str], survey: Survey, verified: str, state_path: str) -> State:
+    """The state at the very beginning; refuses outputs that exist or that are one file. Changes nothing."""
+    folder = os.path.dirname(verified)
+    unverified = options.unverified_out or cli.free_name(folder, "unverified", survey.run_id)
+    outputs = {"verified": verified, "unverified": unverified, "checksums": checksums_path(verified)}
+    files = [options.input_csv, state_path, *outputs.values()]
+    for number, path in enumerate(files):
+        if path in files[:number]:
+            raise BadInput(f"{shown(path)} is named for two things at once; give each output a name of its own")
+    for path in outputs.values():
+        if os.path.lexists(path):
+            raise BadInput(f"{shown(path)} exists already; choose another name or move it away")
+    for path in (state_path, *outputs.values()):
+        if not os.path.isdir(os.path.dirname(path)):
+            raise BadInput(f"{shown(os.path.dirname(path))} does not exist: make the folder for the outputs first")
+    start = options.offset or 0
+    return State(
+        TOOL,
+        survey.run_id,
+        settings,
+        survey.manifest,
+        next_offset=start,
+        byte_offset=byte_offset_of(options.input_csv, start),
+        end_offset=start + options.limit if options.offset is not None and options.limit else -1,
+        outputs={kind: (path, 0) for kind, path in outputs.items()},
+    )
+
+
+def require_same_call(
+    options: Options, settings: dict[str, str], survey: Survey, state: State, state_path: str
+) -> None:
     """Refuse to go on under other names, or with other rows, than the state file records."""
+    if state.run_id != survey.run_id or set(state.outputs) != {"verified", "unverified", "checksums"}:
+        raise BadInput(f"{shown(state_path)} is the state file of another run; it is left as it is: choose another")
     if state.settings != settings:
         raise BadInput(
             f"{shown(state_path)} belongs to a call with another --offset or --limit; "
@@ -350,7 +367,7 @@ def verify(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summa
                     finished = []
                     next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
                 if stop():
-                    raise Interrupted("interrupted; run the same command again to go on")
+                    raise Interrupted
         except (Interrupted, StoppedEarly) as error:
             trouble = error
         checkpoint(session, survey, finished, next_byte)

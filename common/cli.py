@@ -18,7 +18,7 @@ from common.errors import BadInput, ExitCode, MediaArchiveError, explain_os_erro
 from common.fileops import Appender
 from common.paths import shown
 from common.pipeline import DEFAULT_JOBS
-from common.timestamps import now_text
+from common.timestamps import now_for_names, now_text
 
 EXIT_STATUS = """exit status:
   0  all rows good (also: this batch good, more remain)
@@ -73,6 +73,17 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
 def common_options(parsed: argparse.Namespace) -> CommonOptions:
     """The common options of a parsed command line."""
     return CommonOptions(parsed.jobs, parsed.json, parsed.quiet, parsed.verbose, parsed.log_file)
+
+
+def free_name(folder: str, what: str, run_id: str) -> str:
+    """A path for a default output that nothing has yet: what it is, the time, the start of the run_id."""
+    stem = f"{what}-{now_for_names()}-{run_id[:8]}"
+    path = os.path.join(folder, f"{stem}.csv")
+    number = 2
+    while os.path.lexists(path):
+        path = os.path.join(folder, f"{stem}-{number}.csv")
+        number += 1
+    return path
 
 
 def positive(text: str) -> int:

@@ -55,6 +55,9 @@ class Interrupted(MediaArchiveError):
 
     exit_code = ExitCode.INTERRUPTED
 
+    def __init__(self) -> None:
+        super().__init__("interrupted; what is done is recorded: run the same command again to go on")
+
 
 class RowFailed(Exception):
     """One file could not be handled. The text becomes the ``reason`` of its row; the run goes on."""

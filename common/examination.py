@@ -125,6 +125,7 @@ class Examiner:
     def _sync_folder(self, folder: str, root: str) -> None:
         """Make the names on the way to an archived file durable, each folder once: verified includes durable."""
         while folder not in self.synced_folders:
+            fileops.remove_stale_probes(folder)
             fileops.sync_folders([folder])
             self.synced_folders.add(folder)
             if folder == root:
@@ -141,6 +142,9 @@ class Examiner:
                 raise archive_failed(row.destination_path, error) from None
             raise RowFailed(f"cannot read the source: {explain_os_error(error)}") from None
         facts = with_facts(row, result)
+        if result.equal and row.sha256 not in ("", result.sha256):
+            reason = "source and archive agree, but not with the hash that organize recorded; organize again"
+            return replace(facts, status="content_differs", reason=reason)
         if result.equal:
             return replace(facts, status="identical", sha256=result.sha256)
         return replace(facts, status="content_differs", reason=f"first difference at byte {result.first_difference}")

@@ -174,9 +174,13 @@ class Appender:
         if os.fstat(self._fd).st_size < self.length:
             os.close(self._fd)
             raise BadInput(f"{shown(path)} is shorter than its state file says; restore it, or start with new outputs")
-        if length == 0 and not start.startswith(os.read(self._fd, len(start) + 1)):
+        begins = os.read(self._fd, len(start) + 1)
+        if length == 0 and not start.startswith(begins):
             os.close(self._fd)
             raise BadInput(f"{shown(path)} exists already; choose another name or move it away")
+        if length and not begins.startswith(start[:length]):
+            os.close(self._fd)
+            raise BadInput(f"{shown(path)} is not the file that the state file speaks of; restore it, or begin anew")
         os.ftruncate(self._fd, self.length)
         os.lseek(self._fd, self.length, os.SEEK_SET)
         if not length:
@@ -363,7 +367,7 @@ def copy_to_temporary(
                     if on_bytes:
                         on_bytes(len(chunk))
                     if should_stop():
-                        raise Interrupted("interrupted while a file was copied")
+                        raise Interrupted
                 if identity_of(os.fstat(source_fd)) != identity:
                     raise ChangedWhileReading
                 staged.lost = _carry_attributes(source_fd, target_fd, temporary, identity)
@@ -578,7 +582,7 @@ def sees_the_same_folder(one: str, other: str) -> bool:
     removed either, and the answer is no.
     """
     for here, there in ((one, other), (other, one)):
-        name = PROBE_PREFIX + secrets.token_hex(8)
+        name = f"{PROBE_PREFIX}{_host_mark()}-{os.getpid()}-{secrets.token_hex(8)}"
         probe = os.path.join(here, name)
         try:
             fd = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -590,3 +594,36 @@ def sees_the_same_folder(one: str, other: str) -> bool:
             os.close(fd)
             remove_temporary(probe)
     return False
+
+
+def remove_stale_probes(folder: str) -> None:
+    """Remove probes that runs on this machine left in a folder when they were killed. Others' are not touched."""
+    if sys.platform == "win32":
+        return  # there is no harmless way to ask whether a process lives
+    try:
+        names = [name for name in os.listdir(folder) if name.startswith(f"{PROBE_PREFIX}{_host_mark()}-")]
+    except OSError:
+        return  # whoever reads this folder next will say what is wrong with it
+    for name in names:
+        pid = name.split("-")[3]
+        if pid.isdecimal() and not _is_alive(int(pid)):
+            with suppress(OSError):
+                remove_temporary(os.path.join(folder, name))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _host_mark() -> str:
+    """Eight letters that stand for this machine, so that runs on several machines leave each other's probes alone."""
+    import hashlib  # noqa: PLC0415 - needed for a probe only
+    import platform  # noqa: PLC0415
+
+    return hashlib.sha256(platform.node().encode("utf-8", "surrogateescape")).hexdigest()[:8]

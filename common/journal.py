@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from common.errors import BadInput
-from common.manifests import JOURNAL, JournalRow, Reader, Record, Writer, chain_of, first_chain, link
+from common.manifests import JOURNAL, JournalRow, Reader, Record, RowIds, Writer, chain_of, first_chain, link
 from common.paths import shown
 from common.timestamps import now_text
 
@@ -57,7 +57,8 @@ class Journal:
 
     ``outcomes`` are the outcomes behind the checkpoint that was given: recorded, but the state
     does not know of them. ``folder_times`` are the times that folders had before the killed run
-    touched them, from rows behind the checkpoint.
+    touched them, from rows behind the checkpoint. ``destroyed`` are the rows whose files were
+    deleted for good, as far as the journal was read.
     """
 
     def __init__(self, path: str, run_id: str, checkpoint: int = 0, chain: str = "", sequence: int = 0) -> None:
@@ -65,6 +66,7 @@ class Journal:
         self.unresolved: dict[int, JournalRow] = {}
         self.outcomes: dict[int, JournalRow] = {}
         self.folder_times: dict[str, str] = {}
+        self.destroyed = RowIds()
         if not os.path.lexists(path):
             if checkpoint:
                 raise BadInput(f"{shown(path)} is missing though the state file knows it; restore it")
@@ -91,6 +93,8 @@ class Journal:
             self.unresolved[row.row_id] = row
             return
         self.unresolved.pop(row.row_id, None)
+        if row.phase == "done" and row.action in ("delete", "purge"):
+            self.destroyed.add(row.row_id)
         if behind_checkpoint:
             self.outcomes[row.row_id] = row
 

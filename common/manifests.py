@@ -13,6 +13,7 @@ import csv
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any, BinaryIO, Generic, TypeVar
@@ -22,6 +23,8 @@ from common.fileops import Appender
 from common.paths import shown
 
 MAX_LINE_BYTES = 1 << 20
+# The bytes of a name must come back as they went, also where Python was told to know ASCII names only.
+_ENCODING = "utf-8" if sys.platform == "win32" else sys.getfilesystemencoding()
 _BOM = b"\xef\xbb\xbf"
 _ROW_BOUNDARY = re.compile(rb'"\r?\n"')
 
@@ -241,6 +244,7 @@ class Reader:
     def __init__(self, path: str, required: Iterable[str]) -> None:
         self.path = path
         self.torn_line = 0
+        self._torn_by_zeros = False
         try:
             # Opening a pipe would wait for ever.
             if not os.path.isfile(path):
@@ -306,11 +310,14 @@ class Reader:
 
         def lines() -> Iterator[str]:
             while raw := self._file.readline(MAX_LINE_BYTES):
+                if b"\0" in raw and self._ends_in_zeros(raw):
+                    self._torn_by_zeros = True
+                    return
                 if len(raw) == MAX_LINE_BYTES or b"\0" in raw:
                     raise BadInput(f"{self.where(self._line + 1)}: not a line of a CSV file; restore the file")
                 self._line += 1
                 consumed.append(raw)
-                yield raw.decode("utf-8", "surrogateescape")
+                yield raw.decode(_ENCODING, "surrogateescape")
 
         parser = csv.reader(lines(), strict=True)
         try:
@@ -318,10 +325,16 @@ class Reader:
             while values == []:
                 values = next(parser, None)
         except csv.Error as error:
+            if self._torn_by_zeros:
+                self.torn_line = first_line
+                return None
             # A quote left open in the middle would swallow all rows behind it: that is damage, not a torn end.
             swallowed = _ROW_BOUNDARY.search(b"".join(consumed))
             if swallowed or not self._at_end():
                 raise BadInput(f"{self.where(first_line)}: {error}; restore the file or make it anew") from None
+            self.torn_line = first_line
+            return None
+        if self._torn_by_zeros:
             self.torn_line = first_line
             return None
         if values is None:
@@ -331,6 +344,15 @@ class Reader:
             return None
         self._position += sum(map(len, consumed))
         return values, first_line
+
+    def _ends_in_zeros(self, raw: bytes) -> bool:
+        """Whether a line, and all that follows, is what some file systems leave after a power cut: zeros to the end."""
+        tail = raw[raw.index(b"\0") :]
+        while tail:
+            if tail.strip(b"\0"):
+                return False
+            tail = self._file.read(MAX_LINE_BYTES)
+        return True
 
     def _at_end(self) -> bool:
         return not self._file.read(1)
@@ -400,3 +422,8 @@ class RowIds:
             return False
         page[index] |= mask
         return True
+
+    def __contains__(self, row_id: int) -> bool:
+        page_number, bit = divmod(row_id, self._PAGE_BITS)
+        page = self._pages.get(page_number)
+        return page is not None and bool(page[bit // 8] & (1 << (bit % 8)))

@@ -68,4 +68,4 @@ def is_system_folder(name: str) -> bool:
 
 def is_system_file(name: str) -> bool:
     """Whether a file is a trace of an operating system: ``Thumbs.db``, or the ``._name`` of macOS."""
-    return name.lower() in SYSTEM_FILES or name.startswith(("._", ".media-archive"))
+    return name.lower() in SYSTEM_FILES or name.startswith(("._", ".media-archive", ".media-probe-"))

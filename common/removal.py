@@ -57,6 +57,15 @@ class Remover:
         finally:
             self.progress.add_file()
 
+    def is_done(self, task: Task) -> bool:
+        """Whether an earlier run has carried out the task, by looks. Changes nothing."""
+        if task.action == "restore_folder" or os.path.lexists(task.from_path):
+            return False
+        parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
+        if task.action == "quarantine":
+            return _is_as_recorded(task.to_path, task) and not os.path.lexists(parked)
+        return task.action == "restore" and os.path.lexists(task.to_path)
+
     def preview(self, task: Task) -> Outcome:
         """What ``apply_task`` would decide by looks. Changes nothing."""
         try:
@@ -199,6 +208,8 @@ class Remover:
         folders = os.path.dirname(path), os.path.dirname(copy)
         if folders in self.told_apart:
             return
+        if not any(folders[1] == there for _, there in self.told_apart):
+            fileops.remove_stale_probes(folders[1])
         if fileops.sees_the_same_folder(folders[1], folders[0]):
             raise RowFailed("it and its archive copy are in one folder seen twice (a mount)")
         self.told_apart.add(folders)

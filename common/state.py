@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -56,6 +57,7 @@ class State:
 def save_state(path: str, state: State) -> None:
     """Replace the state file atomically and durably. Changes the disk. Raises ``StoppedEarly``."""
     document = {"schema": SCHEMA, **asdict(state)}
+    document["seal"] = _seal_of(document)
     try:
         write_atomically(path, (json.dumps(document, indent=1) + "\n").encode("ascii"))
     except OSError as error:
@@ -64,8 +66,13 @@ def save_state(path: str, state: State) -> None:
         ) from None
 
 
+def _seal_of(document: Any) -> str:
+    """A digest over a state document: a state that was edited could lead writes to places that were never outputs."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode("ascii")).hexdigest()
+
+
 def load_state(path: str, tool: str) -> State | None:
-    """Read a state file; None when there is none. Raises ``BadInput`` for one that is torn or foreign."""
+    """Read a state file; None when there is none. Raises ``BadInput`` for one that is torn, edited or foreign."""
     try:
         with open(path, "rb") as file:
             data = file.read()
@@ -75,9 +82,9 @@ def load_state(path: str, tool: str) -> State | None:
         raise BadInput(f"{shown(path)}: cannot read it: {explain_os_error(error)}") from None
     try:
         state = _decode(json.loads(data))
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise BadInput(
-            f"{shown(path)} is not a whole state file of this project; it is left as it is: "
+            f"{shown(path)} is not a state file as this project wrote it; it is left as it is: "
             "move it and its outputs away to start over"
         ) from None
     if state.tool != tool:
@@ -87,6 +94,8 @@ def load_state(path: str, tool: str) -> State | None:
 
 def _decode(document: Any) -> State:
     """Make a state of parsed JSON; raises ``ValueError``, ``TypeError`` or ``KeyError`` for anything else."""
+    if document.pop("seal") != _seal_of(document):
+        raise ValueError("torn or edited")
     if document.pop("schema") != SCHEMA:
         raise ValueError("another schema")
     manifest = document.pop("manifest")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +80,11 @@ class Kind:
     action: str
     columns: tuple[str, ...]
 
+    @property
+    def needs_archive(self) -> bool:
+        """Whether the archive must be there: only a restore from a quarantine can do without."""
+        return self.name == "report" or self.action != "restore"
+
 
 def kind_of_manifest(path: str, restore: bool, delete: bool) -> Kind:
     """Tell a verified.csv, a journal and a report apart by their columns. Raises ``BadInput`` for a wrong use."""
@@ -98,8 +104,27 @@ def kind_of_manifest(path: str, restore: bool, delete: bool) -> Kind:
 
 
 @dataclass(frozen=True, slots=True)
+class Void:
+    """Intentions in a journal that count no more: those that failed, and for a file that was taken several times
+    (with restores between) all but the last."""
+
+    failed: RowIds
+    last: Mapping[int, int]
+
+    def covers(self, row: JournalRow) -> bool:
+        """Whether this intention counts no more."""
+        return row.sequence in self.failed or self.last.get(row.row_id, row.sequence) != row.sequence
+
+
+NOTHING_VOID = Void(RowIds(), {})
+
+
+@dataclass(frozen=True, slots=True)
 class Survey:
-    """What a whole look through the manifest told; the same in all its rows."""
+    """What a whole look through the manifest told; the same in all its rows.
+
+    ``void`` are the intentions in a journal of which there is nothing to take back.
+    """
 
     manifest: Manifest
     run_id: str
@@ -107,6 +132,7 @@ class Survey:
     archive_root: str
     archive_id: str
     torn_line: int
+    void: Void
 
 
 def survey_manifest(path: str, expected_run_id: str, kind: Kind) -> Survey:
@@ -128,7 +154,7 @@ def survey_manifest(path: str, expected_run_id: str, kind: Kind) -> Survey:
             for column in ("run_id", "source_root", "archive_root", "archive_id"):
                 if values[column] != first[column]:
                     raise BadInput(f"{where}: {column} is not that of the rows before; one manifest is of one run")
-            task = read_task(kind, record, where, "")
+            task = read_task(kind, record, where, "", NOTHING_VOID)
             if kind.name != "journal" and not seen.add(int(values["row_id"])):
                 raise BadInput(f"{where}: row_id {values['row_id']} stands twice; remove the duplicated row")
             rows += 1
@@ -136,21 +162,47 @@ def survey_manifest(path: str, expected_run_id: str, kind: Kind) -> Survey:
         torn_line = reader.torn_line
     if not first:
         raise BadInput(f"{shown(path)} has no rows; there is nothing to do")
-    if kind.name == "journal":
-        with JournalReader(path, first["run_id"]) as chained:
-            for _ in chained:
-                pass
+    void = void_intentions(path, first["run_id"]) if kind.name == "journal" else NOTHING_VOID
     manifest = Manifest(path, file_digest(path), rows, size)
     roots = (first["source_root"], first["archive_root"], first["archive_id"])
-    return Survey(manifest, first["run_id"], *roots, torn_line)
+    return Survey(manifest, first["run_id"], *roots, torn_line, void)
 
 
-def read_task(kind: Kind, record: Record, where: str, quarantine_root: str) -> Task | None:
+def void_intentions(path: str, run_id: str) -> Void:
+    """Check the chain of a whole journal, and find which of its intentions count no more. Changes nothing.
+
+    Raises ``BadInput`` where a row does not follow the one before.
+    """
+    failed, carried_out = RowIds(), RowIds()
+    last: dict[int, int] = {}
+    under_way: dict[int, int] = {}
+
+    def counts(row_id: int, sequence: int) -> None:
+        if not carried_out.add(row_id):
+            last[row_id] = sequence
+
+    with JournalReader(path, run_id) as reader:
+        for row, _ in reader:
+            if row.action == "prune":
+                continue
+            if row.phase == "planned":
+                under_way[row.row_id] = row.sequence
+            elif (sequence := under_way.pop(row.row_id, None)) is not None:
+                if row.phase == "failed":
+                    failed.add(sequence)
+                else:
+                    counts(row.row_id, sequence)
+    for row_id, sequence in under_way.items():
+        counts(row_id, sequence)
+    return Void(failed, last)
+
+
+def read_task(kind: Kind, record: Record, where: str, quarantine_root: str, void: Void) -> Task | None:
     """The task in a row of the manifest; None for a row on which nothing is to be done. Raises ``BadInput``."""
     if kind.name == "verified":
         return _task_of_verified(kind, record, where, quarantine_root)
     if kind.name == "journal":
-        return _task_of_journal(kind, record, where)
+        return _task_of_journal(kind, record, where, void)
     return _task_of_report(record, where)
 
 
@@ -175,9 +227,9 @@ def _task_of_verified(kind: Kind, record: Record, where: str, quarantine_root: s
     return task
 
 
-def _task_of_journal(kind: Kind, record: Record, where: str) -> Task | None:
+def _task_of_journal(kind: Kind, record: Record, where: str, void: Void) -> Task | None:
     row = JOURNAL.decode(record.values, where)
-    if row.phase != "planned":
+    if row.phase != "planned" or void.covers(row):
         return None
     if row.action == "prune" and kind.action == "restore":
         if not is_plain_absolute(row.from_path) or not is_inside(row.from_path, row.source_root):

@@ -71,14 +71,15 @@ def test_ffprobe_is_asked_about_a_film(tmp_path: Path, tools: Path) -> None:
     assert found.moment == datetime(2008, 8, 8, 8, 8, 8, tzinfo=UTC)
 
 
+@needs_posix
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg and ffprobe: install ffmpeg")
 def test_the_real_ffprobe_understands_our_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "-v 100%25 a.nut"
+    path = tmp_path / "concat:-v 100%25 a.nut"
     command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=s=16x16:d=0.1", "-metadata"]
     subprocess.run([*command, "creation_time=2008-08-08T08:08:08Z", f"file:{path}"], check=True)
     monkeypatch.chdir(tmp_path)
     with SecondOpinion() as second:
-        found = second.ask(path.name)  # which looks like an option
+        found = second.ask(path.name)  # which looks like a protocol
     assert [candidate.tag for candidate in found.candidates] == ["ffprobe:creation_time"]
 
 
@@ -149,19 +150,22 @@ def test_what_a_tool_prints_is_not_taken_for_an_answer(
 
 def test_many_threads_may_ask_at_once_and_each_gets_its_own_answer(tmp_path: Path) -> None:
     years = range(2000, 2024)
-    answers: dict[int, Reading] = {}
+    paths = {year: photo(tmp_path / f"{year}.jpg", f"{year}:08:17 16:39:37") for year in years}
+    answers: dict[int, set[datetime | None]] = {year: set() for year in years}
+    start = threading.Barrier(len(years))
     with SecondOpinion() as second:
 
         def ask(year: int) -> None:
-            answers[year] = second.ask(photo(tmp_path / f"{year}.jpg", f"{year}:08:17 16:39:37"))
+            start.wait()
+            for _ in range(5):
+                answers[year] |= {candidate.moment for candidate in second.ask(paths[year]).candidates[:1]}
 
         threads = [threading.Thread(target=ask, args=(year,)) for year in years]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    found = {year: answers[year].candidates[0].moment for year in years if answers[year].candidates}
-    assert found == {year: datetime(year, 8, 17, 16, 39, 37) for year in years}
+    assert answers == {year: {datetime(year, 8, 17, 16, 39, 37)} for year in years}
 
 
 def test_a_worker_that_was_killed_between_two_questions_is_replaced(tmp_path: Path) -> None:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 MTIME = datetime(2015, 6, 15, 12, 0, 0, 123456, tzinfo=UTC)
 """What ``write_tree`` gives every file: in the middle of a year, so that no zone moves it to another."""
@@ -71,6 +74,18 @@ def snapshot(root: Path) -> dict[str, Entry]:
     Folder times are left out: they change when a lock or a probe has come and gone.
     """
     return {name: _entry(path) for name, path in _walk(root) if not name.endswith(".lock")}
+
+
+def make_pipe(path: Path) -> None:
+    """Make a named pipe: opening it for reading would wait for ever."""
+    if sys.platform == "win32":
+        pytest.skip("Windows has no named pipes in folders: run the tests on Linux or macOS")
+    os.mkfifo(path)
+
+
+def may_read_everything() -> bool:
+    """Whether this user (root) is not kept from reading by permissions."""
+    return sys.platform == "win32" or os.geteuid() == 0
 
 
 def _entry(path: str) -> Entry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
 from tests.support.tables import Row, read_rows, write_rows
-from tests.support.trees import read_tree, snapshot
+from tests.support.trees import read_tree, set_mtime, snapshot
 
 FOREVER = ("--delete-permanently", "--yes-really-delete")
 P3 = jpeg(seed=3)
@@ -230,6 +231,8 @@ def test_restoring_twice_and_quarantining_again_after_a_new_verification_works(r
     ready.restore()
     ready.restore(expect=(0, 1))
     assert ready.source_snapshot() == before
+    set_mtime(ready.source / "p1.jpg", datetime(2016, 6, 15, tzinfo=UTC))
+    before = ready.source_snapshot()
     second = ready.root / "second"
     second.mkdir()
     line = ("--input-csv", ready.report, "--verified-out", second / "v.csv", "--unverified-out", second / "u.csv")
@@ -238,6 +241,13 @@ def test_restoring_twice_and_quarantining_again_after_a_new_verification_works(r
     assert ready.photos() == {}
     ready.restore()
     assert ready.source_snapshot() == before
+
+
+def test_the_same_manifest_after_a_restore_is_applied_anew_or_refused_but_never_called_done(ready: Library) -> None:
+    ready.apply()
+    ready.restore()
+    result = ready.apply(expect=(0, 1, 2))
+    assert (ready.photos() == {}) == (result.code == 0)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
 from tests.support.tables import assert_each_row_once, read_rows, statuses
-from tests.support.trees import archived, contents, read_tree, snapshot
+from tests.support.trees import archived, contents, make_pipe, read_tree, snapshot
 
 NAMES = (
     "new\nline.jpg",
@@ -259,6 +259,6 @@ def test_links_in_the_source_are_never_followed(library: LibraryMaker, tmp_path:
 
 def test_special_files_in_the_source_do_not_stop_or_hang_a_run(library: LibraryMaker) -> None:
     home = library({"a.jpg": jpeg(seed=1)})
-    os.mkfifo(home.source / "pipe.jpg")
+    make_pipe(home.source / "pipe.jpg")
     home.organize(expect=(0, 1))
     assert contents(archived(home.archive)) == {jpeg(seed=1): 1}

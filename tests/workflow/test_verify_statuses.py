@@ -12,7 +12,7 @@ from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
 from tests.support.tables import assert_each_row_once, by_name, read_rows, statuses, write_rows
-from tests.support.trees import MTIME, read_tree, set_mtime, snapshot
+from tests.support.trees import MTIME, make_pipe, may_read_everything, read_tree, set_mtime, snapshot
 
 GOOD = ("p1.jpg", "p2.jpg", "p4.jpg", "p5.jpg", "p6.jpg")
 """All of ``six`` but ``p3.jpg``, which the tests here spoil."""
@@ -68,7 +68,7 @@ def symlink_to_the_archive(source: Path, archived: Path) -> None:
 
 def a_pipe_in_the_archive(source: Path, archived: Path) -> None:
     archived.unlink()
-    os.mkfifo(archived)
+    make_pipe(archived)
 
 
 def a_folder_in_the_archive(source: Path, archived: Path) -> None:
@@ -217,7 +217,7 @@ def test_planned_rows_of_a_mere_report_are_not_archived(six: Library) -> None:
     assert rows["new.jpg"]["status"] in ("not_archived", "archive_missing")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything: run the tests as another user")
+@pytest.mark.skipif(may_read_everything(), reason="root may read everything: run the tests as another user")
 def test_a_file_that_cannot_be_read_is_a_read_error_and_not_a_difference(six: Library) -> None:
     six.organize()
     spoiled = six.archive_path("p3.jpg")

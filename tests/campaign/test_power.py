@@ -1,0 +1,44 @@
+"""Power cuts on ext4, XFS and btrfs: nothing is lost, nothing untrue is believed, and the same command finishes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.campaign.conftest import RecordPoints
+from tests.campaign.loop_images import FILE_SYSTEMS, require_file_system
+from tests.campaign.power_cuts import CASES, Bench, Case, try_case
+from tests.campaign.product import Product
+from tests.campaign.size import FULL, dice, sized
+from tests.campaign.strace_points import require_strace
+
+pytestmark = pytest.mark.campaign
+
+MOMENTS = sized(2, 6)
+# In the slice each case meets one file system, and each file system a third of the cases.
+POINTS = [
+    (case, system)
+    for number, case in enumerate(CASES)
+    for index, system in enumerate(FILE_SYSTEMS)
+    if FULL or index == number % len(FILE_SYSTEMS)
+]
+
+
+@pytest.fixture(scope="module")
+def product() -> Iterator[Product]:
+    with Product() as running:
+        yield running
+
+
+@pytest.mark.parametrize(("case", "system"), POINTS, ids=str)
+def test_after_a_power_cut_nothing_is_lost_and_the_same_command_finishes(
+    case: Case, system: str, product: Product, tmp_path: Path, record_points: RecordPoints
+) -> None:
+    require_strace()
+    disk = require_file_system(system, tmp_path)
+    bench = Bench.of(case, disk, product, tmp_path / "disks")
+    judged = try_case(bench, MOMENTS, dice("power", case, system))
+    record_points(f"power, {system}", judged.cuts, len(judged.complaints))
+    assert not judged.complaints, "\n".join(judged.complaints)
