@@ -295,7 +295,7 @@ def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summar
         state = state or first_state(run)
         files = survey.manifest.rows - state.next_offset
         progress = stack.enter_context(cli.Progress(kind.action, files, survey.manifest.media_bytes, options.common))
-        remover = Remover(progress, stop, set(), options.dry_run)
+        remover = Remover(progress, stop, set(), set(), options.dry_run)
         reader = stack.enter_context(Reader(options.manifest, kind.columns))
         lines = read_lines(run, reader, state)
         if options.dry_run:
@@ -473,7 +473,7 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
             run.talk.warn(f"{shown(task.from_path or task.to_path)}: {outcome.reason}")
     if run.kind.name == "verified" and run.options.prune_empty_dirs and tasks:
         prune(journal, [os.path.dirname(task.source_path) for task in tasks], tasks[0])
-    tidy_quarantine(touched)
+    tidy_quarantine(tasks)
     finished = [*(outcome for _, outcome in done), *(known[task.row_id] for task in tasks if task.row_id in known)]
     journal.forget_recalled()
     counts = Counter(outcome.phase for outcome in finished)

@@ -242,6 +242,8 @@ class Session:
             save_state(report_path + SUFFIX, state)  # first, so that a crash from here on can be gone on with
         self._writer = Writer(REPORT, report_path, length)
         self._writer.sync()
+        if length == 0:
+            self.checkpoint()
 
     def recorded_rows(self) -> Iterator[ReportRow]:
         """The rows that an earlier call has recorded."""
@@ -432,6 +434,7 @@ def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Sum
         if not options.dry_run:
             session = open_session(options, settings, report_path, run_id, stack)
             talk.info(f"report: {shown(session.report_path)}")
+            finish_pending(session, options, stop)
         talk.info(f"scanning {shown(roots.source)}")
         folders = scan_source(roots, options)
         sizes = {file.size for folder in folders for file in folder.files}
@@ -443,10 +446,10 @@ def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Sum
         facts = RunFacts(run_id, roots.source, roots.archive, archive_id, options.duplicates == "keep")
         planner = Planner(facts, contents, names)
         progress = stack.enter_context(progress_over(folders, options))
-        storer = Storer(options.mode, options.common.jobs, progress, stop, set())
+        storer = Storer(options.mode, options.common.jobs, progress, stop, set(), set())
         tally = Tally(Counter(), set())
         if session:
-            take_up(session, planner, storer, tally, options)
+            take_up(session, planner, tally)
 
         dater = make_dater(options, stack)
         for batch in batches(plan_rows(run, folders, planner, dater, tally)):
@@ -504,21 +507,23 @@ def progress_over(folders: Sequence[FolderScan], options: Options) -> cli.Progre
     return cli.Progress(options.mode, len(files), sum(file.size for file in files), options.common)
 
 
-def take_up(session: Session, planner: Planner, storer: Storer, tally: Tally, options: Options) -> None:
-    """Learn what an unfinished report holds, and finish the batch that was under way when it was left."""
+def finish_pending(session: Session, options: Options, stop: cli.StopRequest) -> None:
+    """Finish the batch that was under way when an earlier call was killed, before anything is scanned."""
+    pending = [REPORT.decode(values, session.report_path + SUFFIX) for values in session.state.pending]
+    if pending and options.acts:
+        size = sum(row.size_bytes for row in pending)
+        with cli.Progress("finish", len(pending), size, options.common) as progress:
+            storer = Storer(options.mode, options.common.jobs, progress, stop, set(), set())
+            session.record(fail_duplicates_of_failed(storer.apply_batch(pending, again=True)))
+        session.checkpoint()
+
+
+def take_up(session: Session, planner: Planner, tally: Tally) -> None:
+    """Learn what the report holds already."""
     for row in session.recorded_rows():
         planner.recorded(row)
         tally.paths.add(_path_digest(row.source_path))
         tally.add([row])
-    pending = [REPORT.decode(values, session.report_path + SUFFIX) for values in session.state.pending]
-    if pending and options.acts:
-        done = storer.apply_batch(pending, again=True)
-        session.record(done)
-        session.checkpoint()
-        for row in done:
-            planner.recorded(row)
-            tally.paths.add(_path_digest(row.source_path))
-        tally.add(done)
 
 
 def make_dater(options: Options, stack: ExitStack) -> Dater:
@@ -580,6 +585,8 @@ def carry_out(
             if row.status == "failed":
                 planner.withdraw(row)
     session.record(batch)
+    if not options.acts:
+        session.checkpoint()
     return batch
 
 

@@ -164,12 +164,15 @@ class Session:
     def __init__(self, state_path: str, state: State) -> None:
         self.state_path = state_path
         self.state = state
-        if not any(length for _, length in state.outputs.values()):
+        begun = any(length for _, length in state.outputs.values())
+        if not begun:
             save_state(state_path, state)  # first, so that a crash from here on can be gone on with
         self._verified = Writer(VERIFY, *state.outputs["verified"])
         self._unverified = Writer(VERIFY, *state.outputs["unverified"])
-        self._sums = fileops.Appender(*state.outputs["checksums"])
+        self._sums = fileops.Appender(*state.outputs["checksums"], ours=begun)
         self.call_counts: Counter[str] = Counter()
+        if not begun:
+            self.record([], state.byte_offset, complete=False)
 
     def record(self, rows: Sequence[VerifyRow], next_byte: int, complete: bool) -> None:
         """Append rows durably, then move the state on behind them."""
@@ -309,8 +312,12 @@ def require_same_call(
 
 def checksums_path(verified: str) -> str:
     """SHA256SUMS beside the verified file; where another run's stands already, a name of its own."""
-    plain = os.path.join(os.path.dirname(verified), "SHA256SUMS")
-    return f"{plain}.{os.path.basename(verified)}" if os.path.lexists(plain) else plain
+    path = plain = os.path.join(os.path.dirname(verified), "SHA256SUMS")
+    number = 1
+    while os.path.lexists(path):
+        path = f"{plain}.{os.path.basename(verified)}" + (f"-{number}" if number > 1 else "")
+        number += 1
+    return path
 
 
 def byte_offset_of(path: str, rows: int) -> int:

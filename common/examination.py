@@ -89,7 +89,10 @@ class Examiner:
             status, reason = "outside_root", "a symbolic link stands on the way in the archive"
         if status:
             return replace(row, status=status, reason=reason)
-        self._sync_folder(os.path.dirname(row.destination_path), row.archive_root)
+        folder = os.path.dirname(row.destination_path)
+        if folder not in self.synced_folders:
+            fileops.remove_stale_probes(folder)
+        fileops.sync_folders_up_to(folder, row.archive_root, self.synced_folders)
         return self._compare(row) if source is not None else self._check_moved(row)
 
     def _look(self, path: str) -> os.stat_result | None:
@@ -121,16 +124,6 @@ class Examiner:
             return "same_file", "source and destination folder are one folder seen twice (a mount)"
         self.told_apart.add(folders)
         return "", ""
-
-    def _sync_folder(self, folder: str, root: str) -> None:
-        """Make the names on the way to an archived file durable, each folder once: verified includes durable."""
-        while folder not in self.synced_folders:
-            fileops.remove_stale_probes(folder)
-            fileops.sync_folders([folder])
-            self.synced_folders.add(folder)
-            if folder == root:
-                return
-            folder = os.path.dirname(folder)
 
     def _compare(self, row: VerifyRow) -> VerifyRow:
         try:

@@ -72,6 +72,19 @@ def sync_folder(path: str) -> None:
         os.close(fd)
 
 
+def sync_folders_up_to(folder: str, root: str, done: set[str]) -> None:
+    """Make a folder's names durable, and those of the folders above it up to a root; ``done`` saves doing it twice.
+
+    Raises ``StoppedEarly`` when that fails.
+    """
+    while folder not in done:
+        sync_folders([folder])
+        done.add(folder)
+        if folder == root or not is_inside(folder, root):
+            return
+        folder = os.path.dirname(folder)
+
+
 def make_folders(path: str, mode: int = 0o777) -> None:
     """Create a folder and the missing ones above it, durably. Raises ``OSError``."""
     missing: list[str] = []
@@ -153,11 +166,12 @@ class Appender:
 
     ``length`` is what has been written. Without a length the file must not exist yet. With the
     length of a checkpoint, the file is first cut back to it: what stood behind was never believed.
-    With 0 the file may be missing, or hold a part of ``start`` from a run killed at its beginning.
-    Raises ``BadInput`` when the file is not as it must be.
+    With 0 the file may be missing, or hold a part of ``start`` from a run killed at its beginning;
+    only a file that is known to be ``ours`` may hold more. Raises ``BadInput`` when the file is not
+    as it must be, and leaves it as it is.
     """
 
-    def __init__(self, path: str, length: int | None = None, start: bytes = b"") -> None:
+    def __init__(self, path: str, length: int | None = None, start: bytes = b"", ours: bool = False) -> None:
         self.path = path
         flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
         if length is None:
@@ -171,20 +185,25 @@ class Appender:
         except OSError as error:
             raise BadInput(f"{shown(path)}: cannot open it for writing: {explain_os_error(error)}") from None
         self.length = length or 0
-        if os.fstat(self._fd).st_size < self.length:
+        if fault := self._fault(start, ours):
             os.close(self._fd)
-            raise BadInput(f"{shown(path)} is shorter than its state file says; restore it, or start with new outputs")
-        begins = os.read(self._fd, len(start) + 1)
-        if length == 0 and not start.startswith(begins):
-            os.close(self._fd)
-            raise BadInput(f"{shown(path)} exists already; choose another name or move it away")
-        if length and not begins.startswith(start[:length]):
-            os.close(self._fd)
-            raise BadInput(f"{shown(path)} is not the file that the state file speaks of; restore it, or begin anew")
+            raise BadInput(f"{shown(path)} {fault}")
         os.ftruncate(self._fd, self.length)
         os.lseek(self._fd, self.length, os.SEEK_SET)
         if not length:
             sync_folder(os.path.dirname(path) or ".")
+
+    def _fault(self, start: bytes, ours: bool) -> str:
+        """What is wrong with the file that was opened, or an empty string."""
+        if os.fstat(self._fd).st_size < self.length:
+            return "is shorter than its state file says; restore it, or start with new outputs"
+        begins = os.read(self._fd, len(start) + 1)
+        if self.length == 0:
+            taken = not ours and not start.startswith(begins)
+            return "exists already; choose another name or move it away" if taken else ""
+        os.lseek(self._fd, self.length - 1, os.SEEK_SET)
+        whole_lines = self.length >= len(start) and begins.startswith(start) and os.read(self._fd, 1) == b"\n"
+        return "" if whole_lines else "is not as its state file says; restore it, or start with new outputs"
 
     def append(self, data: bytes) -> None:
         """Write at the end; not durable before ``sync``."""
@@ -331,6 +350,17 @@ def remove_temporary(path: str) -> None:
         os.unlink(path)
     except FileNotFoundError:
         return
+
+
+def remove_temporaries(folder: str) -> None:
+    """Remove what a killed run left under temporary names in a folder where nobody else is at work."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in names:
+        if name.startswith(TEMPORARY_PREFIX):
+            remove_temporary(os.path.join(folder, name))
 
 
 def copy_to_temporary(
@@ -482,16 +512,16 @@ def _relocate_across(move: Move, should_stop: Callable[[], bool]) -> Relocation:
     except BaseException:
         staged.discard()
         raise
-    sync_folder(folder)
     finish_relocation(move, should_stop)
     return Relocation("copied", staged.lost)
 
 
 def finish_relocation(move: Move, should_stop: Callable[[], bool] = never_stop) -> None:
-    """Remove the source of a copy after reading both back and finding them identical. Changes the source's folder.
+    """Make a copy's name durable, read both back, and remove the source if they are identical. Changes both folders.
 
     Raises ``RowFailed`` when they differ: both are then left as they are.
     """
+    sync_folders([os.path.dirname(move.destination)])
     try:
         result = compare(move.source, move.destination, cold=True, should_stop=should_stop)
     except OSError as error:

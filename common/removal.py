@@ -36,6 +36,7 @@ class Remover:
     progress: Progress
     stop: Callable[[], bool]
     told_apart: set[tuple[str, str]]
+    synced_folders: set[str]
     dry_run: bool = False
 
     def apply_task(self, task: Task, interrupted_before: bool) -> Outcome:
@@ -48,6 +49,8 @@ class Remover:
             "restore": self._restore,
             "restore_folder": self._restore_folder,
         }
+        if interrupted_before:
+            _clear_leftovers(task)
         try:
             return acts[task.action](task, interrupted_before)
         except FileExistsError:
@@ -142,6 +145,7 @@ class Remover:
         if leads_through_link(task.destination_path, task.archive_root):
             return Outcome("failed", "a symbolic link stands on the way in the archive")
         self._require_two_folders(task.from_path, task.destination_path)
+        fileops.sync_folders_up_to(os.path.dirname(task.destination_path), task.archive_root, self.synced_folders)
         try:
             result = compare(task.from_path, task.destination_path, True, self.progress.add_bytes, self.stop)
         except FileNotFoundError:
@@ -208,11 +212,17 @@ class Remover:
         folders = os.path.dirname(path), os.path.dirname(copy)
         if folders in self.told_apart:
             return
-        if not any(folders[1] == there for _, there in self.told_apart):
-            fileops.remove_stale_probes(folders[1])
         if fileops.sees_the_same_folder(folders[1], folders[0]):
             raise RowFailed("it and its archive copy are in one folder seen twice (a mount)")
         self.told_apart.add(folders)
+
+
+def _clear_leftovers(task: Task) -> None:
+    """Remove what a killed run left under temporary names where this task is at work."""
+    if task.to_path:
+        fileops.remove_temporaries(os.path.dirname(task.to_path))
+    for path in (task.source_path, task.destination_path):
+        fileops.remove_stale_probes(os.path.dirname(path))
 
 
 def _look(path: str) -> os.stat_result | None:

@@ -24,6 +24,7 @@ class Storer:
     progress: Progress
     stop: Callable[[], bool]
     lost: set[str]
+    synced_folders: set[str]
 
     def apply_batch(self, rows: Sequence[ReportRow], again: bool) -> list[ReportRow]:
         """Copy or move the planned rows of a batch; what is returned is durable. Changes the disk.
@@ -39,6 +40,7 @@ class Storer:
                 fileops.make_folders(folder)
             except OSError as error:
                 raise StoppedEarly(f"{shown(folder)}: cannot make it: {explain_os_error(error)}; run again") from None
+            fileops.sync_folders_up_to(folder, planned[0].archive_root, self.synced_folders)
         do = self._copy if self.mode == "copy" else self._move
         for row in in_order(lambda row: do(row, again), planned, self.jobs):
             done[row.row_id] = row

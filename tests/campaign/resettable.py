@@ -111,19 +111,8 @@ class Resettable:
         """Each table that there is now with its bytes."""
         return {path: Path(path).read_bytes() for path in see(self.root).files if is_table(path)}
 
-    def is_as_kept(self) -> bool:
-        """Whether no content of the beginning was written to behind its unchanged times. Reads everything."""
-        looks = self._before.media
-        return all(self._kept[path].read_bytes() == self._content[look] for path, look in looks.items())
-
-    def _mend(self, kept: Path, look: Look) -> None:
-        """Give a file that was written to in place its content and times back."""
-        if kept.stat().st_mtime_ns != look[2] or kept.read_bytes() != self._content[look]:
-            kept.write_bytes(self._content[look])
-            os.utime(kept, ns=(look[2], look[2]))
-
-    def reset(self) -> None:
-        """Put everything back. Changes only what differs."""
+    def reset(self) -> bool:
+        """Put everything back, and tell whether no file had been written to in place. Changes only what differs."""
         now = see(self.root)
         for path, look in now.files.items():
             if self._before.files.get(path) != look or path not in self._kept:
@@ -132,9 +121,19 @@ class Resettable:
             os.rmdir(folder)
         for folder in sorted(self._before.folders - now.folders, key=len):
             os.mkdir(folder)
+        untouched = True
         for path, kept in self._kept.items():
-            self._mend(kept, self._before.files[path])
+            untouched &= not self._mend(kept, self._before.files[path])
             if now.files.get(path) != self._before.files[path]:
                 os.link(kept, path)
         for path, data in self._tables.items():
             Path(path).write_bytes(data)
+        return untouched
+
+    def _mend(self, kept: Path, look: Look) -> bool:
+        """Give a file that was written to in place its content and times back, and tell whether there was need."""
+        if kept.stat().st_mtime_ns == look[2] and kept.read_bytes() == self._content[look]:
+            return False
+        kept.write_bytes(self._content[look])
+        os.utime(kept, ns=(look[2], look[2]))
+        return True

@@ -337,3 +337,24 @@ def test_two_copies_into_one_archive_at_once_keep_out_of_each_others_way(home: L
     finish(first)
     other.organize()
     assert contents(archived(home.archive)) == dict.fromkeys((*TREE.values(), jpeg(seed=9999)), 1)
+
+
+def test_a_file_that_appears_at_a_destination_while_the_run_is_at_work_is_never_replaced(home: Library) -> None:
+    last = home.archive / "2012/IMG_299.jpg"
+    process = start(scripts.ORGANIZE, *home.organize_line("copy", "--jobs", "1"), cwd=home.out)
+    assert wait_until(partial(at_least, 1, home.archive), process), "was quicker than the stop signal"
+    process.send_signal(signal.SIGSTOP)
+    try:
+        late = not last.exists()
+        if late:
+            last.parent.mkdir(exist_ok=True)
+            last.write_bytes(b"somebody else's")
+    finally:
+        process.send_signal(signal.SIGCONT)
+    finish(process, expect=(0, 1))
+    assert late, "was quicker than the rival"
+    assert last.read_bytes() == b"somebody else's"
+    assert_nothing_lost(home)
+    told_row = next(row for row in read_rows(home.report) if row["source_path"].endswith("IMG_299.jpg"))
+    if told_row["status"] == "copied":
+        assert Path(told_row["destination_path"]).read_bytes() == TREE["5/IMG_299.jpg"]
