@@ -17,7 +17,7 @@ from common.journal import Journal
 from common.lock import Lock, lock_unless_read_only
 from common.manifests import JournalRow, Reader, file_digest
 from common.media_types import QUARANTINE_FOLDER
-from common.paths import is_inside, shown
+from common.paths import is_inside, mount_points, shown
 from common.pipeline import in_order
 from common.removal import Outcome, Remover
 from common.run_id import is_run_id, require_run_id
@@ -295,7 +295,7 @@ def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summar
         state = state or first_state(run)
         files = survey.manifest.rows - state.next_offset
         progress = stack.enter_context(cli.Progress(kind.action, files, survey.manifest.media_bytes, options.common))
-        remover = Remover(progress, stop, set(), set(), options.dry_run)
+        remover = Remover(progress, stop, set(), set(), mount_points(), options.dry_run)
         reader = stack.enter_context(Reader(options.manifest, kind.columns))
         lines = read_lines(run, reader, state)
         if options.dry_run:
@@ -377,6 +377,11 @@ def lock_all(run: Run, stack: ExitStack) -> None:
     folder, survey = run.places.folder, run.survey
     if is_inside(os.path.realpath(folder), survey.archive_root):
         raise BadInput(f"{shown(folder)} lies in the archive; choose another --quarantine-root")
+    if run.kind.needs_archive and fileops.sees_the_same_folder(survey.archive_root, survey.source_root):
+        raise BadInput(
+            f"{shown(survey.source_root)} and {shown(survey.archive_root)} show the same folder: "
+            "there is no second copy of anything; nothing was changed"
+        )
     times = {survey.source_root: mtime_text(os.stat(survey.source_root).st_mtime_ns)}
     try:
         fileops.make_folders(folder, 0o700)

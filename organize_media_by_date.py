@@ -494,6 +494,8 @@ def prepare_archive(options: Options, roots: Roots, stack: ExitStack) -> str:
     except OSError as error:
         raise BadInput(f"{shown(roots.archive)}: cannot make the archive: {explain_os_error(error)}") from None
     stack.enter_context(Lock(os.path.join(roots.archive, archive.LOCK)))
+    for root in (roots.archive, roots.source):
+        fileops.remove_stale_probes(root)
     if fileops.sees_the_same_folder(roots.archive, roots.source):
         raise BadInput(
             f"{shown(roots.source)} and {shown(roots.archive)} show the same folder (a mount of one on the other); "

@@ -27,7 +27,7 @@ from common.manifests import (
     file_digest,
     seal_of,
 )
-from common.paths import shown
+from common.paths import mount_points, shown
 from common.pipeline import in_order
 from common.run_id import require_run_id
 from common.state import SUFFIX, Manifest, State, find_unfinished, load_state, save_state
@@ -354,7 +354,7 @@ def verify(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summa
             return sum_up(options, session, survey)
         files, media_bytes = survey.manifest.rows - state.next_offset, survey.manifest.media_bytes
         progress = stack.enter_context(cli.Progress("verify", files, media_bytes, options.common))
-        examiner = Examiner(options.read_mode == "cold", progress, stop, set(), set())
+        examiner = Examiner(options.read_mode == "cold", progress, stop, set(), set(), mount_points())
         reader = stack.enter_context(Reader(options.input_csv, VERIFY_INPUT_COLUMNS))
         reader.seek(state.byte_offset)
 

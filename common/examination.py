@@ -61,6 +61,7 @@ class Examiner:
     stop: Callable[[], bool]
     synced_folders: set[str]
     told_apart: set[tuple[str, str]]
+    mount_points: frozenset[str]
 
     def examine(self, row: VerifyRow) -> VerifyRow:
         """The row with its status, its facts and its seal. Raises ``StoppedEarly`` when the archive fails to read."""
@@ -83,6 +84,8 @@ class Examiner:
     def _examine_files(self, row: VerifyRow) -> VerifyRow:
         source, copy = self._look(row.source_path), self._look_at_archive(row.destination_path)
         status, reason = decide_by_looks(row, source, copy)
+        if not status and not self.mount_points.isdisjoint((row.source_path, row.destination_path)):
+            status, reason = "not_regular", "one of the two is a mount point, a view of some other file"
         if not status and source is not None:
             status, reason = self._alias(row)
         if not status and leads_through_link(row.destination_path, row.archive_root):

@@ -607,23 +607,26 @@ def sync_folders(folders: Iterable[str]) -> None:
 def sees_the_same_folder(one: str, other: str) -> bool:
     """Whether two paths show one folder: a random name made in one appears in the other.
 
-    Device and inode numbers can't tell: overlay and FUSE views have their own. Makes and removes
-    an empty file in the first folder that can be written. Where neither can be, nothing can be
-    removed either, and the answer is no.
+    Device and inode numbers can't tell: overlay and FUSE views have their own. Both directions are
+    asked, since a new file in an overlay does not appear in the folder below it. Makes and removes
+    an empty file in each folder that can be written; where neither can be, nothing can be removed
+    either, and the answer is no.
     """
-    for here, there in ((one, other), (other, one)):
-        name = f"{PROBE_PREFIX}{_host_mark()}-{os.getpid()}-{secrets.token_hex(8)}"
-        probe = os.path.join(here, name)
-        try:
-            fd = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        except OSError:
-            continue
-        try:
-            return os.path.lexists(os.path.join(there, name))
-        finally:
-            os.close(fd)
-            remove_temporary(probe)
-    return False
+    return any(_appears_in(here, there) for here, there in ((one, other), (other, one)))
+
+
+def _appears_in(here: str, there: str) -> bool:
+    name = f"{PROBE_PREFIX}{_host_mark()}-{os.getpid()}-{secrets.token_hex(8)}"
+    probe = os.path.join(here, name)
+    try:
+        fd = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except OSError:
+        return False
+    try:
+        return os.path.lexists(os.path.join(there, name))
+    finally:
+        os.close(fd)
+        remove_temporary(probe)
 
 
 def remove_stale_probes(folder: str) -> None:

@@ -37,6 +37,7 @@ class Remover:
     stop: Callable[[], bool]
     told_apart: set[tuple[str, str]]
     synced_folders: set[str]
+    mount_points: frozenset[str]
     dry_run: bool = False
 
     def apply_task(self, task: Task, interrupted_before: bool) -> Outcome:
@@ -66,7 +67,7 @@ class Remover:
             return False
         parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
         if task.action == "quarantine":
-            return _is_as_recorded(task.to_path, task) and not os.path.lexists(parked)
+            return bool(_as_recorded(task.to_path, task)) and not os.path.lexists(parked)
         return task.action == "restore" and os.path.lexists(task.to_path)
 
     def preview(self, task: Task) -> Outcome:
@@ -85,11 +86,11 @@ class Remover:
         parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
         fileops.unpark(task.from_path, parked)
         if not os.path.lexists(task.from_path):
-            if _is_as_recorded(task.to_path, task):
+            if _as_recorded(task.to_path, task):
                 return Outcome("done", "was in the quarantine already")
             return Outcome("failed", "there is no such file in the source any more")
-        self._require_unchanged(task)
-        move = fileops.Move(task.from_path, task.to_path, _found(task.from_path), task.sha256, parked)
+        judged = self._require_unchanged(task)
+        move = fileops.Move(task.from_path, task.to_path, judged, task.sha256, parked)
         if os.path.lexists(task.to_path) and not (task.size_bytes and fileops.remove_placeholder(task.to_path)):
             return self._finish_killed_move(move, task)
         self._relocate(move, 0o700)
@@ -97,7 +98,7 @@ class Remover:
 
     def _finish_killed_move(self, move: fileops.Move, task: Task) -> Outcome:
         """Both names exist: a killed run had linked or copied the file, or somebody else's file stands there."""
-        if not _is_as_recorded(task.to_path, task):
+        if not _as_recorded(task.to_path, task):
             raise FileExistsError
         if _found(move.destination).place == move.expected.place:
             fileops.remove_identified(move.source, move.expected, move.parked)
@@ -127,9 +128,8 @@ class Remover:
             return self._purge(in_quarantine, interrupted_before)
         except (RowFailed, MediaArchiveError):
             # What is not destroyed goes back to where it was, and the same row can be tried again.
-            if os.path.lexists(task.to_path):
-                move = fileops.Move(task.to_path, task.from_path, _found(task.to_path), task.sha256, parked)
-                fileops.relocate(move)
+            if left := _as_recorded(task.to_path, task):
+                fileops.relocate(fileops.Move(task.to_path, task.from_path, left, task.sha256, parked))
             raise
 
     def _purge(self, task: Task, interrupted_before: bool) -> Outcome:
@@ -143,7 +143,9 @@ class Remover:
                 return Outcome("skipped", "it is in the source, not in the quarantine")
             return Outcome("skipped", "it is not in the quarantine any more")
         if leads_through_link(task.destination_path, task.archive_root):
-            return Outcome("failed", "a symbolic link stands on the way in the archive")
+            raise RowFailed("a symbolic link stands on the way in the archive")
+        if task.destination_path in self.mount_points:
+            raise RowFailed("its archive copy is a mount point, a view of some other file")
         self._require_two_folders(task.from_path, task.destination_path)
         fileops.sync_folders_up_to(os.path.dirname(task.destination_path), task.archive_root, self.synced_folders)
         try:
@@ -163,8 +165,9 @@ class Remover:
         return Outcome("done", read_mode=result.read_mode)
 
     def _restore(self, task: Task, _interrupted_before: bool) -> Outcome:
-        parked = fileops.parked_name(task.to_path, task.run_id, task.row_id)
-        fileops.unpark(task.to_path, parked)
+        own_parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
+        fileops.unpark(task.to_path, fileops.parked_name(task.to_path, task.run_id, task.row_id))
+        fileops.unpark(task.from_path, own_parked)
         if not os.path.lexists(task.from_path):
             if os.path.lexists(task.to_path):
                 return Outcome("skipped", "it is in its place")
@@ -173,10 +176,10 @@ class Remover:
             )
         if leads_through_link(task.to_path, task.source_root):
             return Outcome("failed", "a symbolic link stands on the way in the source")
-        if not _is_as_recorded(task.from_path, task):
+        found = _as_recorded(task.from_path, task)
+        if found is None:
             return Outcome("failed", f"{shown(task.from_path)} was changed since it was put there")
-        own_parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
-        move = fileops.Move(task.from_path, task.to_path, _found(task.from_path), task.sha256, own_parked)
+        move = fileops.Move(task.from_path, task.to_path, found, task.sha256, own_parked)
         if os.path.lexists(task.to_path) and not (task.size_bytes and fileops.remove_placeholder(task.to_path)):
             return self._finish_killed_move(move, task)
         self._relocate(move, 0o777)
@@ -189,16 +192,23 @@ class Remover:
             raise fileops.writing_failed(task.to_path, error) from None
         return Outcome("done")
 
-    def _require_unchanged(self, task: Task) -> None:
-        """The look at both files at the moment of effect. Raises ``RowFailed`` with the reason not to act."""
+    def _require_unchanged(self, task: Task) -> Identity:
+        """The look at both files at the moment of effect; what it judged is what may be moved, and nothing else.
+
+        Raises ``RowFailed`` with the reason not to act.
+        """
         for path, root in ((task.source_path, task.source_root), (task.destination_path, task.archive_root)):
             if leads_through_link(path, root):
                 raise RowFailed(f"a symbolic link stands on the way to {shown(path)}")
-        verdict = decide_by_looks(task, _look(task.source_path), _look(task.destination_path))
-        if verdict.reason:
+            if path in self.mount_points:
+                raise RowFailed(f"{shown(path)} is a mount point, a view of some other file")
+        source, copy = _look(task.source_path), _look(task.destination_path)
+        verdict = decide_by_looks(task, source, copy)
+        if verdict.reason or source is None:
             raise RowFailed(verdict.reason)
+        judged = identity_of(source)
         if self.dry_run:
-            return
+            return judged
         self._require_two_folders(task.source_path, task.destination_path)
         if verdict.read_first:
             try:
@@ -207,6 +217,8 @@ class Remover:
                 raise RowFailed(f"cannot compare it with its archive copy: {explain_os_error(error)}") from None
             if not result.equal or result.sha256 != task.sha256:
                 raise RowFailed("it or its archive copy was changed since it was verified; verify again")
+            judged = result.left
+        return judged
 
     def _require_two_folders(self, path: str, copy: str) -> None:
         folders = os.path.dirname(path), os.path.dirname(copy)
@@ -238,8 +250,10 @@ def _found(path: str) -> Identity:
     return identity_of(os.lstat(path))
 
 
-def _is_as_recorded(path: str, task: Task) -> bool:
+def _as_recorded(path: str, task: Task) -> Identity | None:
+    """The identity of a file that has the size and time which were recorded; None for any other, or none at all."""
     status = _look(path)
     if status is None or not stat.S_ISREG(status.st_mode):
-        return False
-    return (status.st_size, mtime_text(status.st_mtime_ns)) == (task.size_bytes, task.source_mtime)
+        return None
+    is_same = (status.st_size, mtime_text(status.st_mtime_ns)) == (task.size_bytes, task.source_mtime)
+    return identity_of(status) if is_same else None

@@ -48,8 +48,11 @@ def product() -> Iterator[Product]:
 
 @pytest.fixture
 def world(product: Product, tmp_path: Path, other_disk: Path) -> WorldMaker:
-    """Make a world whose named part lies on another file system."""
-    return lambda far: world_at(product, tmp_path / "world", other_disk, far)
+    """Make a world whose named part lies on another file system. The rest is in memory where there is any: a kill
+    does not depend on the disk, and syncing a real one takes most of the time."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    return lambda far: world_at(product, other_disk / "world", elsewhere, far)
 
 
 def conclude(record_points: RecordPoints, trials: list[tuple[str, Trial]]) -> None:
