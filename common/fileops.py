@@ -609,8 +609,8 @@ def sees_the_same_folder(one: str, other: str) -> bool:
 
     Device and inode numbers can't tell: overlay and FUSE views have their own. Both directions are
     asked, since a new file in an overlay does not appear in the folder below it. Makes and removes
-    an empty file in each folder that can be written; where neither can be, nothing can be removed
-    either, and the answer is no.
+    an empty file in each folder that can be written, and gives the folder its time back; where
+    neither can be written, nothing can be removed either, and the answer is no.
     """
     return any(_appears_in(here, there) for here, there in ((one, other), (other, one)))
 
@@ -619,6 +619,7 @@ def _appears_in(here: str, there: str) -> bool:
     name = f"{PROBE_PREFIX}{_host_mark()}-{os.getpid()}-{secrets.token_hex(8)}"
     probe = os.path.join(here, name)
     try:
+        time_before = os.stat(here).st_mtime_ns
         fd = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except OSError:
         return False
@@ -627,6 +628,7 @@ def _appears_in(here: str, there: str) -> bool:
     finally:
         os.close(fd)
         remove_temporary(probe)
+        set_folder_time(here, time_before)
 
 
 def remove_stale_probes(folder: str) -> None:
