@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from common import archive, cli, fileops
 from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly, explain_os_error
@@ -34,7 +35,7 @@ from common.tasks import (
     void_intentions,
     without_root,
 )
-from common.timestamps import mtime_nanoseconds, mtime_text
+from common.timestamps import mtime_nanoseconds, mtime_text, text_of
 
 TOOL = "apply"
 BATCH_ROWS = 512
@@ -70,6 +71,7 @@ class Options:
     delete_permanently: bool
     restore: bool
     prune_empty_dirs: bool
+    max_age: int
     common: cli.CommonOptions
 
 
@@ -90,6 +92,7 @@ def parse(argv: Sequence[str] | None) -> Options:
         "--restore", action="store_true", help="bring back what a journal, or the report of a move, names"
     )
     main.add_argument("--prune-empty-dirs", action="store_true", help="remove folders that this run emptied")
+    main.add_argument("--max-age", type=cli.positive, default=0, metavar="DAYS", help="refuse rows verified earlier")
     danger = parser.add_argument_group("permanent deletion: both are needed")
     danger.add_argument("--delete-permanently", action="store_true", help="destroy the originals")
     danger.add_argument("--yes-really-delete", action="store_true", help="yes, really")
@@ -118,6 +121,7 @@ def parse(argv: Sequence[str] | None) -> Options:
         delete_permanently=parsed.delete_permanently,
         restore=parsed.restore,
         prune_empty_dirs=parsed.prune_empty_dirs,
+        max_age=parsed.max_age,
         common=cli.common_options(parsed),
     )
 
@@ -295,7 +299,7 @@ def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summar
         state = state or first_state(run)
         files = survey.manifest.rows - state.next_offset
         progress = stack.enter_context(cli.Progress(kind.action, files, survey.manifest.media_bytes, options.common))
-        remover = Remover(progress, stop, set(), set(), mount_points(), options.dry_run)
+        remover = Remover(progress, stop, set(), set(), mount_points(), oldest_allowed(options), options.dry_run)
         reader = stack.enter_context(Reader(options.manifest, kind.columns))
         lines = read_lines(run, reader, state)
         if options.dry_run:
@@ -314,6 +318,11 @@ def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summar
             if stop() and not complete:
                 raise Interrupted
         return sum_up(run, session.state, session.call_counts)
+
+
+def oldest_allowed(options: Options) -> str:
+    """The time before which a verification has expired, as it stands in the manifest; empty without ``--max-age``."""
+    return text_of(datetime.now(UTC) - timedelta(days=options.max_age)) if options.max_age else ""
 
 
 def first_state(run: Run) -> State:

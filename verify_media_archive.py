@@ -44,6 +44,7 @@ act on), unverified.csv (all others, with the reason), SHA256SUMS and a state fi
 examples:
   python3 verify_media_archive.py --input-csv report.csv
   python3 verify_media_archive.py --input-csv report.csv --limit 5000    (again and again, until all is done)
+  python3 verify_media_archive.py --input-csv verified.csv --archive-only    (a year later, without the originals)
 
 next: python3 apply_deletion_manifest.py --manifest verified.csv --expected-run-id auto --dry-run
 """
@@ -63,6 +64,7 @@ class Options:
     offset: int | None
     state_file: str
     read_mode: str
+    archive_only: bool
     common: cli.CommonOptions
 
 
@@ -81,6 +83,9 @@ def parse(argv: Sequence[str] | None) -> Options:
         default="cold",
         help="cold (default) drops the cache, so that the storage medium itself is read",
     )
+    main.add_argument(
+        "--archive-only", action="store_true", help="check the archive alone against recorded hashes: a yearly scrub"
+    )
     batch = parser.add_argument_group("batches")
     batch.add_argument("--limit", type=cli.positive, default=0, metavar="N", help="rows in this call (default: all)")
     batch.add_argument("--offset", type=cli.not_negative, metavar="N", help="begin behind this many rows")
@@ -95,6 +100,7 @@ def parse(argv: Sequence[str] | None) -> Options:
         offset=parsed.offset,
         state_file=cli.absolute(parsed.state_file) if parsed.state_file else "",
         read_mode=parsed.read_mode,
+        archive_only=parsed.archive_only,
         common=cli.common_options(parsed),
     )
 
@@ -108,6 +114,7 @@ class Survey:
 
     manifest: Manifest
     run_id: str
+    source_root: str
     archive_root: str
     archive_id: str
     torn_line: int
@@ -137,7 +144,7 @@ def survey_input(path: str) -> Survey:
     if first is None:
         raise BadInput(f"{shown(path)} has no rows; there is nothing to verify")
     manifest = Manifest(path, file_digest(path), rows, media_bytes)
-    return Survey(manifest, first.run_id, first.archive_root, first.archive_id, torn_line)
+    return Survey(manifest, first.run_id, first.source_root, first.archive_root, first.archive_id, torn_line)
 
 
 def read_row(record: Record, where: str) -> VerifyRow:
@@ -222,14 +229,13 @@ def survey_or_recall(options: Options, state: State | None) -> Survey:
         )
     with Reader(options.input_csv, VERIFY_INPUT_COLUMNS) as reader:
         first = read_row(next(iter(reader)), reader.where(2))
-    return Survey(state.manifest, first.run_id, first.archive_root, first.archive_id, torn_line=0)
+    roots = (first.source_root, first.archive_root, first.archive_id)
+    return Survey(state.manifest, first.run_id, *roots, torn_line=0)
 
 
 def open_session(options: Options, stack: ExitStack) -> tuple[Session, Survey]:
     """Begin to verify, or go on where an earlier call stopped. Changes the disk only if nothing is wrong."""
-    settings = {"offset": "", "limit": ""}
-    if options.offset is not None:
-        settings = {"offset": str(options.offset), "limit": str(options.limit or "")}
+    settings = settings_of(options)
     state_path = find_state(options, settings)
     state = load_state(state_path, TOOL) if state_path else None
     survey = survey_or_recall(options, state)
@@ -246,6 +252,14 @@ def open_session(options: Options, stack: ExitStack) -> tuple[Session, Survey]:
     session = Session(state_path, state)
     stack.callback(session.close)
     return session, survey
+
+
+def settings_of(options: Options) -> dict[str, str]:
+    """What a later call must repeat to go on."""
+    window = {"offset": "", "limit": ""}
+    if options.offset is not None:
+        window = {"offset": str(options.offset), "limit": str(options.limit or "")}
+    return {"archive_only": "yes" if options.archive_only else "", **window}
 
 
 def find_state(options: Options, settings: dict[str, str]) -> str:
@@ -299,7 +313,7 @@ def require_same_call(
         raise BadInput(f"{shown(state_path)} is the state file of another run; it is left as it is: choose another")
     if state.settings != settings:
         raise BadInput(
-            f"{shown(state_path)} belongs to a call with another --offset or --limit; "
+            f"{shown(state_path)} belongs to a call with another --offset, --limit or --archive-only; "
             "give the same, or another state file"
         )
     for kind, path in (("verified", options.verified_out), ("unverified", options.unverified_out)):
@@ -354,7 +368,9 @@ def verify(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summa
             return sum_up(options, session, survey)
         files, media_bytes = survey.manifest.rows - state.next_offset, survey.manifest.media_bytes
         progress = stack.enter_context(cli.Progress("verify", files, media_bytes, options.common))
-        examiner = Examiner(options.read_mode == "cold", progress, stop, set(), set(), mount_points())
+        examiner = Examiner(
+            options.read_mode == "cold", progress, stop, set(), set(), mount_points(), options.archive_only, []
+        )
         reader = stack.enter_context(Reader(options.input_csv, VERIFY_INPUT_COLUMNS))
         reader.seek(state.byte_offset)
 
@@ -362,6 +378,7 @@ def verify(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summa
         next_byte = state.byte_offset
         next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
         trouble: MediaArchiveError | None = None
+        alarm = Alarm()
         try:
             for row, end in in_order(
                 examine_with(examiner, reader), records(reader, state, options), options.common.jobs
@@ -369,6 +386,7 @@ def verify(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summa
                 talk.detail(f"{row.status}: {shown(row.source_path)} {row.reason}")
                 finished.append(row)
                 next_byte = end
+                alarm.watch(row)
                 if len(finished) >= CHECKPOINT_ROWS or time.monotonic() >= next_checkpoint:
                     checkpoint(session, survey, finished, next_byte)
                     finished = []
@@ -377,10 +395,61 @@ def verify(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summa
                     raise Interrupted
         except (Interrupted, StoppedEarly) as error:
             trouble = error
+        if alarm.rings:
+            raise StoppedEarly(alarm.sentence(survey))
         checkpoint(session, survey, finished, next_byte)
         if trouble:
             raise trouble
+        warn_of_one_disk(examiner, survey, talk)
         return sum_up(options, session, survey)
+
+
+class Alarm:
+    """Notices that the first many files are all missing: then a disk is, and nothing must be written about files."""
+
+    ROWS = 100
+
+    def __init__(self) -> None:
+        self._missing = 0
+        self._quiet = False
+
+    def watch(self, row: VerifyRow) -> None:
+        """Look at a finished row; raises ``StoppedEarly`` to end the run when the alarm rings."""
+        if row.status == "not_archived":
+            return
+        self._quiet = self._quiet or row.status not in ("archive_missing", "source_missing")
+        self._missing += 1
+        if self.rings:
+            raise StoppedEarly("the first files are all missing")
+
+    @property
+    def rings(self) -> bool:
+        return self._missing >= self.ROWS and not self._quiet
+
+    def sentence(self, survey: Survey) -> str:
+        """What to tell the user."""
+        return (
+            f"{shown(survey.archive_root)}: the first {self.ROWS} files are all missing in the archive or the source, "
+            "and nothing was written about them: mount the right disks and run again, or go on behind them with --offset"
+        )
+
+
+def warn_of_one_disk(examiner: Examiner, survey: Survey, talk: cli.Talk) -> None:
+    """Tell when the copies are no safer than the originals."""
+    if examiner.sharing:
+        talk.warn(
+            f"{len(examiner.sharing):,} archive files share their blocks on the disk with their source, "
+            f"such as {shown(examiner.sharing[0])}: one bad block takes both"
+        )
+    elif survey.archive_id and not examiner.archive_only and _same_device(survey.source_root, survey.archive_root):
+        talk.info("source and archive are on one file system: keep another copy of the archive elsewhere")
+
+
+def _same_device(one: str, other: str) -> bool:
+    try:
+        return os.stat(one).st_dev == os.stat(other).st_dev
+    except OSError:
+        return False
 
 
 def records(reader: Reader, state: State, options: Options) -> Iterator[Record]:

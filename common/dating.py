@@ -8,17 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
-from common.dates.choose import Rules, choose
+from common.dates.choose import Rules, choose, why_not_believed
 from common.dates.filename import candidates_from_name
 from common.dates.filesystem import candidate_from_mtime
+from common.dates.found import EDITED
 from common.dates.model import Candidate, Choice, Reading, Source
 from common.dates.read import read_media
 from common.dates.sidecar import candidates_from_sidecar
 from common.media_types import extension_of, kind_of
 from common.scan import FoundFile
-
-# A companion's own evidence counts after all of the primary's: its ranks begin here.
-_COMPANION_RANK = 1000
 
 
 class Asks(Protocol):
@@ -43,12 +41,13 @@ class Dater:
         """
         candidates: list[Candidate] = []
         problems: list[str] = []
-        media = [companion for companion in companions if kind_of(companion.name) in ("image", "video")]
+        now = datetime.now(UTC)
         if Source.METADATA in self.order:
-            candidates += self._metadata(primary.path, problems)
-            for companion in media:
-                found = self._metadata(companion.path, problems) if not _is_dated(candidates) else []
-                candidates += [replace(candidate, rank=candidate.rank + _COMPANION_RANK) for candidate in found]
+            candidates += self._metadata(primary.path, now, problems)
+            for companion in companions:
+                # A RAW, a movie or a preview (.thm) tells when the shutter was pressed if the primary does not.
+                if _has_metadata(companion.name) and not _is_dated(candidates, now, better_than=EDITED):
+                    candidates += self._metadata(companion.path, now, problems)
         if Source.SIDECAR in self.order:
             paths = [c.path for c in companions if extension_of(c.name) in (".xmp", ".json")]
             for path in [*paths, *filter(None, [shared_sidecar])]:
@@ -58,20 +57,28 @@ class Dater:
                     problems.append(f"{os.path.basename(path)}: {reading.problem}")
         candidates += candidates_from_name(primary.name)
         candidates.append(candidate_from_mtime(primary.mtime_ns))
-        choice = choose(candidates, Rules(order=self.order, zone=self.zone, now=datetime.now(UTC)))
+        choice = choose(candidates, Rules(order=self.order, zone=self.zone, now=now))
         if problems and choice.tag.partition(":")[0] in ("", "filename", "filesystem"):
             choice = replace(choice, review="; ".join(filter(None, [choice.review, *problems])))
         return choice
 
-    def _metadata(self, path: str, problems: list[str]) -> list[Candidate]:
+    def _metadata(self, path: str, now: datetime, problems: list[str]) -> list[Candidate]:
         reading = read_media(path)
         candidates = list(reading.candidates)
-        if not _is_dated(candidates):
+        if not _is_dated(candidates, now):
             opinion = self.second_opinion.ask(path)
             candidates += opinion.candidates
             problems += filter(None, [reading.problem, opinion.problem])
         return candidates
 
 
-def _is_dated(candidates: Sequence[Candidate]) -> bool:
-    return any(candidate.moment for candidate in candidates)
+def _has_metadata(name: str) -> bool:
+    return kind_of(name) in ("image", "video") or extension_of(name) == ".thm"
+
+
+def _is_dated(candidates: Sequence[Candidate], now: datetime, better_than: int | None = None) -> bool:
+    """Whether there is a believable date, of a rank better than one if that is given."""
+    return any(
+        not why_not_believed(candidate, now) and (better_than is None or candidate.rank < better_than)
+        for candidate in candidates
+    )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from common import fileops
 from common.archive import archive_failed
 from common.errors import ChangedWhileReading, NotRegular, RowFailed, SameFile, explain_os_error
+from common.extents import share_extents
 from common.hashing import Comparison, Identity, compare, hash_file
 from common.manifests import VerifyRow, seal
 from common.paths import is_inside, is_plain_absolute, leads_through_link, shown
@@ -62,13 +63,15 @@ class Examiner:
     synced_folders: set[str]
     told_apart: set[tuple[str, str]]
     mount_points: frozenset[str]
+    archive_only: bool
+    sharing: list[str]
 
     def examine(self, row: VerifyRow) -> VerifyRow:
         """The row with its status, its facts and its seal. Raises ``StoppedEarly`` when the archive fails to read."""
         status, reason = decide_before_reading(row)
         if not status:
             try:
-                row = self._examine_files(row)
+                row = self._scrub(row) if self.archive_only else self._examine_files(row)
                 status, reason = row.status, row.reason
             except NotRegular as error:
                 status, reason = "not_regular", str(error)
@@ -97,6 +100,23 @@ class Examiner:
             fileops.remove_stale_probes(folder)
         fileops.sync_folders_up_to(folder, row.archive_root, self.synced_folders)
         return self._compare(row) if source is not None else self._check_moved(row)
+
+    def _scrub(self, row: VerifyRow) -> VerifyRow:
+        """The archive alone against the recorded hash; one unreadable file is a row, the rest is still looked at."""
+        if not row.sha256:
+            return replace(row, status="not_archived", reason="no hash was recorded to check the copy by")
+        try:
+            copy = os.lstat(row.destination_path)
+        except (FileNotFoundError, NotADirectoryError):
+            return replace(row, status="archive_missing", reason="there is no such file in the archive")
+        except OSError as error:
+            raise RowFailed(f"cannot look at the archive copy: {explain_os_error(error)}") from None
+        if not stat.S_ISREG(copy.st_mode):
+            return replace(row, status="not_regular", reason="the archive path is not a regular file")
+        try:
+            return self._check_hash(row)
+        except OSError as error:
+            raise RowFailed(f"cannot read the archive copy: {explain_os_error(error)}") from None
 
     def _look(self, path: str) -> os.stat_result | None:
         try:
@@ -129,30 +149,43 @@ class Examiner:
         return "", ""
 
     def _compare(self, row: VerifyRow) -> VerifyRow:
+        result = self._read_both(row)
+        facts = with_facts(row, result)
+        if not result.equal:
+            again = self._read_both(row)
+            reason = f"first difference at byte {result.first_difference}"
+            if again.equal:
+                raise RowFailed(f"{reason} when first read, none when read again: memory, cable or disk may be faulty")
+            return replace(facts, status="content_differs", reason=reason)
+        if row.sha256 not in ("", result.sha256):
+            reason = "source and archive agree, but not with the hash that organize recorded; organize again"
+            return replace(facts, status="content_differs", reason=reason)
+        if result.left.device == result.right.device and share_extents(row.source_path, row.destination_path):
+            self.sharing.append(row.destination_path)
+        return replace(facts, status="identical", sha256=result.sha256)
+
+    def _read_both(self, row: VerifyRow) -> Comparison:
         try:
-            result = compare(row.source_path, row.destination_path, self.cold, self.progress.add_bytes, self.stop)
+            return compare(row.source_path, row.destination_path, self.cold, self.progress.add_bytes, self.stop)
         except FileNotFoundError as error:
             raise RowFailed(f"went away while it was looked at: {shown(str(error.filename))}") from None
         except OSError as error:
             if error.filename == row.destination_path:
                 raise archive_failed(row.destination_path, error) from None
             raise RowFailed(f"cannot read the source: {explain_os_error(error)}") from None
-        facts = with_facts(row, result)
-        if result.equal and row.sha256 not in ("", result.sha256):
-            reason = "source and archive agree, but not with the hash that organize recorded; organize again"
-            return replace(facts, status="content_differs", reason=reason)
-        if result.equal:
-            return replace(facts, status="identical", sha256=result.sha256)
-        return replace(facts, status="content_differs", reason=f"first difference at byte {result.first_difference}")
 
     def _check_moved(self, row: VerifyRow) -> VerifyRow:
         """A moved file has no source any more: its archive copy must have the hash that the move recorded."""
         if not row.sha256:
             return replace(row, status="source_missing", reason="moved, but no hash was recorded to check the copy by")
         try:
-            found = hash_file(row.destination_path, self.cold, self.progress.add_bytes, self.stop)
+            return self._check_hash(row)
         except OSError as error:
             raise archive_failed(row.destination_path, error) from None
+
+    def _check_hash(self, row: VerifyRow) -> VerifyRow:
+        """The archive copy against the hash that was recorded. Raises ``OSError`` when it can't be read."""
+        found = hash_file(row.destination_path, self.cold, self.progress.add_bytes, self.stop)
         row = replace(
             row,
             archive_inode=_place(found.identity),

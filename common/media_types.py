@@ -17,8 +17,8 @@ IMAGE_EXTENSIONS = RAW_EXTENSIONS | frozenset(
     ".webp".split()
 )
 VIDEO_EXTENSIONS = frozenset(
-    ".360 .3g2 .3gp .asf .avi .divx .dv .flv .insv .lrv .m1v .m2t .m2ts .m2v .m4v .mkv .mov .mp4 .mpe .mpeg .mpg .mts "
-    ".mxf .ogv .qt .tod .vob .webm .wmv".split()
+    ".360 .3g2 .3gp .asf .avi .divx .dv .flv .insv .lrv .m1v .m2t .m2ts .m2v .m4v .mkv .mov .mp .mp4 .mpe .mpeg .mpg "
+    ".mts .mxf .ogv .qt .tod .vob .webm .wmv".split()
 )
 SIDECAR_EXTENSIONS = frozenset(".aae .json .thm .xmp".split())
 

@@ -38,6 +38,7 @@ class Remover:
     told_apart: set[tuple[str, str]]
     synced_folders: set[str]
     mount_points: frozenset[str]
+    oldest_allowed: str
     dry_run: bool = False
 
     def apply_task(self, task: Task, interrupted_before: bool) -> Outcome:
@@ -202,6 +203,8 @@ class Remover:
                 raise RowFailed(f"a symbolic link stands on the way to {shown(path)}")
             if path in self.mount_points:
                 raise RowFailed(f"{shown(path)} is a mount point, a view of some other file")
+        if task.verified_at < self.oldest_allowed:
+            raise RowFailed(f"it was verified on {task.verified_at[:10]}, longer ago than --max-age; verify again")
         source, copy = _look(task.source_path), _look(task.destination_path)
         verdict = decide_by_looks(task, source, copy)
         if verdict.reason or source is None:

@@ -55,6 +55,7 @@ class Task:
     source_inode: str = ""
     archive_inode: str = ""
     archive_mtime: str = ""
+    verified_at: str = ""
     folder_mode: int = 0
 
     @property
@@ -221,6 +222,7 @@ def _task_of_verified(kind: Kind, record: Record, where: str, quarantine_root: s
         source_inode=row.source_inode,
         archive_inode=row.archive_inode,
         archive_mtime=row.archive_mtime,
+        verified_at=row.verified_at,
         **shared_fields(row),
     )
     require_sound(task, where)

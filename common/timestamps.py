@@ -12,7 +12,12 @@ _BILLION = 1_000_000_000
 
 def now_text() -> str:
     """The present moment in UTC, to the second, as ``2024-05-01T12:34:56Z``."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return text_of(datetime.now(UTC))
+
+
+def text_of(moment: datetime) -> str:
+    """A moment in UTC as ``now_text`` writes it; such texts sort by time."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def now_for_names() -> str:

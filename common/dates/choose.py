@@ -79,7 +79,7 @@ def choose(candidates: Sequence[Candidate], rules: Rules) -> Choice:
     believed: list[_Believed] = []
     rejected: list[tuple[Candidate, str]] = []
     for candidate in candidates:
-        reason = _why_not(candidate, rules.now)
+        reason = why_not_believed(candidate, rules.now)
         if candidate.moment is None or reason:
             rejected.append((candidate, reason))
         else:
@@ -128,8 +128,8 @@ def iso_text(choice: Choice) -> str:
     return _TRAILING_ZEROS.sub(r"\1", choice.moment.isoformat())
 
 
-def _why_not(candidate: Candidate, now: datetime) -> str:
-    """Why a candidate can't be believed, or an empty string."""
+def why_not_believed(candidate: Candidate, now: datetime) -> str:
+    """Why a candidate can't be believed, or an empty string. Pure; ``now`` is aware."""
     moment = candidate.moment
     if moment is None:
         return "not a date" if candidate.text.strip(" 0:-/.\0") else "blank"

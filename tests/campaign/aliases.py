@@ -192,8 +192,8 @@ ALIASES = (
     Alias("overlay over the source, as the archive", _overlay, require_mounts),
     Alias("overlay over the archive, as the source", _swapped(_overlay), require_mounts),
     Alias("overlay over a folder of the source, in the archive", _overlay_year, require_mounts),
-    Alias("overlay that keeps its changes in the source, as the archive", _overlay_of_changes, require_mounts),
-    Alias("overlay that keeps its changes in the archive, as the source", _swapped(_overlay_of_changes), require_mounts),
+    Alias("overlay with its changes in the source, as the archive", _overlay_of_changes, require_mounts),
+    Alias("overlay with its changes in the archive, as the source", _swapped(_overlay_of_changes), require_mounts),
     Alias("FUSE view of the source, as the archive", _view, _require_view),
     Alias("FUSE view of the archive, as the source", _swapped(_view), _require_view),
     Alias("FUSE view of a folder, in the archive", _year_view, _require_view),
@@ -212,7 +212,7 @@ def _source_in_archive(place: Place) -> Roots:
     return Roots(photos, photos.parent)
 
 
-def _archive_shows_part_of_source(show: Callable[[Place, Path, Path], None]) -> Callable[[Place], Roots]:
+def _archive_shows_part(show: Callable[[Place, Path, Path], None]) -> Callable[[Place], Roots]:
     """``source/part`` is the archive, under another name: files of the source lie in the archive."""
 
     def make(place: Place) -> Roots:
@@ -224,7 +224,7 @@ def _archive_shows_part_of_source(show: Callable[[Place, Path, Path], None]) -> 
     return make
 
 
-def _source_shows_part_of_archive(show: Callable[[Place, Path, Path], None]) -> Callable[[Place], Roots]:
+def _source_shows_part(show: Callable[[Place, Path, Path], None]) -> Callable[[Place], Roots]:
     def make(place: Place) -> Roots:
         archive = place.photos("archive")
         show(place, archive / YEAR, place.folder("source"))
@@ -248,10 +248,10 @@ def _by_overlay(place: Place, folder: Path, at: Path) -> None:
 NESTED = (
     Alias("archive in the source", _archive_in_source),
     Alias("source in the archive", _source_in_archive),
-    Alias("archive is a bind mount of a part of the source", _archive_shows_part_of_source(_by_bind), require_mounts),
-    Alias("source is a bind mount of a part of the archive", _source_shows_part_of_archive(_by_bind), require_mounts),
-    Alias("archive is a FUSE view of a part of the source", _archive_shows_part_of_source(_by_view), _require_view),
-    Alias("source is a FUSE view of a part of the archive", _source_shows_part_of_archive(_by_view), _require_view),
-    Alias("archive is an overlay over a part of the source", _archive_shows_part_of_source(_by_overlay), require_mounts),
-    Alias("source is an overlay over a part of the archive", _source_shows_part_of_archive(_by_overlay), require_mounts),
+    Alias("archive is a bind mount of a part of the source", _archive_shows_part(_by_bind), require_mounts),
+    Alias("source is a bind mount of a part of the archive", _source_shows_part(_by_bind), require_mounts),
+    Alias("archive is a FUSE view of a part of the source", _archive_shows_part(_by_view), _require_view),
+    Alias("source is a FUSE view of a part of the archive", _source_shows_part(_by_view), _require_view),
+    Alias("archive is an overlay over a part of the source", _archive_shows_part(_by_overlay), require_mounts),
+    Alias("source is an overlay over a part of the archive", _source_shows_part(_by_overlay), require_mounts),
 )

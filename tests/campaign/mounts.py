@@ -1,4 +1,4 @@
-"""One folder under two names: bind mounts, overlays and FUSE views, made for the time of a ``with`` block. Needs root."""
+"""One folder under two names, for the time of a ``with`` block: bind mounts, overlays and FUSE views. Needs root."""
 
 from __future__ import annotations
 

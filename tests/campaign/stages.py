@@ -177,13 +177,12 @@ class EndState:
     sums: str
 
 
-def end_state(world: World, stage: Stage) -> EndState:
-    """Look at everything in the world."""
+def end_state(world: World) -> EndState:
+    """Look at everything in the world. Folder times are left out: they are those of the run itself."""
     run_id = world.library.run_id
     files: Snapshot = {}
     for root in (*world.photo_roots, world.library.out):
-        times = stage.source_stays and root == world.library.source
-        there = without_records(snapshot(root, folder_times=times))
+        there = without_records(snapshot(root, folder_times=False))
         files |= {f"{root.name}/{path}": facts for path, facts in there.items()}
     tables = [Path(path) for path in files_below(*world.record_roots) if path.endswith(".csv")]
     sums = world.library.out / "SHA256SUMS"

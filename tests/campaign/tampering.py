@@ -7,6 +7,7 @@ well be acted on; but even then nothing may be destroyed whose copy is not there
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import random
@@ -356,28 +357,40 @@ _BYTE_CHANGES: dict[str, Callable[[bytearray, random.Random], None]] = {
 
 
 def mutate_json(data: bytes, dice: random.Random, bait: Bait) -> Mutation:
-    """Spoil a state file: its bytes, or one value somewhere in it."""
+    """Spoil a state file: its bytes, or a value or two somewhere in it."""
     if dice.random() < 0.25:
         return _mutate_bytes(data, dice)
     document = json.loads(data)
+    forged = dice.random() < 0.5
     what = "nothing"
     for _ in range(dice.choice((1, 1, 2))):
-        holder, key = dice.choice(_leaves(document))
+        holder, key = dice.choice(_leaves(document, to_forge=forged))
         if dice.random() < 0.1 and isinstance(holder, dict):
             del holder[key]
             what = f"{key} dropped"
         else:
             holder[key] = _other_value(holder[key], dice, bait)
             what = f"{key} = {str(holder[key])[:60]!r}"
-    return Mutation(f"state: {what}", json.dumps(document, indent=1).encode() + b"\n")
+    if forged:
+        document.pop("seal", None)
+        text = json.dumps(document, sort_keys=True)
+        document["seal"] = hashlib.sha256(text.encode("ascii")).hexdigest()
+    spoiled = json.dumps(document, indent=1).encode() + b"\n"
+    refused = not forged and spoiled != data
+    return Mutation(f"state: {what}{', forged' if forged else ''}", spoiled, forged, refused)
 
 
-def _leaves(value: Any) -> list[tuple[Any, Any]]:
-    """Every place in a JSON document, as its holder and its key there."""
-    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+def _leaves(value: Any, *, to_forge: bool) -> list[tuple[Any, Any]]:
+    """Every place in a JSON document, as its holder and its key there.
+
+    A forger is not given the outputs: who names a photo as the file to write to, and seals that, has asked for it.
+    """
+    keys = list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
+    if to_forge and "outputs" in keys:
+        keys.remove("outputs")
     found = [(value, key) for key in keys]
     for key in keys:
-        found += _leaves(value[key])
+        found += _leaves(value[key], to_forge=to_forge)
     return found
 
 

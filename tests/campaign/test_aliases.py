@@ -17,6 +17,7 @@ from tests.campaign.aliases import ALIASES, NESTED, PHOTOS, YEAR, Alias, Place, 
 from tests.campaign.conftest import RecordPoints
 from tests.campaign.invariants import contents_of, lost_contents
 from tests.campaign.mounts import bind, fuse_view, overlay, require_bindfs, require_mounts
+from tests.campaign.planted_bugs import NO_ALIAS_PROBE, plant
 from tests.campaign.product import Line, Product
 from tests.campaign.sealed_rows import write_report, write_verified
 from tests.campaign.size import sized
@@ -35,11 +36,10 @@ FOR_GOOD = ("--delete-permanently", "--yes-really-delete")
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """An alias ready for use. ``everything`` holds all bytes once the views are gone."""
+    """An alias ready for use, and a desk for the tables."""
 
     roots: Roots
     desk: Path
-    everything: tuple[Path, Path]
 
     @property
     def pairs(self) -> list[tuple[Path, Path]]:
@@ -52,9 +52,13 @@ class Scene:
         roots = ("--source", self.roots.source, "--destination-root", self.roots.archive)
         return self.call(scripts.ORGANIZE, *roots, "--mode", mode, "--report-csv", self.desk / "report.csv")
 
-    def verify(self) -> scripts.Result:
+    @property
+    def verify_line(self) -> tuple[scripts.Argument, ...]:
         outputs = ("--verified-out", self.desk / "verified.csv", "--unverified-out", self.desk / "unverified.csv")
-        return self.call(scripts.VERIFY, "--input-csv", self.desk / "report.csv", *outputs)
+        return ("--input-csv", self.desk / "report.csv", *outputs)
+
+    def verify(self) -> scripts.Result:
+        return self.call(scripts.VERIFY, *self.verify_line)
 
     def apply(self, *more: str) -> scripts.Result:
         manifest = ("--manifest", self.desk / "verified.csv", "--expected-run-id", "auto")
@@ -71,7 +75,7 @@ def alias_at(folder: Path, alias: Alias, judge: Callable[[list[str]], None]) -> 
     with ExitStack() as stack:
         roots = alias.make(Place(real, views, stack))
         before = contents_of(real)
-        yield Scene(roots, desk, (real, views))
+        yield Scene(roots, desk)
     judge(lost_contents(before, real, views))
 
 
@@ -105,9 +109,9 @@ def test_the_whole_flow_on_a_source_archived_into_itself_loses_nothing(
     alias: Alias, tmp_path: Path, judge: Judge
 ) -> None:
     with alias_at(tmp_path, alias, judge) as scene:
-        if scene.organize("copy").code in (0, 1) and scene.verify().code in (0, 1):
-            if len(read_rows(scene.desk / "verified.csv")) > 0:
-                scene.apply(*FOR_GOOD)
+        both = scene.organize("copy").code in (0, 1) and scene.verify().code in (0, 1)
+        if both and read_rows(scene.desk / "verified.csv"):
+            scene.apply(*FOR_GOOD)
 
 
 @pytest.mark.parametrize("alias", ALIASES, ids=str)
@@ -115,12 +119,26 @@ def test_verify_never_calls_an_alias_identical(alias: Alias, tmp_path: Path, jud
     with alias_at(tmp_path, alias, judge) as scene:
         roots = (scene.roots.source, scene.roots.archive)
         write_report(scene.desk / "report.csv", scene.pairs, roots, found_archive(str(scene.roots.archive)))
-        result = scene.verify()
-        if result.code in (0, 1):
-            assert read_rows(scene.desk / "verified.csv") == []
-            told = statuses(read_rows(scene.desk / "unverified.csv"))
-            assert set(told) <= {"same_file", "outside_root", "not_regular"}
-            assert sum(told.values()) == len(PHOTOS)
+        if scene.verify().code in (0, 1):
+            require_no_pair_proved(scene)
+
+
+def require_no_pair_proved(scene: Scene) -> None:
+    assert read_rows(scene.desk / "verified.csv") == []
+    told = statuses(read_rows(scene.desk / "unverified.csv"))
+    assert set(told) <= {"same_file", "outside_root", "not_regular"}
+    assert sum(told.values()) == len(PHOTOS)
+
+
+def test_the_campaign_sees_a_missing_probe(tmp_path: Path) -> None:
+    alias = next(alias for alias in ALIASES if alias.name == "FUSE view of the source, as the archive")
+    bugged = plant(NO_ALIAS_PROBE, tmp_path / "bug")
+    with alias_at(tmp_path, alias, lambda _: None) as scene, Product(bugged) as product:
+        roots = (scene.roots.source, scene.roots.archive)
+        write_report(scene.desk / "report.csv", scene.pairs, roots, found_archive(str(scene.roots.archive)))
+        assert product.run(Line(scripts.VERIFY, scene.verify_line, scene.desk)).code == 0
+        with pytest.raises(AssertionError):
+            require_no_pair_proved(scene)
 
 
 @pytest.mark.parametrize("destroy", [False, True], ids=["quarantine", "delete permanently"])
@@ -179,7 +197,7 @@ def test_purging_a_quarantine_that_the_archive_only_shows_destroys_nothing(
     show: Callable[[Path, Path, ExitStack], None], library: LibraryMaker, judge: Judge
 ) -> None:
     require_mounts()
-    lib = library({name: data for name, data in PHOTOS.items()})
+    lib = library(PHOTOS)
     before = contents_of(lib.source)
     lib.organize()
     lib.verify()

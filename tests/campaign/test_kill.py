@@ -27,6 +27,7 @@ from tests.campaign.product import Product
 from tests.campaign.size import dice, sized
 from tests.campaign.stages import STAGES, WITHOUT_EXCLUSIVE_RENAME, Stage
 from tests.campaign.strace_points import killing, require_strace
+from tests.campaign.two_disks import two_disks
 from tests.campaign.worlds import World, world_at
 
 pytestmark = pytest.mark.campaign
@@ -46,13 +47,17 @@ def product() -> Iterator[Product]:
         yield product
 
 
+@pytest.fixture(scope="module")
+def disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
+    with two_disks(tmp_path_factory.mktemp("disk")) as places:
+        yield places
+
+
 @pytest.fixture
-def world(product: Product, tmp_path: Path, other_disk: Path) -> WorldMaker:
-    """Make a world whose named part lies on another file system. The rest is in memory where there is any: a kill
-    does not depend on the disk, and syncing a real one takes most of the time."""
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    return lambda far: world_at(product, other_disk / "world", elsewhere, far)
+def world(product: Product, disks: tuple[Path, Path]) -> WorldMaker:
+    """Make a world whose named part lies on the second disk."""
+    base, elsewhere = disks
+    return lambda far: world_at(product, base / "world", elsewhere, far)
 
 
 def conclude(record_points: RecordPoints, trials: list[tuple[str, Trial]]) -> None:

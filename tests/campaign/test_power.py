@@ -9,6 +9,13 @@ import pytest
 
 from tests.campaign.conftest import RecordPoints
 from tests.campaign.loop_images import FILE_SYSTEMS, require_file_system
+from tests.campaign.planted_bugs import (
+    NO_FSYNC_OF_COPIES,
+    NO_FSYNC_OF_FOLDERS,
+    NO_FSYNC_OF_TABLES,
+    PlantedBug,
+    plant,
+)
 from tests.campaign.power_cuts import CASES, Bench, Case, try_case
 from tests.campaign.product import Product
 from tests.campaign.size import FULL, dice, sized
@@ -42,3 +49,21 @@ def test_after_a_power_cut_nothing_is_lost_and_the_same_command_finishes(
     judged = try_case(bench, MOMENTS, dice("power", case, system))
     record_points(f"power, {system}", judged.cuts, len(judged.complaints))
     assert not judged.complaints, "\n".join(judged.complaints)
+
+
+@pytest.mark.parametrize(
+    ("bug", "case", "seen_by"),
+    [
+        (NO_FSYNC_OF_COPIES, "copy, archive on a second disk", "UNTRUE: report.csv says copied"),
+        (NO_FSYNC_OF_FOLDERS, "verify, archive on a second disk, archive put there by mv", "LOST"),
+        (NO_FSYNC_OF_TABLES, "copy, archive on a second disk", "shorter than its state file says"),
+    ],
+    ids=str,
+)
+def test_the_campaign_sees_a_missing_fsync(bug: PlantedBug, case: str, seen_by: str, tmp_path: Path) -> None:
+    require_strace()
+    disk = require_file_system("xfs", tmp_path)
+    found = next(known for known in CASES if str(known) == case)
+    with Product(plant(bug, tmp_path / "planted")) as product:
+        judged = try_case(Bench.of(found, disk, product, tmp_path / "disks"), 3, dice("planted", bug))
+    assert any(seen_by in complaint for complaint in judged.complaints), judged

@@ -94,7 +94,10 @@ def taken_unproved(library: Library, then: Contents, now: Contents) -> list[str]
     return [
         f"TAKEN THOUGH UNPROVED: {path}"
         for path, content in now.items()
-        if f"{os.sep}files{os.sep}" in path and path.endswith(".jpg") and content not in copies and then.get(path) != content
+        if f"{os.sep}files{os.sep}" in path
+        and path.endswith(".jpg")
+        and content not in copies
+        and then.get(path) != content
     ]
 
 

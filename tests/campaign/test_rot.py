@@ -1,4 +1,4 @@
-"""Bytes flipped on the medium while the cache still holds the good ones: a cold read sees it, so nothing is destroyed."""
+"""Bytes flipped on the medium, good ones in the cache: a cold read sees it, so nothing good is destroyed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.campaign.bit_rot import flip_a_byte, photo, stands_on, warm
 from tests.campaign.conftest import RecordPoints
 from tests.campaign.invariants import Contents, contents_of, lost_contents
 from tests.campaign.loop_images import Disk, mounted, require_file_system
+from tests.campaign.planted_bugs import NO_COLD_READ, plant
 from tests.campaign.product import Line, Product
 from tests.campaign.size import FULL
 from tests.campaign.stopped_runs import Stopper
@@ -42,7 +43,7 @@ class Shelf:
     before: Contents
 
     def rot(self, where: str) -> None:
-        """Flip a byte of one photo on the medium, in the source (or quarantine) or in the archive; the cache is warm."""
+        """Flip a byte of one photo on the medium, in the archive or on the source's disk; the cache is warm."""
         for disk in (self.near, self.far):
             disk.sync()
         warm(self.near.mount_point, self.far.mount_point)
@@ -92,9 +93,22 @@ def test_verify_says_content_differs(shelf: Shelf, where: str) -> None:
     shelf.library.organize()
     shelf.rot(where)
     shelf.library.verify(expect=1)
-    rows = by_name(read_rows(shelf.library.unverified))
+    require_only_the_hit_differs(shelf.library)
+
+
+def require_only_the_hit_differs(library: Library) -> None:
+    rows = by_name(read_rows(library.unverified))
     assert {name: row["status"] for name, row in rows.items()} == {HIT: "content_differs"}
-    assert set(by_name(read_rows(shelf.library.verified))) == PHOTOS.keys() - {HIT}
+    assert set(by_name(read_rows(library.verified))) == PHOTOS.keys() - {HIT}
+
+
+def test_the_campaign_sees_a_missing_cold_read(tmp_path: Path) -> None:
+    with shelf_on("ext4", tmp_path, "rw") as shelf, Product(plant(NO_COLD_READ, tmp_path / "bug")) as product:
+        shelf.library.organize()
+        shelf.rot("archive")
+        product.run(Line(scripts.VERIFY, shelf.library.verify_line(), shelf.library.out))
+        with pytest.raises(AssertionError):
+            require_only_the_hit_differs(shelf.library)
 
 
 def test_incident_31_the_cache_says_match_and_the_medium_says_mismatch(shelf: Shelf) -> None:

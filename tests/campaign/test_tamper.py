@@ -225,7 +225,7 @@ SCENARIOS = (
         moves=True,
     ),
 )
-POINTS = sized(1_000, 51_000)
+POINTS = sized(1_500, 51_000)
 
 
 def points_of(scenario: Scenario) -> int:
@@ -280,7 +280,7 @@ def wrongs(
         gone = {path for path, content in before.items() if not path.startswith(archive) and now.get(path) != content}
         told += [f"UNVERIFIED FILE TAKEN: {path}" for path in gone - stage.may_go]
     codes = [result.code for result in results]
-    if mutation.must_be_refused and scenario.read_whole and codes != [2]:
+    if mutation.must_be_refused and scenario.read_whole and codes[0] != 2:
         told.append(f"ACCEPTED, exit {codes}")
     if set(codes) == {2} and (now != before or stage.tree.tables_now() != tables):
         told.append(f"REFUSED, BUT CHANGED: {sorted(set(now) ^ set(before))}")

@@ -15,7 +15,7 @@ from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
 from tests.support.tables import Row, read_rows, write_rows
-from tests.support.trees import read_tree, set_mtime, snapshot
+from tests.support.trees import read_tree, set_mtime, snapshot, write_tree
 
 FOREVER = ("--delete-permanently", "--yes-really-delete")
 P3 = jpeg(seed=3)
@@ -493,7 +493,7 @@ def resealed(row: Row, **cells: str) -> Row:
 def test_even_a_sealed_row_is_believed_only_inside_its_roots_and_when_identical(
     ready: Library, cells: dict[str, str], flags: tuple[str, ...]
 ) -> None:
-    (ready.root / "outside.jpg").write_bytes(P3)
+    write_tree(ready.root, {"outside.jpg": P3})  # the same bytes and time: only its place is wrong
     (ready.source / "way").symlink_to(ready.root)
     (ready.archive / "way").symlink_to(ready.root)
     rows = read_rows(ready.verified)

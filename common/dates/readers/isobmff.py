@@ -6,7 +6,7 @@ of HEIF), Apple "QuickTime File Format" (keys and ilst, user data, seconds since
 (non-real-time metadata), lclevy's description of Canon's CR3 (uuid box with CMT1 to CMT4).
 
 QuickTime and ISO define ``mvhd`` as UTC. Nikon and GoPro cameras have no notion of a zone and write their wall
-clock there (seen in their files, whose own tags hold the same reading): for them it is a local time.
+clock there (their own tags repeat the same reading; no file of a GoPro was at hand to check it): a local time.
 """
 
 from __future__ import annotations

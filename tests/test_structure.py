@@ -1,0 +1,370 @@
+"""The house: which room may know which, who may change the disk, and what may not stand at the top of a file.
+
+Each rule is a function from source text to faults, shown to notice what it is there for, and then applied to all of
+``common`` and the three scripts.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = ("apply_deletion_manifest", "organize_media_by_date", "verify_media_archive")
+
+FLOORS = (
+    ("errors", "media_types", "paths", "timestamps", "dates.model", "dates.source"),
+    ("run_id", "scan", "hashing", "extents", "pipeline", "groups", "dates.zones", "dates.text", "dates.filename"),
+    ("dates.found", "dates.filesystem"),
+    ("dates.readers", "dates.choose"),
+    ("dates.read", "dates.sidecar", "dates.second_opinion_worker"),
+    ("dates.second_opinion",),
+    ("fileops", "contents", "dating"),
+    ("archive", "lock", "manifests", "state"),
+    ("cli", "journal", "placement", "storing", "examination"),
+    ("tasks",),
+    ("removal",),
+    SCRIPTS,
+)
+"""From the ground up. A room may know what lies on the floors below it, and nobody on its own floor."""
+
+CIRCLES = {
+    frozenset({"common.dates.readers.iptc", "common.dates.readers.jpeg", "common.dates.readers.tiff"}): (
+        "containers that hold each other: TIFF holds IPTC and, of Panasonic, JPEG; both of these hold TIFF"
+    )
+}
+
+CHANGES_THE_DISK = frozenset(
+    f"os.{name}"
+    for name in (
+        "chflags chmod chown fchmod fchown fdatasync ftruncate lchmod lchown link makedirs mkdir mkfifo mknod "
+        "posix_fallocate pwrite pwritev remove removedirs removexattr rename renames replace rmdir sendfile setxattr "
+        "splice symlink truncate unlink utime write writev copy_file_range "
+        "O_APPEND O_CREAT O_EXCL O_RDWR O_TMPFILE O_TRUNC O_WRONLY"
+    ).split()
+)
+PATH_METHODS = frozenset(
+    "chmod hardlink_to lchmod mkdir rmdir symlink_to touch unlink write_bytes write_text".split()
+)  # what pathlib calls them: nobody outside fileops has a method of such a name
+MODULES_THAT_WRITE = ("dbm", "shelve", "shutil", "sqlite3", "tarfile", "tempfile", "zipfile")
+HARMLESS = frozenset({"shutil.which"})
+MAY_CHANGE_THE_DISK = {
+    ("common.cli", "open(os.devnull, 'w')"): "the null device: whoever read standard output has gone",
+    ("common.dates.second_opinion_worker", "open(os.devnull, 'w')"): "the null device: libraries print what they like",
+    ("common.dates.second_opinion_worker", "os.O_WRONLY"): "the null device, as above",
+}
+
+HEAVY = ("PIL", "asyncio", "concurrent", "ctypes", "multiprocessing", "pillow_heif", "subprocess", "tqdm")
+
+BOUNDARIES = {
+    ("common.cli", "run_stage"): "to the user: a fault of ours must not look like the user's",
+    ("common.dates.read", "read_guarded"): "around untrusted content: one file, not the run",
+    ("common.dates.second_opinion_worker", "_answer"): "around foreign libraries, which raise anything",
+}
+
+
+@functools.cache
+def sources() -> dict[str, ast.Module]:
+    """All that users run, parsed, by the names of the modules."""
+    files = [*(ROOT / f"{script}.py" for script in SCRIPTS), *(ROOT / "common").rglob("*.py")]
+    trees = {}
+    for file in files:
+        parts = file.relative_to(ROOT).with_suffix("").parts
+        trees[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = ast.parse(file.read_bytes())
+    return trees
+
+
+# --- the rules -------------------------------------------------------------------------------------
+
+
+def imported(tree: ast.Module, known: frozenset[str]) -> set[str]:
+    """The modules among ``known`` that a file imports, at its top, in its functions, or for types only."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"a relative import in line {node.lineno}: write it out"
+            whole = node.module or ""
+            found.update(part if (part := f"{whole}.{alias.name}") in known else whole for alias in node.names)
+    return found & known
+
+
+def floor_of(module: str) -> int:
+    """The floor on which a module lies; a file of a package lies where its package is, unless it is named itself."""
+    name = module.removeprefix("common.")
+    for number, rooms in enumerate(FLOORS):
+        if any(name == room or (room == "dates.readers" and name.startswith("dates.readers.")) for room in rooms):
+            return number
+    raise AssertionError(f"{module} has no floor: say in FLOORS where it belongs")
+
+
+def circles(graph: dict[str, set[str]]) -> set[frozenset[str]]:
+    """The sets of modules that reach each other by imports."""
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        todo = [*graph[start]]
+        while todo:
+            module = todo.pop()
+            if module not in seen:
+                seen.add(module)
+                todo += graph[module]
+        return seen
+
+    reach = {module: reached(module) for module in graph}
+    return {
+        frozenset(other for other in reach[module] if module in reach[other])
+        for module in graph
+        if module in reach[module]
+    }
+
+
+def disk_changes(tree: ast.Module) -> Iterator[str]:
+    """Every expression that could change the disk without ``fileops``."""
+    origins = {
+        alias.asname or alias.name: f"{node.module}.{alias.name}" if isinstance(node, ast.ImportFrom) else alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute):
+            head, dot, rest = ast.unparse(node).partition(".")
+            name = origins.get(head, head) + dot + rest
+            writes = name.startswith(tuple(f"{module}." for module in MODULES_THAT_WRITE)) and name not in HARMLESS
+            if name in CHANGES_THE_DISK or writes:
+                yield ast.unparse(node)
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        if called == "getattr" and isinstance(node.args[1], ast.Constant):
+            owner = ast.unparse(node.args[0])
+            if f"{origins.get(owner, owner)}.{node.args[1].value}" in CHANGES_THE_DISK:
+                yield ast.unparse(node)
+        if isinstance(node.func, ast.Attribute) and node.func.attr in PATH_METHODS and called not in CHANGES_THE_DISK:
+            yield ast.unparse(node)
+        behind = {"open": 1, "io.open": 1}.get(origins.get(called, called), 0 if called.endswith(").open") else -1)
+        if behind >= 0:
+            by_name = [word.value for word in node.keywords if word.arg == "mode"]
+            mode = [*by_name, *node.args[behind:], ast.Constant("r")][0]
+            if not isinstance(mode, ast.Constant) or set("wax+") & set(str(mode.value)):
+                yield ast.unparse(node)
+
+
+def top_level_imports(tree: ast.Module) -> Iterator[str]:
+    """What is loaded with a file: its imports outside of functions and of ``if TYPE_CHECKING``."""
+    todo: list[ast.AST] = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+        elif not isinstance(node, ast.FunctionDef) and not _is_for_types(node):
+            todo += ast.iter_child_nodes(node)
+
+
+def _is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def swallowing_handlers(tree: ast.Module) -> Iterator[str]:
+    """The functions in which everything is caught and not raised again."""
+
+    def look(node: ast.AST, function: str) -> Iterator[str]:
+        for child in ast.iter_child_nodes(node):
+            inside = child.name if isinstance(child, ast.FunctionDef) else function
+            if isinstance(child, ast.ExceptHandler):
+                names = {"BaseException"} if child.type is None else {ast.unparse(n) for n in ast.walk(child.type)}
+                last = child.body[-1]
+                raised = isinstance(last, ast.Raise) and last.exc is None
+                if names & {"Exception", "BaseException"} and not raised:
+                    yield inside
+            if isinstance(child, ast.Call) and ast.unparse(child.func).endswith("suppress"):
+                if {ast.unparse(argument) for argument in child.args} & {"Exception", "BaseException"}:
+                    yield inside
+            yield from look(child, inside)
+
+    yield from look(tree, "")
+
+
+DOCUMENTED_ELSEWHERE = frozenset({"dst", "fromutc", "tzname", "utcoffset"})  # by datetime.tzinfo
+
+
+def undocumented(tree: ast.Module) -> Iterator[str]:
+    """Public functions and classes without a docstring; a method of one statement may speak for itself."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            if not ast.get_docstring(node):
+                yield node.name
+            for method in node.body if isinstance(node, ast.ClassDef) else []:
+                if not isinstance(method, ast.FunctionDef) or method.name.startswith("_") or len(method.body) == 1:
+                    continue
+                if not ast.get_docstring(method) and method.name not in DOCUMENTED_ELSEWHERE:
+                    yield f"{node.name}.{method.name}"
+
+
+# --- the rules notice what they are there for ----------------------------------------------------
+
+
+PLANTED_WRITES = (
+    "import os\nos.unlink('x')",
+    "import os as system\nsystem.rename('x', 'y')",
+    "from os import replace as put\nput('x', 'y')",
+    "import os\nlist(map(os.rmdir, folders))",
+    "import os\nos.open('x', os.O_RDONLY | os.O_CREAT)",
+    "import os\nos.open('x', getattr(os, 'O_WRONLY'))",
+    "import os\ngetattr(os, 'unlink')('x')",
+    "open('x', 'w')",
+    "open('x', mode='r+b')",
+    "open('x', mode)",
+    "import io\nio.open('x', 'ab')",
+    "from pathlib import Path\nPath('x').open('x')",
+    "from pathlib import Path\nPath('x').write_text('y')",
+    "path.unlink()",
+    "path.mkdir(parents=True)",
+    "import shutil\nshutil.rmtree('x')",
+    "from shutil import move\nmove('x', 'y')",
+    "import tempfile\ntempfile.mkdtemp()",
+)
+
+
+@pytest.mark.parametrize("text", PLANTED_WRITES)
+def test_a_write_past_fileops_would_be_noticed(text: str) -> None:
+    assert list(disk_changes(ast.parse(text)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "open('x')",
+        "open('x', 'rb')",
+        "import os\nos.open('x', os.O_RDONLY)",
+        "'a'.replace('b', 'c')",
+        "from dataclasses import replace\nreplace(row, status='x')",
+        "import shutil\nshutil.which('ffprobe')",
+        "from common import fileops\nfileops.make_folders('x')",
+    ],
+)
+def test_reading_is_not_taken_for_writing(text: str) -> None:
+    assert not list(disk_changes(ast.parse(text)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import PIL.Image",
+        "from PIL import Image",
+        "try:\n    import tqdm\nexcept ImportError:\n    pass",
+        "class A:\n    import ctypes",
+        "if True:\n    from concurrent.futures import Future",
+    ],
+)
+def test_a_heavy_import_at_the_top_would_be_noticed(text: str) -> None:
+    assert any(name.split(".")[0] in HEAVY for name in top_level_imports(ast.parse(text)))
+
+
+def test_an_import_inside_a_function_or_for_types_is_not_at_the_top() -> None:
+    text = "def show():\n    import tqdm\nif TYPE_CHECKING:\n    import PIL\n"
+    assert not list(top_level_imports(ast.parse(text)))
+
+
+@pytest.mark.parametrize(
+    "handler", ["except:", "except Exception:", "except BaseException as e:", "except (OSError, Exception):"]
+)
+def test_a_handler_that_swallows_everything_would_be_noticed(handler: str) -> None:
+    text = f"def load():\n    try:\n        pass\n    {handler}\n        print()\n"
+    assert list(swallowing_handlers(ast.parse(text))) == ["load"]
+
+
+def test_a_handler_that_raises_again_swallows_nothing() -> None:
+    text = "try:\n    pass\nexcept BaseException:\n    clean()\n    raise\n"
+    assert not list(swallowing_handlers(ast.parse(text)))
+
+
+def test_a_circle_would_be_noticed() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == {frozenset("abc")}
+
+
+# --- and the house keeps them ------------------------------------------------------------------------
+
+
+def graph() -> dict[str, set[str]]:
+    known = frozenset(sources())
+    return {module: imported(tree, known) for module, tree in sources().items()}
+
+
+def test_imports_lead_down_only() -> None:
+    upwards = [
+        f"{module} imports {other}"
+        for module, others in graph().items()
+        for other in others
+        if module.count(".readers.") + other.count(".readers.") < 2 and floor_of(other) >= floor_of(module)
+    ]
+    assert not upwards
+
+
+def test_every_floor_names_files_that_exist() -> None:
+    names = {module.removeprefix("common.") for module in sources()}
+    assert {room for rooms in FLOORS for room in rooms} <= names
+
+
+def test_packages_import_nothing_by_themselves() -> None:
+    for package in ("common", "common.dates", "common.dates.readers"):
+        assert not list(top_level_imports(sources()[package])), package
+
+
+def test_no_file_imports_in_a_circle_but_the_containers_that_hold_each_other() -> None:
+    assert circles(graph()) == set(CIRCLES)
+
+
+def test_no_script_is_imported_by_anything() -> None:
+    assert not [module for module, others in graph().items() if others & set(SCRIPTS)]
+
+
+def test_only_fileops_changes_the_disk() -> None:
+    found = {
+        (module, expression)
+        for module, tree in sources().items()
+        if module != "common.fileops"
+        for expression in disk_changes(tree)
+    }
+    assert found == set(MAY_CHANGE_THE_DISK)
+
+
+def test_nothing_heavy_is_loaded_with_a_file() -> None:
+    heavy = [
+        f"{module} imports {name}"
+        for module, tree in sources().items()
+        for name in top_level_imports(tree)
+        if name.split(".")[0] in HEAVY
+    ]
+    assert not heavy
+
+
+def test_everything_is_caught_at_the_three_boundaries_alone() -> None:
+    found = {(module, function) for module, tree in sources().items() for function in swallowing_handlers(tree)}
+    assert found == set(BOUNDARIES)
+
+
+def test_whatever_is_public_in_common_says_what_it_is() -> None:
+    assert not [
+        f"{module}.{name}"
+        for module, tree in sources().items()
+        if module.startswith("common")
+        for name in undocumented(tree)
+    ]
+
+
+def test_every_script_and_every_file_of_common_begins_with_what_it_is_about() -> None:
+    assert not [module for module, tree in sources().items() if tree.body and not ast.get_docstring(tree)]
+
+
+def test_there_is_no_second_package_named_common_and_no_room_without_a_subject() -> None:
+    assert not (ROOT / "tests" / "common").exists()
+    assert not [name for name in sources() if name.rsplit(".", 1)[-1] in ("utils", "util", "helpers", "misc", "tools")]
