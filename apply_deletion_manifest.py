@@ -513,8 +513,9 @@ def sync_touched(tasks: Sequence[Task]) -> None:
 
 def prune(journal: Journal, folders: Iterable[str], task: Task) -> None:
     """Remove the folders that this run emptied. Changes the disk."""
-    rows = prune_rows(folders, task)
-    journal.append(rows)
+    fresh = [row for row in prune_rows(folders, task) if row.from_path not in journal.pruning]
+    journal.append(fresh)
+    rows = [*journal.pruning.values(), *fresh]
     outcomes = []
     for row in rows:
         removed = fileops.remove_empty_folder(row.from_path)

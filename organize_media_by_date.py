@@ -6,12 +6,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from itertools import islice, tee
+from typing import TYPE_CHECKING, TypeVar
 
 from common import archive, cli, fileops
 from common.contents import ContentIndex, Known
@@ -21,10 +23,9 @@ from common.lock import Lock
 from common.manifests import REPORT, Reader, ReportRow, Writer
 from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS, extension_of, kind_of
 from common.paths import is_inside, is_plain_absolute, shown
-from common.pipeline import in_order
 from common.placement import Dated, Member, Names, Planner, RunFacts
 from common.run_id import new_run_id
-from common.scan import FolderScan, FoundFile, ScanRules, scan_tree
+from common.scan import FolderScan, FoundFile, NotScanned, ScanRules, scan_tree
 from common.state import SUFFIX, State, find_unfinished, load_state, save_state
 from common.storing import Storer
 
@@ -38,6 +39,10 @@ SOURCES = ("metadata", "sidecar", "filename", "filesystem")
 STATUSES = ("planned", "copied", "moved", "already_archived", "duplicate", "skipped", "failed")
 BATCH_FILES = 256
 BATCH_BYTES = 256 << 20
+REPORT_BATCH_FILES = 4_096
+BATCH_SECONDS = 2.0  # so that an interrupt is heard soon, however long dating takes
+
+Item = TypeVar("Item")
 
 EXAMPLES = """
 what it changes: report and --dry-run change nothing but the report; copy adds files to the archive;
@@ -452,7 +457,7 @@ def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Sum
             take_up(session, planner, tally)
 
         dater = make_dater(options, stack)
-        for batch in batches(plan_rows(run, folders, planner, dater, tally)):
+        for batch in batches(plan_rows(run, folders, planner, dater, tally), options.acts):
             if stop():
                 raise Interrupted
             for row in batch:
@@ -460,7 +465,11 @@ def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Sum
             if options.dry_run and not options.common.json:
                 print_plan(batch, options.mode)
             if session:
-                tally.add(carry_out(batch, session, planner, storer, options))
+                done = carry_out(batch, session, planner, storer, options)
+                for row in done:
+                    if row.status == "failed":
+                        talk.warn(f"{shown(row.source_path)}: {row.reason}")
+                tally.add(done)
             else:
                 tally.add(batch)
         if session:
@@ -539,38 +548,65 @@ def make_dater(options: Options, stack: ExitStack) -> Dater:
 
 
 def plan_rows(
-    run: Run, folders: Iterable[FolderScan], planner: Planner, dater: Dater, tally: Tally
+    run: Run, folders: Sequence[FolderScan], planner: Planner, dater: Dater, tally: Tally
 ) -> Iterator[list[ReportRow]]:
     """The rows of one group after the other, in scan order; what is recorded already is left out."""
+    from common.dating_pool import CHUNK_GROUPS, WORTH_WORKERS, DatingPool, Question  # noqa: PLC0415 - not for --help
+
+    def question(one: Found | NotScanned) -> Question | None:
+        if isinstance(one, NotScanned) or why_skipped(one, run.options, None):
+            return None
+        return Question(one.primary, one.companions, one.shared_sidecar)
+
     row_id = tally.rows + 1
+    remaining = sum(len(folder.files) for folder in folders) - len(tally.paths)
+    workers = run.options.common.jobs if remaining >= WORTH_WORKERS else 1
+    chunks, to_be_dated = tee(in_chunks(fresh_work(folders, tally), CHUNK_GROUPS))
+    with DatingPool(dater, workers) as pool:
+        answers = pool.date_all([question(one) for one in chunk] for chunk in to_be_dated)
+        for chunk, choices in zip(chunks, answers, strict=True):
+            for one, choice in zip(chunk, choices, strict=True):
+                if isinstance(one, NotScanned):
+                    rows = [planner.unscanned(one, row_id)]
+                else:
+                    rows = plan_group(run, one, choice, planner, row_id)
+                row_id += len(rows)
+                yield rows
 
-    def date_group(found: Found) -> tuple[Found, Choice | None]:
-        if why_skipped(found, run.options, None):
-            return found, None
-        return found, dater.date(found.primary, found.companions, found.shared_sidecar)
 
+def fresh_work(folders: Iterable[FolderScan], tally: Tally) -> Iterator[Found | NotScanned]:
+    """All groups and all that could not be scanned, in scan order; what is recorded already is left out."""
     for folder in folders:
-        fresh = [group for group in groups_of(folder) if _path_digest(group.primary.path) not in tally.paths]
-        for found, choice in in_order(date_group, fresh, run.options.common.jobs):
-            rows = plan_group(run, found, choice, planner, row_id)
-            row_id += len(rows)
-            yield rows
+        for group in groups_of(folder):
+            if not tally.paths or _path_digest(group.primary.path) not in tally.paths:
+                yield group
         for problem in folder.not_scanned:
             if _path_digest(problem.path) not in tally.paths:
-                yield [planner.unscanned(problem, row_id)]
-                row_id += 1
+                yield problem
 
 
-def batches(groups: Iterable[list[ReportRow]]) -> Iterator[list[ReportRow]]:
-    """Groups joined to batches that are worth a checkpoint: by number of files or bytes, never cutting a group."""
+def in_chunks(work: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    remaining = iter(work)
+    while chunk := list(islice(remaining, size)):
+        yield chunk
+
+
+def batches(groups: Iterable[list[ReportRow]], acts: bool) -> Iterator[list[ReportRow]]:
+    """Groups joined to batches that are worth a checkpoint: by number of files, bytes or time, never cutting a group.
+
+    A batch that is only written down is lost at the cost of reading it again, and may be larger.
+    """
+    most_files = BATCH_FILES if acts else REPORT_BATCH_FILES
     batch: list[ReportRow] = []
     size = 0
+    until = time.monotonic() + BATCH_SECONDS
     for rows in groups:
         batch += rows
-        size += sum(row.size_bytes for row in rows if row.status == "planned")
-        if len(batch) >= BATCH_FILES or size >= BATCH_BYTES:
+        size += sum(row.size_bytes for row in rows if row.status == "planned") if acts else 0
+        if len(batch) >= most_files or size >= BATCH_BYTES or time.monotonic() >= until:
             yield batch
             batch, size = [], 0
+            until = time.monotonic() + BATCH_SECONDS
     if batch:
         yield batch
 

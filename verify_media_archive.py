@@ -429,8 +429,8 @@ class Alarm:
     def sentence(self, survey: Survey) -> str:
         """What to tell the user."""
         return (
-            f"{shown(survey.archive_root)}: the first {self.ROWS} files are all missing in the archive or the source, "
-            "and nothing was written about them: mount the right disks and run again, or go on behind them with --offset"
+            f"{shown(survey.archive_root)}: the first {self.ROWS} files are all missing, in the archive or the source; "
+            "nothing was written about them: mount the right disks and run again, or begin behind them with --offset"
         )
 
 

@@ -98,9 +98,7 @@ def _template(noise_bytes: int) -> bytes:
     side = max(8, int(noise_bytes**0.5) + 64)
     noise = random.Random(side).randbytes(side * side)
     picture = io.BytesIO()
-    Image.frombytes("L", (side, side), noise).save(
-        picture, "JPEG", quality=95, exif=exif, comment=b"number:00000000"
-    )
+    Image.frombytes("L", (side, side), noise).save(picture, "JPEG", quality=95, exif=exif, comment=b"number:00000000")
     data = picture.getvalue()
     return data if noise_bytes else data[: data.rindex(b"\xff\xda")] + b"\xff\xd9"
 

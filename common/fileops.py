@@ -17,7 +17,16 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from common.errors import BadInput, ChangedWhileReading, Interrupted, RowFailed, StoppedEarly, explain_os_error
-from common.hashing import CHUNK, Identity, compare, hash_file, identity_of, is_regular, never_stop, open_regular
+from common.hashing import (
+    CHUNK,
+    Identity,
+    compare,
+    identity_of,
+    is_regular,
+    never_stop,
+    open_regular,
+    require_unchanged,
+)
 from common.media_types import QUARANTINE_FOLDER
 from common.paths import is_inside, shown
 
@@ -108,9 +117,11 @@ def mark_quarantine(path: str) -> None:
 
 
 def remove_empty_folder(path: str) -> bool:
-    """Remove a folder if it is empty, and tell whether that happened. The folder above is not synced."""
+    """Remove a folder if it is empty, and tell whether it is gone. The folder above is not synced."""
     try:
         os.rmdir(path)
+    except FileNotFoundError:
+        return True
     except OSError:
         return False
     return True
@@ -452,8 +463,8 @@ def place(staged: Staged, destination: str) -> None:
 class Move:
     """The order to move one examined file.
 
-    ``expected`` and ``sha256`` are what was found when it was examined. ``parked`` is the name in
-    the source's folder that ``remove_identified`` may use.
+    ``expected`` and ``sha256`` are what was found when it was examined, in this run. ``parked`` is a
+    name in the source's folder that ``destroy`` may use.
     """
 
     source: str
@@ -475,30 +486,35 @@ def relocate(move: Move, should_stop: Callable[[], bool] = never_stop) -> Reloca
     """Move an examined file, replacing nothing. Changes both folders; syncs neither.
 
     On one file system it is a rename, after which the file in the new place is looked at: if it is
-    not the expected one, it goes back. Across file systems it is a copy, made durable, compared
-    byte by byte with the source, both read from the medium, and only then the source is removed
-    by way of the name ``parked`` (see ``remove_identified``).
+    not the expected one, it goes back. Across file systems it is a copy, made durable, and then
+    the source is destroyed as ``destroy`` does it.
 
     Raises ``RowFailed`` when the file is not the expected one, ``FileExistsError`` when the
     destination is taken, ``StoppedEarly`` for errors of the surroundings.
     """
     try:
-        rename_no_replace(move.source, move.destination)
+        with open_regular(move.source) as (fd, identity):
+            if not same_file_state(identity, move.expected):
+                raise RowFailed("it was replaced since it was examined")
+            if sys.platform != "win32":
+                # The open file can't be mistaken for another, whatever happens to the names meanwhile.
+                rename_no_replace(move.source, move.destination)
+                if identity_of(os.fstat(fd)).place != identity_of(os.lstat(move.destination)).place:
+                    _put_back(move.destination, move.source)
+                    raise RowFailed("it was replaced while it was being moved; it is back in its place")
+        if sys.platform == "win32":  # an open file can't be renamed there
+            rename_no_replace(move.source, move.destination)
     except FileExistsError:
         raise
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise writing_failed(move.destination, error) from None
         return _relocate_across(move, should_stop)
-    if not _is_the_same(move.destination, move.expected, move.sha256):
-        _put_back(move.destination, move.source)
-        raise RowFailed("it was replaced while it was being moved; it is back in its place")
     return Relocation("renamed")
 
 
 def _relocate_across(move: Move, should_stop: Callable[[], bool]) -> Relocation:
-    folder = os.path.dirname(move.destination)
-    staged = copy_to_temporary(move.source, folder, should_stop=should_stop)
+    staged = copy_to_temporary(move.source, os.path.dirname(move.destination), should_stop=should_stop)
     try:
         if not same_file_state(staged.identity, move.expected) or staged.sha256 != move.sha256:
             raise RowFailed("it was changed since it was examined")
@@ -517,37 +533,69 @@ def _relocate_across(move: Move, should_stop: Callable[[], bool]) -> Relocation:
 
 
 def finish_relocation(move: Move, should_stop: Callable[[], bool] = never_stop) -> None:
-    """Make a copy's name durable, read both back, and remove the source if they are identical. Changes both folders.
-
-    Raises ``RowFailed`` when they differ: both are then left as they are.
-    """
+    """Make a copy's name durable, and destroy its source as ``destroy`` does it. Changes both folders."""
     sync_folders([os.path.dirname(move.destination)])
+    destroy(move, should_stop=should_stop)
+
+
+def destroy(
+    move: Move, on_bytes: Callable[[int], None] | None = None, should_stop: Callable[[], bool] = never_stop
+) -> str:
+    """Destroy ``move.source``, if it is the expected file and ``move.destination`` holds the same bytes.
+
+    The only place where content is destroyed. The file is first renamed to ``move.parked``, a name
+    in the same folder that nobody else uses, and held open; both files are read from the storage
+    medium and compared; the file is looked at once more; only then it is unlinked. In every other
+    case it goes back to its name. Returns how the two were read, ``cold`` or ``cached``.
+
+    Raises ``RowFailed`` when it was kept, ``StoppedEarly`` when the copy can't be read, and
+    ``Interrupted``. A program that holds the file open for writing can't be kept from writing
+    into it in the last microseconds; nothing can.
+    """
     try:
-        result = compare(move.source, move.destination, cold=True, should_stop=should_stop)
+        rename_no_replace(move.source, move.parked)
     except OSError as error:
-        raise StoppedEarly(
-            f"{shown(move.destination)}: cannot read it back: {explain_os_error(error)}; the original is untouched"
-        ) from None
-    if not result.equal or result.sha256 != move.sha256:
-        raise RowFailed(f"the copy {shown(move.destination)} differs from the original when read back; both are kept")
-    remove_identified(move.source, result.left, move.parked)
+        raise writing_failed(move.source, error) from None
+    try:
+        with open_regular(move.parked) as (fd, identity):
+            if not same_file_state(identity, move.expected):
+                raise RowFailed("it was replaced since it was examined; it was kept")
+            result = compare(move.parked, move.destination, True, on_bytes, should_stop)
+            if not result.equal or result.sha256 != move.sha256:
+                raise RowFailed(f"{shown(move.destination)} differs from it; it was kept")
+            if result.left != identity:
+                raise ChangedWhileReading
+            require_unchanged(fd, identity)
+        os.unlink(move.parked)
+    except OSError as error:
+        _put_back(move.parked, move.source)
+        if error.filename == move.destination and not isinstance(error, FileNotFoundError):
+            raise StoppedEarly(
+                f"{shown(move.destination)}: cannot read it back: {explain_os_error(error)}; the original was kept; "
+                "check the disk, then run again"
+            ) from None
+        raise RowFailed(f"cannot compare or remove it: {explain_os_error(error)}; it was kept") from None
+    except BaseException:
+        _put_back(move.parked, move.source)
+        raise
+    return result.read_mode
+
+
+def drop_second_name(move: Move) -> None:
+    """Remove ``move.source`` where it is only a second name (a hard link) of ``move.destination``. No content goes.
+
+    Raises ``RowFailed`` when it is not. Changes the source's folder.
+    """
+    rename_no_replace(move.source, move.parked)
+    if identity_of(os.lstat(move.parked)).place != identity_of(os.lstat(move.destination)).place:
+        _put_back(move.parked, move.source)
+        raise RowFailed("it was replaced meanwhile; it was kept")
+    os.unlink(move.parked)
 
 
 def same_file_state(found: Identity, expected: Identity) -> bool:
-    """Whether inode, size and modification time agree. Device numbers change when a disk is plugged in anew."""
-    return (found.inode, found.size, found.mtime_ns) == (expected.inode, expected.size, expected.mtime_ns)
-
-
-def _is_the_same(path: str, expected: Identity, sha256: str) -> bool:
-    """Whether the file that arrived is the expected one.
-
-    Some file systems number inodes anew on a rename: there the content decides.
-    """
-    status = os.lstat(path)
-    found = identity_of(status)
-    if not is_regular(status) or (found.size, found.mtime_ns) != (expected.size, expected.mtime_ns):
-        return False
-    return found.inode == expected.inode or hash_file(path).sha256 == sha256
+    """Whether two looks in one run saw the same file, unchanged; names may have changed between them."""
+    return (found.place, found.size, found.mtime_ns) == (expected.place, expected.size, expected.mtime_ns)
 
 
 def _put_back(here: str, there: str) -> None:
@@ -560,27 +608,8 @@ def _put_back(here: str, there: str) -> None:
         ) from None
 
 
-def remove_identified(path: str, expected: Identity, parked: str) -> None:
-    """Destroy the last name of one known file, and of no other. Changes its folder.
-
-    The file is first renamed to ``parked``, a name in the same folder that nobody else uses, and
-    looked at there: a file that took its place in the meantime is put back, not removed. Raises
-    ``RowFailed`` then, ``OSError`` when the folder can't be changed.
-    """
-    rename_no_replace(path, parked)
-    status = os.lstat(parked)
-    if not is_regular(status) or not same_file_state(identity_of(status), expected):
-        _put_back(parked, path)
-        raise RowFailed("it was replaced while it was being removed; it is back in its place")
-    try:
-        os.unlink(parked)
-    except OSError:
-        _put_back(parked, path)
-        raise
-
-
 def parked_name(path: str, run_id: str, row_id: int) -> str:
-    """The name under which ``remove_identified`` holds the file of one row, in the same folder."""
+    """The name under which ``destroy`` holds the file of one row, in the same folder."""
     return os.path.join(os.path.dirname(path), f"{PARKED_PREFIX}{run_id[:8]}-{row_id}")
 
 

@@ -11,7 +11,6 @@ import mmap
 import os
 import stat
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ from common.errors import ChangedWhileReading, Interrupted, NotRegular, SameFile
 
 CHUNK = 1 << 20
 SAMPLE = 1 << 12
-# The kernel may hold on to a page for a moment longer: about one file in five hundred needs a second try.
-_DROP_PAUSES = (0.0, 0.002, 0.02, 0.1)
 HEX_LENGTH = 64
 
 
@@ -37,12 +34,17 @@ def is_sha256(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What ``stat`` tells of one file: enough to notice that it was changed or replaced."""
+    """What ``stat`` tells of one file: enough to notice that it was changed or replaced.
+
+    The change time (``ctime_ns``) can't be set back by whoever edits a file, but a rename moves it
+    too: it serves while a file is held open, and is not recorded.
+    """
 
     device: int
     inode: int
     size: int
     mtime_ns: int
+    ctime_ns: int = 0
 
     @property
     def place(self) -> tuple[int, int]:
@@ -52,7 +54,7 @@ class Identity:
 
 def identity_of(status: os.stat_result) -> Identity:
     """The identity in a result of ``stat``."""
-    return Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 @contextmanager
@@ -251,12 +253,8 @@ def drop_cache(path: str, fd: int, size: int) -> bool:
         os.fsync(fd)
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from error
-    for pause in _DROP_PAUSES:
-        time.sleep(pause)
-        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-        if not _is_any_cached(fd, size):
-            return True
-    return False
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    return not _is_any_cached(fd, size)
 
 
 def _is_any_cached(fd: int, size: int) -> bool:

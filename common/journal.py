@@ -55,7 +55,7 @@ class JournalReader:
 class Journal:
     """A journal that is being written. ``unresolved`` are intentions of a killed run without an outcome.
 
-    ``outcomes`` are the outcomes behind the checkpoint that was given: recorded, but the state
+    ``pruning`` are those about folders, by path. ``outcomes`` are the outcomes behind the checkpoint that was given: recorded, but the state
     does not know of them. ``folder_times`` are the times that folders had before the killed run
     touched them, from rows behind the checkpoint. ``destroyed`` are the rows whose files were
     deleted for good, as far as the journal was read.
@@ -64,6 +64,7 @@ class Journal:
     def __init__(self, path: str, run_id: str, checkpoint: int = 0, chain: str = "", sequence: int = 0) -> None:
         self.path = path
         self.unresolved: dict[int, JournalRow] = {}
+        self.pruning: dict[str, JournalRow] = {}
         self.outcomes: dict[int, JournalRow] = {}
         self.folder_times: dict[str, str] = {}
         self.destroyed = RowIds()
@@ -88,6 +89,10 @@ class Journal:
         if behind_checkpoint and row.folder:
             self.folder_times.setdefault(row.folder, row.folder_mtime)
         if row.action == "prune":
+            if row.phase == "planned":
+                self.pruning[row.from_path] = row
+            else:
+                self.pruning.pop(row.from_path, None)
             return
         if row.phase == "planned":
             self.unresolved[row.row_id] = row
@@ -118,6 +123,7 @@ class Journal:
     def forget_recalled(self) -> None:
         """The killed run's batch has been finished: nothing of it is open any more."""
         self.unresolved.clear()
+        self.pruning.clear()
         self.outcomes.clear()
         self.folder_times.clear()
 

@@ -60,7 +60,7 @@ def with_suffix(name: str, suffix: str) -> str:
     """
     stem, extension = os.path.splitext(name)
     room = MAX_NAME_BYTES - len(os.fsencode(extension)) - len(suffix) - 1
-    while len(os.fsencode(stem)) > room:
+    while stem and len(os.fsencode(stem)) > room:
         stem = stem[:-1]
     return f"{stem}~{suffix}{extension}"
 

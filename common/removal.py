@@ -64,7 +64,9 @@ class Remover:
 
     def is_done(self, task: Task) -> bool:
         """Whether an earlier run has carried out the task, by looks. Changes nothing."""
-        if task.action == "restore_folder" or os.path.lexists(task.from_path):
+        if task.action == "restore_folder":
+            return _folder_is_as_recorded(task)
+        if os.path.lexists(task.from_path):
             return False
         parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
         if task.action == "quarantine":
@@ -83,7 +85,7 @@ class Remover:
         except RowFailed as error:
             return Outcome("failed", str(error))
 
-    def _quarantine(self, task: Task, _interrupted_before: bool) -> Outcome:
+    def _quarantine(self, task: Task, interrupted_before: bool) -> Outcome:
         parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
         fileops.unpark(task.from_path, parked)
         if not os.path.lexists(task.from_path):
@@ -92,7 +94,9 @@ class Remover:
             return Outcome("failed", "there is no such file in the source any more")
         judged = self._require_unchanged(task)
         move = fileops.Move(task.from_path, task.to_path, judged, task.sha256, parked)
-        if os.path.lexists(task.to_path) and not (task.size_bytes and fileops.remove_placeholder(task.to_path)):
+        if interrupted_before and task.size_bytes:
+            fileops.remove_placeholder(task.to_path)
+        if os.path.lexists(task.to_path):
             return self._finish_killed_move(move, task)
         self._relocate(move, 0o700)
         return Outcome("done")
@@ -102,7 +106,7 @@ class Remover:
         if not _as_recorded(task.to_path, task):
             raise FileExistsError
         if _found(move.destination).place == move.expected.place:
-            fileops.remove_identified(move.source, move.expected, move.parked)
+            fileops.drop_second_name(move)
         else:
             fileops.finish_relocation(move, self.stop)
         return Outcome("done")
@@ -147,29 +151,23 @@ class Remover:
             raise RowFailed("a symbolic link stands on the way in the archive")
         if task.destination_path in self.mount_points:
             raise RowFailed("its archive copy is a mount point, a view of some other file")
+        if leads_through_link(task.from_path, task.from_root):
+            raise RowFailed("a symbolic link stands on the way in the quarantine")
+        judged = _as_recorded(task.from_path, task)
+        if judged is None:
+            raise RowFailed("it was changed since it was put into the quarantine; it was kept")
         self._require_two_folders(task.from_path, task.destination_path)
         fileops.sync_folders_up_to(os.path.dirname(task.destination_path), task.archive_root, self.synced_folders)
-        try:
-            result = compare(task.from_path, task.destination_path, True, self.progress.add_bytes, self.stop)
-        except FileNotFoundError:
-            raise RowFailed("its archive copy is gone; it was kept") from None
-        except OSError as error:
-            if error.filename == task.destination_path:
-                raise archive_failed(task.destination_path, error) from None
-            raise RowFailed(f"cannot read it: {explain_os_error(error)}; it was kept") from None
-        if not result.equal or result.sha256 != task.sha256:
-            raise RowFailed("its archive copy differs from it; it was kept")
-        try:
-            fileops.remove_identified(task.from_path, result.left, parked)
-        except OSError as error:
-            raise fileops.writing_failed(task.from_path, error) from None
-        return Outcome("done", read_mode=result.read_mode)
+        order = fileops.Move(task.from_path, task.destination_path, judged, task.sha256, parked)
+        return Outcome("done", read_mode=fileops.destroy(order, self.progress.add_bytes, self.stop))
 
-    def _restore(self, task: Task, _interrupted_before: bool) -> Outcome:
+    def _restore(self, task: Task, interrupted_before: bool) -> Outcome:
         own_parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
         fileops.unpark(task.to_path, fileops.parked_name(task.to_path, task.run_id, task.row_id))
         fileops.unpark(task.from_path, own_parked)
         if not os.path.lexists(task.from_path):
+            if interrupted_before and _as_recorded(task.to_path, task):
+                return Outcome("done", "was restored before the interruption")
             if os.path.lexists(task.to_path):
                 return Outcome("skipped", "it is in its place")
             return Outcome(
@@ -177,11 +175,15 @@ class Remover:
             )
         if leads_through_link(task.to_path, task.source_root):
             return Outcome("failed", "a symbolic link stands on the way in the source")
+        if leads_through_link(task.from_path, task.from_root):
+            return Outcome("failed", f"a symbolic link stands on the way to {shown(task.from_path)}")
         found = _as_recorded(task.from_path, task)
         if found is None:
             return Outcome("failed", f"{shown(task.from_path)} was changed since it was put there")
         move = fileops.Move(task.from_path, task.to_path, found, task.sha256, own_parked)
-        if os.path.lexists(task.to_path) and not (task.size_bytes and fileops.remove_placeholder(task.to_path)):
+        if interrupted_before and task.size_bytes:
+            fileops.remove_placeholder(task.to_path)
+        if os.path.lexists(task.to_path):
             return self._finish_killed_move(move, task)
         self._relocate(move, 0o777)
         return Outcome("done")
@@ -230,6 +232,14 @@ class Remover:
         if fileops.sees_the_same_folder(folders[1], folders[0]):
             raise RowFailed("it and its archive copy are in one folder seen twice (a mount)")
         self.told_apart.add(folders)
+
+
+def _folder_is_as_recorded(task: Task) -> bool:
+    try:
+        status = os.stat(task.to_path)
+    except OSError:
+        return False
+    return (stat.S_IMODE(status.st_mode), mtime_text(status.st_mtime_ns)) == (task.folder_mode, task.source_mtime)
 
 
 def _clear_leftovers(task: Task) -> None:

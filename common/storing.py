@@ -10,7 +10,7 @@ from common import fileops
 from common.errors import RowFailed, StoppedEarly, explain_os_error
 from common.hashing import Identity, hash_file
 from common.manifests import ReportRow
-from common.paths import shown
+from common.paths import leads_through_link, shown
 from common.pipeline import Progress, in_order
 from common.timestamps import mtime_nanoseconds
 
@@ -41,6 +41,11 @@ class Storer:
             except OSError as error:
                 raise StoppedEarly(f"{shown(folder)}: cannot make it: {explain_os_error(error)}; run again") from None
             fileops.sync_folders_up_to(folder, planned[0].archive_root, self.synced_folders)
+            if leads_through_link(os.path.join(folder, "any"), planned[0].archive_root):
+                raise StoppedEarly(
+                    f"{shown(folder)}: a symbolic link stands on the way in the archive, and verify would refuse what "
+                    "is behind it; mount or move the folder itself there"
+                )
         do = self._copy if self.mode == "copy" else self._move
         for row in in_order(lambda row: do(row, again), planned, self.jobs):
             done[row.row_id] = row
@@ -87,7 +92,9 @@ class Storer:
             found = hash_file(row.source_path, on_bytes=self.progress.add_bytes, should_stop=self.stop)
             _require_as_planned(row, found.identity)
             move = fileops.Move(row.source_path, row.destination_path, found.identity, found.sha256, parked)
-            if again and self._left_by_killed_run(row, "moved"):
+            if again and _is_one_file(row.source_path, row.destination_path):
+                fileops.drop_second_name(move)
+            elif again and self._left_by_killed_run(row, "moved"):
                 fileops.finish_relocation(move, self.stop)
             else:
                 self.lost.update(fileops.relocate(move, self.stop).lost)
@@ -128,6 +135,10 @@ class Storer:
             pass  # then it is not known to be the same, and the row fails below
         reason = "another file appeared at the destination while this run was at work; organize again"
         return replace(row, status="failed", reason=reason)
+
+
+def _is_one_file(path: str, other: str) -> bool:
+    return os.path.lexists(other) and os.path.samefile(path, other)
 
 
 def _require_as_planned(row: ReportRow, found: Identity) -> None:

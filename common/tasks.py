@@ -59,6 +59,15 @@ class Task:
     folder_mode: int = 0
 
     @property
+    def from_root(self) -> str:
+        """The folder below which ``from_path`` must lie without a link on the way: source, archive or quarantine."""
+        if is_inside(self.from_path, self.archive_root):
+            return self.archive_root
+        if is_quarantine_place(self.from_path, self.run_id, self.source_path):
+            return self.from_path.removesuffix(without_root(self.source_path)).rstrip(os.sep)
+        return self.source_root
+
+    @property
     def touched_folder(self) -> str:
         """The folder in the source whose time the act would change: the nearest one that exists. Reads the disk."""
         folder = os.path.dirname(self.to_path if self.action == "restore_folder" else self.source_path)
@@ -301,6 +310,7 @@ def is_quarantine_place(path: str, run_id: str, source_path: str) -> bool:
 
 
 def without_root(path: str) -> str:
+    """A path without its leading separator, and without the colon of a drive, so that it can stand below a folder."""
     drive, tail = os.path.splitdrive(path)
     return os.path.join(drive.replace(":", "").strip(os.sep), tail.lstrip(os.sep))
 

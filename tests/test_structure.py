@@ -144,7 +144,7 @@ def disk_changes(tree: ast.Module) -> Iterator[str]:
         called = ast.unparse(node.func)
         if called == "getattr" and isinstance(node.args[1], ast.Constant):
             owner = ast.unparse(node.args[0])
-            if f"{origins.get(owner, owner)}.{node.args[1].value}" in CHANGES_THE_DISK:
+            if f"{origins.get(owner, owner)}.{node.args[1].value!s}" in CHANGES_THE_DISK:
                 yield ast.unparse(node)
         if isinstance(node.func, ast.Attribute) and node.func.attr in PATH_METHODS and called not in CHANGES_THE_DISK:
             yield ast.unparse(node)
@@ -186,8 +186,8 @@ def swallowing_handlers(tree: ast.Module) -> Iterator[str]:
                 if names & {"Exception", "BaseException"} and not raised:
                     yield inside
             if isinstance(child, ast.Call) and ast.unparse(child.func).endswith("suppress"):
-                if {ast.unparse(argument) for argument in child.args} & {"Exception", "BaseException"}:
-                    yield inside
+                suppressed = {ast.unparse(argument) for argument in child.args}
+                yield from [inside] if suppressed & {"Exception", "BaseException"} else []
             yield from look(child, inside)
 
     yield from look(tree, "")

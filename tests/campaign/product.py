@@ -86,16 +86,19 @@ class Product:
             "traced": tracer is not None,
         }
         self._tell(request)
-        if tracer:
-            pid = self._hear()["pid"]
-            try:
-                tracer.attach(pid)
-            finally:
-                self._tell({"go": True})
-        told = self._hear()
-        if tracer:
-            tracer.detach()
+        told = self._run_traced(tracer) if tracer else self._hear()
         return Result(told["code"], told["stdout"], told["stderr"])
+
+    def _run_traced(self, tracer: Tracer) -> dict[str, Any]:
+        """Attach the tracer to the waiting process, let it go, and wait for its end even when the tracer failed."""
+        pid = self._hear()["pid"]
+        try:
+            tracer.attach(pid)
+        finally:
+            self._tell({"go": True})
+            told = self._hear()
+            tracer.detach()
+        return told
 
     def _tell(self, message: Mapping[str, Any]) -> None:
         assert self._process.stdin

@@ -152,7 +152,7 @@ def journal_of(world: World) -> Path:
     return world.quarantine / world.library.run_id / "journal.csv"
 
 
-def run_to_the_end(world: World, line: Line, denied: Sequence[Denied] = ()) -> list[str]:
+def run_to_the_end(world: World, line: Line, denied: Sequence[Denied] = (), accept: Sequence[int] = (0,)) -> list[str]:
     """Give a line again and again until it says that all is complete; complaints when it does not come to that.
 
     A finished report is refused (2): when the kill came behind the last step of organize, that is the end as well.
@@ -161,7 +161,7 @@ def run_to_the_end(world: World, line: Line, denied: Sequence[Denied] = ()) -> l
         result = world.product.run(line, denying(world.base.parent / "strace.log", denied) if denied else None)
         if result.code == 2 and line.script == ORGANIZE and "is a finished report" in result.stderr:
             return []
-        if result.code != 0:
+        if result.code not in accept:
             return [f"exit {result.code} when run again: {result.stderr.strip()[-400:]}"]
         if json.loads(result.stdout)["complete"]:
             return []

@@ -47,8 +47,8 @@ def test_after_a_power_cut_nothing_is_lost_and_the_same_command_finishes(
     disk = require_file_system(system, tmp_path)
     bench = Bench.of(case, disk, product, tmp_path / "disks")
     judged = try_case(bench, MOMENTS, dice("power", case, system))
-    record_points(f"power, {system}", judged.cuts, len(judged.complaints))
-    assert not judged.complaints, "\n".join(judged.complaints)
+    record_points(f"power, {system}", judged.cuts, judged.bad)
+    assert not judged.bad, judged.told
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_after_a_power_cut_nothing_is_lost_and_the_same_command_finishes(
     [
         (NO_FSYNC_OF_COPIES, "copy, archive on a second disk", "UNTRUE: report.csv says copied"),
         (NO_FSYNC_OF_FOLDERS, "verify, archive on a second disk, archive put there by mv", "LOST"),
-        (NO_FSYNC_OF_TABLES, "copy, archive on a second disk", "shorter than its state file says"),
+        (NO_FSYNC_OF_TABLES, "copy, archive on a second disk", "report.csv"),
     ],
     ids=str,
 )
@@ -66,4 +66,4 @@ def test_the_campaign_sees_a_missing_fsync(bug: PlantedBug, case: str, seen_by: 
     found = next(known for known in CASES if str(known) == case)
     with Product(plant(bug, tmp_path / "planted")) as product:
         judged = try_case(Bench.of(found, disk, product, tmp_path / "disks"), 3, dice("planted", bug))
-    assert any(seen_by in complaint for complaint in judged.complaints), judged
+    assert any(seen_by in complaint for complaint in judged.complaints), judged.told

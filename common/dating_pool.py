@@ -1,0 +1,184 @@
+"""Dating many groups on all cores: chunks of them go to worker processes, and come back in order. Changes nothing.
+
+The interpreter lets one thread at a time work, and reading dates is all work, so threads gain nothing. A worker is a
+process that this one talks to through pipes: it ends when they close, however this process came to its end.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import cycle
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, NamedTuple
+
+from common.dates.model import Choice
+from common.dating import Dater
+from common.scan import FoundFile
+
+# Starting workers costs as much as dating some two thousand files.
+WORTH_WORKERS = 4_000
+CHUNK_GROUPS = 128
+# One that is worked on, one that waits in the pipe, one whose answer waits to be fetched.
+_CHUNKS_UNDER_WAY = 3
+_END_SECONDS = 5.0
+_LENGTH_BYTES = 8
+
+
+class Question(NamedTuple):
+    """A group of which the date is asked: its files, and a sidecar that it shares with another group (or empty)."""
+
+    primary: FoundFile
+    companions: Sequence[FoundFile]
+    shared_sidecar: str
+
+
+# None stands for what needs no date; it keeps its place.
+Chunk = Sequence[Question | None]
+Choices = list[Choice | None]
+
+
+def packed(chunk: Chunk) -> list[tuple[object, ...] | None]:
+    """A chunk as bare tuples, which cost a tenth of what dataclasses cost to send."""
+    return [
+        question and (_plain(question.primary), [_plain(file) for file in question.companions], question.shared_sidecar)
+        for question in chunk
+    ]
+
+
+def _plain(file: FoundFile) -> tuple[str, str, int, int]:
+    return file.folder, file.name, file.size, file.mtime_ns
+
+
+def unpacked(chunk: Sequence[Any]) -> Chunk:
+    """The inverse of ``packed``."""
+    return [sent and Question(FoundFile(*sent[0]), [FoundFile(*file) for file in sent[1]], sent[2]) for sent in chunk]
+
+
+def date_chunk(dater: Dater, chunk: Chunk) -> Choices:
+    """The decision for each group of a chunk. Reads their files."""
+    return [question and dater.date(*question) for question in chunk]
+
+
+class DatingPool:
+    """Worker processes that date groups by the rules of one ``Dater``, which serves wherever they can't.
+
+    With ``workers`` of 1 there are none, and all is done in this process.
+    """
+
+    def __init__(self, dater: Dater, workers: int) -> None:
+        self._dater = dater
+        self._workers = [_Worker(dater) for _ in range(workers)] if workers > 1 else []
+
+    def date_all(self, chunks: Iterable[Chunk]) -> Iterator[Choices]:
+        """The decisions for chunk after chunk, in order. At most three chunks a worker are held in memory."""
+        if not self._workers:
+            for chunk in chunks:
+                yield date_chunk(self._dater, chunk)
+            return
+        waiting: deque[tuple[_Worker, Chunk]] = deque()
+        for chunk, worker in zip(chunks, cycle(self._workers), strict=False):
+            worker.send(packed(chunk))
+            waiting.append((worker, chunk))
+            if len(waiting) >= _CHUNKS_UNDER_WAY * len(self._workers):
+                yield self._answer(*waiting.popleft())
+        while waiting:
+            yield self._answer(*waiting.popleft())
+
+    def _answer(self, worker: _Worker, chunk: Chunk) -> Choices:
+        """The worker's answer; where it died (killed for want of memory, say) the chunk is done here."""
+        choices = worker.answer()
+        return date_chunk(self._dater, chunk) if choices is None else choices
+
+    def __enter__(self) -> DatingPool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._workers:
+            worker.close()
+
+
+class _Worker:
+    """One worker process, and a thread that fetches its answers, so that neither side ever waits for a full pipe."""
+
+    def __init__(self, dater: Dater) -> None:
+        import subprocess  # noqa: PLC0415 - needed by large runs only
+
+        root = str(Path(__file__).resolve().parents[1])
+        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+        # -P: neither the working directory nor the folder of the script may shadow a library.
+        command = [sys.executable, "-P", "-m", "common.dating_worker"]
+        # A session (or group) of its own: Ctrl-C in the terminal ends the run, which ends the worker.
+        own_group = 0
+        if sys.platform == "win32":
+            own_group = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            creationflags=own_group,
+            start_new_session=sys.platform != "win32",
+        )
+        self._answers: queue.Queue[bytes] = queue.Queue()
+        threading.Thread(target=_fetch, args=(self._process.stdout, self._answers), daemon=True).start()
+        self.send((dater.order, dater.zone))
+
+    def send(self, what: object) -> None:
+        """Give the worker a chunk (the rules first). One that has died takes none, and ``answer`` tells."""
+        if self._process.stdin is not None:
+            with suppress(OSError):
+                self._process.stdin.write(pickle.dumps(what, pickle.HIGHEST_PROTOCOL))
+                self._process.stdin.flush()
+
+    def answer(self) -> Choices | None:
+        """The decisions for the chunk that was sent first, waiting for them; None from a worker that has died."""
+        data = self._answers.get()
+        if not data:
+            self._answers.put(b"")  # for the chunks that follow
+            return None
+        choices: Choices = pickle.loads(data)
+        return choices
+
+    def close(self) -> None:
+        """Let the worker end by closing its input, and kill it when it does not."""
+        import subprocess  # noqa: PLC0415
+
+        if self._process.stdin is not None:
+            with suppress(OSError):  # it has ended by itself
+                self._process.stdin.close()
+        try:
+            self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def write_answer(pipe: IO[bytes], choices: Choices) -> None:
+    """What a worker says to a chunk: the length in eight bytes, then a pickle."""
+    data = pickle.dumps(choices, pickle.HIGHEST_PROTOCOL)
+    pipe.write(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
+    pipe.flush()
+
+
+def _fetch(pipe: IO[bytes] | None, answers: queue.Queue[bytes]) -> None:
+    """Hand on each answer, then an empty one for the end. Unpacking is left to the main thread, which has the time."""
+    if pipe is not None:
+        with pipe, suppress(OSError):
+            while len(head := pipe.read(_LENGTH_BYTES)) == _LENGTH_BYTES:
+                length = int.from_bytes(head, "big")
+                data = pipe.read(length)
+                if len(data) < length:
+                    break
+                answers.put(data)
+    answers.put(b"")

@@ -1,0 +1,35 @@
+"""The process behind ``DatingPool``: reads chunks of groups, answers with their decisions, ends with its input.
+
+Run as ``python -P -m common.dating_worker``. Both pipes carry pickles, which is safe here alone: this process and the
+one that started it are the same program, and nobody else holds the ends. Prints nothing, changes nothing on disk.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from contextlib import suppress
+
+from common.dates.second_opinion import SecondOpinion
+from common.dating import Dater
+from common.dating_pool import date_chunk, unpacked, write_answer
+
+
+def main() -> int:
+    """Date chunk after chunk until the input ends."""
+    answers = os.fdopen(os.dup(1), "wb")
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)  # what a library prints must not be taken for an answer
+    os.dup2(silence, 2)
+    questions = sys.stdin.buffer
+    order, zone = pickle.load(questions)
+    with SecondOpinion() as second_opinion, suppress(EOFError, BrokenPipeError):
+        dater = Dater(order, zone, second_opinion)
+        while True:
+            write_answer(answers, date_chunk(dater, unpacked(pickle.load(questions))))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,207 @@
+"""The process behind ``common/thumbnails.py``: reads a path a line, answers a small WebP a line, ends with its input.
+
+Run as ``python -P -m common.review.thumbnail_worker``. A question is JSON in ASCII, so that a name of any bytes and
+newlines passes; an answer is base64, or an empty line where there is no picture. It decodes untrusted files with large
+libraries in C, so it holds limits on itself: memory (``RLIMIT_AS``; Linux enforces it, macOS and Windows do not), time
+(a watchdog that ends the process even while C code runs), and pixels. Changes nothing on disk.
+
+Cheapest first: the preview that the camera put into the file (Exif 3.0 CIPA DC-008 section 4.5.8 for JPEG, the ``thmb``
+item of ISO/IEC 23008-12 for HEIC by way of pillow-heif's ``draft``, any JPEG inside a RAW), then the picture itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import faulthandler
+import io
+import json
+import os
+import stat
+import sys
+from typing import TYPE_CHECKING, BinaryIO
+
+from common.media_types import RAW_EXTENSIONS, extension_of
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+START_SECONDS = 60
+EDGE = 160
+_QUALITY = 55
+_MOST_MEMORY = 2 << 30
+_MOST_PIXELS = 100_000_000
+# pillow-heif reads a file as a whole.
+_MOST_FILE_BYTES = 256 << 20
+_MOST_PREVIEW_BYTES = 8 << 20
+_MOST_PREVIEWS_TRIED = 12
+_SMALLEST_PREVIEW = 96
+# A thumbnail of another shape is that of the picture before it was cropped or turned.
+_SAME_SHAPE = 0.2
+
+# Pillow knows more, EPS among them, which it hands to another program.
+_FORMATS = frozenset({"JPEG", "HEIF", "AVIF", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000"})
+_ORIENTATION = 0x0112
+_JPEG_OFFSET, _JPEG_LENGTH = 0x0201, 0x0202
+_EXIF_PREFIX = b"Exif\0\0"
+_JPEG_START = b"\xff\xd8\xff"
+
+
+def main() -> int:
+    """Answer until the input ends. Reads the files that it is asked about, changes nothing on disk."""
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # what a library prints must not be taken for an answer; standard error is the null device
+    faulthandler.dump_traceback_later(START_SECONDS, exit=True)
+    _limit_memory()
+    _load_libraries()
+    answers.write(b"ready\n")
+    faulthandler.cancel_dump_traceback_later()
+    for line in sys.stdin.buffer:
+        question = json.loads(line)
+        # A watchdog in C: it ends the process even when a library holds the interpreter.
+        faulthandler.dump_traceback_later(question["seconds"], exit=True)
+        answers.write(base64.b64encode(_answer(str(question["path"]))) + b"\n")
+        faulthandler.cancel_dump_traceback_later()
+    return 0
+
+
+def _limit_memory() -> None:
+    if sys.platform == "win32":
+        return  # Windows limits memory by job objects only; the limits of time and pixels hold there
+    import resource  # noqa: PLC0415 - there is none on Windows
+
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+    except (ValueError, OSError):
+        return  # a stricter limit is in force already, or the system knows none
+
+
+def _load_libraries() -> None:
+    from PIL import Image  # noqa: PLC0415 - this process alone needs it
+
+    Image.MAX_IMAGE_PIXELS = _MOST_PIXELS
+    try:
+        import pillow_heif  # noqa: PLC0415
+    except ImportError:
+        return  # HEIC then has no preview
+    pillow_heif.options.DECODE_THREADS = 1
+    pillow_heif.register_heif_opener()
+
+
+def _answer(path: str) -> bytes:
+    try:
+        return _thumbnail(path)
+    except Exception:  # noqa: BLE001 - the boundary around foreign libraries, which raise anything
+        return b""
+
+
+def _thumbnail(path: str) -> bytes:
+    """The picture in a file as a WebP of at most ``EDGE`` pixels; empty when there is none."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_FILE_BYTES:
+            return b""
+        picture = _picture(file, is_raw=extension_of(path) in RAW_EXTENSIONS)
+        return _small(*picture) if picture else b""
+
+
+def _picture(file: BinaryIO, is_raw: bool) -> tuple[Image.Image, int] | None:
+    """An image to show, cheap to decode, and its orientation (1 to 8 as in Exif)."""
+    from PIL import Image  # noqa: PLC0415
+
+    Image.init()
+    try:
+        image = Image.open(file, formats=sorted(_FORMATS.intersection(Image.OPEN)))
+    except (OSError, SyntaxError):
+        preview = _jpeg_inside(file)
+        return (preview, _orientation(preview)) if preview else None
+    orientation = _orientation(image)
+    if is_raw and (preview := _jpeg_inside(file)):
+        return preview, _orientation(preview) if orientation == 1 else orientation
+    if image.format in ("JPEG", "MPO") and (preview := _exif_thumbnail(image)):
+        return preview, orientation
+    if image.width * image.height > _MOST_PIXELS:
+        return None
+    return image, orientation
+
+
+def _orientation(image: Image.Image) -> int:
+    # getexif() of a PNG without an eXIf chunk in front would decode the whole picture; pillow-heif turns by itself.
+    if image.format not in ("JPEG", "MPO", "TIFF", "WEBP"):
+        return 1
+    value = image.getexif().get(_ORIENTATION)
+    return value if isinstance(value, int) else 1
+
+
+def _exif_thumbnail(image: Image.Image) -> Image.Image | None:
+    """The JPEG that IFD1 of a picture's Exif block names, if it is of the picture's shape."""
+    from PIL import ExifTags, Image  # noqa: PLC0415
+
+    block = image.info.get("exif")
+    if not isinstance(block, bytes) or not block.startswith(_EXIF_PREFIX):
+        return None
+    names = image.getexif().get_ifd(ExifTags.IFD.IFD1)
+    start, length = names.get(_JPEG_OFFSET), names.get(_JPEG_LENGTH)
+    if not isinstance(start, int) or not isinstance(length, int):
+        return None
+    start += len(_EXIF_PREFIX)
+    try:
+        preview = Image.open(io.BytesIO(block[start : start + length]), formats=("JPEG",))
+        preview.load()
+    except (OSError, SyntaxError):
+        return None
+    shapes = preview.width * image.height, image.width * preview.height
+    same_shape = abs(shapes[0] - shapes[1]) <= _SAME_SHAPE * max(shapes)
+    return preview if same_shape and max(preview.size) >= _SMALLEST_PREVIEW else None
+
+
+def _jpeg_inside(file: BinaryIO) -> Image.Image | None:
+    """The first JPEG in a file's head that can be decoded: cameras put a preview into every RAW."""
+    from PIL import Image  # noqa: PLC0415
+
+    file.seek(0)
+    head = file.read(_MOST_PREVIEW_BYTES)
+    position = -1
+    for _ in range(_MOST_PREVIEWS_TRIED):
+        position = head.find(_JPEG_START, position + 1)
+        if position < 0:
+            return None
+        file.seek(position)
+        try:
+            preview = Image.open(io.BytesIO(file.read(_MOST_PREVIEW_BYTES)), formats=("JPEG",))
+            if max(preview.size) < _SMALLEST_PREVIEW or preview.width * preview.height > _MOST_PIXELS:
+                continue
+            preview.draft("RGB", (EDGE, EDGE))
+            preview.load()
+        except (OSError, SyntaxError):
+            continue
+        return preview
+    return None
+
+
+def _small(image: Image.Image, orientation: int) -> bytes:
+    from PIL import Image  # noqa: PLC0415
+
+    turns = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
+    image.draft("RGB", (EDGE, EDGE))
+    if image.mode.startswith("I;16"):
+        image = image.point(lambda level: level / 256).convert("L")  # Pillow can't make 16 bits smaller
+    image.thumbnail((EDGE, EDGE))
+    small = image.convert("RGBA") if image.has_transparency_data else image.convert("RGB")
+    if orientation in turns:
+        small = small.transpose(turns[orientation])
+    data = io.BytesIO()
+    small.save(data, "WEBP", quality=_QUALITY, method=2, icc_profile=b"", exif=b"", xmp=b"")
+    return data.getvalue()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,151 @@
+"""How a review page says things: counts and sizes for people, and what each status and each evidence means. Pure."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from common.paths import is_inside, shown
+
+_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
+_LONGEST_LINK = 2_000
+
+
+def count_text(count: int, one: str = "", many: str = "") -> str:
+    """A count with thousands set apart: ``12,345``, or ``1 photo``, ``12,345 photos``."""
+    if not one:
+        return f"{count:,}"
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def size_text(size: int) -> str:
+    """A size as disks are sold, in powers of ten: ``512 bytes``, ``3.4 MB``, ``82.1 GB``."""
+    if size < 1000:
+        return count_text(size, "byte")
+    amount = float(size)
+    for unit in _UNITS:
+        if amount < 999.5 or unit == _UNITS[-1]:
+            return f"{amount:.3g} {unit}" if amount < 100 else f"{amount:,.0f} {unit}"
+        amount /= 1000
+    raise AssertionError("the last unit holds everything")
+
+
+def share_text(part: int, whole: int) -> str:
+    """A share in percent that never rounds something to nothing, nor nearly all to all."""
+    if not whole or not part:
+        return "0 %"
+    percent = 100 * part / whole
+    if percent < 1:
+        return "< 1 %"
+    return "> 99 %" if 99 < percent < 100 else f"{percent:.0f} %"
+
+
+def clipped(text: str, most: int = 240) -> str:
+    """An untrusted text as it may be printed; what is too long loses its middle, since names differ at their ends."""
+    text = shown(text[: 4 * most] + text[-most:] if len(text) > 5 * most else text)
+    if len(text) <= most:
+        return text
+    tail = most // 2
+    return f"{text[: most - tail - 1]}…{text[-tail:]}"
+
+
+def inside_root(path: str, root: str) -> str:
+    """A path as seen from its root; the whole path when it lies elsewhere."""
+    return path[len(root.rstrip(os.sep)) + 1 :] if is_inside(path, root) else path
+
+
+def file_link(path: str) -> str:
+    """A ``file:`` address of a path, with everything but plain letters escaped; empty where there can be none."""
+    if not path or not os.path.isabs(path) or "\0" in path:
+        return ""
+    link = PurePath(path).as_uri()
+    return link if len(link) <= _LONGEST_LINK else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What a kind of evidence is worth: ``grade`` is sure, likely or weak."""
+
+    grade: str
+    words: str
+
+
+_WORTHS = {
+    "exif:DateTimeOriginal": Worth("sure", "the camera noted the moment of capture"),
+    "quicktime:creationdate": Worth("sure", "the phone noted the moment of capture, with its UTC offset"),
+    "exif:DateTimeDigitized": Worth("likely", "when it became digital: for a scan, not when it was taken"),
+    "exif:DateTime": Worth("weak", "the last change inside the file, not the capture"),
+    "pillow:DateTimeOriginal": Worth("sure", "the camera noted the moment of capture"),
+    "pillow:DateTime": Worth("weak", "the last change inside the file, not the capture"),
+    "gps:GPSDateTime": Worth("weak", "the satellite receiver's clock, which is often wrong"),
+    "filesystem:mtime": Worth("weak", "when the file was last written: copying and editing change it"),
+}
+_WORTHS_OF_KINDS = {
+    "exif": Worth("likely", "a date in the picture's EXIF block"),
+    "quicktime": Worth("likely", "the recorder's clock, mostly in UTC"),
+    "ffprobe": Worth("likely", "a date in the film's tags, found by ffprobe"),
+    "xmp": Worth("likely", "written into the file, or beside it, by a photo program"),
+    "iptc": Worth("likely", "written into the file by a photo program"),
+    "photoshop": Worth("likely", "written into the file by a photo program"),
+    "sidecar": Worth("likely", "a companion file says so"),
+    "takeout": Worth("likely", "the JSON of Google Takeout says so"),
+    "filename": Worth("likely", "its name says so"),
+}
+_OTHER_WORTH = Worth("likely", "a date inside the file")
+_NO_WORTH = Worth("weak", "no believable date was found")
+
+
+def worth_of(date_source: str) -> Worth:
+    """What the evidence that a report names in ``date_source`` is worth."""
+    if not date_source:
+        return _NO_WORTH
+    kind = date_source.partition(":")[0]
+    return _WORTHS.get(date_source) or _WORTHS_OF_KINDS.get(kind, _OTHER_WORTH)
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A status in plain words: ``tone`` is good, plain or bad."""
+
+    tone: str
+    label: str
+    words: str
+
+
+ORGANIZED = {
+    "planned": Meaning("plain", "planned", "will go to the archive when the same command runs with --mode copy or move"),
+    "copied": Meaning("good", "copied", "stand in the archive, durable; the originals are untouched"),
+    "moved": Meaning("good", "moved", "stand in the archive; compared before their originals were taken out"),
+    "already_archived": Meaning("good", "in the archive already", "the very same content was there before this run"),
+    "duplicate": Meaning("plain", "duplicates", "the same content as another row, stored once; they stay in the source"),
+    "skipped": Meaning("plain", "left out", "not media, or left out by an option: the reasons are below"),
+    "failed": Meaning("bad", "failed", "could not be read or stored: the reasons are below"),
+}
+PROVED = {
+    "identical": Meaning("good", "identical", "every byte of source and archive copy was read and is the same"),
+    "archive_intact": Meaning("good", "archive copy intact", "the archive copy still has the hash that was recorded"),
+    "not_archived": Meaning("plain", "not in the archive", "organize did not put them there, so nothing was to be proved"),
+    "archive_missing": Meaning("bad", "missing in the archive", "organize them again"),
+    "source_missing": Meaning("bad", "missing in the source", "nothing is left there to compare with"),
+    "size_differs": Meaning("bad", "different size", "one of the two was changed: look at both, then organize again"),
+    "content_differs": Meaning("bad", "different content", "one of the two was changed or is damaged: look at both"),
+    "same_file": Meaning("bad", "one file, not two", "source and archive lead to the same file: this is no second copy"),
+    "not_regular": Meaning("bad", "no regular file", "a link, a folder or a device stands where a file should"),
+    "changed_while_reading": Meaning("bad", "changed while read", "something writes to it: verify it again later"),
+    "outside_root": Meaning("bad", "outside of its root", "the path leads out of source or archive, and was not believed"),
+    "read_error": Meaning("bad", "could not be read", "the medium or the permissions: mend that and verify again"),
+}
+APPLIED = {
+    "quarantine": Meaning("good", "moved to quarantine", "renamed; --restore brings all of it back"),
+    "delete": Meaning("plain", "deleted for good", "each was compared with its archive copy, read from the medium, first"),
+    "restore": Meaning("good", "brought back", "stand in the source again"),
+    "purge": Meaning("plain", "purged from quarantine", "each was compared with its archive copy first"),
+    "prune": Meaning("plain", "empty folders removed", "only folders that this run had emptied"),
+    "restore_folder": Meaning("good", "folders made again", "with their permissions and times"),
+}
+
+
+def meaning_of(status: str, meanings: dict[str, Meaning]) -> Meaning:
+    """What a status means; one that this version does not know is shown as it stands."""
+    return meanings.get(status) or Meaning("bad", clipped(status.replace("_", " "), 40) or "no status", "")

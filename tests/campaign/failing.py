@@ -1,0 +1,130 @@
+"""One fault: let one call of a run fail, judge what the run says and leaves, and finish once the fault is gone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from tests.campaign.endstate import Snapshot, differences
+from tests.campaign.fault_kinds import WATCHED, concerns_attributes, errors_of
+from tests.campaign.invariants import broken_promises, contents_of, digests_below, overwritten
+from tests.campaign.killing import Trial, log_of, rows_twice, unlike_original
+from tests.campaign.product import Line, Tracer
+from tests.campaign.stages import EndState, Stage, end_state, run_to_the_end, unlike
+from tests.campaign.strace_points import Call, calls_in, counting
+from tests.campaign.truth import false_claims
+from tests.campaign.worlds import World
+from tests.support.scripts import ORGANIZE, VERIFY, Result
+
+OK, ATTENTION, BAD_INPUT, STOPPED, LOCKED = 0, 1, 2, 3, 4
+
+
+def faults_of(world: World, stage: Stage) -> list[tuple[Call, str]]:
+    """Every call of the stage's first run that concerns the world, with every error that it can meet."""
+    stage.prepare(world)
+    result = world.product.run(stage.line(world), counting(log_of(world), WATCHED))
+    assert result.code == OK, f"{stage.name}, counted: exit {result.code}\n{result.stderr}"
+    calls = [call for call in calls_in(log_of(world)) if call.about([world.base, world.elsewhere])]
+    return [(call, error) for call in calls for error in errors_of(call)]
+
+
+def fail_and_finish(world: World, stage: Stage, expected: EndState, tracer: Tracer, call: Call) -> Trial:
+    """Run the stage with a fault, judge it, run again without, and compare with an undisturbed run."""
+    original = world.make()
+    photos = contents_of(world.library.source)
+    stage.do_before(world)
+    archive, source = digests_below(world.library.archive), digests_below(world.library.source)
+    result = world.product.run(stage.line(world), tracer)
+    complaints = misbehaviour(world, result)
+    complaints += broken_promises(photos, world.photo_roots, world.record_roots)
+    complaints += overwritten(archive, world.library.archive) + overwritten(source, world.library.source)
+    complaints += false_claims(world)
+    if result.code == BAD_INPUT:
+        complaints += _changed({**archive, **source}, world)
+    complaints += _again(world, stage, result)
+    complaints += broken_promises(photos, world.photo_roots, world.record_roots, torn_rows=False)
+    complaints += false_claims(world) + rows_twice(world)
+    exact = not concerns_attributes(call)
+    complaints += _unlike_undisturbed(expected, end_state(world), tables=result.code != ATTENTION, exact=exact)
+    complaints += _undone(world, stage, original, exact)
+    return Trial(1, tuple(complaints))
+
+
+def misbehaviour(world: World, result: Result) -> list[str]:
+    """A complaint for each way in which a run that met a fault must not end."""
+    complaints = []
+    if result.code not in (OK, ATTENTION, BAD_INPUT, STOPPED, LOCKED):
+        complaints.append(f"exit {result.code} is not documented")
+    for bad in ("Traceback", "a fault in this program", "Exception ignored"):
+        if bad in result.stderr:
+            complaints.append(f"says {bad!r}: {result.stderr[-400:]}")
+    places = (str(world.base), str(world.elsewhere))
+    if result.code != OK and not any(place in result.stderr for place in places):
+        complaints.append(f"exit {result.code} names no path: {result.stderr[-200:]!r}")
+    return complaints
+
+
+def _changed(before: dict[str, str], world: World) -> list[str]:
+    """Exit 2 says that nothing was changed: a complaint for each photo that came or went all the same."""
+    now = {**digests_below(world.library.archive), **digests_below(world.library.source)}
+    moved = {path for path in before.keys() ^ now.keys() if "/.media-" not in path}
+    return [f"CHANGED in spite of exit 2: {path}" for path in sorted(moved)]
+
+
+def _again(world: World, stage: Stage, result: Result) -> list[str]:
+    """What a person does once the fault is gone: the same line, or the next that the message names."""
+    line = stage.line(world)
+    if result.code == OK and _is_complete(result):
+        return []
+    if result.code == ATTENTION and line.script == ORGANIZE:
+        report = world.library.report
+        return run_to_the_end(world, _with_path(line, str(report), str(report.with_name("report-2.csv"))))
+    if result.code == ATTENTION and line.script == VERIFY:
+        return run_to_the_end(world, line, accept=(OK, ATTENTION)) + _feed_back(world, line)
+    return run_to_the_end(world, line)
+
+
+def _feed_back(world: World, line: Line) -> list[str]:
+    """Verify what was left unverified, into tables of its own."""
+    library = world.library
+    outputs = ("--verified-out", library.out / "verified-2.csv", "--unverified-out", library.out / "unverified-2.csv")
+    again = replace(line, arguments=("--input-csv", library.unverified, *outputs, "--jobs", "1", "--json"))
+    return run_to_the_end(world, again)
+
+
+def _is_complete(result: Result) -> bool:
+    return bool(json.loads(result.stdout)["complete"])
+
+
+def _with_path(line: Line, old: str, new: str) -> Line:
+    return replace(line, arguments=tuple(new if str(argument) == old else argument for argument in line.arguments))
+
+
+def _unlike_undisturbed(expected: EndState, found: EndState, *, tables: bool, exact: bool) -> list[str]:
+    """What differs from an undisturbed end. A run that needed attention has more rows and tables to tell of it."""
+    if tables and exact:
+        return unlike(expected, found)
+    left, right = expected.files, found.files
+    if not tables:
+        left, right = (
+            {path: facts for path, facts in files.items() if not path.startswith("out/")} for files in (left, right)
+        )
+    if not exact:
+        left, right = _plain(left), _plain(right)
+    return differences(left, right)
+
+
+def _plain(files: Snapshot) -> Snapshot:
+    """Names and contents alone."""
+    return {path: replace(facts, mode=0, mtime_ns=0, attributes=()) for path, facts in files.items()}
+
+
+def _undone(world: World, stage: Stage, original: Snapshot, exact: bool) -> list[str]:
+    if stage.undo:
+        complaints = run_to_the_end(world, stage.undo(world))
+        if exact:
+            return complaints + unlike_original(original, world, stage.keeps_folder_times)
+        return complaints + differences(_plain(original), _plain(world.source_as_it_is()))
+    if stage.source_stays:
+        return differences(_plain(original), _plain(world.source_as_it_is()))
+    return []
