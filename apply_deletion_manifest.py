@@ -305,7 +305,7 @@ def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summar
         if options.dry_run:
             return preview_all(run, lines, remover, state)
 
-        talk.info(f"journal: {shown(places.journal)}")
+        talk.detail(f"journal: {shown(places.journal)}")
         session = Session(places, state, survey.run_id)
         stack.callback(session.journal.close)
         for batch in batches(lines, max(BATCH_ROWS, len(session.journal.unresolved))):
@@ -569,11 +569,11 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> cli.Summary:
     }
     notes = []
     if counts["failed"]:
-        notes.append(f"{counts['failed']:,} files were left where they are: the reasons are above and in the journal")
+        notes.append(f"failed: {cli.counted(counts['failed'], 'file')} left in place; the reasons are above")
     if survey.torn_line:
         notes.append(f"the last row of the manifest (line {survey.torn_line}) was cut short and is left out")
     if not state.complete and not dry_run:
-        notes.append(f"{survey.manifest.rows - state.next_offset:,} rows remain")
+        notes.append(f"left to do: {cli.counted(survey.manifest.rows - state.next_offset, 'row')}")
     return cli.Summary(
         tool=TOOL,
         headline=f"{action}{' (dry run)' if dry_run else ''}: {shown(run.options.manifest)}",

@@ -20,10 +20,11 @@ from common.contents import ContentIndex, Known
 from common.errors import BadInput, ExitCode, Interrupted, explain_os_error
 from common.groups import group_folder, is_takeout_name
 from common.lock import Lock
-from common.manifests import REPORT, Reader, ReportRow, Writer
+from common.manifests import REPORT, Reader, ReportRow, RowIds, Writer, file_digest
 from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS, extension_of, kind_of
 from common.paths import is_inside, is_plain_absolute, shown
 from common.placement import Dated, Member, Names, Planner, RunFacts
+from common.reviewed import Reviewed, reviewed_rows, survey_report
 from common.run_id import new_run_id
 from common.scan import FolderScan, FoundFile, NotScanned, ScanRules, scan_tree
 from common.state import SUFFIX, State, find_unfinished, load_state, save_state
@@ -77,6 +78,7 @@ class Options:
     timezone: str
     duplicates: str
     exclude: tuple[str, ...]
+    from_report: str
     common: cli.CommonOptions
 
     @property
@@ -90,11 +92,12 @@ def parse(argv: Sequence[str] | None) -> Options:
         "Find when each photo and video was taken, and report, copy or move it into an archive by year.", EXAMPLES
     )
     main = parser.add_argument_group("what to do")
-    main.add_argument("--source", required=True, metavar="DIR", help="folder to organize, with all below it")
-    main.add_argument("--destination-root", required=True, metavar="DIR", help="root of the archive")
+    main.add_argument("--source", default="", metavar="DIR", help="folder to organize, with all below it")
+    main.add_argument("--destination-root", default="", metavar="DIR", help="root of the archive")
     main.add_argument("--mode", choices=("report", "copy", "move"), default="report", help="default: report")
     main.add_argument("--dry-run", action="store_true", help="print the plan and write nothing at all")
     main.add_argument("--report-csv", default="", metavar="PATH", help="default: report-<time>-<run>.csv, here")
+    main.add_argument("--from-report", default="", metavar="PATH", help="carry out a report that you have reviewed")
     which = parser.add_argument_group("which files")
     which.add_argument("--media-kind", choices=("images", "videos", "both"), default="both", help="default: both")
     which.add_argument("--types", type=_types, default=(), metavar=".jpg,.mov", help="these instead of all known types")
@@ -122,6 +125,13 @@ def parse(argv: Sequence[str] | None) -> Options:
     parsed = parser.parse_args(argv)
     if parsed.date_from and parsed.date_to and parsed.date_from > parsed.date_to:
         parser.error("--date-from is later than --date-to")
+    if not parsed.from_report and not (parsed.source and parsed.destination_root):
+        parser.error("--source and --destination-root are needed (or --from-report, which has them)")
+    if parsed.from_report:
+        decided = "media_kind types date_from date_to layout date_sources timezone duplicates exclude"
+        for name in decided.split():
+            if getattr(parsed, name) != parser.get_default(name):
+                parser.error(f"--{name.replace('_', '-')} was decided when the report was made; not with --from-report")
     return Options(
         source=parsed.source,
         destination_root=parsed.destination_root,
@@ -137,6 +147,7 @@ def parse(argv: Sequence[str] | None) -> Options:
         timezone=parsed.timezone,
         duplicates=parsed.duplicates,
         exclude=tuple(parsed.exclude),
+        from_report=cli.absolute(parsed.from_report) if parsed.from_report else "",
         common=cli.common_options(parsed),
     )
 
@@ -233,6 +244,7 @@ def settings_of(options: Options, roots: Roots) -> dict[str, str]:
         "timezone": options.timezone,
         "duplicates": options.duplicates,
         "exclude": "\n".join(options.exclude),
+        "from_report": file_digest(options.from_report) if options.from_report else "",
     }
 
 
@@ -427,54 +439,95 @@ def plan_group(run: Run, found: Found, choice: Choice | None, planner: Planner, 
 
 
 def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summary:
-    """Scan, decide, act, record and sum up."""
+    """Scan, or read a reviewed report; decide, act, record and sum up."""
+    reviewed = survey_report(options.from_report) if options.from_report else None
+    if reviewed:
+        options = with_roots_of(reviewed, options)
     roots = check_roots(options)
     run = Run(options, roots, talk)
     settings = settings_of(options, roots)
-    run_id = new_run_id()
+    run_id = reviewed.run_id if reviewed else new_run_id()
     report_path, _ = ("", None) if options.dry_run else find_report(options, settings, run_id)
     with ExitStack() as stack:
         archive_id = prepare_archive(options, roots, stack)
         session = None
         if not options.dry_run:
             session = open_session(options, settings, report_path, run_id, stack)
-            talk.info(f"report: {shown(session.report_path)}")
+            run_id = session.state.run_id
+            talk.detail(f"report: {shown(session.report_path)}")
             finish_pending(session, options, stop)
-        talk.info(f"scanning {shown(roots.source)}")
-        folders = scan_source(roots, options)
-        sizes = {file.size for folder in folders for file in folder.files}
+
+        facts = RunFacts(run_id, roots.source, roots.archive, archive_id, options.duplicates == "keep")
         names = Names()
         contents = ContentIndex(lambda path, error: talk.warn(f"{shown(path)}: cannot compare it: {error}"))
-        index_archive(run, sizes, names, contents)
-
-        run_id = session.state.run_id if session else run_id
-        facts = RunFacts(run_id, roots.source, roots.archive, archive_id, options.duplicates == "keep")
         planner = Planner(facts, contents, names)
-        progress = stack.enter_context(progress_over(folders, options))
-        storer = Storer(options.mode, options.common.jobs, progress, stop, set(), set())
         tally = Tally(Counter(), set())
-        if session:
-            take_up(session, planner, tally)
+        if reviewed:
+            done = take_up_ids(session, tally)
+            groups = reviewed_rows(reviewed, archive_id, done)
+            scanned = Scanned(reviewed.rows, reviewed.planned_bytes, 0, 0)
+        else:
+            talk.info(f"scanning {shown(roots.source)}")
+            folders = scan_source(roots, options)
+            index_archive(run, {file.size for folder in folders for file in folder.files}, names, contents)
+            if session:
+                take_up(session, planner, tally)
+            scanned = count_scanned(folders, tally)
+            groups = plan_rows(run, folders, planner, make_dater(options, stack), tally)
 
-        dater = make_dater(options, stack)
-        for batch in batches(plan_rows(run, folders, planner, dater, tally), options.acts):
+        progress = stack.enter_context(cli.Progress(options.mode, scanned.entries, scanned.media_bytes, options.common))
+        storer = Storer(options.mode, options.common.jobs, progress, stop, set(), set())
+        for batch in batches(groups, options.acts):
             if stop():
                 raise Interrupted
             for row in batch:
                 talk.detail(f"{row.status}: {shown(row.source_path)} -> {shown(row.destination_path)} {row.reason}")
             if options.dry_run and not options.common.json:
                 print_plan(batch, options.mode)
-            if session:
-                done = carry_out(batch, session, planner, storer, options)
-                for row in done:
-                    if row.status == "failed":
-                        talk.warn(f"{shown(row.source_path)}: {row.reason}")
-                tally.add(done)
-            else:
-                tally.add(batch)
+            done_rows = carry_out(batch, session, planner, storer, options) if session else batch
+            for row in done_rows:
+                if row.status == "failed":
+                    talk.warn(f"{shown(row.source_path)}: {row.reason}")
+            tally.add(done_rows)
         if session:
             session.checkpoint(complete=True)
-        return sum_up(run, session, folders, tally, storer.lost)
+        return sum_up(run, session, scanned, tally, storer.lost)
+
+
+def with_roots_of(reviewed: Reviewed, options: Options) -> Options:
+    """The options with the roots of the reviewed report; raises ``BadInput`` when others were given."""
+    for option, given, root in (
+        ("--source", options.source, reviewed.source_root),
+        ("--destination-root", options.destination_root, reviewed.archive_root),
+    ):
+        if given and os.path.realpath(cli.absolute(given)) != root:
+            raise BadInput(f"{shown(reviewed.path)} is a report with {option} {shown(root)}; leave the option out")
+    return replace(options, source=reviewed.source_root, destination_root=reviewed.archive_root)
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """How much there is to account for, recorded earlier or now."""
+
+    entries: int
+    media_bytes: int
+    system_entries: int
+    excluded_folders: int
+
+
+def count_scanned(folders: Sequence[FolderScan], tally: Tally) -> Scanned:
+    """What the scan found, and what an earlier call has recorded that is not there any more."""
+    paths = [
+        path
+        for folder in folders
+        for path in [*(file.path for file in folder.files), *(problem.path for problem in folder.not_scanned)]
+    ]
+    return Scanned(
+        len(tally.paths) + sum(_path_digest(path) not in tally.paths for path in paths),
+        sum(file.size for folder in folders for file in folder.files),
+        sum(folder.system_entries for folder in folders),
+        sum(folder.excluded_folders for folder in folders),
+    )
 
 
 @dataclass(frozen=True)
@@ -513,11 +566,6 @@ def prepare_archive(options: Options, roots: Roots, stack: ExitStack) -> str:
     return archive.found_archive(roots.archive)
 
 
-def progress_over(folders: Sequence[FolderScan], options: Options) -> cli.Progress:
-    files = [file for folder in folders for file in folder.files]
-    return cli.Progress(options.mode, len(files), sum(file.size for file in files), options.common)
-
-
 def finish_pending(session: Session, options: Options, stop: cli.StopRequest) -> None:
     """Finish the batch that was under way when an earlier call was killed, before anything is scanned."""
     pending = [REPORT.decode(values, session.report_path + SUFFIX) for values in session.state.pending]
@@ -535,6 +583,15 @@ def take_up(session: Session, planner: Planner, tally: Tally) -> None:
         planner.recorded(row)
         tally.paths.add(_path_digest(row.source_path))
         tally.add([row])
+
+
+def take_up_ids(session: Session | None, tally: Tally) -> RowIds:
+    """The rows of a reviewed report that an earlier call has recorded."""
+    done = RowIds()
+    for row in session.recorded_rows() if session else ():
+        done.add(row.row_id)
+        tally.add([row])
+    return done
 
 
 def make_dater(options: Options, stack: ExitStack) -> Dater:
@@ -629,14 +686,17 @@ def carry_out(
 
 
 def fail_duplicates_of_failed(rows: Sequence[ReportRow]) -> list[ReportRow]:
-    """A duplicate is stored only if what it duplicates is. Pure."""
-    failed = {row.destination_path: row.row_id for row in rows if row.status == "failed" and row.destination_path}
-    return [
-        replace(row, status="failed", reason=f"same content as row {failed[row.destination_path]}, which failed")
-        if row.status == "duplicate" and row.destination_path in failed
-        else row
-        for row in rows
-    ]
+    """A duplicate is accounted for only if what it duplicates stands in the archive. Looks there, changes nothing."""
+    failed = {row.destination_path for row in rows if row.status == "failed"}
+    checked = []
+    for row in rows:
+        relies_on_copy = row.status in ("duplicate", "already_archived")
+        if relies_on_copy and (row.destination_path in failed or not os.path.lexists(row.destination_path)):
+            what = row.reason or "same content as a file of the archive"
+            checked.append(replace(row, status="failed", reason=f"{what}, but that is not stored; organize again"))
+        else:
+            checked.append(row)
+    return checked
 
 
 def print_plan(rows: Iterable[ReportRow], mode: str) -> None:
@@ -646,29 +706,26 @@ def print_plan(rows: Iterable[ReportRow], mode: str) -> None:
         print(f"{what}: {shown(row.source_path)}{where}{f' ({row.reason})' if row.reason else ''}")
 
 
-def sum_up(
-    run: Run, session: Session | None, folders: Sequence[FolderScan], tally: Tally, lost: set[str]
-) -> cli.Summary:
+def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lost: set[str]) -> cli.Summary:
     """The counts, whether they add up, and what to do next."""
     options, roots = run.options, run.roots
     counts = {status: tally.counts[status] for status in STATUSES if tally.counts[status]}
-    scanned = len(tally.paths) + sum(
-        _path_digest(path) not in tally.paths
-        for folder in folders
-        for path in [*(file.path for file in folder.files), *(problem.path for problem in folder.not_scanned)]
-    )
-    notes = [f"{tally.counts['review']:,} rows have something to look at in their review column"]
-    if not tally.counts["review"]:
-        notes = []
-    if system := sum(folder.system_entries for folder in folders):
-        notes.append(f"left out: {system:,} files or folders of operating systems and of this archive")
-    if excluded := sum(folder.excluded_folders for folder in folders):
-        notes.append(f"left out: {excluded:,} folders by --exclude")
+    notes = []
+    if tally.counts["review"]:
+        notes.append(f"to look at: {cli.counted(tally.counts['review'], 'row')} with a review column that is not empty")
+    if counts.get("failed"):
+        notes.append(f"failed: {cli.counted(counts['failed'], 'row')}; the reason column tells why")
+    if scanned.system_entries:
+        notes.append(f"left out: {cli.counted(scanned.system_entries, 'system file')} or folders")
+    if scanned.excluded_folders:
+        notes.append(f"left out: {cli.counted(scanned.excluded_folders, 'folder')} by --exclude")
     if lost:
         notes.append(f"the archive's file system can't hold: {', '.join(sorted(lost))}")
     exit_code = ExitCode.ATTENTION if counts.get("failed") else ExitCode.OK
-    if scanned != tally.rows:
-        notes.append(f"THE COUNTS DO NOT ADD UP: {scanned:,} found, {tally.rows:,} in the report; please report this")
+    if scanned.entries != tally.rows:
+        notes.append(
+            f"THE COUNTS DO NOT ADD UP: {scanned.entries:,} found, {tally.rows:,} in the report; please report this"
+        )
         exit_code = ExitCode.ATTENTION
     what = f"{options.mode} (dry run)" if options.dry_run else options.mode
     return cli.Summary(
@@ -676,7 +733,7 @@ def sum_up(
         headline=f"{what}: {shown(roots.source)} -> {shown(roots.archive)}",
         run_id=session.state.run_id if session else "",
         exit_code=exit_code,
-        counts={"scanned": scanned, **counts},
+        counts={"scanned": scanned.entries, **counts},
         outputs={"report": session.report_path} if session else {},
         notes=notes,
         next_step=next_step(options, session),
@@ -685,7 +742,10 @@ def sum_up(
 
 def next_step(options: Options, session: Session | None) -> str:
     if session is None or options.mode == "report":
-        return "look at the plan, then run the same command with --mode copy"
+        if session is None:
+            return "the same command without --dry-run"
+        arguments = ("--from-report", session.report_path, "--mode", "copy")
+        return f"look at the report, then {cli.script_command('organize_media_by_date.py', *arguments)}"
     return cli.script_command("verify_media_archive.py", "--input-csv", session.report_path)
 
 

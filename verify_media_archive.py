@@ -357,7 +357,7 @@ def verify(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summa
         session, survey = open_session(options, stack)
         state = session.state
         for kind, (path, _) in state.outputs.items():
-            talk.info(f"{kind}: {shown(path)}")
+            talk.detail(f"{kind}: {shown(path)}")
         if survey.torn_line:
             talk.warn(
                 f"{shown(options.input_csv)}, line {survey.torn_line}: the last row is cut short and is left out; "
@@ -486,16 +486,17 @@ def sum_up(options: Options, session: Session, survey: Survey) -> cli.Summary:
     remaining = max(0, (state.end_offset if state.end_offset >= 0 else survey.manifest.rows) - state.next_offset)
     counts = Counter(state.counts if state.complete else session.call_counts)
     attention = counts.pop("attention", 0)
-    notes = [f"{attention:,} rows need attention: see the reasons in {shown(state.outputs['unverified'][0])}"]
-    if not attention:
-        notes = []
+    notes = []
+    if attention:
+        unverified = shown(state.outputs["unverified"][0])
+        notes.append(f"to look at: {cli.counted(attention, 'row')} not verified; the reasons are in {unverified}")
     if survey.torn_line:
         notes.append(f"the last row of the input (line {survey.torn_line}) was cut short and is left out")
     if state.complete:
         arguments = ("--manifest", state.outputs["verified"][0], "--expected-run-id", state.run_id, "--dry-run")
         next_step = cli.script_command("apply_deletion_manifest.py", *arguments)
     else:
-        notes.append(f"{remaining:,} rows remain")
+        notes.append(f"left to do: {cli.counted(remaining, 'row')}")
         next_step = "run the same command again"
     return cli.Summary(
         tool=TOOL,

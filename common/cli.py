@@ -319,6 +319,11 @@ def require_folder(path: str, option: str) -> str:
     return os.path.realpath(path)
 
 
+def counted(number: int, thing: str) -> str:
+    """A number with its noun: ``1 row``, ``12,345 rows``."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
 def script_command(script: str, *arguments: str) -> str:
     """A command line to paste into a shell of this system."""
     import shlex  # noqa: PLC0415 - needed once, at the end

@@ -55,9 +55,9 @@ class JournalReader:
 class Journal:
     """A journal that is being written. ``unresolved`` are intentions of a killed run without an outcome.
 
-    ``pruning`` are those about folders, by path. ``outcomes`` are the outcomes behind the checkpoint that was given: recorded, but the state
-    does not know of them. ``folder_times`` are the times that folders had before the killed run
-    touched them, from rows behind the checkpoint. ``destroyed`` are the rows whose files were
+    ``pruning`` are those about folders, by path. ``outcomes`` are the outcomes behind the checkpoint
+    that was given: recorded, but the state does not know of them. ``folder_times`` are the times
+    that folders had before the killed run touched them, from rows behind it. ``destroyed`` are the rows whose files were
     deleted for good, as far as the journal was read.
     """
 

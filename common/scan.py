@@ -27,7 +27,7 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class NotScanned:
-    """An entry that is no regular file, or a folder that could not be read."""
+    """An entry that is no regular file or was to be left out, or a folder that could not be read."""
 
     path: str
     reason: str
@@ -115,6 +115,8 @@ def _scan_folder(
                 not_scanned.append(NotScanned(entry.path, "not a regular file", failed=False))
             elif is_system_file(entry.name):
                 system_entries += 1
+            elif pattern := rules.excludes(os.path.relpath(entry.path, root)):
+                not_scanned.append(NotScanned(entry.path, f"left out by --exclude {pattern}", failed=False))
             else:
                 found = entry.stat(follow_symlinks=False)
                 files.append(FoundFile(folder, entry.name, found.st_size, found.st_mtime_ns))

@@ -95,18 +95,28 @@ class Thumbnailer:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.getenv("PYTHONPATH")])])}
         # -P: neither the working directory nor the folder of the script may shadow a library.
         command = [sys.executable, "-P", "-m", "common.review.thumbnail_worker"]
-        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
         self._starts_left -= 1
         try:
-            worker = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-                start_new_session=sys.platform != "win32",  # Ctrl-C ends the run, which ends the worker
-                creationflags=flags,
-            )
+            # A session (or group) of its own: Ctrl-C in the terminal ends the run, which ends the worker.
+            if sys.platform == "win32":
+                own_group = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+                worker = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    env=environment,
+                    creationflags=own_group,
+                )
+            else:
+                worker = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    env=environment,
+                    start_new_session=True,
+                )
         except OSError:
             self._starts_left = 0  # no process can be had: the page goes without pictures
             return None

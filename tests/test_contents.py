@@ -138,4 +138,3 @@ def test_what_organize_keeps_of_a_file_is_half_a_kilobyte_at_most() -> None:
     finally:
         tracemalloc.stop()
     assert per_file < 512 + 64  # bytes
-    print(per_file)

@@ -114,31 +114,43 @@ class Meaning:
 
 
 ORGANIZED = {
-    "planned": Meaning("plain", "planned", "will go to the archive when the same command runs with --mode copy or move"),
+    "planned": Meaning(
+        "plain", "planned", "will go to the archive when the same command runs with --mode copy or move"
+    ),
     "copied": Meaning("good", "copied", "stand in the archive, durable; the originals are untouched"),
     "moved": Meaning("good", "moved", "stand in the archive; compared before their originals were taken out"),
     "already_archived": Meaning("good", "in the archive already", "the very same content was there before this run"),
-    "duplicate": Meaning("plain", "duplicates", "the same content as another row, stored once; they stay in the source"),
+    "duplicate": Meaning(
+        "plain", "duplicates", "the same content as another row, stored once; they stay in the source"
+    ),
     "skipped": Meaning("plain", "left out", "not media, or left out by an option: the reasons are below"),
     "failed": Meaning("bad", "failed", "could not be read or stored: the reasons are below"),
 }
 PROVED = {
     "identical": Meaning("good", "identical", "every byte of source and archive copy was read and is the same"),
     "archive_intact": Meaning("good", "archive copy intact", "the archive copy still has the hash that was recorded"),
-    "not_archived": Meaning("plain", "not in the archive", "organize did not put them there, so nothing was to be proved"),
+    "not_archived": Meaning(
+        "plain", "not in the archive", "organize did not put them there, so nothing was to be proved"
+    ),
     "archive_missing": Meaning("bad", "missing in the archive", "organize them again"),
     "source_missing": Meaning("bad", "missing in the source", "nothing is left there to compare with"),
     "size_differs": Meaning("bad", "different size", "one of the two was changed: look at both, then organize again"),
     "content_differs": Meaning("bad", "different content", "one of the two was changed or is damaged: look at both"),
-    "same_file": Meaning("bad", "one file, not two", "source and archive lead to the same file: this is no second copy"),
+    "same_file": Meaning(
+        "bad", "one file, not two", "source and archive lead to the same file: this is no second copy"
+    ),
     "not_regular": Meaning("bad", "no regular file", "a link, a folder or a device stands where a file should"),
     "changed_while_reading": Meaning("bad", "changed while read", "something writes to it: verify it again later"),
-    "outside_root": Meaning("bad", "outside of its root", "the path leads out of source or archive, and was not believed"),
+    "outside_root": Meaning(
+        "bad", "outside of its root", "the path leads out of source or archive, and was not believed"
+    ),
     "read_error": Meaning("bad", "could not be read", "the medium or the permissions: mend that and verify again"),
 }
 APPLIED = {
     "quarantine": Meaning("good", "moved to quarantine", "renamed; --restore brings all of it back"),
-    "delete": Meaning("plain", "deleted for good", "each was compared with its archive copy, read from the medium, first"),
+    "delete": Meaning(
+        "plain", "deleted for good", "each was compared with its archive copy, read from the medium, first"
+    ),
     "restore": Meaning("good", "brought back", "stand in the source again"),
     "purge": Meaning("plain", "purged from quarantine", "each was compared with its archive copy first"),
     "prune": Meaning("plain", "empty folders removed", "only folders that this run had emptied"),

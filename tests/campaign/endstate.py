@@ -2,7 +2,7 @@
 
 Files and folders with bytes, permissions, times and extended attributes; the rows of the CSV files without what differs
 from run to run by its nature (ids made at random, the time of day, inode numbers and what is computed of these; whether
-a file could be read cold, which a busy machine decides).
+a file could be read cold, which a busy machine decides; which of several witnesses of one date was heard).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.campaign.invariants import digest_of
 from tests.support.tables import read_rows
 
 _DIFFERS_BY_NATURE = frozenset(
-    "run_id archive_id verified_at source_inode archive_inode row_seal time chain sequence folder_mtime read_mode".split()
+    "run_id archive_id verified_at source_inode archive_inode row_seal time chain sequence folder_mtime read_mode date_source review".split()
 )
 
 

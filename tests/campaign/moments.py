@@ -19,8 +19,9 @@ from tests.support import scripts
 from tests.support.scripts import Argument
 
 _CALLS = frozenset(
-    "open close read readv pread preadv write lseek fsync ftruncate posix_fadvise fstat lstat stat statvfs utime "
-    "fchmod chmod listxattr getxattr setxattr scandir listdir mkdir rmdir link rename replace unlink remove flock".split()
+    "open close read readv pread preadv write lseek fsync ftruncate posix_fadvise fstat lstat stat statvfs utime fcntl "
+    "fchmod chmod listxattr getxattr setxattr scandir listdir mkdir rmdir link rename replace unlink remove "
+    "flock".split()
 )
 _MODULES = frozenset({"posix", "io", "_io", "fcntl"})
 FAULT = 99

@@ -20,6 +20,7 @@ from tests.campaign.strace_points import NO_EXCLUSIVE_RENAME, NO_LINKS_EITHER, D
 from tests.campaign.worlds import World
 from tests.support.media import jpeg, mp4
 from tests.support.scripts import APPLY, ORGANIZE, VERIFY
+from tests.support.tables import Row
 from tests.support.trees import Tree, write_tree
 
 LineOf = Callable[[World], Line]
@@ -198,14 +199,31 @@ def unlike(expected: EndState, found: EndState) -> list[str]:
     complaints = differences(expected.files, found.files)
     for name in sorted(expected.tables.keys() | found.tables.keys()):
         wanted, told = Counter(expected.tables.get(name, ())), Counter(found.tables.get(name, ()))
-        complaints += [f"{name}: row missing: {_in_short(row)}" for row in wanted - told]
-        complaints += [f"{name}: row too many: {_in_short(row)}" for row in told - wanted]
+        complaints += _unlike_rows(name, [dict(row) for row in wanted - told], [dict(row) for row in told - wanted])
     if expected.sums != found.sums:
         complaints.append("SHA256SUMS differs")
     return complaints
 
 
-def _in_short(row: tuple[tuple[str, str], ...]) -> str:
-    values = dict(row)
-    columns = ("row_id", "action", "phase", "status", "reason", "source_path", "from_path", "to_path")
-    return ", ".join(f"{column} {values[column]}" for column in columns if values.get(column))
+def _unlike_rows(name: str, missing: list[Row], surplus: list[Row]) -> list[str]:
+    """Rows that differ in some columns are told as that; the others as missing or too many."""
+    complaints = []
+    for row in missing:
+        twin = next((other for other in surplus if _place(other) == _place(row)), None)
+        if twin:
+            surplus.remove(twin)
+            columns = ", ".join(
+                f"{column} {row[column]!r} became {twin[column]!r}" for column in row if row[column] != twin[column]
+            )
+            complaints.append(f"{name}: row {_in_short(row)}: {columns}")
+        else:
+            complaints.append(f"{name}: row missing: {_in_short(row)}")
+    return complaints + [f"{name}: row too many: {_in_short(row)}" for row in surplus]
+
+
+def _place(row: Row) -> tuple[str, ...]:
+    return tuple(row.get(column, "") for column in ("row_id", "action", "source_path", "from_path", "to_path"))
+
+
+def _in_short(row: Row) -> str:
+    return " ".join(row[column] for column in ("row_id", "action", "phase", "status") if row.get(column))

@@ -167,6 +167,18 @@ def test_purging_keeps_what_is_the_only_good_copy_or_has_none(shelf: Shelf, wher
     assert set(shelf.library.quarantined) == {HIT}
 
 
+def test_a_scrub_finds_rot_in_the_archive_when_the_originals_are_gone(shelf: Shelf) -> None:
+    shelf.library.organize()
+    shelf.library.verify()
+    shelf.library.apply()
+    shelf.rot("archive")
+    scrub = ("--archive-only", "--input-csv", shelf.library.verified, "--verified-out", shelf.library.out / "scrub.csv")
+    unverified = shelf.library.out / "rotten.csv"
+    scripts.call(scripts.VERIFY, *scrub, "--unverified-out", unverified, cwd=shelf.library.out, expect=1)
+    assert {name: row["status"] for name, row in by_name(read_rows(unverified)).items()} == {HIT: "content_differs"}
+    shelf.library.restore()
+
+
 def test_a_move_across_devices_keeps_the_original_when_its_copy_rots_before_it_is_compared(shelf: Shelf) -> None:
     require_strace()
     flipped: list[int] = []

@@ -10,6 +10,7 @@ from tests.campaign.invariants import digest_of, files_below
 from tests.campaign.worlds import World
 from tests.support.tables import Row
 
+_exists = os.path.lexists
 _STORED = ("copied", "moved", "already_archived", "duplicate")
 
 
@@ -22,8 +23,7 @@ def false_claims(world: World) -> list[str]:
             continue
         rows = _whole_rows(path)
         if name.startswith("report") and "restore" not in name:
-            acted = any(row["status"] in ("copied", "moved") for row in rows)
-            complaints += [complaint for row in rows if acted for complaint in _claimed_by_report(row)]
+            complaints += _claimed_by_report(rows)
         elif name.startswith("verified"):
             complaints += [complaint for row in rows for complaint in _claimed_by_proof(row)]
         elif name == "journal.csv":
@@ -37,21 +37,27 @@ def _whole_rows(path: str) -> list[Row]:
         return [record.values for record in reader]
 
 
-def _claimed_by_report(row: Row) -> list[str]:
-    if row["status"] not in _STORED or not row["destination_path"]:
+def _claimed_by_report(rows: list[Row]) -> list[str]:
+    """What a run that acted says is stored. A restored move is the one honest way for it not to be there."""
+    if not any(row["status"] in ("copied", "moved") for row in rows):
         return []
+    given_back = {row["destination_path"] for row in rows if row["status"] == "moved" and _exists(row["source_path"])}
+    return [
+        complaint
+        for row in rows
+        if row["status"] in _STORED and row["destination_path"] not in given_back
+        for complaint in _claimed_to_be_stored(row)
+    ]
+
+
+def _claimed_to_be_stored(row: Row) -> list[str]:
     stored, source = row["destination_path"], row["source_path"]
-    if not os.path.lexists(stored):
-        # A restored move is the one honest way for it to be gone.
-        return (
-            []
-            if row["status"] == "moved" and os.path.lexists(source)
-            else [f"FALSE: {stored} is not there, by row {row['row_id']}, {row['status']}"]
-        )
+    if not _exists(stored):
+        return [f"FALSE: {stored} is not there, by row {row['row_id']}, {row['status']}"]
     digest = digest_of(stored)
     if row["sha256"] and digest != row["sha256"]:
         return [f"FALSE: {stored} is not what its row says"]
-    if row["status"] != "moved" and os.path.lexists(source) and digest_of(source) != digest:
+    if _exists(source) and digest_of(source) != digest:
         return [f"FALSE: {stored} is not {source}"]
     return []
 

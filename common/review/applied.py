@@ -1,0 +1,140 @@
+"""What apply's journal tells a person: what was done, what was refused and why. Gathered in bounded memory. Pure."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import replace
+
+from common.manifests import JournalRow
+from common.media_types import kind_of
+from common.paths import is_inside
+from common.review.gatherer import Gatherer
+from common.review.gathering import Amount, Kept, Ledger
+from common.review.model import Item, Line, Need, Page, ReviewFacts, Tile
+from common.review.words import APPLIED, clipped, count_text, file_link, inside_root, meaning_of, size_text
+
+NEEDS = (
+    Need("failed", "Refused or failed", "The file was left where it is. The reason says what to mend.", "bad"),
+    Need("skipped", "Nothing was there to do", "The reason says why; nothing was changed.", "plain"),
+    Need("open", "No outcome yet", "The run was interrupted: the same command again finishes it.", "look"),
+)
+_NEED = {need.key: need for need in NEEDS}
+
+
+class Applied(Gatherer[JournalRow]):
+    """Gathers the rows of a journal, in their order: the last word about a row is what counts."""
+
+    order = tuple(need.key for need in NEEDS)
+
+    def __init__(self, most_kept: int) -> None:
+        super().__init__(most_kept)
+        self._most_open = 4 * most_kept
+        self._done = Ledger()
+        self._phases: Counter[str] = Counter()
+        self._unsettled: dict[tuple[str, int, str], JournalRow] = {}
+        self._overflow = False
+        self._roots = ("", "")
+
+    def add(self, row: JournalRow) -> None:
+        self._roots = self._roots if self._roots[0] else (row.source_root, row.archive_root)
+        self._phases[row.phase] += 1
+        key = (row.action, row.row_id, row.from_path if row.action == "prune" else "")
+        if row.phase == "done":
+            self._done.add(row.action, row.size_bytes)
+            self._unsettled.pop(key, None)
+        elif key in self._unsettled or len(self._unsettled) < self._most_open:
+            self._unsettled[key] = row
+        else:
+            self._overflow = True
+
+    def settle(self) -> None:
+        # What has no good end needs a person.
+        for row in self._unsettled.values():
+            if row.action != "prune":
+                self.keeper.add("open" if row.phase == "planned" else row.phase, row)
+        self._unsettled.clear()
+
+    def item(self, kept: Kept[JournalRow]) -> Item:
+        row = kept.row
+        folder, name = os.path.split(row.source_path)
+        return Item(
+            row_id=row.row_id,
+            name=clipped(name),
+            folder=clipped(inside_root(folder, row.source_root) if folder != row.source_root else ""),
+            link=file_link(self.current_path(row)),
+            kind=kind_of(row.source_path) or "other",
+            size=row.size_bytes,
+            companions=kept.companions,
+            taken="",
+            evidence=(),
+            place=clipped(inside_root(row.destination_path, row.archive_root)),
+            status=f"{clipped(row.action.replace('_', ' '), 40)}: {clipped(row.phase, 40)}",
+            need=_NEED.get(kept.need, NEEDS[0]),
+            reasons=tuple(filter(None, [clipped(row.reason)])),
+        )
+
+    def current_path(self, row: JournalRow) -> str:
+        # What has no good end most likely still is where it was.
+        media = kind_of(row.source_path) in ("image", "video")
+        return row.source_path if media and is_inside(row.source_path, row.source_root) else ""
+
+    def page(self, run_id: str, facts: ReviewFacts) -> Page:
+        counts = self.keeper.counts
+        files = Amount()
+        for action, amount in self._done.largest_first():
+            if action not in ("prune", "restore_folder"):
+                files = Amount(files.files + amount.files, files.size + amount.size)
+        needing = sum(counts.values())
+        at_least = "at least " if self._overflow else ""
+        tiles = [
+            Tile(
+                _DONE_WORDS.get(facts.mode, "files done"),
+                count_text(files.files),
+                size_text(files.size),
+                "good",
+                "#sums",
+            ),
+            Tile("files need a look", at_least + count_text(needing), "", "bad" if needing else "good", "#look"),
+        ]
+        return Page(
+            kind="apply",
+            title=_TITLES.get(facts.mode, "What was done to the originals"),
+            lead=_LEADS.get(facts.mode, ""),
+            source_root=clipped(self._roots[0]),
+            archive_root=clipped(self._roots[1]),
+            run_id=run_id,
+            tiles=tiles,
+            totals=[
+                Line(meaning.label, meaning.words, meaning.tone, amount)
+                for action, amount in self._done.largest_first()
+                for meaning in [meaning_of(action, APPLIED)]
+            ],
+            total=self._done.total(),
+            kinds=(),
+            years=(),
+            evidence=(),
+            left_out=(),
+            needs=[replace(need, count=counts[need.key]) for need in NEEDS if counts[need.key]],
+            place_label="Archive copy",
+        )
+
+
+_TITLES = {
+    "quarantine": "What was moved to quarantine",
+    "delete": "What was deleted for good",
+    "restore": "What was brought back",
+    "purge": "What was purged from quarantine",
+}
+_LEADS = {
+    "quarantine": "Nothing was destroyed: the originals were renamed, and --restore brings all of them back.",
+    "delete": "Each original was compared with its archive copy, read back from the medium, before it was removed.",
+    "restore": "The files stand where they were before.",
+    "purge": "Each file was compared with its archive copy, read back from the medium, before it was removed.",
+}
+_DONE_WORDS = {
+    "quarantine": "files in quarantine",
+    "delete": "files deleted for good",
+    "restore": "files brought back",
+    "purge": "files purged",
+}

@@ -1,0 +1,125 @@
+"""What verify's rows tell a person: what was proved, what was not, and why. Gathered in bounded memory. Pure."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from common.manifests import VerifyRow
+from common.paths import is_inside
+from common.review.gatherer import Gatherer
+from common.review.gathering import Amount, Kept, Ledger
+from common.review.model import Item, Line, Need, Page, ReviewFacts, Tile
+from common.review.words import PROVED, clipped, count_text, file_link, inside_root, meaning_of, size_text
+
+_GOOD = frozenset({"identical", "archive_intact"})
+# What organize was to leave out needs nobody; what failed there does.
+_LEFT_OUT = "skipped"
+
+_LEADS = {
+    "verify": "Proved means: every byte of the original and of its archive copy was read, and they are the same.",
+    "archive-only": "Proved means: every byte of the archive copy was read, and its hash is the one that was recorded.",
+}
+
+
+def need_of(row: VerifyRow) -> str:
+    """The key of what a person should look at (the row's status), or an empty text. Pure."""
+    return "" if row.status in _GOOD or row.report_status == _LEFT_OUT else row.status
+
+
+class Proved(Gatherer[VerifyRow]):
+    """Gathers the rows of verified.csv and unverified.csv, in any order."""
+
+    def __init__(self, most_kept: int) -> None:
+        super().__init__(most_kept)
+        self._statuses = Ledger()
+        self._cold = Ledger()
+        self._left_out = Ledger()
+        self._roots = ("", "")
+
+    def add(self, row: VerifyRow) -> None:
+        self._roots = self._roots if self._roots[0] else (row.source_root, row.archive_root)
+        self._statuses.add(row.status, row.size_bytes)
+        if row.status in _GOOD:
+            self._cold.add(row.read_mode, row.size_bytes)
+        if row.report_status == _LEFT_OUT:
+            self._left_out.add("organize was told to leave it out, or it is not media", row.size_bytes)
+        if need := need_of(row):
+            self.keeper.add(need if need in PROVED else "other", row)
+
+    def item(self, kept: Kept[VerifyRow]) -> Item:
+        row = kept.row
+        folder, name = os.path.split(row.source_path)
+        return Item(
+            row_id=row.row_id,
+            name=clipped(name),
+            folder=clipped(inside_root(folder, row.source_root) if folder != row.source_root else ""),
+            link=file_link(self.current_path(row)),
+            kind=row.media_kind or "other",
+            size=row.size_bytes,
+            companions=kept.companions,
+            taken="",
+            evidence=(),
+            place=clipped(inside_root(row.destination_path, row.archive_root)),
+            status=meaning_of(row.status, PROVED).label,
+            need=_need(kept.need),
+            reasons=tuple(filter(None, [clipped(row.reason)])),
+        )
+
+    def current_path(self, row: VerifyRow) -> str:
+        path, root = row.source_path, row.source_root
+        if row.status == "source_missing" or row.report_status == "moved":
+            path, root = row.destination_path, row.archive_root
+        return path if row.media_kind in ("image", "video") and is_inside(path, root) else ""
+
+    def page(self, run_id: str, facts: ReviewFacts) -> Page:
+        total = self._statuses.total()
+        identical, intact = self._statuses["identical"], self._statuses["archive_intact"]
+        proved = Amount(identical.files + intact.files, identical.size + intact.size)
+        needing = sum(self.keeper.counts.values())
+        cached = self._cold["cached"]
+        medium = (
+            "all read from the storage medium" if not cached.files else f"{count_text(cached.files)} only from memory"
+        )
+        tiles = [
+            Tile("files proved", count_text(proved.files), size_text(proved.size), "good", "#sums"),
+            Tile("rows need a look", count_text(needing), f"of {count_text(total.files)}", _tone(needing), "#look"),
+            Tile(
+                "how they were read", "cached" if cached.files else "cold", medium, "look" if cached.files else "good"
+            ),
+        ]
+        return Page(
+            kind="verify",
+            title="What was proved of your archive",
+            lead=_LEADS.get(facts.mode, _LEADS["verify"]),
+            source_root=clipped(self._roots[0]),
+            archive_root=clipped(self._roots[1]),
+            run_id=run_id,
+            tiles=tiles if proved.files else tiles[:2],
+            totals=[
+                Line(meaning.label, meaning.words, meaning.tone, amount)
+                for status, amount in self._statuses.largest_first()
+                for meaning in [meaning_of(status, PROVED)]
+            ],
+            total=total,
+            kinds=(),
+            years=(),
+            evidence=(),
+            left_out=[Line(reason, "", "plain", amount) for reason, amount in self._left_out.largest_first()],
+            needs=[replace(_need(key), count=count) for key, count in self.keeper.counts.most_common()],
+            place_label="Archive copy",
+        )
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The needs, the rarest first: they are the least expected."""
+        return tuple(key for key, _ in reversed(self.keeper.counts.most_common()))
+
+
+def _need(key: str) -> Need:
+    meaning = meaning_of(key, PROVED)
+    return Need(key, meaning.label.capitalize(), meaning.words, "bad" if meaning.tone == "bad" else "look")
+
+
+def _tone(needing: int) -> str:
+    return "bad" if needing else "good"
