@@ -18,7 +18,7 @@ from common.journal import Journal
 from common.lock import Lock, lock_unless_read_only
 from common.manifests import JournalRow, Reader, file_digest
 from common.media_types import QUARANTINE_FOLDER
-from common.paths import is_inside, mount_points, shown
+from common.paths import is_folder, is_inside, is_present, mount_points, shown
 from common.pipeline import in_order
 from common.removal import Outcome, Remover
 from common.run_id import is_run_id, require_run_id
@@ -173,6 +173,11 @@ def journal_row(task: Task, phase: str, outcome: Outcome | None = None, folder_t
     )
 
 
+def outcome_row(planned: JournalRow, outcome: Outcome) -> JournalRow:
+    """The row that tells what came of an intention. Pure."""
+    return replace(planned, phase=outcome.phase, reason=outcome.reason, read_mode=outcome.read_mode)
+
+
 def folder_times(tasks: Iterable[Task]) -> dict[str, str]:
     """The modification times of the folders in the source that these tasks will touch. Reads the disk."""
     times: dict[str, str] = {}
@@ -187,7 +192,7 @@ def folder_times(tasks: Iterable[Task]) -> dict[str, str]:
 def give_back_times(times: Mapping[str, str]) -> None:
     """Let no folder of the source look younger for what was taken from it or brought back. Changes the disk."""
     for folder, mtime in times.items():
-        if os.path.isdir(folder):
+        if is_folder(folder):
             fileops.set_folder_time(folder, mtime_nanoseconds(mtime))
 
 
@@ -439,23 +444,23 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
     """Write down what is intended, do it, write down what came of it. Changes the disk."""
     journal = session.journal
     tasks = [line.task for line in batch if line.task]
-    known = {row_id: Outcome(row.phase, row.reason) for row_id, row in journal.outcomes.items()}
+    known = {key: Outcome(row.phase, row.reason) for key, row in journal.outcomes.items()}
     under_way = set(journal.unresolved)
     was_done = {
-        task.row_id
+        task.key
         for task in tasks
-        if task.row_id not in known and task.row_id not in under_way
-        if remover.is_done(task) or (task.row_id in journal.destroyed and not os.path.lexists(task.from_path))
+        if task.key not in known and task.key not in under_way
+        if remover.is_done(task) or (task.row_id in journal.destroyed and not is_present(task.from_path))
     }
-    to_do = [task for task in tasks if task.row_id not in known and task.row_id not in was_done]
+    to_do = [task for task in tasks if task.key not in known and task.key not in was_done]
     times = folder_times(tasks) | journal.folder_times
-    journal.append(
-        [
-            journal_row(task, "planned", folder_time=times.get(task.touched_folder, ""))
-            for task in to_do
-            if task.row_id not in under_way
-        ]
-    )
+    fresh = {
+        task.key: journal_row(task, "planned", folder_time=times.get(task.touched_folder, ""))
+        for task in to_do
+        if task.key not in under_way
+    }
+    journal.append(list(fresh.values()))
+    planned = fresh | journal.unresolved
 
     done: list[tuple[Task, Outcome]] = []
     trouble: MediaArchiveError | None = None
@@ -463,7 +468,7 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
     jobs = run.options.common.jobs if run.kind.action in ("delete", "purge") else 1
     try:
         for task, outcome in in_order(
-            lambda task: (task, remover.apply_task(task, task.row_id in under_way)),
+            lambda task: (task, remover.apply_task(task, task.key in under_way)),
             until_stop(to_do, remover.stop),
             jobs,
         ):
@@ -473,9 +478,7 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
     touched = [task for task, outcome in done if outcome.phase == "done"]
     give_back_times(times)
     sync_touched(touched)
-    journal.append(
-        [journal_row(task, outcome.phase, outcome, times.get(task.touched_folder, "")) for task, outcome in done]
-    )
+    journal.append([outcome_row(planned[task.key], outcome) for task, outcome in done])
     if not trouble and len(done) < len(to_do):
         trouble = Interrupted()
     if trouble:
@@ -488,7 +491,7 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
     if run.kind.name == "verified" and run.options.prune_empty_dirs and tasks:
         prune(journal, [os.path.dirname(task.source_path) for task in tasks], tasks[0])
     tidy_quarantine(tasks)
-    finished = [*(outcome for _, outcome in done), *(known[task.row_id] for task in tasks if task.row_id in known)]
+    finished = [*(outcome for _, outcome in done), *(known[task.key] for task in tasks if task.key in known)]
     journal.forget_recalled()
     counts = Counter(outcome.phase for outcome in finished)
     counts["done before"] += len(was_done)

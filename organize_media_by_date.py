@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +23,7 @@ from common.groups import group_folder, is_takeout_name
 from common.lock import Lock
 from common.manifests import REPORT, Reader, ReportRow, RowIds, Writer, file_digest
 from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS, extension_of, kind_of
-from common.paths import is_inside, is_plain_absolute, shown
+from common.paths import is_inside, is_plain_absolute, is_present, shown
 from common.placement import Dated, Member, Names, Planner, RunFacts
 from common.reviewed import Reviewed, reviewed_rows, survey_report
 from common.run_id import new_run_id
@@ -126,7 +127,7 @@ def parse(argv: Sequence[str] | None) -> Options:
     if parsed.date_from and parsed.date_to and parsed.date_from > parsed.date_to:
         parser.error("--date-from is later than --date-to")
     if not parsed.from_report and not (parsed.source and parsed.destination_root):
-        parser.error("--source and --destination-root are needed (or --from-report, which has them)")
+        parser.error("--source and --destination-root are required (or --from-report, which has them)")
     if parsed.from_report:
         decided = "media_kind types date_from date_to layout date_sources timezone duplicates exclude"
         for name in decided.split():
@@ -413,7 +414,8 @@ def dated_as(choice: Choice, options: Options, roots: Roots) -> Dated:
     from common.dates.choose import iso_text  # noqa: PLC0415 - not needed to show --help
 
     folder = choice.moment.strftime(options.layout) if choice.moment else UNKNOWN_DATE
-    return Dated(os.path.join(roots.archive, folder), iso_text(choice), choice.tag, choice.review)
+    # A million files share few folders, so they share the text as well.
+    return Dated(sys.intern(os.path.join(roots.archive, folder)), iso_text(choice), choice.tag, choice.review)
 
 
 UNDATED = Dated("", "", "", "")
@@ -691,7 +693,7 @@ def fail_duplicates_of_failed(rows: Sequence[ReportRow]) -> list[ReportRow]:
     checked = []
     for row in rows:
         relies_on_copy = row.status in ("duplicate", "already_archived")
-        if relies_on_copy and (row.destination_path in failed or not os.path.lexists(row.destination_path)):
+        if relies_on_copy and (row.destination_path in failed or not is_present(row.destination_path)):
             what = row.reason or "same content as a file of the archive"
             checked.append(replace(row, status="failed", reason=f"{what}, but that is not stored; organize again"))
         else:

@@ -28,7 +28,7 @@ from common.hashing import (
     require_unchanged,
 )
 from common.media_types import QUARANTINE_FOLDER
-from common.paths import is_inside, shown
+from common.paths import is_folder, is_inside, is_present, shown
 
 TEMPORARY_PREFIX = ".media-tmp-"
 PROBE_PREFIX = ".media-probe-"
@@ -98,14 +98,14 @@ def make_folders(path: str, mode: int = 0o777) -> None:
     """Create a folder and the missing ones above it, durably. Raises ``OSError``."""
     missing: list[str] = []
     folder = path
-    while not os.path.isdir(folder):
+    while not is_folder(folder):
         missing.append(folder)
         folder = os.path.dirname(folder)
     for folder in reversed(missing):
         try:
             os.mkdir(folder, mode)
         except FileExistsError:
-            if not os.path.isdir(folder):
+            if not is_folder(folder):
                 raise
         sync_folder(os.path.dirname(folder))
 
@@ -586,8 +586,14 @@ def drop_second_name(move: Move) -> None:
 
     Raises ``RowFailed`` when it is not. Changes the source's folder.
     """
+    if os.lstat(move.source).st_nlink < 2:
+        raise RowFailed(f"it and {shown(move.destination)} are one name of one file; it was kept")
     rename_no_replace(move.source, move.parked)
-    if identity_of(os.lstat(move.parked)).place != identity_of(os.lstat(move.destination)).place:
+    try:
+        is_second = identity_of(os.lstat(move.parked)).place == identity_of(os.lstat(move.destination)).place
+    except OSError:
+        is_second = False
+    if not is_second:
         _put_back(move.parked, move.source)
         raise RowFailed("it was replaced meanwhile; it was kept")
     os.unlink(move.parked)
@@ -615,7 +621,7 @@ def parked_name(path: str, run_id: str, row_id: int) -> str:
 
 def unpark(path: str, parked: str) -> bool:
     """Give a file that a killed run had parked its own name back, and tell whether there was one."""
-    if not os.path.lexists(parked) or os.path.lexists(path):
+    if not is_present(parked) or is_present(path):
         return False
     rename_no_replace(parked, path)
     return True

@@ -12,10 +12,11 @@ from dataclasses import replace
 
 from common.errors import BadInput
 from common.manifests import JOURNAL, JournalRow, Reader, Record, RowIds, Writer, chain_of, first_chain, link
-from common.paths import shown
+from common.paths import is_present, shown
 from common.timestamps import now_text
 
 NAME = "journal.csv"
+Key = tuple[int, str, str]
 
 
 class JournalReader:
@@ -57,18 +58,18 @@ class Journal:
 
     ``pruning`` are those about folders, by path. ``outcomes`` are the outcomes behind the checkpoint
     that was given: recorded, but the state does not know of them. ``folder_times`` are the times
-    that folders had before the killed run touched them, from rows behind it. ``destroyed`` are the rows whose files were
-    deleted for good, as far as the journal was read.
+    that folders had before the killed run touched them, from rows behind it. ``destroyed`` are the
+    rows whose files were deleted for good, as far as the journal was read.
     """
 
     def __init__(self, path: str, run_id: str, checkpoint: int = 0, chain: str = "", sequence: int = 0) -> None:
         self.path = path
-        self.unresolved: dict[int, JournalRow] = {}
+        self.unresolved: dict[Key, JournalRow] = {}
         self.pruning: dict[str, JournalRow] = {}
-        self.outcomes: dict[int, JournalRow] = {}
+        self.outcomes: dict[Key, JournalRow] = {}
         self.folder_times: dict[str, str] = {}
         self.destroyed = RowIds()
-        if not os.path.lexists(path):
+        if not is_present(path):
             if checkpoint:
                 raise BadInput(f"{shown(path)} is missing though the state file knows it; restore it")
             self._writer = Writer(JOURNAL, path, 0)
@@ -94,14 +95,15 @@ class Journal:
             else:
                 self.pruning.pop(row.from_path, None)
             return
+        key = (row.row_id, row.from_path, row.to_path)
         if row.phase == "planned":
-            self.unresolved[row.row_id] = row
+            self.unresolved[key] = row
             return
-        self.unresolved.pop(row.row_id, None)
+        self.unresolved.pop(key, None)
         if row.phase == "done" and row.action in ("delete", "purge"):
             self.destroyed.add(row.row_id)
         if behind_checkpoint:
-            self.outcomes[row.row_id] = row
+            self.outcomes[key] = row
 
     @property
     def length(self) -> int:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any, BinaryIO, Generic, TypeVar
 
-from common.errors import BadInput, explain_os_error
+from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops import Appender
 from common.paths import shown
 
@@ -261,7 +261,7 @@ class Reader:
             raise
 
     def _read_header(self, required: tuple[str, ...]) -> tuple[str, ...]:
-        start = self._file.read(4096)
+        start = self._read(4096)
         if not start:
             raise BadInput(f"{shown(self.path)} is empty; give the CSV file that the step before wrote")
         if b"\0" in start:
@@ -309,7 +309,7 @@ class Reader:
         consumed: list[bytes] = []
 
         def lines() -> Iterator[str]:
-            while raw := self._file.readline(MAX_LINE_BYTES):
+            while raw := self._read_line():
                 if b"\0" in raw and self._ends_in_zeros(raw):
                     self._torn_by_zeros = True
                     return
@@ -345,17 +345,29 @@ class Reader:
         self._position += sum(map(len, consumed))
         return values, first_line
 
+    def _read_line(self) -> bytes:
+        try:
+            return self._file.readline(MAX_LINE_BYTES)
+        except OSError as error:
+            raise _unreadable(self.path, error) from None
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return self._file.read(size)
+        except OSError as error:
+            raise _unreadable(self.path, error) from None
+
     def _ends_in_zeros(self, raw: bytes) -> bool:
         """Whether a line, and all that follows, is what some file systems leave after a power cut: zeros to the end."""
         tail = raw[raw.index(b"\0") :]
         while tail:
             if tail.strip(b"\0"):
                 return False
-            tail = self._file.read(MAX_LINE_BYTES)
+            tail = self._read(MAX_LINE_BYTES)
         return True
 
     def _at_end(self) -> bool:
-        return not self._file.read(1)
+        return not self._read(1)
 
     def close(self) -> None:
         self._file.close()
@@ -365,6 +377,10 @@ class Reader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _unreadable(path: str, error: OSError) -> StoppedEarly:
+    return StoppedEarly(f"{shown(path)}: cannot read it: {explain_os_error(error)}; check the disk, then run again")
 
 
 def file_digest(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import unicodedata
 from collections.abc import Iterator
 
@@ -30,6 +31,23 @@ def leads_through_link(path: str, root: str) -> bool:
     parent = os.path.dirname(path)
     expected = real_root if parent == root else os.path.join(real_root, os.path.relpath(parent, root))
     return os.path.realpath(parent) != expected
+
+
+def is_present(path: str) -> bool:
+    """Whether there is anything under a path. An error in looking is an error, never a "no": raises ``OSError``."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def is_folder(path: str) -> bool:
+    """Whether a path leads to a folder. Raises ``OSError`` when that can't be told."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def mount_points() -> frozenset[str]:

@@ -14,7 +14,7 @@ from common import fileops
 from common.archive import archive_failed
 from common.errors import MediaArchiveError, RowFailed, explain_os_error
 from common.hashing import Identity, compare, identity_of
-from common.paths import leads_through_link, shown
+from common.paths import is_present, leads_through_link, shown
 from common.pipeline import Progress
 from common.tasks import Task, decide_by_looks
 from common.timestamps import mtime_nanoseconds, mtime_text
@@ -59,6 +59,8 @@ class Remover:
             return Outcome("failed", f"another file stands at {shown(task.to_path)}; it was not touched")
         except RowFailed as error:
             return Outcome("failed", str(error))
+        except OSError as error:
+            raise archive_failed(os.fsdecode(error.filename or task.from_path), error) from None
         finally:
             self.progress.add_file()
 
@@ -66,12 +68,12 @@ class Remover:
         """Whether an earlier run has carried out the task, by looks. Changes nothing."""
         if task.action == "restore_folder":
             return _folder_is_as_recorded(task)
-        if os.path.lexists(task.from_path):
+        if is_present(task.from_path):
             return False
         parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
         if task.action == "quarantine":
-            return bool(_as_recorded(task.to_path, task)) and not os.path.lexists(parked)
-        return task.action == "restore" and os.path.lexists(task.to_path)
+            return bool(_as_recorded(task.to_path, task)) and not is_present(parked)
+        return task.action == "restore" and is_present(task.to_path)
 
     def preview(self, task: Task) -> Outcome:
         """What ``apply_task`` would decide by looks. Changes nothing."""
@@ -79,7 +81,7 @@ class Remover:
             if task.action in ("quarantine", "delete"):
                 self._require_unchanged(task)
                 return Outcome("done")
-            if not os.path.lexists(task.from_path) and task.action != "restore_folder":
+            if not is_present(task.from_path) and task.action != "restore_folder":
                 return Outcome("skipped", "it is not there to be taken")
             return Outcome("done")
         except RowFailed as error:
@@ -88,7 +90,7 @@ class Remover:
     def _quarantine(self, task: Task, interrupted_before: bool) -> Outcome:
         parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
         fileops.unpark(task.from_path, parked)
-        if not os.path.lexists(task.from_path):
+        if not is_present(task.from_path):
             if _as_recorded(task.to_path, task):
                 return Outcome("done", "was in the quarantine already")
             return Outcome("failed", "there is no such file in the source any more")
@@ -96,7 +98,7 @@ class Remover:
         move = fileops.Move(task.from_path, task.to_path, judged, task.sha256, parked)
         if interrupted_before and task.size_bytes:
             fileops.remove_placeholder(task.to_path)
-        if os.path.lexists(task.to_path):
+        if is_present(task.to_path):
             return self._finish_killed_move(move, task)
         self._relocate(move, 0o700)
         return Outcome("done")
@@ -123,9 +125,9 @@ class Remover:
         """A quarantine, and at once the purge of what was quarantined: nobody can change the file in between."""
         in_quarantine = replace(task, from_path=task.to_path, to_path="")
         parked = fileops.parked_name(in_quarantine.from_path, task.run_id, task.row_id)
-        if interrupted_before and not any(os.path.lexists(p) for p in (task.from_path, task.to_path, parked)):
+        if interrupted_before and not any(is_present(p) for p in (task.from_path, task.to_path, parked)):
             return Outcome("done", "was destroyed before the interruption")
-        if not os.path.lexists(parked):
+        if not is_present(parked):
             outcome = self._quarantine(task, interrupted_before)
             if outcome.phase == "failed":
                 return outcome
@@ -141,10 +143,10 @@ class Remover:
         """Destroy a quarantined file after reading it and its archive copy from the disk, byte by byte."""
         parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
         fileops.unpark(task.from_path, parked)
-        if not os.path.lexists(task.from_path):
+        if not is_present(task.from_path):
             if interrupted_before:
                 return Outcome("done", "was destroyed before the interruption")
-            if os.path.lexists(task.source_path):
+            if is_present(task.source_path):
                 return Outcome("skipped", "it is in the source, not in the quarantine")
             return Outcome("skipped", "it is not in the quarantine any more")
         if leads_through_link(task.destination_path, task.archive_root):
@@ -165,10 +167,10 @@ class Remover:
         own_parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
         fileops.unpark(task.to_path, fileops.parked_name(task.to_path, task.run_id, task.row_id))
         fileops.unpark(task.from_path, own_parked)
-        if not os.path.lexists(task.from_path):
+        if not is_present(task.from_path):
             if interrupted_before and _as_recorded(task.to_path, task):
                 return Outcome("done", "was restored before the interruption")
-            if os.path.lexists(task.to_path):
+            if is_present(task.to_path):
                 return Outcome("skipped", "it is in its place")
             return Outcome(
                 "failed", f"it is neither here nor there; its archive copy is {shown(task.destination_path)}"
@@ -183,7 +185,7 @@ class Remover:
         move = fileops.Move(task.from_path, task.to_path, found, task.sha256, own_parked)
         if interrupted_before and task.size_bytes:
             fileops.remove_placeholder(task.to_path)
-        if os.path.lexists(task.to_path):
+        if is_present(task.to_path):
             return self._finish_killed_move(move, task)
         self._relocate(move, 0o777)
         return Outcome("done")

@@ -20,12 +20,11 @@ from common.errors import BadInput, explain_os_error
 from common.manifests import JournalRow, ReportRow, VerifyRow
 from common.paths import shown
 from common.review.applied import Applied
-from common.review.gatherer import Gatherer
-from common.review.gathering import Row
+from common.review.gatherer import Gatherer, MediaRow, places_inside
 from common.review.model import Item, Page, ReviewFacts
 from common.review.organized import Organized
 from common.review.proved import Proved
-from common.review.words import clipped, count_text, size_text
+from common.review.words import clipped, count_text, file_link, size_text
 from common.thumbnails import Limits as ThumbnailLimits
 from common.thumbnails import Thumbnailer
 from common.timestamps import now_text
@@ -101,14 +100,14 @@ def write_apply_review(
     _write(path, run_id, _gathered(Applied(limits.items), rows), facts, limits)
 
 
-def _gathered(gatherer: Gatherer[Row], rows: Iterable[Row]) -> Gatherer[Row]:
+def _gathered(gatherer: Gatherer[MediaRow], rows: Iterable[MediaRow]) -> Gatherer[MediaRow]:
     for row in rows:
         gatherer.add(row)
     gatherer.settle()
     return gatherer
 
 
-def _write(path: str, run_id: str, gatherer: Gatherer[Row], facts: ReviewFacts, limits: PageLimits) -> None:
+def _write(path: str, run_id: str, gatherer: Gatherer[MediaRow], facts: ReviewFacts, limits: PageLimits) -> None:
     page = gatherer.page(run_id, facts)
     items, has_all_pictures = _items(gatherer, limits)
     asked = sum(gatherer.keeper.counts.values())
@@ -124,7 +123,7 @@ def _write(path: str, run_id: str, gatherer: Gatherer[Row], facts: ReviewFacts, 
     fileops.write_atomically(path, _MARK + html.encode("utf-8", "backslashreplace"))
 
 
-def _items(gatherer: Gatherer[Row], limits: PageLimits) -> tuple[list[Item], bool]:
+def _items(gatherer: Gatherer[MediaRow], limits: PageLimits) -> tuple[list[Item], bool]:
     """The rows to show with their pictures, within the limits, and whether no picture was left out for them."""
     from markupsafe import escape  # noqa: PLC0415 - comes with Jinja2
 
@@ -132,12 +131,13 @@ def _items(gatherer: Gatherer[Row], limits: PageLimits) -> tuple[list[Item], boo
     size = 0
     with Thumbnailer(limits.thumbnails) as thumbnailer:
         for kept in gatherer.keeper.chosen(gatherer.order, limits.items):
-            item = gatherer.item(kept)
+            places = places_inside(kept.row)
+            place = next(filter(os.path.lexists, places), "")
+            item = replace(gatherer.item(kept), link=file_link(place or next(iter(places), "")))
             size += _MARKUP_BYTES + sum(len(escape(text).encode("utf-8")) for text in item.texts())
             if size > limits.item_bytes:
                 break
-            path = gatherer.current_path(kept.row)
-            items.append(replace(item, picture=thumbnailer.data_uri(path) if path else ""))
+            items.append(replace(item, picture=thumbnailer.data_uri(place) if place else ""))
         return items, not thumbnailer.exhausted
 
 

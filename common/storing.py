@@ -10,7 +10,7 @@ from common import fileops
 from common.errors import RowFailed, StoppedEarly, explain_os_error
 from common.hashing import Identity, hash_file
 from common.manifests import ReportRow
-from common.paths import leads_through_link, shown
+from common.paths import is_present, leads_through_link, shown
 from common.pipeline import Progress, in_order
 from common.timestamps import mtime_nanoseconds
 
@@ -85,9 +85,11 @@ class Storer:
     def _move(self, row: ReportRow, again: bool) -> ReportRow:
         parked = fileops.parked_name(row.source_path, row.run_id, row.row_id)
         try:
+            if leads_through_link(row.source_path, row.source_root):
+                raise RowFailed("a symbolic link stands on the way in the source")
             if again:
                 fileops.unpark(row.source_path, parked)
-                if not os.path.lexists(row.source_path) and os.path.lexists(row.destination_path):
+                if not is_present(row.source_path) and is_present(row.destination_path):
                     return self._moved_by_killed_run(row)
             found = hash_file(row.source_path, on_bytes=self.progress.add_bytes, should_stop=self.stop)
             _require_as_planned(row, found.identity)
@@ -108,7 +110,7 @@ class Storer:
 
     def _left_by_killed_run(self, row: ReportRow, status: str) -> ReportRow | None:
         """The finished row when a killed run had put the whole content in place already."""
-        if not os.path.lexists(row.destination_path):
+        if not is_present(row.destination_path):
             return None
         if row.size_bytes and fileops.remove_placeholder(row.destination_path):
             return None
@@ -138,7 +140,7 @@ class Storer:
 
 
 def _is_one_file(path: str, other: str) -> bool:
-    return os.path.lexists(other) and os.path.samefile(path, other)
+    return is_present(other) and os.path.samefile(path, other)
 
 
 def _require_as_planned(row: ReportRow, found: Identity) -> None:

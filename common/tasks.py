@@ -24,7 +24,7 @@ from common.manifests import (
     file_digest,
     seal_of,
 )
-from common.paths import is_inside, is_plain_absolute, shown
+from common.paths import is_folder, is_inside, is_plain_absolute, shown
 from common.run_id import require_run_id
 from common.state import Manifest
 from common.timestamps import mtime_nanoseconds, mtime_text
@@ -59,6 +59,11 @@ class Task:
     folder_mode: int = 0
 
     @property
+    def key(self) -> tuple[int, str, str]:
+        """What tells the task from all others of its journal: folders have no row of their own."""
+        return self.row_id, self.from_path, self.to_path
+
+    @property
     def from_root(self) -> str:
         """The folder below which ``from_path`` must lie without a link on the way: source, archive or quarantine."""
         if is_inside(self.from_path, self.archive_root):
@@ -71,7 +76,7 @@ class Task:
     def touched_folder(self) -> str:
         """The folder in the source whose time the act would change: the nearest one that exists. Reads the disk."""
         folder = os.path.dirname(self.to_path if self.action == "restore_folder" else self.source_path)
-        while not os.path.isdir(folder) and is_inside(folder, self.source_root):
+        while not is_folder(folder) and is_inside(folder, self.source_root):
             folder = os.path.dirname(folder)
         return folder
 

@@ -185,9 +185,11 @@ def test_a_copy_that_finds_its_name_taken_leaves_the_stranger_and_can_be_discard
 
 
 def change(path: str) -> Callable[[int], None]:
+    once = iter(["!"])
+
     def now(_: int) -> None:
-        with open(path, "ab") as file:
-            file.write(b"!")
+        with open(path, "a") as file:
+            file.write(next(once, ""))
 
     return now
 
@@ -413,7 +415,7 @@ def order(source: str, destination: str) -> Move:
 def test_on_one_file_system_a_move_is_a_rename(folder: Path) -> None:
     move = order(put(folder / "a.jpg", b"content"), f"{folder}/b.jpg")
     assert fileops.relocate(move).how == "renamed"
-    assert identity_of(os.lstat(move.destination)) == move.expected
+    assert fileops.same_file_state(identity_of(os.lstat(move.destination)), move.expected)
 
 
 def test_a_file_that_took_the_place_of_the_examined_one_goes_back(folder: Path) -> None:
@@ -421,9 +423,28 @@ def test_a_file_that_took_the_place_of_the_examined_one_goes_back(folder: Path) 
     os.rename(move.source, folder / "the examined one")
     put(folder / "a.jpg", b"strange")
     os.utime(move.source, ns=(0, move.expected.mtime_ns))
-    with pytest.raises(RowFailed, match="back in its place"):
+    with pytest.raises(RowFailed, match="replaced"):
         fileops.relocate(move)
     assert read_tree(folder) == {"a.jpg": b"strange", "the examined one": b"content"}
+
+
+def test_a_file_that_takes_its_place_at_the_last_moment_goes_back(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = order(put(folder / "a.jpg", b"content"), f"{folder}/b.jpg")
+    rename = fileops.rename_no_replace
+
+    def swap_and_rename(source: str, destination: str) -> None:
+        monkeypatch.setattr(fileops, "rename_no_replace", rename)
+        os.rename(source, folder / "the examined one")
+        put(folder / "a.jpg", b"content")
+        os.utime(source, ns=(0, move.expected.mtime_ns))
+        rename(source, destination)
+
+    monkeypatch.setattr(fileops, "rename_no_replace", swap_and_rename)
+    with pytest.raises(RowFailed, match="back in its place"):
+        fileops.relocate(move)
+    assert sorted(os.listdir(folder)) == ["a.jpg", "the examined one"]
 
 
 def test_a_taken_destination_stays_as_it_is(folder: Path) -> None:
@@ -474,7 +495,7 @@ def test_across_devices_a_stop_leaves_the_source_and_nothing_else(folder: Path, 
 
 def test_a_copy_that_differs_when_read_back_costs_nobody_the_original(folder: Path) -> None:
     move = order(put(folder / "a.jpg", b"content"), put(folder / "b.jpg", b"c0ntent"))
-    with pytest.raises(RowFailed, match="both are kept"):
+    with pytest.raises(RowFailed, match="it was kept"):
         fileops.finish_relocation(move)
     assert read_tree(folder) == {"a.jpg": b"content", "b.jpg": b"c0ntent"}
 
@@ -482,50 +503,152 @@ def test_a_copy_that_differs_when_read_back_costs_nobody_the_original(folder: Pa
 # --- removing --------------------------------------------------------------------------------------
 
 
-def test_the_known_file_is_destroyed(folder: Path) -> None:
-    path = put(folder / "a.jpg", b"content")
-    fileops.remove_identified(path, identity_of(os.lstat(path)), fileops.parked_name(path, RUN_ID, 7))
-    assert os.listdir(folder) == []
+def doomed(folder: Path, copy: bytes = b"content" * 1000) -> Move:
+    """The order to destroy ``a.jpg``, whose copy is ``b.jpg``."""
+    source = put(folder / "a.jpg", b"content" * 1000)
+    os.utime(source, ns=(0, OLD))
+    return order(source, put(folder / "b.jpg", copy))
 
 
-@pytest.mark.parametrize("stranger", ["another file", "a longer file", "a newer file", "a link", "a folder"])
-def test_whatever_took_its_place_is_put_back(folder: Path, stranger: str) -> None:
-    path = put(folder / "a.jpg", b"content")
+def edit_and_restore_the_time(path: str) -> None:
+    with open(path, "r+b") as file:
+        file.write(b"!")
     os.utime(path, ns=(0, OLD))
-    expected = identity_of(os.lstat(path))
-    if stranger == "a newer file":
-        os.utime(path, ns=(0, OLD + 1))
-    elif stranger == "a longer file":
-        put(folder / "a.jpg", b"content and more")
-        os.utime(path, ns=(0, OLD))
-    else:
-        os.rename(path, folder / "known.jpg")
-        if stranger == "a link":
-            os.symlink("known.jpg", path)
-        elif stranger == "a folder":
-            os.mkdir(path)
-        else:
-            put(folder / "a.jpg", b"strange")
-            os.utime(path, ns=(0, OLD))
-    before = os.lstat(path)
-    with pytest.raises(RowFailed, match="back in its place"):
-        fileops.remove_identified(path, expected, fileops.parked_name(path, RUN_ID, 7))
-    after = os.lstat(path)
-    assert (after.st_ino, after.st_mode, after.st_size) == (before.st_ino, before.st_mode, before.st_size)
-    assert not [name for name in os.listdir(folder) if name.startswith(fileops.PARKED_PREFIX)]
+
+
+def test_a_file_with_an_equal_copy_is_destroyed(folder: Path) -> None:
+    move = doomed(folder)
+    told: list[int] = []
+    assert fileops.destroy(move, told.append) in ("cold", "cached")
+    assert read_tree(folder) == {"b.jpg": b"content" * 1000}
+    assert sum(told) == 7000
+
+
+def no_copy(move: Move) -> None:
+    os.unlink(move.destination)
+
+
+def one_other_byte(move: Move) -> None:
+    put(Path(move.destination), b"content" * 999 + b"c0ntent")
+
+
+def the_copy_is_a_hard_link(move: Move) -> None:
+    os.unlink(move.destination)
+    os.link(move.source, move.destination)
+
+
+def the_copy_is_a_link(move: Move) -> None:
+    os.rename(move.destination, move.destination + ".real")
+    os.symlink("b.jpg.real", move.destination)
+
+
+def both_changed_alike(move: Move) -> None:
+    for path in (move.source, move.destination):
+        edit_and_restore_the_time(path)
+
+
+def another_file_took_its_place(move: Move) -> None:
+    os.rename(move.source, move.source + ".examined")
+    put(Path(move.source), b"content" * 1000)
+    os.utime(move.source, ns=(0, OLD))
+
+
+def it_was_touched(move: Move) -> None:
+    os.utime(move.source, ns=(0, OLD + 1))
+
+
+def it_grew(move: Move) -> None:
+    append_to(move.source)
+    append_to(move.destination)
+    os.utime(move.source, ns=(0, OLD))
+
+
+def a_link_took_its_place(move: Move) -> None:
+    os.rename(move.source, move.source + ".examined")
+    os.symlink("a.jpg.examined", move.source)
+
+
+def append_to(path: str) -> None:
+    with open(path, "ab") as file:
+        file.write(b"!")
+
+
+REASONS_TO_KEEP = (
+    no_copy,
+    one_other_byte,
+    the_copy_is_a_hard_link,
+    the_copy_is_a_link,
+    both_changed_alike,
+    another_file_took_its_place,
+    it_was_touched,
+    it_grew,
+    a_link_took_its_place,
+)
+
+
+@pytest.mark.parametrize("happened", REASONS_TO_KEEP)
+def test_in_every_other_case_it_is_kept_under_its_name(folder: Path, happened: Callable[[Move], None]) -> None:
+    move = doomed(folder)
+    happened(move)
+    before = read_tree(folder), sorted(os.listdir(folder))
+    with pytest.raises(RowFailed):
+        fileops.destroy(move)
+    assert (read_tree(folder), sorted(os.listdir(folder))) == before
+
+
+@pytest.mark.parametrize("edit", [append_to, edit_and_restore_the_time])
+@pytest.mark.parametrize("which", ["the file", "its copy"])
+def test_an_edit_while_it_is_compared_saves_it_even_if_the_time_is_restored(
+    folder: Path, edit: Callable[[str], None], which: str
+) -> None:
+    move = doomed(folder)
+    once = iter([move.parked if which == "the file" else move.destination])
+
+    def while_comparing(_: int) -> None:
+        for path in once:
+            edit(path)
+
+    with pytest.raises(ChangedWhileReading):
+        fileops.destroy(move, while_comparing)
+    assert sorted(os.listdir(folder)) == ["a.jpg", "b.jpg"]
+
+
+def test_a_stop_while_it_is_compared_keeps_it(folder: Path) -> None:
+    move = doomed(folder, copy=b"x")
+    put(folder / "a.jpg", b"x" * CHUNK * 2)
+    put(folder / "b.jpg", b"x" * CHUNK * 2)
+    move = order(move.source, move.destination)
+    with pytest.raises(Interrupted):
+        fileops.destroy(move, should_stop=lambda: True)
+    assert sorted(os.listdir(folder)) == ["a.jpg", "b.jpg"]
 
 
 def test_a_file_that_cannot_be_unlinked_gets_its_name_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = put(folder / "a.jpg", b"content")
+    move = doomed(folder)
 
     def not_permitted(name: str) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted", name)
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "unlink", not_permitted)
-        with pytest.raises(PermissionError):
-            fileops.remove_identified(path, identity_of(os.lstat(path)), fileops.parked_name(path, RUN_ID, 7))
-    assert read_tree(folder) == {"a.jpg": b"content"}
+        with pytest.raises(RowFailed, match="Operation not permitted"):
+            fileops.destroy(move)
+    assert sorted(os.listdir(folder)) == ["a.jpg", "b.jpg"]
+
+
+def test_a_second_name_of_one_file_can_go_and_no_other(folder: Path) -> None:
+    move = order(put(folder / "a.jpg", b"content"), f"{folder}/b.jpg")
+    os.link(move.source, move.destination)
+    fileops.drop_second_name(move)
+    assert read_tree(folder) == {"b.jpg": b"content"}
+    put(folder / "a.jpg", b"content")
+    os.link(folder / "a.jpg", folder / "c.jpg")
+    with pytest.raises(RowFailed):
+        fileops.drop_second_name(move)
+    os.unlink(folder / "c.jpg")
+    with pytest.raises(RowFailed):
+        fileops.drop_second_name(move)
+    assert read_tree(folder) == {"a.jpg": b"content", "b.jpg": b"content"}
 
 
 def test_a_parked_file_gets_its_name_back_unless_somebody_has_it(folder: Path) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from dataclasses import replace
 
 from common.manifests import JournalRow
 from common.media_types import kind_of
-from common.paths import is_inside
-from common.review.gatherer import Gatherer
+from common.review.gatherer import Gatherer, status_lines
 from common.review.gathering import Amount, Kept, Ledger
 from common.review.model import Item, Line, Need, Page, ReviewFacts, Tile
-from common.review.words import APPLIED, clipped, count_text, file_link, inside_root, meaning_of, size_text
+from common.review.words import APPLIED, clipped, count_text, inside_root, size_text
 
 NEEDS = (
     Need("failed", "Refused or failed", "The file was left where it is. The reason says what to mend.", "bad"),
@@ -31,14 +29,13 @@ class Applied(Gatherer[JournalRow]):
         super().__init__(most_kept)
         self._most_open = 4 * most_kept
         self._done = Ledger()
-        self._phases: Counter[str] = Counter()
+        self._unsettled_amounts = Ledger()
         self._unsettled: dict[tuple[str, int, str], JournalRow] = {}
         self._overflow = False
         self._roots = ("", "")
 
     def add(self, row: JournalRow) -> None:
         self._roots = self._roots if self._roots[0] else (row.source_root, row.archive_root)
-        self._phases[row.phase] += 1
         key = (row.action, row.row_id, row.from_path if row.action == "prune" else "")
         if row.phase == "done":
             self._done.add(row.action, row.size_bytes)
@@ -52,7 +49,9 @@ class Applied(Gatherer[JournalRow]):
         # What has no good end needs a person.
         for row in self._unsettled.values():
             if row.action != "prune":
-                self.keeper.add("open" if row.phase == "planned" else row.phase, row)
+                need = "open" if row.phase == "planned" else row.phase
+                self.keeper.add(need, row)
+                self._unsettled_amounts.add(need, row.size_bytes)
         self._unsettled.clear()
 
     def item(self, kept: Kept[JournalRow]) -> Item:
@@ -62,7 +61,6 @@ class Applied(Gatherer[JournalRow]):
             row_id=row.row_id,
             name=clipped(name),
             folder=clipped(inside_root(folder, row.source_root) if folder != row.source_root else ""),
-            link=file_link(self.current_path(row)),
             kind=kind_of(row.source_path) or "other",
             size=row.size_bytes,
             companions=kept.companions,
@@ -74,13 +72,14 @@ class Applied(Gatherer[JournalRow]):
             reasons=tuple(filter(None, [clipped(row.reason)])),
         )
 
-    def current_path(self, row: JournalRow) -> str:
-        # What has no good end most likely still is where it was.
-        media = kind_of(row.source_path) in ("image", "video")
-        return row.source_path if media and is_inside(row.source_path, row.source_root) else ""
-
     def page(self, run_id: str, facts: ReviewFacts) -> Page:
         counts = self.keeper.counts
+        done, undone = self._done.total(), self._unsettled_amounts.total()
+        unsettled = [
+            Line(need.label.lower(), need.advice, need.tone, amount)
+            for key, amount in self._unsettled_amounts.largest_first()
+            for need in [_NEED.get(key, NEEDS[0])]
+        ]
         files = Amount()
         for action, amount in self._done.largest_first():
             if action not in ("prune", "restore_folder"):
@@ -95,7 +94,13 @@ class Applied(Gatherer[JournalRow]):
                 "good",
                 "#sums",
             ),
-            Tile("files need a look", at_least + count_text(needing), "", "bad" if needing else "good", "#look"),
+            Tile(
+                "to look at",
+                at_least + count_text(needing),
+                f"of {count_text(done.files + undone.files)}",
+                "bad" if needing else "good",
+                "#look",
+            ),
         ]
         return Page(
             kind="apply",
@@ -105,12 +110,8 @@ class Applied(Gatherer[JournalRow]):
             archive_root=clipped(self._roots[1]),
             run_id=run_id,
             tiles=tiles,
-            totals=[
-                Line(meaning.label, meaning.words, meaning.tone, amount)
-                for action, amount in self._done.largest_first()
-                for meaning in [meaning_of(action, APPLIED)]
-            ],
-            total=self._done.total(),
+            totals=[*status_lines(self._done, APPLIED), *unsettled],
+            total=Amount(done.files + undone.files, done.size + undone.size),
             kinds=(),
             years=(),
             evidence=(),

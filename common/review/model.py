@@ -104,12 +104,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One row that needs a person. ``taken`` and ``evidence`` are empty where dates are not the question."""
+    """One row that needs a person. ``taken`` and ``evidence`` are empty where dates are not the
+    question. ``link`` is a ``file:`` address, ``picture`` a ``data:`` URI."""
 
     row_id: int
     name: str
     folder: str
-    link: str
     kind: str
     size: int
     companions: int
@@ -119,6 +119,7 @@ class Item:
     status: str
     need: Need
     reasons: tuple[str, ...]
+    link: str = ""
     picture: str = ""
 
     def texts(self) -> tuple[str, ...]:

@@ -8,15 +8,13 @@ import re
 from dataclasses import dataclass, replace
 
 from common.manifests import ReportRow
-from common.paths import is_inside
-from common.review.gatherer import Gatherer
+from common.review.gatherer import Gatherer, status_lines
 from common.review.gathering import Amount, Kept, Ledger
 from common.review.model import Evidence, Item, Line, Month, Need, Page, ReviewFacts, Share, Tile, Year
 from common.review.words import (
     ORGANIZED,
     clipped,
     count_text,
-    file_link,
     inside_root,
     meaning_of,
     share_text,
@@ -48,26 +46,24 @@ NEEDS = (
     Need("failed", "Failed", "The reason says what to mend; then run the same command again.", "bad"),
     Need(
         "year",
-        "Evidence disagrees about the year",
-        "Compare the candidates with the picture. Is the chosen year wrong, correct it in the CSV.",
+        "Years disagree",
+        "Two pieces of evidence tell two years. Compare them with the picture; correct the CSV if the wrong one won.",
         "look",
     ),
     Need(
         "zone",
-        "Around New Year, time zone unknown",
-        "The time is UTC: a neighbouring year is possible. --timezone tells where it was taken.",
+        "Around New Year",
+        "The time is in UTC and no zone is known: it may be the year beside. Tell it with --timezone.",
         "look",
     ),
     Need("undated", "No believable date", "Goes to unknown-date. The picture may tell you more.", "look"),
     Need(
         "mtime",
-        "Only the file's modification time",
+        "Only modification time",
         "Copying and editing change it: believe it only for files that were never copied.",
         "look",
     ),
-    Need(
-        "weak", "Weak evidence only", "A date of editing, of a day or of a satellite: mostly right, not always.", "look"
-    ),
+    Need("weak", "Weak evidence", "A date of editing, of a day or of a satellite: mostly right, not always.", "look"),
     Need("remark", "Something to know", "The remark says what could not be read.", "look"),
     Need(
         "renamed",
@@ -153,7 +149,6 @@ class Organized(Gatherer[ReportRow]):
             row_id=row.row_id,
             name=clipped(name),
             folder=clipped(inside_root(folder, row.source_root) if folder != row.source_root else ""),
-            link=file_link(self.current_path(row)),
             kind=row.media_kind or "other",
             size=row.size_bytes,
             companions=kept.companions,
@@ -165,12 +160,6 @@ class Organized(Gatherer[ReportRow]):
             reasons=tuple(reasons),
         )
 
-    def current_path(self, row: ReportRow) -> str:
-        path, root = row.source_path, row.source_root
-        if row.status == "moved":
-            path, root = row.destination_path, row.archive_root
-        return path if row.media_kind in ("image", "video") and is_inside(path, root) else ""
-
     def page(self, run_id: str, facts: ReviewFacts) -> Page:
         total = self._statuses.total()
         filed, needing = self._filed(), sum(self.keeper.counts.values())
@@ -181,7 +170,7 @@ class Organized(Gatherer[ReportRow]):
         verb = "would be filed" if facts.mode == "report" else "filed"
         tiles = [
             Tile(f"photos and videos {verb}", count_text(filed.files), size_text(filed.size), "good", "#calendar"),
-            Tile("rows need a look", count_text(needing), "of " + count_text(total.files), _tone(needing), "#look"),
+            Tile("to look at", count_text(needing), f"of {count_text(total.files)} rows", _tone(needing), "#look"),
             Tile(
                 "saved by storing equal files once",
                 size_text(saved.size),
@@ -204,11 +193,7 @@ class Organized(Gatherer[ReportRow]):
             archive_root=clipped(self._roots[1]),
             run_id=run_id,
             tiles=tiles,
-            totals=[
-                Line(meaning.label, meaning.words, meaning.tone, amount)
-                for status, amount in self._statuses.largest_first()
-                for meaning in [meaning_of(status, ORGANIZED)]
-            ],
+            totals=status_lines(self._statuses, ORGANIZED),
             total=total,
             kinds=[
                 Line(_KIND_LABELS.get(kind, "other files"), "", "plain", amount)
@@ -217,7 +202,7 @@ class Organized(Gatherer[ReportRow]):
             years=self._years(),
             evidence=self._shares(),
             left_out=[
-                Line(reason, ORGANIZED[status].label, ORGANIZED[status].tone, amount)
+                Line(reason, "failed" if status == "failed" else "", ORGANIZED[status].tone, amount)
                 for status in ("failed", "skipped")
                 for reason, amount in self._left_out[status].largest_first()
             ],

@@ -6,11 +6,10 @@ import os
 from dataclasses import replace
 
 from common.manifests import VerifyRow
-from common.paths import is_inside
-from common.review.gatherer import Gatherer
+from common.review.gatherer import Gatherer, status_lines
 from common.review.gathering import Amount, Kept, Ledger
-from common.review.model import Item, Line, Need, Page, ReviewFacts, Tile
-from common.review.words import PROVED, clipped, count_text, file_link, inside_root, meaning_of, size_text
+from common.review.model import Item, Need, Page, ReviewFacts, Tile
+from common.review.words import PROVED, clipped, count_text, inside_root, meaning_of, size_text
 
 _GOOD = frozenset({"identical", "archive_intact"})
 # What organize was to leave out needs nobody; what failed there does.
@@ -34,7 +33,6 @@ class Proved(Gatherer[VerifyRow]):
         super().__init__(most_kept)
         self._statuses = Ledger()
         self._cold = Ledger()
-        self._left_out = Ledger()
         self._roots = ("", "")
 
     def add(self, row: VerifyRow) -> None:
@@ -42,8 +40,6 @@ class Proved(Gatherer[VerifyRow]):
         self._statuses.add(row.status, row.size_bytes)
         if row.status in _GOOD:
             self._cold.add(row.read_mode, row.size_bytes)
-        if row.report_status == _LEFT_OUT:
-            self._left_out.add("organize was told to leave it out, or it is not media", row.size_bytes)
         if need := need_of(row):
             self.keeper.add(need if need in PROVED else "other", row)
 
@@ -54,7 +50,6 @@ class Proved(Gatherer[VerifyRow]):
             row_id=row.row_id,
             name=clipped(name),
             folder=clipped(inside_root(folder, row.source_root) if folder != row.source_root else ""),
-            link=file_link(self.current_path(row)),
             kind=row.media_kind or "other",
             size=row.size_bytes,
             companions=kept.companions,
@@ -65,12 +60,6 @@ class Proved(Gatherer[VerifyRow]):
             need=_need(kept.need),
             reasons=tuple(filter(None, [clipped(row.reason)])),
         )
-
-    def current_path(self, row: VerifyRow) -> str:
-        path, root = row.source_path, row.source_root
-        if row.status == "source_missing" or row.report_status == "moved":
-            path, root = row.destination_path, row.archive_root
-        return path if row.media_kind in ("image", "video") and is_inside(path, root) else ""
 
     def page(self, run_id: str, facts: ReviewFacts) -> Page:
         total = self._statuses.total()
@@ -83,7 +72,7 @@ class Proved(Gatherer[VerifyRow]):
         )
         tiles = [
             Tile("files proved", count_text(proved.files), size_text(proved.size), "good", "#sums"),
-            Tile("rows need a look", count_text(needing), f"of {count_text(total.files)}", _tone(needing), "#look"),
+            Tile("to look at", count_text(needing), f"of {count_text(total.files)} rows", _tone(needing), "#look"),
             Tile(
                 "how they were read", "cached" if cached.files else "cold", medium, "look" if cached.files else "good"
             ),
@@ -96,16 +85,12 @@ class Proved(Gatherer[VerifyRow]):
             archive_root=clipped(self._roots[1]),
             run_id=run_id,
             tiles=tiles if proved.files else tiles[:2],
-            totals=[
-                Line(meaning.label, meaning.words, meaning.tone, amount)
-                for status, amount in self._statuses.largest_first()
-                for meaning in [meaning_of(status, PROVED)]
-            ],
+            totals=status_lines(self._statuses, PROVED),
             total=total,
             kinds=(),
             years=(),
             evidence=(),
-            left_out=[Line(reason, "", "plain", amount) for reason, amount in self._left_out.largest_first()],
+            left_out=(),
             needs=[replace(_need(key), count=count) for key, count in self.keeper.counts.most_common()],
             place_label="Archive copy",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -114,9 +115,7 @@ class Meaning:
 
 
 ORGANIZED = {
-    "planned": Meaning(
-        "plain", "planned", "will go to the archive when the same command runs with --mode copy or move"
-    ),
+    "planned": Meaning("plain", "planned", "would go to the archive; nothing was done yet"),
     "copied": Meaning("good", "copied", "stand in the archive, durable; the originals are untouched"),
     "moved": Meaning("good", "moved", "stand in the archive; compared before their originals were taken out"),
     "already_archived": Meaning("good", "in the archive already", "the very same content was there before this run"),
@@ -158,6 +157,6 @@ APPLIED = {
 }
 
 
-def meaning_of(status: str, meanings: dict[str, Meaning]) -> Meaning:
+def meaning_of(status: str, meanings: Mapping[str, Meaning]) -> Meaning:
     """What a status means; one that this version does not know is shown as it stands."""
     return meanings.get(status) or Meaning("bad", clipped(status.replace("_", " "), 40) or "no status", "")

@@ -11,14 +11,14 @@ import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common.errors import BadInput
 from common.manifests import Reader
 from tests.campaign.invariants import Contents, broken_promises, contents_of, digest_of, rows_not_once
 from tests.campaign.loop_images import Disk, FileSystem, copy_sparsely, mounted
-from tests.campaign.product import Product
+from tests.campaign.product import Line, Product
 from tests.campaign.stages import STAGES, EndState, Stage, end_state, run_to_the_end, unlike
 from tests.campaign.stopped_runs import Stopper
 from tests.campaign.worlds import World, world_at
@@ -46,10 +46,12 @@ class Case:
     unsettled: str = ""
     told_in: str = ""
     then: Callable[[World], None] | None = None
+    jobs: int = 1
 
     def __str__(self) -> str:
         words = [self.stage, "on one disk" if self.far == "nothing" else f"{self.far} on a second disk"]
-        return ", ".join(words + [f"archive put there {self.unsettled}"] * bool(self.unsettled))
+        words += [f"archive put there {self.unsettled}"] * bool(self.unsettled)
+        return ", ".join(words + [f"{self.jobs} jobs"] * (self.jobs > 1))
 
 
 def remove_verified_originals(world: World) -> None:
@@ -81,6 +83,9 @@ CASES = (
     Case("restore", "archive", "base"),
     Case("restore a move", "nothing"),
     Case("verify in batches", "archive", "base", told_in="verified"),
+    Case("copy", "archive", "base", told_in="report", jobs=4),
+    Case("delete permanently", "archive", "base", "by mv", jobs=4),
+    Case("verify", "archive", "base", "by mv", told_in="verified", then=remove_verified_originals, jobs=4),
 )
 
 
@@ -227,15 +232,21 @@ class Bench:
                 put_aside(world)
         return cls(case, stage, world, disks, disks.keep("start"), contents)
 
+    @property
+    def line(self) -> Line:
+        """The command line of the stage, with as many jobs as the case wants."""
+        line = self.stage.line(self.world)
+        return replace(line, arguments=(*line.arguments, "--jobs", str(self.case.jobs)))
+
     def run_undisturbed(self) -> tuple[int, EndState]:
         """How often a run can be stopped, and how it ends. A run is stopped and goes on at once."""
         stopper = Stopper(lambda _: None)
         self.disks.put_back(self.start)
         with mounted(*self.disks.all):
             self._unsettle()
-            result = self.world.product.run(self.stage.line(self.world), stopper)
+            result = self.world.product.run(self.line, stopper)
             assert result.code == 0, f"{self.case}: exit {result.code}: {result.stderr}"
-            complaints = run_to_the_end(self.world, self.stage.line(self.world))
+            complaints = run_to_the_end(self.world, self.line)
             assert not complaints, complaints
             return stopper.stops, end_state(self.world)
 
@@ -250,7 +261,7 @@ class Bench:
         self.disks.put_back(self.start)
         with mounted(*self.disks.all):
             self._unsettle()
-            result = self.world.product.run(self.stage.line(self.world), Stopper(look))
+            result = self.world.product.run(self.line, Stopper(look))
             assert result.code == 0, f"{self.case}: exit {result.code}: {result.stderr}"
             photographs.extend(self._cuts("after-the-end"))
             if self.case.then:
@@ -285,7 +296,7 @@ class Bench:
     def _run_again(self, expected: EndState) -> list[str]:
         world = self.world
         self._unsettle()
-        complaints = run_to_the_end(world, self.stage.line(world))
+        complaints = run_to_the_end(world, self.line)
         if self.case.unsettled == "by cp":
             # The cut may have taken files of the person's own copy: then the rows say so, and the end is another.
             complaints = [complaint for complaint in complaints if not complaint.startswith("exit 1 ")]

@@ -95,7 +95,9 @@ Judge = Callable[[list[str]], None]
 
 @pytest.mark.parametrize("mode", ["report", "copy", "move"])
 @pytest.mark.parametrize("alias", [*ALIASES, *NESTED], ids=str)
-def test_organizing_a_source_into_itself_loses_nothing(alias: Alias, mode: str, tmp_path: Path, judge: Judge) -> None:
+def test_incident_1_organizing_a_source_into_itself_loses_nothing(
+    alias: Alias, mode: str, tmp_path: Path, judge: Judge
+) -> None:
     with alias_at(tmp_path, alias, judge) as scene:
         photos = read_tree(scene.roots.source)
         scene.organize(mode)
@@ -143,7 +145,7 @@ def test_the_campaign_sees_a_missing_probe(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("destroy", [False, True], ids=["quarantine", "delete permanently"])
 @pytest.mark.parametrize("alias", ALIASES, ids=str)
-def test_a_sealed_manifest_that_calls_an_alias_identical_destroys_nothing(
+def test_incident_1_a_sealed_manifest_that_calls_an_alias_identical_destroys_nothing(
     alias: Alias, destroy: bool, tmp_path: Path, judge: Judge
 ) -> None:
     with alias_at(tmp_path, alias, judge) as scene:
@@ -216,7 +218,7 @@ def test_purging_a_quarantine_that_the_archive_only_shows_destroys_nothing(
 # --- incidents, by their rows in the table of what can lose a photo --------------------------------------
 
 
-def test_incident_1_and_2_source_and_archive_are_one_path_in_a_row(library: LibraryMaker, judge: Judge) -> None:
+def test_incident_2_source_and_archive_are_one_path_in_a_row(library: LibraryMaker, judge: Judge) -> None:
     lib = library({"a.jpg": PHOTOS[f"{YEAR}/p1.jpg"]})
     before = contents_of(lib.source)
     lib.organize()

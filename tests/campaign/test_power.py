@@ -40,7 +40,7 @@ def product() -> Iterator[Product]:
 
 
 @pytest.mark.parametrize(("case", "system"), POINTS, ids=str)
-def test_after_a_power_cut_nothing_is_lost_and_the_same_command_finishes(
+def test_incident_30_after_a_power_cut_nothing_is_lost_and_the_same_command_finishes(
     case: Case, system: str, product: Product, tmp_path: Path, record_points: RecordPoints
 ) -> None:
     require_strace()

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from tests.campaign.conftest import RecordPoints
-from tests.campaign.invariants import broken_promises
-from tests.campaign.moments import at_moment, moments_of
+from tests.campaign.invariants import broken_promises, rows_not_once
+from tests.campaign.moments import at_moment, in_a_child, moments_of, start_child, wait_for
 from tests.campaign.resettable import Resettable, is_lock, is_table, quick_folder, see
 from tests.campaign.rival_acts import ACTS, UNSEEN, Rival
 from tests.campaign.size import dice, sized
@@ -315,3 +315,137 @@ def test_another_program_acts_on_a_file_at_any_moment(
             break
     record_points(PART, len(points), losses)
     assert not found, f"{command.name}:\n" + "\n".join(found)
+
+
+# --- two runs of our own at once -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two command lines on one library, and what has happened before."""
+
+    name: str
+    prepare: Callable[[Library], None]
+    one: Callable[[Library], Line]
+    other: Callable[[Library], Line]
+
+
+def _organized(library: Library) -> None:
+    library.organize("--jobs", "1")
+
+
+def _organize_apart(library: Library) -> Line:
+    line = [*library.organize_line("move"), "--jobs", "1"]
+    line[line.index(library.report)] = library.out / "report of another.csv"
+    return Line(ORGANIZE, tuple(line))
+
+
+def _each_the_archive_of_the_other(library: Library) -> None:
+    """Incident 21: two libraries, each verified against the other, and each about to lose its copy to the other."""
+    there = _crosswise(library)
+    library.organize("--jobs", "1")
+    there.organize("--jobs", "1")
+    library.verify("--jobs", "1")
+    there.verify("--jobs", "1")
+
+
+def _crosswise(library: Library) -> Library:
+    out = library.root / "out of the other"
+    out.mkdir(exist_ok=True)
+    return Library(library.root, library.archive, library.source, out)
+
+
+def _delete_crosswise(library: Library) -> Line:
+    return _apply(*DELETE)(_crosswise(library))
+
+
+PAIRS = (
+    Pair("copy-copy", _nothing, _organize("copy"), _organize("copy")),
+    Pair("move-move", _nothing, _organize("move"), _organize_apart),
+    Pair("copy-move", _nothing, _organize("copy"), _organize_apart),
+    Pair("verify-verify", _organized, _verify, _verify),
+    Pair("verify-move", _organized, _verify, _organize_apart),
+    Pair("quarantine-quarantine", _verified, _apply(), _apply()),
+    Pair("delete-delete", _verified, _apply(*DELETE), _apply(*DELETE)),
+    Pair("quarantine-delete", _verified, _apply(), _apply(*DELETE)),
+    Pair("delete-move", _verified, _apply(*DELETE), _organize_apart),
+    Pair("restore-restore", _quarantined, _journal("--restore"), _journal("--restore")),
+    Pair("restore-purge", _quarantined, _journal("--restore"), _journal(*DELETE)),
+    Pair("purge-purge", _quarantined, _journal(*DELETE), _journal(*DELETE)),
+    Pair("purge-delete", _quarantined, _journal(*DELETE), _apply(*DELETE)),
+    Pair("delete-delete-crosswise", _each_the_archive_of_the_other, _apply(*DELETE), _delete_crosswise),
+)
+MOMENTS = sized(12, 0)  # of each pair; 0: every moment
+STARTS = sized(3, 40)  # of two processes at once, for each pair
+CODES = (0, 1, 2, 3, 4)
+
+
+def _stage(pair: Pair, here: Path) -> tuple[Library, Resettable]:
+    # The years of the photos are folders already, so that a library can be the archive of its own archive.
+    library = Library.at(here / "scene", {f"2019/{os.path.basename(name)}": data for name, data in PHOTOS.items()})
+    pair.prepare(library)
+    return library, Resettable(library.root)
+
+
+def after_both(pair: Pair, library: Library, before: Contents, codes: Sequence[int]) -> list[str]:
+    """What is wrong when both runs have ended, and when both commands have been given again."""
+    told = [f"EXIT {code}" for code in codes if code not in CODES]
+    told += _gone(before, library)
+    for line in (pair.one(library), pair.other(library), pair.one(library)):
+        line.run(library.out, expect=(0, 1, 2))
+    told += _gone(before, library)
+    now = photos_on([library.root])
+    told += litter(now, [library.root])
+    told += broken_promises({}, [], [library.out, library.quarantine], torn_rows=False)
+    return told + rows_not_once(*(path for path in library.out.glob("*verified.csv") if path.exists()))
+
+
+def _gone(before: Contents, library: Library) -> list[str]:
+    there = set(photos_on([library.root]).values())
+    return [f"LOST: {path}" for path, content in before.items() if content not in there]
+
+
+def disturbed(pair: Pair, library: Library, moment: int) -> list[str]:
+    """One run, and the whole of the other at one moment of it."""
+    before = photos_on([library.root])
+    one, other = pair.one(library), pair.other(library)
+    codes: list[int] = []
+    with at_moment(moment, lambda: codes.append(in_a_child(other.script, *other.arguments, cwd=library.out))):
+        codes.append(one.run(library.out, expect=CODES).code)
+    return after_both(pair, library, before, codes)
+
+
+def side_by_side(pair: Pair, library: Library) -> list[str]:
+    """Both runs as two processes, started at once."""
+    before = photos_on([library.root])
+    lines = (pair.one(library), pair.other(library))
+    children = [start_child(line.script, *line.arguments, cwd=library.out) for line in lines]
+    return after_both(pair, library, before, [wait_for(child) for child in children])
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
+def test_two_runs_at_once_lose_nothing(pair: Pair, here: Path, record_points: RecordPoints) -> None:
+    library, tree = _stage(pair, here)
+    names = moments_of(lambda: pair.one(library).run(library.out, expect=(0, 1)))
+    tree.reset()
+    moments = dice(PART, pair.name).sample(range(1, len(names) + 1), min(MOMENTS or len(names), len(names)))
+    tries: dict[str, Callable[[], list[str]]] = {
+        f"the other before {names[moment - 1]} ({moment})": lambda moment=moment: disturbed(pair, library, moment)
+        for moment in moments
+    }
+    tries |= {f"both at once, {number}": lambda: side_by_side(pair, library) for number in range(STARTS)}
+    found: list[str] = []
+    losses = 0
+    for what, attempt in tries.items():
+        try:
+            told = attempt()
+        except AssertionError as fault:
+            told = [f"FAULT: {fault}"]
+        losses += _is_loss(told)
+        if told:
+            found.append(f"{what}:\n  " + "\n  ".join(told))
+        tree.reset()
+        if len(found) >= MOST_SHOWN:
+            break
+    record_points(PART, len(tries), losses)
+    assert not found, f"{pair.name}:\n" + "\n".join(found)

@@ -1,0 +1,54 @@
+"""The stories campaign: hypothesis plays random years with the three scripts against a model of the promise.
+
+A failing story is shortened, and printed as a program that can be run again. The same ``CAMPAIGN_SEED`` tells the same
+stories.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.campaign.conftest import RecordPoints
+from tests.campaign.resettable import quick_folder
+from tests.campaign.size import SEED, sized
+from tests.campaign.stories import Story, Told
+
+pytestmark = pytest.mark.campaign
+
+PART = "stories"
+STORIES = sized(60, 2_000)
+STEPS = 14
+
+
+def test_no_story_ends_with_a_loss(tmp_path: Path, record_points: RecordPoints) -> None:
+    told = Told()
+    with quick_folder(tmp_path) as folder:
+
+        @seed(SEED)
+        def story() -> Story:
+            return Story(folder, told)
+
+        try:
+            run_state_machine_as_test(
+                story,
+                settings=settings(
+                    max_examples=STORIES,
+                    stateful_step_count=STEPS,
+                    deadline=None,
+                    database=None,
+                    phases=(Phase.generate, Phase.shrink),
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+        except BaseException:
+            record_points(PART, told.stories, 1)
+            raise
+    record_points(PART, told.stories, 0)
+    print("how runs ended:", dict(sorted(told.codes.items())))
+    for stage in ("organize_media_by_date", "verify_media_archive", "apply_deletion_manifest"):
+        assert told.codes[f"{stage} 0"] > STORIES // 10, f"hardly any {stage} came to its end: the stories tell nothing"
+        assert told.codes[f"{stage} killed"] > STORIES // 50, f"hardly any {stage} was killed"
