@@ -50,7 +50,7 @@ examples:
   python3 apply_deletion_manifest.py --manifest verified.csv --expected-run-id auto
   python3 apply_deletion_manifest.py --manifest <quarantine>/<run_id>/journal.csv --expected-run-id auto --restore
 
-next: look around for some weeks; then give journal.csv as --manifest with both delete options
+next: look around for some weeks; to free the space, give journal.csv as --manifest with both delete options
 """
 
 
@@ -81,9 +81,11 @@ def parse(argv: Sequence[str] | None) -> Options:
     )
     main = parser.add_argument_group("what to do")
     main.add_argument(
-        "--manifest", required=True, metavar="PATH", help="a verified.csv, or a journal.csv to go on with"
+        "--manifest", required=True, metavar="PATH", help="verified.csv, or journal.csv to --restore or purge"
     )
-    main.add_argument("--expected-run-id", required=True, metavar="UUID|auto", help="the run that you mean to act on")
+    main.add_argument(
+        "--expected-run-id", required=True, metavar="UUID|auto", help="the run_id of the manifest; auto: as it says"
+    )
     main.add_argument(
         "--quarantine-root", default="", metavar="DIR", help=f"default: <source_root>/{QUARANTINE_FOLDER}"
     )
@@ -92,18 +94,20 @@ def parse(argv: Sequence[str] | None) -> Options:
         "--restore", action="store_true", help="bring back what a journal, or the report of a move, names"
     )
     main.add_argument("--prune-empty-dirs", action="store_true", help="remove folders that this run emptied")
-    main.add_argument("--max-age", type=cli.positive, default=0, metavar="DAYS", help="refuse rows verified earlier")
+    main.add_argument("--max-age", type=cli.positive, default=0, metavar="DAYS", help="refuse rows verified longer ago")
     danger = parser.add_argument_group("permanent deletion: both are needed")
     danger.add_argument("--delete-permanently", action="store_true", help="destroy the originals")
     danger.add_argument("--yes-really-delete", action="store_true", help="yes, really")
     batch = parser.add_argument_group("batches")
     batch.add_argument("--limit", type=cli.positive, default=0, metavar="N", help="rows in this call (default: all)")
-    batch.add_argument("--offset", type=cli.not_negative, metavar="N", help="begin behind this many rows")
-    batch.add_argument("--state-file", default="", metavar="PATH", help="default: beside the journal")
+    batch.add_argument("--offset", type=cli.not_negative, metavar="N", help="skip this many rows")
+    batch.add_argument("--state-file", default="", metavar="PATH", help="default: in the folder of the journal")
     cli.add_common_options(parser)
     parsed = parser.parse_args(argv)
     if parsed.delete_permanently != parsed.yes_really_delete:
         parser.error("permanent deletion needs both --delete-permanently and --yes-really-delete; nothing was changed")
+    if parsed.prune_empty_dirs and parsed.restore:
+        parser.error("--prune-empty-dirs goes with taking files out, not with --restore")
     if parsed.restore and parsed.delete_permanently:
         parser.error("--restore and --delete-permanently exclude each other")
     if parsed.expected_run_id != "auto" and not is_run_id(parsed.expected_run_id):
@@ -286,6 +290,8 @@ class Run:
 def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summary:
     """Read rows from where the state says, look, write down what is intended, act, record, and sum up."""
     kind = kind_of_manifest(options.manifest, options.restore, options.delete_permanently)
+    if is_empty(options.manifest, kind):
+        return nothing_to_do(options, kind)
     survey, places, state = open_manifest(options, kind)
     require_surroundings(kind, survey)
     run = Run(options, kind, survey, places, talk)
@@ -328,6 +334,18 @@ def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summar
 def oldest_allowed(options: Options) -> str:
     """The time before which a verification has expired, as it stands in the manifest; empty without ``--max-age``."""
     return text_of(datetime.now(UTC) - timedelta(days=options.max_age)) if options.max_age else ""
+
+
+def is_empty(path: str, kind: Kind) -> bool:
+    """Whether a manifest has a header and nothing else: the normal end of a chain without new files."""
+    with Reader(path, kind.columns) as reader:
+        return next(iter(reader), None) is None and not reader.torn_line
+
+
+def nothing_to_do(options: Options, kind: Kind) -> cli.Summary:
+    """The summary for an empty manifest."""
+    headline = f"{kind.action}: {shown(options.manifest)} has no rows; there is nothing to do"
+    return cli.Summary(TOOL, headline, "", ExitCode.OK, {"rows": 0})
 
 
 def first_state(run: Run) -> State:
@@ -586,19 +604,21 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> cli.Summary:
         outputs={} if dry_run else {"journal": run.places.journal, "state": run.places.state},
         notes=notes,
         complete=state.complete,
-        next_step=next_step(run, state),
+        next_steps=next_steps(run, state),
     )
 
 
-def next_step(run: Run, state: State) -> str:
+def next_steps(run: Run, state: State) -> list[str]:
     if run.options.dry_run:
-        return "the same command without --dry-run"
+        return ["the same command without --dry-run"]
     if not state.complete:
-        return "the same command again"
+        return ["the same command again"]
     if run.kind.action != "quarantine":
-        return ""
-    arguments = ("--manifest", run.places.journal, "--expected-run-id", state.run_id, "--restore")
-    return f"look around; to bring all back: {cli.script_command('apply_deletion_manifest.py', *arguments)}"
+        return []
+    again = ("--manifest", run.places.journal, "--expected-run-id", state.run_id)
+    restore = cli.script_command("apply_deletion_manifest.py", *again, "--restore")
+    purge = cli.script_command("apply_deletion_manifest.py", *again, "--delete-permanently", "--yes-really-delete")
+    return ["look around for some weeks", f"to bring all back: {restore}", f"to free the space: {purge}"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

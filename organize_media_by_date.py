@@ -39,8 +39,8 @@ TOOL = "organize"
 UNKNOWN_DATE = "unknown-date"
 SOURCES = ("metadata", "sidecar", "filename", "filesystem")
 STATUSES = ("planned", "copied", "moved", "already_archived", "duplicate", "skipped", "failed")
-BATCH_FILES = 256
-BATCH_BYTES = 256 << 20
+BATCH_FILES = 1_024
+BATCH_BYTES = 1 << 30
 REPORT_BATCH_FILES = 4_096
 BATCH_SECONDS = 2.0  # so that an interrupt is heard soon, however long dating takes
 
@@ -97,7 +97,7 @@ def parse(argv: Sequence[str] | None) -> Options:
     main.add_argument("--destination-root", default="", metavar="DIR", help="root of the archive")
     main.add_argument("--mode", choices=("report", "copy", "move"), default="report", help="default: report")
     main.add_argument("--dry-run", action="store_true", help="print the plan and write nothing at all")
-    main.add_argument("--report-csv", default="", metavar="PATH", help="default: report-<time>-<run>.csv, here")
+    main.add_argument("--report-csv", default="", metavar="PATH", help="default: ./report-<time>-<run>.csv")
     main.add_argument("--from-report", default="", metavar="PATH", help="carry out a report that you have reviewed")
     which = parser.add_argument_group("which files")
     which.add_argument("--media-kind", choices=("images", "videos", "both"), default="both", help="default: both")
@@ -117,7 +117,7 @@ def parse(argv: Sequence[str] | None) -> Options:
         type=_date_sources,
         default=SOURCES,
         metavar="LIST",
-        help=f"evidence to believe, best first (default: {','.join(SOURCES)})",
+        help=f"evidence to believe, best first; leave one out to ignore it (default: {','.join(SOURCES)})",
     )
     how.add_argument(
         "--timezone", default="", metavar="ZONE", help="where videos with UTC times were taken (IANA name)"
@@ -619,7 +619,7 @@ def plan_rows(
 
     row_id = tally.rows + 1
     remaining = sum(len(folder.files) for folder in folders) - len(tally.paths)
-    workers = run.options.common.jobs if remaining >= WORTH_WORKERS else 1
+    workers = min(run.options.common.jobs, os.cpu_count() or 1) if remaining >= WORTH_WORKERS else 1
     chunks, to_be_dated = tee(in_chunks(fresh_work(folders, tally), CHUNK_GROUPS))
     with DatingPool(dater, workers) as pool:
         answers = pool.date_all([question(one) for one in chunk] for chunk in to_be_dated)
@@ -703,7 +703,7 @@ def fail_duplicates_of_failed(rows: Sequence[ReportRow]) -> list[ReportRow]:
 
 def print_plan(rows: Iterable[ReportRow], mode: str) -> None:
     for row in rows:
-        what = mode if row.status == "planned" else row.status
+        what = f"would {mode}" if row.status == "planned" and mode != "report" else row.status
         where = f" -> {shown(row.destination_path)}" if row.destination_path else ""
         print(f"{what}: {shown(row.source_path)}{where}{f' ({row.reason})' if row.reason else ''}")
 
@@ -718,7 +718,7 @@ def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lo
     if counts.get("failed"):
         notes.append(f"failed: {cli.counted(counts['failed'], 'row')}; the reason column tells why")
     if scanned.system_entries:
-        notes.append(f"left out: {cli.counted(scanned.system_entries, 'system file')} or folders")
+        notes.append(f"left out: {scanned.system_entries:,} of an operating system, such as Thumbs.db")
     if scanned.excluded_folders:
         notes.append(f"left out: {cli.counted(scanned.excluded_folders, 'folder')} by --exclude")
     if lost:
@@ -729,7 +729,8 @@ def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lo
             f"THE COUNTS DO NOT ADD UP: {scanned.entries:,} found, {tally.rows:,} in the report; please report this"
         )
         exit_code = ExitCode.ATTENTION
-    what = f"{options.mode} (dry run)" if options.dry_run else options.mode
+    what = {"report": "planned", "copy": "copied", "move": "moved"}[options.mode]
+    what = f"{options.mode} (dry run)" if options.dry_run else what
     return cli.Summary(
         tool=TOOL,
         headline=f"{what}: {shown(roots.source)} -> {shown(roots.archive)}",
@@ -738,7 +739,7 @@ def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lo
         counts={"scanned": scanned.entries, **counts},
         outputs={"report": session.report_path} if session else {},
         notes=notes,
-        next_step=next_step(options, session),
+        next_steps=[next_step(options, session)],
     )
 
 

@@ -74,8 +74,12 @@ def parse(argv: Sequence[str] | None) -> Options:
     )
     main = parser.add_argument_group("what to do")
     main.add_argument("--input-csv", required=True, metavar="PATH", help="a report.csv, or an unverified.csv fed back")
-    main.add_argument("--verified-out", default="", metavar="PATH", help="default: verified-<time>-<run>.csv beside it")
-    main.add_argument("--unverified-out", default="", metavar="PATH", help="default: unverified-<time>-<run>.csv")
+    main.add_argument(
+        "--verified-out", default="", metavar="PATH", help="default: verified-<time>-<run>.csv beside the input"
+    )
+    main.add_argument(
+        "--unverified-out", default="", metavar="PATH", help="default: unverified-<time>-<run>.csv beside it"
+    )
     main.add_argument("--hash", choices=("sha256",), default="sha256", help="default: sha256")
     main.add_argument(
         "--read-mode",
@@ -88,7 +92,7 @@ def parse(argv: Sequence[str] | None) -> Options:
     )
     batch = parser.add_argument_group("batches")
     batch.add_argument("--limit", type=cli.positive, default=0, metavar="N", help="rows in this call (default: all)")
-    batch.add_argument("--offset", type=cli.not_negative, metavar="N", help="begin behind this many rows")
+    batch.add_argument("--offset", type=cli.not_negative, metavar="N", help="skip this many rows")
     batch.add_argument("--state-file", default="", metavar="PATH", help="default: <verified-out>.state.json")
     cli.add_common_options(parser)
     parsed = parser.parse_args(argv)
@@ -486,6 +490,10 @@ def sum_up(options: Options, session: Session, survey: Survey) -> cli.Summary:
     remaining = max(0, (state.end_offset if state.end_offset >= 0 else survey.manifest.rows) - state.next_offset)
     counts = Counter(state.counts if state.complete else session.call_counts)
     attention = counts.pop("attention", 0)
+    first = state.next_offset - sum(counts.values()) + 1
+    headline = (
+        f"verify: {shown(options.input_csv)}, rows {first:,} to {state.next_offset:,} of {survey.manifest.rows:,}"
+    )
     notes = []
     if attention:
         unverified = shown(state.outputs["unverified"][0])
@@ -494,20 +502,24 @@ def sum_up(options: Options, session: Session, survey: Survey) -> cli.Summary:
         notes.append(f"the last row of the input (line {survey.torn_line}) was cut short and is left out")
     if state.complete:
         arguments = ("--manifest", state.outputs["verified"][0], "--expected-run-id", state.run_id, "--dry-run")
-        next_step = cli.script_command("apply_deletion_manifest.py", *arguments)
+        next_steps = [cli.script_command("apply_deletion_manifest.py", *arguments)]
+        if options.archive_only:
+            next_steps = ["bring back the files in the unverified list from another copy"] if attention else []
+        elif not counts["identical"]:
+            next_steps = ["look at the unverified list first"] if attention else []
     else:
         notes.append(f"left to do: {cli.counted(remaining, 'row')}")
-        next_step = "run the same command again"
+        next_steps = ["run the same command again"]
     return cli.Summary(
         tool=TOOL,
-        headline=f"verify: {shown(options.input_csv)}, rows up to {state.next_offset:,} of {survey.manifest.rows:,}",
+        headline=headline,
         run_id=state.run_id,
         exit_code=ExitCode.ATTENTION if attention or survey.torn_line else ExitCode.OK,
         counts={"rows": sum(counts.values()), **counts},
         outputs={**{kind: path for kind, (path, _) in state.outputs.items()}, "state": session.state_path},
         notes=notes,
         complete=state.complete,
-        next_step=next_step,
+        next_steps=next_steps,
     )
 
 

@@ -167,7 +167,10 @@ class Progress:
         self._guard = threading.Lock()
         if options.quiet or options.json or not sys.stderr.isatty():
             return
-        from tqdm import tqdm  # noqa: PLC0415 - not needed to show --help
+        try:
+            from tqdm import tqdm  # noqa: PLC0415 - not needed to show --help
+        except ModuleNotFoundError:
+            return  # a bar is comfort: nothing depends on it
 
         self._bar = tqdm(total=total_bytes, desc=title, unit="B", unit_scale=True, unit_divisor=1000, leave=False)
 
@@ -237,7 +240,7 @@ class Summary:
     outputs: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
     complete: bool = True
-    next_step: str = ""
+    next_steps: Sequence[str] = ()
 
     def as_json(self) -> str:
         """One JSON object on one line, ASCII only."""
@@ -259,8 +262,7 @@ class Summary:
         lines += [f"  {number:>12,}  {name.replace('_', ' ')}" for name, number in self.counts.items()]
         lines += [f"{kind}: {shown(path)}" for kind, path in self.outputs.items()]
         lines += list(self.notes)
-        if self.next_step:
-            lines.append(f"next: {self.next_step}")
+        lines += [f"next: {step}" for step in self.next_steps]
         return "\n".join(lines)
 
 
@@ -284,6 +286,12 @@ def run_stage(stage: Callable[[Talk, StopRequest], Summary], options: CommonOpti
     except MediaArchiveError as error:
         (talk.error if talk else _print_error)(str(error))
         return int(error.exit_code)
+    except ModuleNotFoundError as error:
+        (talk.error if talk else _print_error)(
+            f"the package {error.name} is missing in {sys.executable}: activate .venv first, or run: "
+            f"{os.path.basename(sys.executable)} -m pip install -r requirements.txt"
+        )
+        return int(ExitCode.BAD_INPUT)
     except BrokenPipeError:
         # Whoever read our output has gone: nobody is left to tell.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - lives until the process ends
@@ -328,4 +336,5 @@ def script_command(script: str, *arguments: str) -> str:
     """A command line to paste into a shell of this system."""
     import shlex  # noqa: PLC0415 - needed once, at the end
 
-    return " ".join(["python3", script, *(shlex.quote(argument) for argument in arguments)])
+    python = "python" if sys.platform == "win32" else "python3"
+    return " ".join([python, script, *(shlex.quote(argument) for argument in arguments)])

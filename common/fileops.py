@@ -664,6 +664,8 @@ def _appears_in(here: str, there: str) -> bool:
         os.close(fd)
         remove_temporary(probe)
         set_folder_time(here, time_before)
+        with suppress(OSError):  # so that no power cut brings the probe back; it would be litter, not loss
+            sync_folder(here)
 
 
 def remove_stale_probes(folder: str) -> None:

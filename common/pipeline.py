@@ -10,7 +10,8 @@ from typing import Protocol, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-DEFAULT_JOBS = min(4, os.cpu_count() or 1)
+# Twice the cores, so that there is work while others wait for the disk.
+DEFAULT_JOBS = min(8, 2 * (os.cpu_count() or 1))
 
 
 class Progress(Protocol):

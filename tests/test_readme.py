@@ -8,6 +8,7 @@ writes the marked parts of README.md anew: the session, and the help of each scr
 from __future__ import annotations
 
 import argparse
+import ast
 import dataclasses
 import functools
 import os
@@ -23,7 +24,6 @@ import pytest
 from common.cli import EXIT_STATUS, Summary
 from common.errors import ExitCode
 from common.manifests import JournalRow, ReportRow, VerifyRow
-from demo.make_sample_library import make_library
 from organize_media_by_date import SOURCES, STATUSES
 from tests.support.scripts import APPLY, ORGANIZE, ROOT, VERIFY
 
@@ -33,6 +33,7 @@ UPDATE = "README.md is not what the scripts print; bring it up to date with: .ve
 SCRIPTS = tuple(f"{name}.py" for name in (ORGANIZE, VERIFY, APPLY))
 
 SESSION = (
+    "python3 demo/make_sample_library.py photos",
     f"python3 {ORGANIZE}.py --source photos --destination-root archive --report-csv plan.csv",
     f"python3 {ORGANIZE}.py --from-report plan.csv --mode copy --report-csv report.csv",
     f"python3 {VERIFY}.py --input-csv report.csv --verified-out verified.csv --unverified-out unverified.csv",
@@ -78,7 +79,6 @@ def session() -> str:
     lines = []
     with tempfile.TemporaryDirectory(prefix="media-readme-") as name:
         folder = Path(name).resolve()
-        make_library(folder / "photos")
         for command in SESSION:
             _, script, *words = command.split()
             arguments = [part for word in words for part in expanded(word, folder)]
@@ -104,17 +104,17 @@ PARTS: dict[str, Callable[[], str]] = {
 }
 
 
-def part(name: str) -> re.Pattern[str]:
-    """Where a made part stands in the README."""
-    mark = re.escape(name)
-    return re.compile(rf"(<!-- begin: {mark} -->\n)(.*?)(<!-- end: {mark} -->)", re.DOTALL)
+def place_of(name: str, text: str) -> slice:
+    """Where a made part stands in the text of the README: what is between its marks."""
+    begin, end = (f"<!-- {which}: {name} -->\n" for which in ("begin", "end"))
+    assert text.count(begin) == text.count(end) == 1, f"README.md has no marks for {name}"
+    return slice(text.index(begin) + len(begin), text.index(end))
 
 
 def stands_in_readme(name: str) -> str:
     """What the README shows between the marks of a part, without the fence around it."""
-    found = part(name).search(text_of(README))
-    assert found, f"README.md has no marks for {name}"
-    return found[2].removeprefix("```text\n").removesuffix("\n```\n")
+    text = text_of(README)
+    return text[place_of(name, text)].removeprefix("```text\n").removesuffix("\n```\n")
 
 
 def comparable(text: str) -> str:
@@ -129,11 +129,12 @@ def update() -> None:
     """Write the made parts of the README anew. Changes the disk: README.md alone."""
     text = text_of(README)
     for name, make in PARTS.items():
-        assert part(name).search(text), f"README.md has no marks for {name}"
-        if comparable(stands_in_readme(name)) != comparable(make()):
-            text = part(name).sub(lambda found, made=make(): f"{found[1]}```text\n{made}\n```\n{found[3]}", text)
+        shown, made = stands_in_readme(name), make()
+        if comparable(shown) != comparable(made):
+            place = place_of(name, text)
+            text = f"{text[: place.start]}```text\n{made}\n```\n{text[place.stop :]}"
             print(f"written anew: {name}")
-    README.write_text(text, encoding="utf-8")
+    README.write_text(text, encoding="utf-8", newline="\n")
 
 
 # --- what is read of the documents -----------------------------------------------------------------
@@ -205,10 +206,21 @@ def test_the_statuses_of_a_report_are_listed() -> None:
 
 
 def test_the_statuses_of_verify_are_listed() -> None:
-    source = text_of(ROOT / "common" / "examination.py")
-    written = set(re.findall(r'(?:status=|return |status, reason = |else \()"([a-z_]+)",', source))
-    assert len(written) > 8, "the statuses are written in another way now: look for them anew"
-    assert set(first_column(section(README, "What verify finds"), "status")) == written
+    assert sorted(first_column(section(README, "What verify finds"), "status")) == sorted(statuses_of_verify())
+
+
+def statuses_of_verify() -> set[str]:
+    """The statuses that the examination of a pair may give: ``status="…"``, or the first of a status and its reason."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text_of(ROOT / "common" / "examination.py"))):
+        value: ast.expr | None = None
+        if isinstance(node, ast.keyword) and node.arg == "status":
+            value = node.value
+        elif isinstance(node, ast.Tuple) and len(node.elts) == 2:
+            value = node.elts[0]
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            found.add(value.value)
+    return found - {""}
 
 
 def test_the_exit_codes_are_listed_with_the_meaning_that_the_scripts_give() -> None:

@@ -99,7 +99,7 @@ def _ask_pillow(path: str) -> Found:
     except UnidentifiedImageError:
         raise _NoAnswer("Pillow can't read it") from None
     except OSError as error:
-        raise _NoAnswer(f"Pillow can't read it: {error.strerror or type(error).__name__}") from None
+        raise _NoAnswer(f"Pillow can't read it: {error.strerror or 'cut short or damaged'}") from None
     with image:
         findings = Findings()
         packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""

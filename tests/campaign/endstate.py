@@ -17,7 +17,8 @@ from tests.campaign.invariants import digest_of
 from tests.support.tables import read_rows
 
 _DIFFERS_BY_NATURE = frozenset(
-    "run_id archive_id verified_at source_inode archive_inode row_seal time chain sequence folder_mtime read_mode date_source review".split()
+    "run_id archive_id verified_at source_inode archive_inode row_seal time chain sequence folder_mtime read_mode"
+    " date_source review".split()
 )
 
 
