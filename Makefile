@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
 READY = .venv/.ready
 
-.PHONY: help demo test lint types campaign clean
+.PHONY: help demo test lint types campaign bench clean
 
 help:
 	@echo "make demo      watch the three scripts work on a small sample library, in ./demo-output"
@@ -14,6 +14,7 @@ help:
 	@echo "make lint      ruff: faults and format"
 	@echo "make types     mypy --strict, for this system and for Windows"
 	@echo "make campaign  the slow crash, fault and mutation tests"
+	@echo "make bench     how fast we are beside exiftool, cp, rsync, sha256sum and others, about 5 minutes"
 	@echo "make clean     remove .venv, caches and what the demo made"
 
 demo: $(READY)
@@ -31,7 +32,13 @@ types: $(READY)
 	$(VENV_PYTHON) -m mypy --platform win32
 
 campaign: $(READY)
+	CAMPAIGN=full MUTATIONS=200000 $(VENV_PYTHON) -m pytest -rfEs -m campaign
+
+campaign-slice: $(READY)
 	$(VENV_PYTHON) -m pytest -rfEs -m campaign
+
+bench: $(READY)
+	$(VENV_PYTHON) -m bench.compare
 
 clean:
 	@$(PYTHON) -m demo.run_demo --remove

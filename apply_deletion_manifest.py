@@ -610,15 +610,15 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> cli.Summary:
 
 def next_steps(run: Run, state: State) -> list[str]:
     if run.options.dry_run:
-        return ["the same command without --dry-run"]
+        return ["next: the same command without --dry-run"]
     if not state.complete:
-        return ["the same command again"]
+        return ["next: the same command again"]
     if run.kind.action != "quarantine":
         return []
     again = ("--manifest", run.places.journal, "--expected-run-id", state.run_id)
     restore = cli.script_command("apply_deletion_manifest.py", *again, "--restore")
     purge = cli.script_command("apply_deletion_manifest.py", *again, "--delete-permanently", "--yes-really-delete")
-    return ["look around for some weeks", f"to bring all back: {restore}", f"to free the space: {purge}"]
+    return ["next: look around for some weeks", f"to bring all back: {restore}", f"to free the space: {purge}"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

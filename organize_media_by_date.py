@@ -718,7 +718,7 @@ def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lo
     if counts.get("failed"):
         notes.append(f"failed: {cli.counted(counts['failed'], 'row')}; the reason column tells why")
     if scanned.system_entries:
-        notes.append(f"left out: {scanned.system_entries:,} of an operating system, such as Thumbs.db")
+        notes.append(f"left out: {scanned.system_entries:,} entries of an operating system, such as Thumbs.db")
     if scanned.excluded_folders:
         notes.append(f"left out: {cli.counted(scanned.excluded_folders, 'folder')} by --exclude")
     if lost:
@@ -739,7 +739,7 @@ def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lo
         counts={"scanned": scanned.entries, **counts},
         outputs={"report": session.report_path} if session else {},
         notes=notes,
-        next_steps=[next_step(options, session)],
+        next_steps=[f"next: {next_step(options, session)}"],
     )
 
 

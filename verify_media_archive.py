@@ -519,7 +519,7 @@ def sum_up(options: Options, session: Session, survey: Survey) -> cli.Summary:
         outputs={**{kind: path for kind, (path, _) in state.outputs.items()}, "state": session.state_path},
         notes=notes,
         complete=state.complete,
-        next_steps=next_steps,
+        next_steps=[f"next: {step}" for step in next_steps],
     )
 
 

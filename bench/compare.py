@@ -93,7 +93,7 @@ def _parse(argv: Sequence[str] | None) -> Options:
 def _surroundings() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
     return (
-        f"Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} cores, {memory >> 30} GiB of memory; "
+        f"Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} cores, {memory >> 30} GiB memory; "
         f"other work on the machine at the start: load {os.getloadavg()[0]:.1f}\n"
     )
 

@@ -262,7 +262,7 @@ class Summary:
         lines += [f"  {number:>12,}  {name.replace('_', ' ')}" for name, number in self.counts.items()]
         lines += [f"{kind}: {shown(path)}" for kind, path in self.outputs.items()]
         lines += list(self.notes)
-        lines += [f"next: {step}" for step in self.next_steps]
+        lines += self.next_steps
         return "\n".join(lines)
 
 

@@ -399,7 +399,11 @@ def copy_to_temporary(
                 raise writing_failed(folder, error) from None
             staged = Staged(temporary, target_fd, "", identity, ())
             try:
+                copied = 0
                 while chunk := os.read(source_fd, CHUNK):
+                    copied += len(chunk)
+                    if copied > identity.size:
+                        raise ChangedWhileReading  # a file that grows all the while must not fill the archive
                     digest.update(chunk)
                     try:
                         _write_all(target_fd, chunk)
@@ -499,9 +503,10 @@ def relocate(move: Move, should_stop: Callable[[], bool] = never_stop) -> Reloca
             if sys.platform != "win32":
                 # The open file can't be mistaken for another, whatever happens to the names meanwhile.
                 rename_no_replace(move.source, move.destination)
-                if identity_of(os.fstat(fd)).place != identity_of(os.lstat(move.destination)).place:
+                arrived = identity_of(os.lstat(move.destination))
+                if identity_of(os.fstat(fd)).place != arrived.place or not same_file_state(arrived, move.expected):
                     _put_back(move.destination, move.source)
-                    raise RowFailed("it was replaced while it was being moved; it is back in its place")
+                    raise RowFailed("it was changed or replaced while it was being moved; it is back in its place")
         if sys.platform == "win32":  # an open file can't be renamed there
             rename_no_replace(move.source, move.destination)
     except FileExistsError:
@@ -569,7 +574,8 @@ def destroy(
         os.unlink(move.parked)
     except OSError as error:
         _put_back(move.parked, move.source)
-        if error.filename == move.destination and not isinstance(error, FileNotFoundError):
+        is_gone = error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+        if error.filename == move.destination and not is_gone:
             raise StoppedEarly(
                 f"{shown(move.destination)}: cannot read it back: {explain_os_error(error)}; the original was kept; "
                 "check the disk, then run again"

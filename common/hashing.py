@@ -9,17 +9,19 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 from common.errors import ChangedWhileReading, Interrupted, NotRegular, SameFile
 
 CHUNK = 1 << 20
 SAMPLE = 1 << 12
-HEX_LENGTH = 64
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def never_stop() -> bool:
@@ -29,7 +31,7 @@ def never_stop() -> bool:
 
 def is_sha256(text: str) -> bool:
     """Whether the text is a SHA-256 as this project writes it: 64 lower-case hex digits."""
-    return len(text) == HEX_LENGTH and all(c in "0123456789abcdef" for c in text)
+    return _SHA256.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,11 @@ def hash_file(
     with open_regular(path) as (fd, identity):
         read_mode = "cold" if cold and drop_cache(path, fd, identity.size) else "cached"
         buffer = _buffer_for(identity.size)
+        position = 0
         while got := _fill_from((path, fd), buffer):
+            position += got
+            if position > identity.size:
+                raise ChangedWhileReading  # it may grow for ever
             digest.update(buffer if got == len(buffer) else memoryview(buffer)[:got])
             if on_bytes:
                 on_bytes(got)
@@ -288,13 +294,21 @@ def drop_cache(path: str, fd: int, size: int, durably: bool = True) -> bool:
 
 def _write_out(fd: int) -> bool:
     """Write the contents of an open file to its drive, if this C library can, and wait for it."""
+    sync_file_range = _c_function("sync_file_range")
+    if sync_file_range is None:
+        return False
+    from ctypes import c_int64  # noqa: PLC0415 - not needed to show --help
+
+    wait_write_wait = 1 | 2 | 4
+    return bool(sync_file_range(fd, c_int64(0), c_int64(0), wait_write_wait) == 0)
+
+
+@cache
+def _c_function(name: str) -> Callable[..., int] | None:
+    """A function of the C library, None where it has none of that name. Looking it up takes longer than the call."""
     import ctypes  # noqa: PLC0415 - not needed to show --help
 
-    libc = ctypes.CDLL(None)
-    if not hasattr(libc, "sync_file_range"):
-        return False
-    wait_write_wait = 1 | 2 | 4
-    return bool(libc.sync_file_range(fd, ctypes.c_int64(0), ctypes.c_int64(0), wait_write_wait) == 0)
+    return getattr(ctypes.CDLL(None), name, None)
 
 
 def _is_any_cached(fd: int, size: int) -> bool:

@@ -80,7 +80,7 @@ files = st.tuples(st.sampled_from(FOLDERS), st.sampled_from(NAMES), st.integers(
 trees = st.lists(files, min_size=1, max_size=9, unique_by=lambda file: file[:2]).map(
     lambda drawn: {os.path.join(folder, name): content_of(name, number) for folder, name, number in drawn}
 )
-kills = st.one_of(st.just(0), st.just(0), st.integers(1, 400))
+kills = st.one_of(st.just(0), st.integers(1, 300))
 """At which moment the first attempt is killed; 0: not at all."""
 batches = st.one_of(st.just(0), st.integers(1, 4))
 """How many rows a call handles; 0: all."""
@@ -138,14 +138,18 @@ class Story(RuleBasedStateMachine):
         self.number = 0
         self.promised: set[bytes] = set()
 
-    @initialize(tree=trees, nested=st.booleans())
-    def begin(self, tree: Tree, nested: bool) -> None:
+    @initialize(tree=trees, nested=st.booleans(), come_far=st.sampled_from(("verified", "moved", "")))
+    def begin(self, tree: Tree, nested: bool, come_far: str) -> None:
+        """A folder of photos; mostly with its archive already, since what can be lost comes late in a story."""
         self.source = self.root / "source"
         self.archive = self.source / "the archive" if nested else self.root / "archive"
         self.out = self.root / "out"
         self.out.mkdir()
         write_tree(self.source, tree)
         self.promise_anew()
+        if come_far:
+            self.organize("copy" if come_far == "verified" else "move", "%Y", "skip", "1", 0)
+            self.verify(0, 0, "1", 0)
 
     def teardown(self) -> None:
         self.told.stories += 1

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.campaign
 
 PART = "stories"
 STORIES = sized(60, 2_000)
-STEPS = 14
+STEPS = 12
 
 
 def test_no_story_ends_with_a_loss(tmp_path: Path, record_points: RecordPoints) -> None:
