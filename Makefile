@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
 READY = .venv/.ready
 
-.PHONY: help demo test lint types campaign bench clean
+.PHONY: help demo test lint types campaign campaign-slice campaign-peers bench clean
 
 help:
 	@echo "make demo      watch the three scripts work on a small sample library, in ./demo-output"
@@ -33,6 +33,9 @@ types: $(READY)
 
 campaign: $(READY)
 	CAMPAIGN=full MUTATIONS=200000 $(VENV_PYTHON) -m pytest -rfEs -m campaign
+
+campaign-peers: $(READY)
+	$(VENV_PYTHON) -m pytest -rfEs -m peers
 
 campaign-slice: $(READY)
 	$(VENV_PYTHON) -m pytest -rfEs -m campaign

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from common import archive, cli, fileops
+from common.aliases import Aliases
 from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly, explain_os_error
 from common.journal import NAME as JOURNAL_NAME
 from common.journal import Journal
@@ -310,7 +311,7 @@ def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summar
         state = state or first_state(run)
         files = survey.manifest.rows - state.next_offset
         progress = stack.enter_context(cli.Progress(kind.action, files, survey.manifest.media_bytes, options.common))
-        remover = Remover(progress, stop, set(), set(), mount_points(), oldest_allowed(options), options.dry_run)
+        remover = Remover(progress, stop, Aliases(), set(), mount_points(), oldest_allowed(options), options.dry_run)
         reader = stack.enter_context(Reader(options.manifest, kind.columns))
         lines = read_lines(run, reader, state)
         if options.dry_run:

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from common import archive, cli, fileops
+from common.aliases import Aliases
 from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly
 from common.examination import Examiner
 from common.hashing import is_sha256
@@ -373,7 +374,7 @@ def verify(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summa
         files, media_bytes = survey.manifest.rows - state.next_offset, survey.manifest.media_bytes
         progress = stack.enter_context(cli.Progress("verify", files, media_bytes, options.common))
         examiner = Examiner(
-            options.read_mode == "cold", progress, stop, set(), set(), mount_points(), options.archive_only, []
+            options.read_mode == "cold", progress, stop, set(), Aliases(), mount_points(), options.archive_only, []
         )
         reader = stack.enter_context(Reader(options.input_csv, VERIFY_INPUT_COLUMNS))
         reader.seek(state.byte_offset)

@@ -39,7 +39,7 @@ def make_photos(folder: Path, count: int, sizes: tuple[int, int]) -> None:
 
 
 def make_tiny_photos(folder: Path, count: int) -> None:
-    """Write ``count`` photos of some 700 bytes, header and EXIF alone, no two of the same content."""
+    """Write ``count`` photos of some 700 bytes, header and EXIF alone, and a hole behind; no two are alike."""
     template = _template(0)
     mark = template.index(b"number:") + len(b"number:")
     places = _all_places(template, _DATE)
@@ -52,8 +52,10 @@ def make_tiny_photos(folder: Path, count: int) -> None:
         for place in places:
             photo[place : place + len(_DATE)] = taken.encode("ascii")
         photo[mark : mark + 8] = b"%08d" % number
-        # A size of its own for most, as photos have.
-        (where / f"DSC{number:06d}.JPG").write_bytes(photo + b"\0" * (number * 7919 % 30_011))
+        with open(where / f"DSC{number:06d}.JPG", "wb") as file:
+            file.write(photo)
+            # A size of its own for most, as photos have; the hole behind the picture takes no room on the disk.
+            file.truncate(len(photo) + number * 7919 % 100_003)
 
 
 def make_films(folder: Path, count: int, size: int) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from common import fileops
+from common.aliases import Aliases
 from common.archive import archive_failed
 from common.errors import ChangedWhileReading, NotRegular, RowFailed, SameFile, explain_os_error
 from common.extents import share_extents
@@ -61,7 +62,7 @@ class Examiner:
     progress: Progress
     stop: Callable[[], bool]
     synced_folders: set[str]
-    told_apart: set[tuple[str, str]]
+    aliases: Aliases
     mount_points: frozenset[str]
     archive_only: bool
     sharing: list[str]
@@ -136,16 +137,12 @@ class Examiner:
 
     def _alias(self, row: VerifyRow) -> tuple[str, str]:
         """Whether source and archive are one folder seen twice; asked once for a pair of folders."""
-        folders = os.path.dirname(row.source_path), os.path.dirname(row.destination_path)
-        if folders in self.told_apart:
-            return "", ""
         if leads_through_link(row.source_path, row.source_root):
             if os.path.samefile(row.source_path, row.destination_path):
                 return "same_file", "source and destination are one file on disk"
             return "outside_root", "a symbolic link stands on the way in the source"
-        if fileops.sees_the_same_folder(folders[1], folders[0]):
+        if self.aliases.are_one(os.path.dirname(row.source_path), os.path.dirname(row.destination_path)):
             return "same_file", "source and destination folder are one folder seen twice (a mount)"
-        self.told_apart.add(folders)
         return "", ""
 
     def _compare(self, row: VerifyRow) -> VerifyRow:

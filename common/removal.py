@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from common import fileops
+from common.aliases import Aliases
 from common.archive import archive_failed
 from common.errors import MediaArchiveError, RowFailed, explain_os_error
 from common.hashing import Identity, compare, identity_of
@@ -35,7 +36,7 @@ class Remover:
 
     progress: Progress
     stop: Callable[[], bool]
-    told_apart: set[tuple[str, str]]
+    aliases: Aliases
     synced_folders: set[str]
     mount_points: frozenset[str]
     oldest_allowed: str
@@ -228,12 +229,8 @@ class Remover:
         return judged
 
     def _require_two_folders(self, path: str, copy: str) -> None:
-        folders = os.path.dirname(path), os.path.dirname(copy)
-        if folders in self.told_apart:
-            return
-        if fileops.sees_the_same_folder(folders[1], folders[0]):
+        if self.aliases.are_one(os.path.dirname(path), os.path.dirname(copy)):
             raise RowFailed("it and its archive copy are in one folder seen twice (a mount)")
-        self.told_apart.add(folders)
 
 
 def _folder_is_as_recorded(task: Task) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -21,6 +22,7 @@ from common.manifests import JournalRow, ReportRow, VerifyRow
 from common.paths import shown
 from common.review.applied import Applied
 from common.review.gatherer import Gatherer, MediaRow, places_inside
+from common.review.gathering import fair_shares
 from common.review.model import Item, Page, ReviewFacts
 from common.review.organized import Organized
 from common.review.proved import Proved
@@ -40,7 +42,7 @@ class PageLimits:
     """How much a page may hold: rows, bytes of their markup, and thumbnails."""
 
     items: int = 2_000
-    item_bytes: int = 3_500_000
+    item_bytes: int = 4_500_000
     thumbnails: ThumbnailLimits = field(default_factory=ThumbnailLimits)
 
 
@@ -129,16 +131,26 @@ def _items(gatherer: Gatherer[MediaRow], limits: PageLimits) -> tuple[list[Item]
 
     items: list[Item] = []
     size = 0
+    chosen = gatherer.keeper.chosen(gatherer.order, limits.items)
+    # Pictures are shared out like rows: those of the first need must not take all.
+    pictures = fair_shares(Counter(kept.need for kept in chosen), limits.thumbnails.most)
+    left_out = False
     with Thumbnailer(limits.thumbnails) as thumbnailer:
-        for kept in gatherer.keeper.chosen(gatherer.order, limits.items):
+        for kept in chosen:
             places = places_inside(kept.row)
             place = next(filter(os.path.lexists, places), "")
             item = replace(gatherer.item(kept), link=file_link(place or next(iter(places), "")))
             size += _MARKUP_BYTES + sum(len(escape(text).encode("utf-8")) for text in item.texts())
             if size > limits.item_bytes:
                 break
-            items.append(replace(item, picture=thumbnailer.data_uri(place) if place else ""))
-        return items, not thumbnailer.exhausted
+            if place and pictures[kept.need]:
+                item = replace(item, picture=thumbnailer.data_uri(place))
+                pictures[kept.need] -= bool(item.picture)
+                left_out |= thumbnailer.exhausted and not item.picture
+            else:
+                left_out |= bool(place)
+            items.append(item)
+    return items, not left_out
 
 
 def _alarms(page: Page, facts: ReviewFacts) -> list[str]:

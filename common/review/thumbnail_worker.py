@@ -78,6 +78,7 @@ def _limit_memory() -> None:
 def _load_libraries() -> None:
     from PIL import Image  # noqa: PLC0415 - this process alone needs it
 
+    Image.init()
     Image.MAX_IMAGE_PIXELS = _MOST_PIXELS
     try:
         import pillow_heif  # noqa: PLC0415
@@ -109,7 +110,6 @@ def _picture(file: BinaryIO, is_raw: bool) -> tuple[Image.Image, int] | None:
     """An image to show, cheap to decode, and its orientation (1 to 8 as in Exif)."""
     from PIL import Image  # noqa: PLC0415
 
-    Image.init()
     try:
         image = Image.open(file, formats=sorted(_FORMATS.intersection(Image.OPEN)))
     except (OSError, SyntaxError):

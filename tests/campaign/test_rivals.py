@@ -19,6 +19,8 @@ import pytest
 from tests.campaign.conftest import RecordPoints
 from tests.campaign.invariants import broken_promises, rows_not_once
 from tests.campaign.moments import at_moment, in_a_child, moments_of, start_child, wait_for
+from tests.campaign.noticing import complaints_about
+from tests.campaign.planted_bugs import PlantedBug
 from tests.campaign.resettable import Resettable, is_lock, is_table, quick_folder, see
 from tests.campaign.rival_acts import ACTS, UNSEEN, Rival
 from tests.campaign.size import dice, sized
@@ -204,7 +206,7 @@ COMMANDS = (
     Command("restore", _quarantined, _journal("--restore"), _in_quarantine, _source),
     Command("undo-move", _moved, _undo_move, _copy, _source, archive_may_shrink=True),
 )
-POINTS = sized(50, 0)  # of each command; 0: every act at every moment
+POINTS = sized(30, 0)  # of each command; 0: every act at every moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -449,3 +451,24 @@ def test_two_runs_at_once_lose_nothing(pair: Pair, here: Path, record_points: Re
             break
     record_points(PART, len(tries), losses)
     assert not found, f"{pair.name}:\n" + "\n".join(found)
+
+
+# --- the harness itself ----------------------------------------------------------------------------
+
+NO_LOOK = PlantedBug("no look at the moment of effect", "Remover._require_unchanged", "return _found(task.source_path)")
+NO_SECOND_LOOK = PlantedBug("what is moved is not looked at", "same_file_state", "return True")
+NO_LOCK = PlantedBug("locks lock nothing", "Lock.__init__", "self._fd = os.open(os.devnull, 0); return None")
+
+
+@pytest.mark.parametrize(
+    ("bug", "choose", "complaint"),
+    [
+        (NO_LOOK, "another_program and quarantine", "TAKEN THOUGH UNPROVED"),
+        (NO_SECOND_LOOK, "another_program and quarantine", "TAKEN THOUGH UNPROVED"),
+        (NO_LOCK, "two_runs and crosswise", "LOST"),
+    ],
+    ids=str,
+)
+def test_a_guard_taken_out_is_noticed(bug: PlantedBug, choose: str, complaint: str, tmp_path: Path) -> None:
+    told = complaints_about(bug, tmp_path, "test_rivals.py", choose)
+    assert complaint in told

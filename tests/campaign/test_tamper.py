@@ -16,6 +16,8 @@ import pytest
 
 from tests.campaign.conftest import RecordPoints
 from tests.campaign.moments import in_a_child, moments_of
+from tests.campaign.noticing import complaints_about
+from tests.campaign.planted_bugs import PlantedBug
 from tests.campaign.resettable import Resettable, quick_folder
 from tests.campaign.size import dice, sized
 from tests.campaign.tampering import Bait, Mutation, mutate_json, mutate_table
@@ -331,3 +333,26 @@ def test_a_spoiled_file_never_gets_an_unverified_file_removed(
             break
     record_points(PART, points, losses)
     assert not found, f"{scenario.name}:\n" + "\n".join(found)
+
+
+# --- the harness itself ----------------------------------------------------------------------------
+
+NO_SEAL = PlantedBug("any seal fits", "seal_of", 'return values["row_seal"]')
+NO_CHAIN = PlantedBug("any chain fits", "chain_of", 'return values["chain"]')
+ROWS_TWICE = PlantedBug("a row may stand twice", "RowIds.add", "return True")
+NO_STATE_SEAL = PlantedBug("any state fits", "_seal_of", 'return ""')
+
+
+@pytest.mark.parametrize(
+    ("bug", "scenario", "complaint"),
+    [
+        (NO_SEAL, "manifest-quarantine", "UNVERIFIED FILE TAKEN"),
+        (NO_CHAIN, "journal-restore", "ACCEPTED"),
+        (ROWS_TWICE, "manifest-quarantine", "ACCEPTED"),
+        (NO_STATE_SEAL, "state-quarantine", "ACCEPTED"),
+    ],
+    ids=str,
+)
+def test_a_check_taken_out_is_noticed(bug: PlantedBug, scenario: str, complaint: str, tmp_path: Path) -> None:
+    told = complaints_about(bug, tmp_path, "test_tamper.py", f"spoiled and {scenario}")
+    assert complaint in told
