@@ -32,13 +32,13 @@ types: $(READY)
 	$(VENV_PYTHON) -m mypy --platform win32
 
 campaign: $(READY)
-	CAMPAIGN=full MUTATIONS=200000 $(VENV_PYTHON) -m pytest -rfEs -m campaign
+	CAMPAIGN=full MUTATIONS=200000 $(VENV_PYTHON) -m pytest -rfEs -m "campaign and not peers"
 
 campaign-peers: $(READY)
 	$(VENV_PYTHON) -m pytest -rfEs -m peers
 
 campaign-slice: $(READY)
-	$(VENV_PYTHON) -m pytest -rfEs -m campaign
+	$(VENV_PYTHON) -m pytest -rfEs -m "campaign and not peers"
 
 bench: $(READY)
 	$(VENV_PYTHON) -m bench.compare

@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -14,14 +13,15 @@ from datetime import UTC, datetime, timedelta
 from common import archive, cli, fileops
 from common.aliases import Aliases
 from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly, explain_os_error
+from common.housekeeping import folder_times, give_back_times, prune, sync_touched, tidy_quarantine
 from common.journal import NAME as JOURNAL_NAME
 from common.journal import Journal
 from common.lock import Lock, lock_unless_read_only
-from common.manifests import JournalRow, Reader, file_digest
+from common.manifests import Reader, file_digest
 from common.media_types import QUARANTINE_FOLDER
-from common.paths import is_folder, is_inside, is_present, mount_points, shown
+from common.paths import is_inside, is_present, mount_points, shown
 from common.pipeline import in_order
-from common.removal import Outcome, Remover
+from common.removal import Outcome, Remover, journal_row, outcome_row
 from common.run_id import is_run_id, require_run_id
 from common.state import SUFFIX, State, load_state, save_state
 from common.tasks import (
@@ -31,12 +31,10 @@ from common.tasks import (
     Task,
     kind_of_manifest,
     read_task,
-    shared_fields,
     survey_manifest,
     void_intentions,
-    without_root,
 )
-from common.timestamps import mtime_nanoseconds, mtime_text, text_of
+from common.timestamps import mtime_text, text_of
 
 TOOL = "apply"
 BATCH_ROWS = 512
@@ -157,83 +155,6 @@ def places_of(options: Options, kind: Kind, run_id: str, source_root: str, diges
     shard = f"-{options.offset}-{options.limit or 'end'}" if options.offset is not None else ""
     state = options.state_file or os.path.join(folder, f"{kind.action}-{digest[:12]}{shard}{SUFFIX}")
     return Places(quarantine_root, folder, journal, state)
-
-
-def journal_row(task: Task, phase: str, outcome: Outcome | None = None, folder_time: str = "") -> JournalRow:
-    """The row for an intention or an outcome; the journal numbers and chains it. Pure."""
-    return JournalRow(
-        sequence=0,
-        time="",
-        phase=phase,
-        action=task.action,
-        reason=outcome.reason if outcome else "",
-        from_path=task.from_path,
-        to_path=task.to_path,
-        source_inode=task.source_inode,
-        read_mode=outcome.read_mode if outcome else "",
-        folder=task.touched_folder if folder_time else "",
-        folder_mtime=folder_time,
-        chain="",
-        **shared_fields(task),
-    )
-
-
-def outcome_row(planned: JournalRow, outcome: Outcome) -> JournalRow:
-    """The row that tells what came of an intention. Pure."""
-    return replace(planned, phase=outcome.phase, reason=outcome.reason, read_mode=outcome.read_mode)
-
-
-def folder_times(tasks: Iterable[Task]) -> dict[str, str]:
-    """The modification times of the folders in the source that these tasks will touch. Reads the disk."""
-    times: dict[str, str] = {}
-    for folder in {task.touched_folder for task in tasks}:
-        try:
-            times[folder] = mtime_text(os.stat(folder).st_mtime_ns)
-        except OSError:
-            continue  # then there is no such folder yet, and no time to give back
-    return times
-
-
-def give_back_times(times: Mapping[str, str]) -> None:
-    """Let no folder of the source look younger for what was taken from it or brought back. Changes the disk."""
-    for folder, mtime in times.items():
-        if is_folder(folder):
-            fileops.set_folder_time(folder, mtime_nanoseconds(mtime))
-
-
-def prune_rows(folders: Iterable[str], task: Task) -> list[JournalRow]:
-    """The intentions to remove folders that this run emptied, the deepest first; never a root. Reads the disk."""
-    root = task.source_root
-    empty: dict[str, os.stat_result] = {}
-    for start in sorted(set(folders), key=len, reverse=True):
-        folder = start
-        while is_inside(folder, root) and folder not in empty and _holds_only(folder, empty):
-            empty[folder] = os.stat(folder)
-            folder = os.path.dirname(folder)
-    rows = []
-    for folder, status in empty.items():
-        pruned = replace(
-            task,
-            action="prune",
-            from_path=folder,
-            to_path="",
-            source_path=folder,
-            row_id=0,
-            size_bytes=0,
-            source_mtime=mtime_text(status.st_mtime_ns),
-            sha256="",
-        )
-        above = mtime_text(os.stat(os.path.dirname(folder)).st_mtime_ns)
-        rows.append(journal_row(pruned, "planned", Outcome("planned", f"{stat.S_IMODE(status.st_mode):o}"), above))
-    return rows
-
-
-def _holds_only(folder: str, removable: Mapping[str, object]) -> bool:
-    try:
-        with os.scandir(folder) as entries:
-            return all(entry.path in removable for entry in entries)
-    except OSError:
-        return False
 
 
 class Session:
@@ -524,37 +445,6 @@ def until_stop(tasks: Iterable[Task], stop: Callable[[], bool]) -> Iterator[Task
         if stop():
             return
         yield task
-
-
-def sync_touched(tasks: Sequence[Task]) -> None:
-    """Make the renames durable: where the files are now before where they were."""
-    for path in ("to_path", "from_path"):
-        folders = {os.path.dirname(getattr(task, path)) for task in tasks if getattr(task, path)}
-        fileops.sync_folders(folder for folder in folders if os.path.isdir(folder))
-
-
-def prune(journal: Journal, folders: Iterable[str], task: Task) -> None:
-    """Remove the folders that this run emptied. Changes the disk."""
-    fresh = [row for row in prune_rows(folders, task) if row.from_path not in journal.pruning]
-    journal.append(fresh)
-    rows = [*journal.pruning.values(), *fresh]
-    outcomes = []
-    for row in rows:
-        removed = fileops.remove_empty_folder(row.from_path)
-        outcomes.append(replace(row, phase="done" if removed else "failed"))
-    give_back_times({row.folder: row.folder_mtime for row in reversed(rows)} | journal.folder_times)
-    fileops.sync_folders({row.folder for row in rows if os.path.isdir(row.folder)})
-    journal.append(outcomes)
-
-
-def tidy_quarantine(tasks: Iterable[Task]) -> None:
-    """Remove the folders in the quarantine that a restore, a purge or a deletion left empty."""
-    for task in tasks:
-        if task.action in ("restore", "purge", "delete") and task.from_path:
-            place = task.to_path if task.action == "delete" else task.from_path
-            suffix = os.path.join("files", without_root(task.source_path))
-            if place.endswith(suffix):
-                fileops.remove_empty_folders_up_to(os.path.dirname(place), place.removesuffix(suffix) + "files")
 
 
 def preview_all(run: Run, lines: Iterable[Line], remover: Remover, state: State) -> cli.Summary:

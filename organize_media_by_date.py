@@ -21,21 +21,21 @@ from common.contents import ContentIndex, Known
 from common.errors import BadInput, ExitCode, Interrupted, explain_os_error
 from common.groups import group_folder, is_takeout_name
 from common.lock import Lock
-from common.manifests import REPORT, Reader, ReportRow, RowIds, Writer, file_digest
+from common.manifests import REPORT, ReportRow, RowIds, file_digest
 from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS, extension_of, kind_of
 from common.paths import is_inside, is_plain_absolute, is_present, shown
 from common.placement import Dated, Member, Names, Planner, RunFacts
+from common.report_session import TOOL, Session, find_report, open_session
 from common.reviewed import Reviewed, reviewed_rows, survey_report
 from common.run_id import new_run_id
 from common.scan import FolderScan, FoundFile, NotScanned, ScanRules, scan_tree
-from common.state import SUFFIX, State, find_unfinished, load_state, save_state
+from common.state import SUFFIX
 from common.storing import Storer
 
 if TYPE_CHECKING:
     from common.dates.model import Choice
     from common.dating import Dater
 
-TOOL = "organize"
 UNKNOWN_DATE = "unknown-date"
 SOURCES = ("metadata", "sidecar", "filename", "filesystem")
 STATUSES = ("planned", "copied", "moved", "already_archived", "duplicate", "skipped", "failed")
@@ -249,82 +249,6 @@ def settings_of(options: Options, roots: Roots) -> dict[str, str]:
     }
 
 
-class Session:
-    """The report of this run, new or gone on with, and its state. Changes the disk as rows are recorded."""
-
-    def __init__(self, report_path: str, state: State) -> None:
-        self.report_path = report_path
-        self.state = state
-        length = state.outputs["report"][1]
-        if length == 0:
-            save_state(report_path + SUFFIX, state)  # first, so that a crash from here on can be gone on with
-        self._writer = Writer(REPORT, report_path, length)
-        self._writer.sync()
-        if length == 0:
-            self.checkpoint()
-
-    def recorded_rows(self) -> Iterator[ReportRow]:
-        """The rows that an earlier call has recorded."""
-        with Reader(self.report_path, REPORT.columns) as reader:
-            for record in reader:
-                yield REPORT.decode(record.values, reader.where(record.line))
-
-    def checkpoint(self, pending: Iterable[ReportRow] = (), complete: bool = False) -> None:
-        """All that is in the report is believed from now on; ``pending`` is what is about to be done."""
-        self.state = replace(
-            self.state,
-            outputs={"report": (self.report_path, self._writer.length)},
-            pending=tuple(REPORT.as_text(row) for row in pending),
-            complete=complete,
-        )
-        save_state(self.report_path + SUFFIX, self.state)
-
-    def record(self, rows: Sequence[ReportRow]) -> None:
-        """Append rows durably."""
-        self._writer.append(rows)
-        self._writer.sync()
-
-    def close(self) -> None:
-        self._writer.close()
-
-
-def find_report(options: Options, settings: dict[str, str], run_id: str) -> tuple[str, State | None]:
-    """The path of the report, and the state of the unfinished run of the same command line, if there is one.
-
-    Refuses a path that is taken by anything else. Changes nothing.
-    """
-    if options.report_csv:
-        path = cli.absolute(options.report_csv)
-    else:
-        unfinished = find_unfinished(os.getcwd(), "report-", TOOL, lambda state: state.settings == settings)
-        path = unfinished.removesuffix(SUFFIX) or cli.free_name(os.getcwd(), "report", run_id)
-    if not os.path.isdir(os.path.dirname(path)):
-        raise BadInput(f"{shown(os.path.dirname(path))} does not exist: make the folder for the report first")
-    state = load_state(path + SUFFIX, TOOL)
-    if state is None:
-        if os.path.lexists(path):
-            raise BadInput(f"{shown(path)} exists already; choose another --report-csv or move it away")
-    elif state.complete:
-        raise BadInput(f"{shown(path)} is a finished report; choose another --report-csv or move it away")
-    elif differing := [name for name in settings if state.settings.get(name) != settings[name]]:
-        raise BadInput(
-            f"{shown(path)} is the unfinished report of a run with another {' and '.join(differing)}; "
-            "give the same options again, or choose another --report-csv"
-        )
-    return path, state
-
-
-def open_session(options: Options, settings: dict[str, str], path: str, run_id: str, stack: ExitStack) -> Session:
-    """Begin the report, or go on with it. Changes the disk."""
-    stack.enter_context(Lock(path + ".lock"))
-    path, state = find_report(
-        replace(options, report_csv=path), settings, run_id
-    )  # again, now that nobody else writes it
-    session = Session(path, state or State(TOOL, run_id, settings, outputs={"report": (path, 0)}))
-    stack.callback(session.close)
-    return session
-
-
 # --- read ------------------------------------------------------------------------------------------
 
 
@@ -449,12 +373,12 @@ def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Sum
     run = Run(options, roots, talk)
     settings = settings_of(options, roots)
     run_id = reviewed.run_id if reviewed else new_run_id()
-    report_path, _ = ("", None) if options.dry_run else find_report(options, settings, run_id)
+    report_path, _ = ("", None) if options.dry_run else find_report(options.report_csv, settings, run_id)
     with ExitStack() as stack:
         archive_id = prepare_archive(options, roots, stack)
         session = None
         if not options.dry_run:
-            session = open_session(options, settings, report_path, run_id, stack)
+            session = open_session(report_path, settings, run_id, stack)
             run_id = session.state.run_id
             talk.detail(f"report: {shown(session.report_path)}")
             finish_pending(session, options, stop)

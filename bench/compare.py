@@ -26,6 +26,9 @@ from pathlib import Path
 from bench.material import count_and_size, make_films, make_photos
 from bench.racing import Contender, Race, can_drop_caches, run_race, table
 
+if sys.platform == "win32":
+    raise SystemExit("the benchmarks need a Unix system; the scripts themselves do not")
+
 ROOT = Path(__file__).resolve().parents[1]
 PHOTO_SIZES = (64 << 10, 192 << 10)
 STAGES = ("report", "copy", "verify", "cached", "quarantine", "delete")

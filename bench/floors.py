@@ -14,6 +14,9 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+if sys.platform == "win32":
+    raise SystemExit("the benchmarks need a Unix system; the scripts themselves do not")
+
 _PIECE = 1 << 20
 
 

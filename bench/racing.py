@@ -16,6 +16,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+if sys.platform == "win32":
+    raise SystemExit("the benchmarks need a Unix system; the scripts themselves do not")
+
 
 def nothing() -> None:
     """What is to be prepared for most contenders."""

@@ -77,6 +77,11 @@ class DatingPool:
         self._dater = dater
         self._workers = [_Worker(dater) for _ in range(workers)] if workers > 1 else []
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The process numbers of the workers."""
+        return tuple(worker.pid for worker in self._workers)
+
     def date_all(self, chunks: Iterable[Chunk]) -> Iterator[Choices]:
         """The decisions for chunk after chunk, in order. At most three chunks a worker are held in memory."""
         if not self._workers:
@@ -133,6 +138,10 @@ class _Worker:
         self._answers: queue.Queue[bytes] = queue.Queue()
         threading.Thread(target=_fetch, args=(self._process.stdout, self._answers), daemon=True).start()
         self.send((dater.order, dater.zone))
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def send(self, what: object) -> None:
         """Give the worker a chunk (the rules first). One that has died takes none, and ``answer`` tells."""

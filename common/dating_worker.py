@@ -6,7 +6,6 @@ one that started it are the same program, and nobody else holds the ends. Prints
 
 from __future__ import annotations
 
-import os
 import pickle
 import sys
 from contextlib import suppress
@@ -18,10 +17,8 @@ from common.dating_pool import date_chunk, unpacked, write_answer
 
 def main() -> int:
     """Date chunk after chunk until the input ends."""
-    answers = os.fdopen(os.dup(1), "wb")
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)  # what a library prints must not be taken for an answer
-    os.dup2(silence, 2)
+    answers = sys.stdout.buffer
+    sys.stdout = sys.stderr  # nothing but answers may stand among the answers
     questions = sys.stdin.buffer
     order, zone = pickle.load(questions)
     with SecondOpinion() as second_opinion, suppress(EOFError, BrokenPipeError):

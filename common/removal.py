@@ -15,9 +15,10 @@ from common.aliases import Aliases
 from common.archive import archive_failed
 from common.errors import MediaArchiveError, RowFailed, explain_os_error
 from common.hashing import Identity, compare, identity_of
+from common.manifests import JournalRow
 from common.paths import is_present, leads_through_link, shown
 from common.pipeline import Progress
-from common.tasks import Task, decide_by_looks
+from common.tasks import Task, decide_by_looks, shared_fields
 from common.timestamps import mtime_nanoseconds, mtime_text
 
 
@@ -269,3 +270,27 @@ def _as_recorded(path: str, task: Task) -> Identity | None:
         return None
     is_same = (status.st_size, mtime_text(status.st_mtime_ns)) == (task.size_bytes, task.source_mtime)
     return identity_of(status) if is_same else None
+
+
+def journal_row(task: Task, phase: str, outcome: Outcome | None = None, folder_time: str = "") -> JournalRow:
+    """The row for an intention or an outcome; the journal numbers and chains it. Pure."""
+    return JournalRow(
+        sequence=0,
+        time="",
+        phase=phase,
+        action=task.action,
+        reason=outcome.reason if outcome else "",
+        from_path=task.from_path,
+        to_path=task.to_path,
+        source_inode=task.source_inode,
+        read_mode=outcome.read_mode if outcome else "",
+        folder=task.touched_folder if folder_time else "",
+        folder_mtime=folder_time,
+        chain="",
+        **shared_fields(task),
+    )
+
+
+def outcome_row(planned: JournalRow, outcome: Outcome) -> JournalRow:
+    """The row that tells what came of an intention. Pure."""
+    return replace(planned, phase=outcome.phase, reason=outcome.reason, read_mode=outcome.read_mode)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from common.aliases import Aliases
 from common.errors import StoppedEarly
 from common.examination import Examiner, decide_before_reading, decide_by_looks
 from common.hashing import never_stop
@@ -128,7 +129,7 @@ class Pair:
             progress=self.progress,
             stop=never_stop,
             synced_folders=set(),
-            told_apart=set(),
+            aliases=Aliases(),
             mount_points=frozenset(),
             archive_only=False,
             sharing=[],

@@ -88,7 +88,7 @@ class Applied(Gatherer[JournalRow]):
         at_least = "at least " if self._overflow else ""
         tiles = [
             Tile(
-                _DONE_WORDS.get(facts.mode, "files done"),
+                _DONE_WORDS.get(facts.mode, "done"),
                 count_text(files.files),
                 size_text(files.size),
                 "good",
@@ -134,8 +134,8 @@ _LEADS = {
     "purge": "Each file was compared with its archive copy, read back from the medium, before it was removed.",
 }
 _DONE_WORDS = {
-    "quarantine": "files in quarantine",
-    "delete": "files deleted for good",
-    "restore": "files brought back",
-    "purge": "files purged",
+    "quarantine": "in quarantine",
+    "delete": "deleted for good",
+    "restore": "brought back",
+    "purge": "purged",
 }

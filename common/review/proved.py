@@ -71,7 +71,7 @@ class Proved(Gatherer[VerifyRow]):
             "all read from the storage medium" if not cached.files else f"{count_text(cached.files)} only from memory"
         )
         tiles = [
-            Tile("files proved", count_text(proved.files), size_text(proved.size), "good", "#sums"),
+            Tile("proved", count_text(proved.files), size_text(proved.size), "good", "#sums"),
             Tile("to look at", count_text(needing), f"of {count_text(total.files)} rows", _tone(needing), "#look"),
             Tile(
                 "how they were read", "cached" if cached.files else "cold", medium, "look" if cached.files else "good"
@@ -96,9 +96,9 @@ class Proved(Gatherer[VerifyRow]):
         )
 
     @property
-    def order(self) -> tuple[str, ...]:
+    def order(self) -> list[str]:
         """The needs, the rarest first: they are the least expected."""
-        return tuple(key for key, _ in reversed(self.keeper.counts.most_common()))
+        return sorted(self.keeper.counts, key=self.keeper.counts.__getitem__)
 
 
 def _need(key: str) -> Need:

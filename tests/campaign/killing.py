@@ -35,11 +35,6 @@ class Trial:
     complaints: tuple[str, ...]
 
 
-def log_of(world: World) -> Path:
-    """Where strace writes: outside of all that is compared."""
-    return world.base.parent / "strace.log"
-
-
 def undisturbed(world: World, stage: Stage) -> EndState:
     """The end that every killed run must come to. Undisturbed, even the folders of the source keep their times."""
     original = world.make()
@@ -69,10 +64,10 @@ def points_of(world: World, stage: Stage) -> list[Call]:
     """Every call of the stage's first run that changes files of the world."""
     stage.prepare(world)
     names = [*CHANGING, *(each.name for each in stage.denied)]
-    result = world.product.run(stage.line(world), counting(log_of(world), names, stage.denied))
+    result = world.product.run(stage.line(world), counting(world.log, names, stage.denied))
     assert result.code == 0, f"{stage.name}, counted: exit {result.code}\n{result.stderr}"
     denied = {each.name for each in stage.denied}
-    calls = [call for call in calls_in(log_of(world)) if call.changes_files and call.name not in denied]
+    calls = [call for call in calls_in(world.log) if call.changes_files and call.name not in denied]
     return [call for call in calls if call.about([world.base, world.elsewhere])]
 
 

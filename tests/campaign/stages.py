@@ -153,13 +153,21 @@ def journal_of(world: World) -> Path:
     return world.quarantine / world.library.run_id / "journal.csv"
 
 
-def run_to_the_end(world: World, line: Line, denied: Sequence[Denied] = (), accept: Sequence[int] = (0,)) -> list[str]:
+def run_to_the_end(
+    world: World,
+    line: Line,
+    denied: Sequence[Denied] = (),
+    accept: Sequence[int] = (0,),
+    codes: set[int] | None = None,
+) -> list[str]:
     """Give a line again and again until it says that all is complete; complaints when it does not come to that.
 
-    A finished report is refused (2): when the kill came behind the last step of organize, that is the end as well.
+    The exit codes that were met are added to ``codes``. A finished report is refused (2): when the kill came behind the last step of organize, that is the end as well.
     """
     for _ in range(_MOST_CALLS):
-        result = world.product.run(line, denying(world.base.parent / "strace.log", denied) if denied else None)
+        result = world.product.run(line, denying(world.log, denied) if denied else None)
+        if codes is not None:
+            codes.add(result.code)
         if result.code == 2 and line.script == ORGANIZE and "is a finished report" in result.stderr:
             return []
         if result.code not in accept:

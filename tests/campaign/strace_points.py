@@ -82,21 +82,23 @@ class Strace:
 
     def attach(self, pid: int) -> None:
         command = ["strace", "-f", "-qq", "-y", "-s", "256", "-o", str(self._log), *self._options, "-p", str(pid)]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        words = self._log.with_suffix(".stderr")  # not a pipe, which could fill and hold strace up
+        with open(words, "wb") as stderr:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=stderr)
         status = Path(f"/proc/{pid}/status")
         process = self._process
         wait_for(lambda: process.poll() is not None or b"TracerPid:\t0\n" not in status.read_bytes(), "strace attached")
-        assert process.poll() is None, f"strace: {process.stderr.read().decode() if process.stderr else ''}"
+        assert process.poll() is None, f"strace: {words.read_text()}"
 
     def detach(self) -> None:
         process = self._process
         if process is None:
             return
         try:
-            process.communicate(timeout=20)
+            process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.communicate()
+            process.wait()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from tests.campaign.killing import (
     chosen,
     kill_and_finish,
     kill_and_restore,
-    log_of,
     points_of,
     undisturbed,
 )
@@ -54,10 +53,10 @@ def disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path
 
 
 @pytest.fixture
-def world(product: Product, disks: tuple[Path, Path]) -> WorldMaker:
+def world(product: Product, disks: tuple[Path, Path], tmp_path: Path) -> WorldMaker:
     """Make a world whose named part lies on the second disk."""
     base, elsewhere = disks
-    return lambda far: world_at(product, base / "world", elsewhere, far)
+    return lambda far: world_at(product, base / "world", elsewhere, far, tmp_path / "strace.log")
 
 
 def conclude(record_points: RecordPoints, trials: list[tuple[str, Trial]]) -> None:
@@ -75,7 +74,7 @@ def kill_everywhere(world: World, stage: Stage, most: int) -> list[tuple[str, Tr
     points = chosen(points_of(world, stage), most, dice("kill", stage.name))
     trials = []
     for point in points:
-        trial = kill_and_finish(world, stage, expected, [killing(log_of(world), point, stage.denied)])
+        trial = kill_and_finish(world, stage, expected, [killing(world.log, point, stage.denied)])
         if not trial.killed:
             trial = Trial(0, (*trial.complaints, "the run ended before this point"))
         trials.append((str(point), trial))
@@ -109,7 +108,7 @@ def test_killed_again_while_it_takes_up_the_work_it_still_ends_as_an_undisturbed
     trials = []
     for _ in range(TWICE):
         first, second = random.choice(points), random.choice(points)
-        kills = [killing(log_of(here), first), killing(log_of(here), second)]
+        kills = [killing(here.log, first), killing(here.log, second)]
         trials.append((f"{first}, then {second}", kill_and_finish(here, stage, expected, kills)))
     conclude(record_points, trials)
 
@@ -122,7 +121,7 @@ def test_a_killed_quarantine_is_restored_from_its_journal_alone(
     stage = next(stage for stage in STAGES if stage.name == name)
     here = world(stage.far)
     points = chosen(points_of(here, stage), POINTS, dice("kill and restore", name))
-    trials = [(str(point), kill_and_restore(here, stage, killing(log_of(here), point))) for point in points]
+    trials = [(str(point), kill_and_restore(here, stage, killing(here.log, point))) for point in points]
     conclude(record_points, trials)
 
 

@@ -58,6 +58,8 @@ class World:
     elsewhere: Path
     library: Library
     quarantine: Path
+    log: Path
+    """Where tracers write: outside of all that is compared, and not on a small disk."""
 
     @property
     def photo_roots(self) -> tuple[Path, ...]:
@@ -96,7 +98,7 @@ class World:
         return snapshot(self.library.source, folder_times=True, leave_out=[QUARANTINE])
 
 
-def world_at(product: Product, base: Path, elsewhere: Path, far: str) -> World:
+def world_at(product: Product, base: Path, elsewhere: Path, far: str, log: Path) -> World:
     """A world whose ``far`` part (source, archive, quarantine, or nothing) lies on the other file system."""
     base.mkdir(exist_ok=True)
     library = Library(
@@ -106,7 +108,7 @@ def world_at(product: Product, base: Path, elsewhere: Path, far: str) -> World:
         out=base / "out",
     )
     quarantine = elsewhere / "quarantine" if far == "quarantine" else library.source / QUARANTINE
-    return World(product, base, elsewhere, library, quarantine)
+    return World(product, base, elsewhere, library, quarantine, log)
 
 
 def make_source(source: Path, photos: Tree) -> None:

@@ -1,0 +1,91 @@
+"""The report of one run of organize, new or gone on with, and the state beside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+from common import cli
+from common.errors import BadInput
+from common.lock import Lock
+from common.manifests import REPORT, Reader, ReportRow, Writer
+from common.paths import shown
+from common.state import SUFFIX, State, find_unfinished, load_state, save_state
+
+TOOL = "organize"
+
+
+class Session:
+    """The report of this run, new or gone on with, and its state. Changes the disk as rows are recorded."""
+
+    def __init__(self, report_path: str, state: State) -> None:
+        self.report_path = report_path
+        self.state = state
+        length = state.outputs["report"][1]
+        if length == 0:
+            save_state(report_path + SUFFIX, state)  # first, so that a crash from here on can be gone on with
+        self._writer = Writer(REPORT, report_path, length)
+        self._writer.sync()
+        if length == 0:
+            self.checkpoint()
+
+    def recorded_rows(self) -> Iterator[ReportRow]:
+        """The rows that an earlier call has recorded."""
+        with Reader(self.report_path, REPORT.columns) as reader:
+            for record in reader:
+                yield REPORT.decode(record.values, reader.where(record.line))
+
+    def checkpoint(self, pending: Iterable[ReportRow] = (), complete: bool = False) -> None:
+        """All that is in the report is believed from now on; ``pending`` is what is about to be done."""
+        self.state = replace(
+            self.state,
+            outputs={"report": (self.report_path, self._writer.length)},
+            pending=tuple(REPORT.as_text(row) for row in pending),
+            complete=complete,
+        )
+        save_state(self.report_path + SUFFIX, self.state)
+
+    def record(self, rows: Sequence[ReportRow]) -> None:
+        """Append rows durably."""
+        self._writer.append(rows)
+        self._writer.sync()
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def find_report(report_csv: str, settings: dict[str, str], run_id: str) -> tuple[str, State | None]:
+    """The path of the report, and the state of the unfinished run of the same command line, if there is one.
+
+    Refuses a path that is taken by anything else. Changes nothing.
+    """
+    if report_csv:
+        path = cli.absolute(report_csv)
+    else:
+        unfinished = find_unfinished(os.getcwd(), "report-", TOOL, lambda state: state.settings == settings)
+        path = unfinished.removesuffix(SUFFIX) or cli.free_name(os.getcwd(), "report", run_id)
+    if not os.path.isdir(os.path.dirname(path)):
+        raise BadInput(f"{shown(os.path.dirname(path))} does not exist: make the folder for the report first")
+    state = load_state(path + SUFFIX, TOOL)
+    if state is None:
+        if os.path.lexists(path):
+            raise BadInput(f"{shown(path)} exists already; choose another --report-csv or move it away")
+    elif state.complete:
+        raise BadInput(f"{shown(path)} is a finished report; choose another --report-csv or move it away")
+    elif differing := [name for name in settings if state.settings.get(name) != settings[name]]:
+        raise BadInput(
+            f"{shown(path)} is the unfinished report of a run with another {' and '.join(differing)}; "
+            "give the same options again, or choose another --report-csv"
+        )
+    return path, state
+
+
+def open_session(path: str, settings: dict[str, str], run_id: str, stack: ExitStack) -> Session:
+    """Begin the report, or go on with it. Changes the disk."""
+    stack.enter_context(Lock(path + ".lock"))
+    path, state = find_report(path, settings, run_id)  # again, now that nobody else writes it
+    session = Session(path, state or State(TOOL, run_id, settings, outputs={"report": (path, 0)}))
+    stack.callback(session.close)
+    return session

@@ -1,0 +1,132 @@
+"""When a group was taken: whose evidence is heard, in which order, and who is asked when there is none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from common.dates.model import Candidate, Choice, Clock, Reading, Source
+from common.dating import Dater
+from common.scan import FoundFile
+from tests.support.media import jpeg, mp4
+from tests.support.trees import MTIME, write_tree
+
+ALL = tuple(Source)
+MORNING, EVENING = datetime(2019, 7, 14, 10, 30), datetime(2019, 7, 14, 20, 15)
+XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description xmlns:exif="http://ns.adobe.com/exif/1.0/" exif:DateTimeOriginal="2011-03-04T05:06:07"/>
+</rdf:RDF></x:xmpmeta>"""
+
+
+class Librarian:
+    """Who is asked where our own readers find nothing: remembers the questions, and answers as told."""
+
+    def __init__(self, answers: Mapping[str, Reading] | None = None) -> None:
+        self.asked: list[str] = []
+        self.answers = answers or {}
+
+    def ask(self, path: str) -> Reading:
+        name = os.path.basename(path)
+        self.asked.append(name)
+        return self.answers.get(name, Reading())
+
+
+class Group:
+    """Files in a folder: the first is the primary, the others go with it."""
+
+    def __init__(self, folder: Path, files: Mapping[str, bytes], order: tuple[Source, ...] = ALL) -> None:
+        write_tree(folder, files)
+        self.files = [
+            FoundFile(str(folder), name, len(data), os.stat(folder / name).st_mtime_ns) for name, data in files.items()
+        ]
+        self.order = order
+        self.librarian = Librarian()
+
+    def date(self, shared_sidecar: str = "") -> Choice:
+        dater = Dater(self.order, UTC, self.librarian)
+        return dater.date(self.files[0], self.files[1:], shared_sidecar)
+
+
+def test_a_photo_with_a_date_is_dated_by_it_and_nobody_is_asked(tmp_path: Path) -> None:
+    group = Group(tmp_path, {"a.jpg": jpeg(MORNING)})
+    choice = group.date()
+    assert (choice.moment, choice.tag) == (MORNING, "exif:DateTimeOriginal")
+    assert group.librarian.asked == []
+
+
+def test_the_primary_is_heard_before_its_companions(tmp_path: Path) -> None:
+    group = Group(tmp_path, {"IMG_1.jpg": jpeg(MORNING), "IMG_1.mp4": mp4(EVENING)})
+    assert group.date().moment == MORNING
+
+
+def test_a_primary_without_a_date_is_dated_by_its_movie(tmp_path: Path) -> None:
+    group = Group(tmp_path, {"IMG_1.jpg": jpeg(None), "IMG_1.mp4": mp4(EVENING)})
+    choice = group.date()
+    assert choice.moment == EVENING.replace(tzinfo=UTC)
+    assert group.librarian.asked == ["IMG_1.jpg"]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_sidecar_dates_what_says_nothing_itself_whether_its_own_or_shared(tmp_path: Path, shared: bool) -> None:
+    write_tree(tmp_path, {"a.xmp": XMP})
+    group = Group(tmp_path, {"a.jpg": jpeg(None)} if shared else {"a.jpg": jpeg(None), "a.xmp": XMP})
+    choice = group.date(str(tmp_path / "a.xmp") if shared else "")
+    assert choice.moment == datetime(2011, 3, 4, 5, 6, 7)
+
+
+def test_the_order_of_sources_is_the_users(tmp_path: Path) -> None:
+    files = {"20150102_030405.jpg": jpeg(MORNING), "20150102_030405.xmp": XMP}
+    years = {
+        ALL: 2019,
+        (Source.SIDECAR, Source.METADATA): 2011,
+        (Source.FILENAME, Source.METADATA): 2015,
+        (Source.FILESYSTEM,): MTIME.year,
+    }
+    for order, year in years.items():
+        moment = Group(tmp_path, files, order).date().moment
+        assert moment
+        assert moment.year == year, order
+
+
+def test_without_metadata_among_the_sources_no_file_is_opened_for_it(tmp_path: Path) -> None:
+    group = Group(tmp_path, {"a.jpg": b"no photo at all"}, (Source.FILENAME, Source.FILESYSTEM))
+    assert group.date().tag == "filesystem:mtime"
+    assert group.librarian.asked == []
+
+
+def test_the_answer_of_who_was_asked_counts_as_metadata(tmp_path: Path) -> None:
+    group = Group(tmp_path, {"a.jpg": jpeg(None)})
+    found = Candidate(Source.METADATA, "pillow:DateTimeOriginal", "2003", datetime(2003, 2, 1), Clock.LOCAL, rank=0)
+    group.librarian = Librarian({"a.jpg": Reading((found,))})
+    assert group.date().tag == "pillow:DateTimeOriginal"
+
+
+def test_a_tool_that_failed_is_told_of_where_only_weak_evidence_was_left(tmp_path: Path) -> None:
+    group = Group(tmp_path, {"a.jpg": b"no photo at all"})
+    group.librarian = Librarian({"a.jpg": Reading(problem="the tool crashed")})
+    choice = group.date()
+    assert choice.tag == "filesystem:mtime"
+    assert "the tool crashed" in choice.review
+
+
+def test_a_sidecar_that_cannot_be_read_is_told_of_by_name(tmp_path: Path) -> None:
+    group = Group(tmp_path, {"a.jpg": jpeg(None), "a.jpg.json": b"{}"})
+    os.unlink(tmp_path / "a.jpg.json")
+    assert "a.jpg.json: cannot read" in group.date().review
+
+
+def test_a_tool_that_failed_is_not_told_of_where_a_good_date_was_found(tmp_path: Path) -> None:
+    group = Group(tmp_path, {"a.jpg": jpeg(None), "a.xmp": XMP})
+    group.librarian = Librarian({"a.jpg": Reading(problem="the tool crashed")})
+    assert "crashed" not in group.date().review
+
+
+def test_files_that_went_away_leave_the_name_and_the_time_that_the_scan_saw(tmp_path: Path) -> None:
+    group = Group(tmp_path, {"20150102_030405.jpg": jpeg(MORNING), "20150102_030405.xmp": XMP})
+    for file in group.files:
+        os.unlink(file.path)
+    assert group.date().moment == datetime(2015, 1, 2, 3, 4, 5)

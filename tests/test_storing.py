@@ -1,0 +1,193 @@
+"""Planned rows carried out on real folders: what is reported is there, what fails leaves nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from common import fileops
+from common.errors import Interrupted
+from common.manifests import REPORT, ReportRow
+from common.storing import Storer
+from common.timestamps import mtime_text
+from organize_media_by_date import fail_duplicates_of_failed
+from tests.support.trees import read_tree, write_tree
+
+RUN_ID = "3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b"
+BLANK = REPORT.decode({**dict.fromkeys(REPORT.columns, ""), "row_id": "0", "group_id": "0", "size_bytes": "0"}, "")
+
+
+class Told:
+    """Who is told of progress, and does not care."""
+
+    def add_bytes(self, count: int) -> None:
+        """Bytes of media have been handled."""
+
+    def add_file(self) -> None:
+        """A file has been handled."""
+
+
+class Place:
+    """A source with files, an archive beside it, and rows that plan to store them."""
+
+    def __init__(self, root: Path, archive: Path | None = None) -> None:
+        self.source, self.archive = root / "source", archive or root / "archive"
+        self.archive.mkdir(exist_ok=True)
+        write_tree(self.source, {"a.jpg": b"aaa", "sub/b.jpg": b"bbb"})
+
+    def row(self, name: str, row_id: int = 1) -> ReportRow:
+        status = os.stat(self.source / name)
+        return replace(
+            BLANK,
+            run_id=RUN_ID,
+            row_id=row_id,
+            source_path=str(self.source / name),
+            destination_path=str(self.archive / "2019" / os.path.basename(name)),
+            source_root=str(self.source),
+            archive_root=str(self.archive),
+            size_bytes=status.st_size,
+            source_mtime=mtime_text(status.st_mtime_ns),
+            status="planned",
+        )
+
+    def rows(self) -> list[ReportRow]:
+        return [self.row("a.jpg", 1), self.row("sub/b.jpg", 2)]
+
+    def store(self, mode: str, rows: list[ReportRow], again: bool = False) -> list[tuple[str, str]]:
+        storer = Storer(mode, 2, Told(), lambda: False, set(), set())
+        done = storer.apply_batch(rows, again)
+        assert [row.row_id for row in done] == [row.row_id for row in rows]
+        for row in done:
+            if row.status in ("copied", "moved"):
+                assert row.sha256 == hashlib.sha256(Path(row.destination_path).read_bytes()).hexdigest()
+        return [(row.status, row.reason) for row in done]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+both_modes = pytest.mark.parametrize("mode", ["copy", "move"])
+DONE = {"copy": ("copied", ""), "move": ("moved", "")}
+
+
+@both_modes
+def test_planned_files_are_stored_and_others_passed_by(place: Place, mode: str) -> None:
+    skipped = replace(place.row("a.jpg", 3), status="skipped", reason="no media")
+    assert place.store(mode, [*place.rows(), skipped]) == [DONE[mode], DONE[mode], ("skipped", "no media")]
+    assert read_tree(place.archive) == {"2019/a.jpg": b"aaa", "2019/b.jpg": b"bbb"}
+    assert read_tree(place.source) == ({"a.jpg": b"aaa", "sub/b.jpg": b"bbb"} if mode == "copy" else {})
+
+
+@both_modes
+def test_on_another_disk_the_same_comes_out(tmp_path: Path, other_disk: Path, mode: str) -> None:
+    place = Place(tmp_path, other_disk)
+    assert place.store(mode, place.rows()) == [DONE[mode]] * 2
+    assert read_tree(place.archive) == {"2019/a.jpg": b"aaa", "2019/b.jpg": b"bbb"}
+    assert read_tree(place.source) == ({"a.jpg": b"aaa", "sub/b.jpg": b"bbb"} if mode == "copy" else {})
+
+
+@both_modes
+def test_a_file_that_changed_since_it_was_scanned_fails_and_stays(place: Place, mode: str) -> None:
+    rows = place.rows()
+    (place.source / "a.jpg").write_bytes(b"longer")
+    os.utime(place.source / "sub" / "b.jpg", ns=(1, 1))
+    for status, reason in place.store(mode, rows):
+        assert status == "failed"
+        assert "changed since it was scanned" in reason
+    assert read_tree(place.archive) == {}
+    assert read_tree(place.source) == {"a.jpg": b"longer", "sub/b.jpg": b"bbb"}
+
+
+@both_modes
+def test_a_file_that_went_away_fails_its_row_alone(place: Place, mode: str) -> None:
+    rows = place.rows()
+    os.unlink(place.source / "a.jpg")
+    failed, stored = place.store(mode, rows)
+    assert failed[0] == "failed"
+    assert "No such file" in failed[1]
+    assert stored == DONE[mode]
+
+
+@both_modes
+@pytest.mark.parametrize(("stranger", "status"), [(b"aaa", "already_archived"), (b"xxx", "failed"), (b"", "failed")])
+def test_a_file_that_appeared_at_the_destination_is_never_replaced(
+    place: Place, mode: str, stranger: bytes, status: str
+) -> None:
+    write_tree(place.archive, {"2019/a.jpg": stranger})
+    assert place.store(mode, [place.row("a.jpg")])[0][0] == status
+    assert read_tree(place.archive) == {"2019/a.jpg": stranger}
+    assert (place.source / "a.jpg").read_bytes() == b"aaa"
+
+
+@both_modes
+def test_a_stop_leaves_no_half_file(place: Place, mode: str) -> None:
+    storer = Storer(mode, 1, Told(), lambda: True, set(), set())
+    with pytest.raises(Interrupted):
+        storer.apply_batch(place.rows(), again=False)
+    assert read_tree(place.archive) == {}
+    assert read_tree(place.source) == {"a.jpg": b"aaa", "sub/b.jpg": b"bbb"}
+
+
+def stored_by_the_killed_run(row: ReportRow) -> None:
+    os.link(row.source_path, row.destination_path + ".x")
+    Path(row.destination_path).write_bytes(Path(row.source_path).read_bytes())
+    os.unlink(row.destination_path + ".x")
+
+
+def placeholder(row: ReportRow) -> None:
+    Path(row.destination_path).write_bytes(b"")
+
+
+def parked(row: ReportRow) -> None:
+    os.rename(row.source_path, fileops.parked_name(row.source_path, row.run_id, row.row_id))
+
+
+def parked_behind_a_copy(row: ReportRow) -> None:
+    stored_by_the_killed_run(row)
+    parked(row)
+
+
+def renamed(row: ReportRow) -> None:
+    os.rename(row.source_path, row.destination_path)
+
+
+KILLED_AT = {
+    "copy": [stored_by_the_killed_run, placeholder],
+    "move": [stored_by_the_killed_run, placeholder, parked, parked_behind_a_copy, renamed],
+}
+
+
+@pytest.mark.parametrize(
+    ("mode", "left"), [(mode, left) for mode, acts in KILLED_AT.items() for left in acts], ids=lambda x: str(x)[:30]
+)
+def test_a_batch_given_again_finishes_what_a_killed_run_left(
+    place: Place, mode: str, left: Callable[[ReportRow], None]
+) -> None:
+    rows = place.rows()
+    (place.archive / "2019").mkdir()
+    left(rows[0])
+    assert place.store(mode, rows, again=True) == [DONE[mode]] * 2
+    assert read_tree(place.archive) == {"2019/a.jpg": b"aaa", "2019/b.jpg": b"bbb"}
+    assert read_tree(place.source) == ({"a.jpg": b"aaa", "sub/b.jpg": b"bbb"} if mode == "copy" else {})
+
+
+def test_a_duplicate_counts_only_when_what_it_repeats_is_stored(place: Place) -> None:
+    write_tree(place.archive, {"2019/there.jpg": b"x"})
+    there, gone = str(place.archive / "2019" / "there.jpg"), str(place.archive / "2019" / "gone.jpg")
+    rows = [
+        replace(BLANK, row_id=1, status="copied", destination_path=there),
+        replace(BLANK, row_id=2, status="duplicate", destination_path=there, reason="same content as row 1"),
+        replace(BLANK, row_id=3, status="failed", destination_path=gone, reason="cannot read"),
+        replace(BLANK, row_id=4, status="duplicate", destination_path=gone, reason="same content as row 3"),
+        replace(BLANK, row_id=5, status="skipped", reason="no media"),
+    ]
+    checked = fail_duplicates_of_failed(rows)
+    assert [row.status for row in checked] == ["copied", "duplicate", "failed", "failed", "skipped"]
+    assert "row 3" in checked[3].reason
