@@ -15,7 +15,7 @@ from common.aliases import Aliases
 from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly, explain_os_error
 from common.housekeeping import folder_times, give_back_times, prune, sync_touched, tidy_quarantine
 from common.journal import NAME as JOURNAL_NAME
-from common.journal import Journal
+from common.journal import Journal, JournalReader
 from common.lock import Lock, lock_unless_read_only
 from common.manifests import Reader, file_digest
 from common.media_types import QUARANTINE_FOLDER
@@ -105,6 +105,8 @@ def parse(argv: Sequence[str] | None) -> Options:
     parsed = parser.parse_args(argv)
     if parsed.delete_permanently != parsed.yes_really_delete:
         parser.error("permanent deletion needs both --delete-permanently and --yes-really-delete; nothing was changed")
+    if parsed.review_html and parsed.dry_run:
+        parser.error("--review-html shows what was done, and --dry-run does nothing")
     if parsed.prune_empty_dirs and parsed.restore:
         parser.error("--prune-empty-dirs goes with taking files out, not with --restore")
     if parsed.restore and parsed.delete_permanently:
@@ -212,6 +214,10 @@ class Run:
 def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summary:
     """Read rows from where the state says, look, write down what is intended, act, record, and sum up."""
     kind = kind_of_manifest(options.manifest, options.restore, options.delete_permanently)
+    if options.common.review_html:
+        from common.review_page import require_review_path  # noqa: PLC0415 - only with --review-html
+
+        require_review_path(options.common.review_html)
     if is_empty(options.manifest, kind):
         return nothing_to_do(options, kind)
     survey, places, state = open_manifest(options, kind)
@@ -226,7 +232,7 @@ def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summar
         if state and state.complete:
             if options.limit:
                 talk.info("all of this manifest was applied; to look at all rows once more, leave out --limit")
-                return sum_up(run, state, Counter(state.counts))
+                return with_review(sum_up(run, state, Counter(state.counts)), run)
             talk.info("all of this manifest was applied before: its rows are looked at once more")
             state = None
         state = state or first_state(run)
@@ -250,7 +256,7 @@ def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summar
             session.checkpoint(counts, len(batch), batch[-1].end, complete)
             if stop() and not complete:
                 raise Interrupted
-        return sum_up(run, session.state, session.call_counts)
+        return with_review(sum_up(run, session.state, session.call_counts), run)
 
 
 def oldest_allowed(options: Options) -> str:
@@ -510,6 +516,21 @@ def next_steps(run: Run, state: State) -> list[str]:
     restore = cli.script_command("apply_deletion_manifest.py", *again, "--restore")
     purge = cli.script_command("apply_deletion_manifest.py", *again, "--delete-permanently", "--yes-really-delete")
     return ["next: look around for some weeks", f"to bring all back: {restore}", f"to free the space: {purge}"]
+
+
+def with_review(summary: cli.Summary, run: Run) -> cli.Summary:
+    """The summary, with the review page if one was asked for. Changes the disk: that page."""
+    path = run.options.common.review_html
+    if not path:
+        return summary
+    from common.review.model import ReviewFacts  # noqa: PLC0415 - only with --review-html
+    from common.review_page import write_apply_review  # noqa: PLC0415
+
+    steps = "\n".join(summary.next_steps)
+    facts = ReviewFacts(run.kind.action, summary.outputs, summary.notes, steps, complete=summary.complete)
+    with JournalReader(run.places.journal, run.survey.run_id) as reader:
+        write_apply_review(path, summary.run_id, (row for row, _ in reader), facts)
+    return replace(summary, outputs={**summary.outputs, "review": path})
 
 
 def main(argv: Sequence[str] | None = None) -> int:

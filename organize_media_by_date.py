@@ -83,6 +83,11 @@ class Options:
     common: cli.CommonOptions
 
     @property
+    def writes_report(self) -> bool:
+        """Whether this run makes a report: not where it only looks at one."""
+        return not self.dry_run and not (self.from_report and self.mode == "report")
+
+    @property
     def acts(self) -> bool:
         """Whether this run changes the archive."""
         return self.mode != "report" and not self.dry_run
@@ -126,6 +131,8 @@ def parse(argv: Sequence[str] | None) -> Options:
     parsed = parser.parse_args(argv)
     if parsed.date_from and parsed.date_to and parsed.date_from > parsed.date_to:
         parser.error("--date-from is later than --date-to")
+    if parsed.review_html and parsed.dry_run:
+        parser.error("--review-html shows a report, and --dry-run writes none")
     if not parsed.from_report and not (parsed.source and parsed.destination_root):
         parser.error("--source and --destination-root are required (or --from-report, which has them)")
     if parsed.from_report:
@@ -373,11 +380,12 @@ def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Sum
     run = Run(options, roots, talk)
     settings = settings_of(options, roots)
     run_id = reviewed.run_id if reviewed else new_run_id()
-    report_path, _ = ("", None) if options.dry_run else find_report(options.report_csv, settings, run_id)
+    require_review(options)
+    report_path, _ = ("", None) if not options.writes_report else find_report(options.report_csv, settings, run_id)
     with ExitStack() as stack:
         archive_id = prepare_archive(options, roots, stack)
         session = None
-        if not options.dry_run:
+        if options.writes_report:
             session = open_session(report_path, settings, run_id, stack)
             run_id = session.state.run_id
             talk.detail(f"report: {shown(session.report_path)}")
@@ -417,7 +425,38 @@ def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Sum
             tally.add(done_rows)
         if session:
             session.checkpoint(complete=True)
-        return sum_up(run, session, scanned, tally, storer.lost)
+        summary = sum_up(run, session, scanned, tally, storer.lost)
+        return with_review(summary, session, reviewed, options, scanned)
+
+
+def require_review(options: Options) -> None:
+    """Refuse early a review page that could not be written."""
+    if options.common.review_html:
+        from common.review_page import require_review_path  # noqa: PLC0415 - only with --review-html
+
+        require_review_path(options.common.review_html)
+
+
+def with_review(
+    summary: cli.Summary, session: Session | None, reviewed: Reviewed | None, options: Options, scanned: Scanned
+) -> cli.Summary:
+    """The summary, with the review page if one was asked for. Changes the disk: that page."""
+    path = options.common.review_html
+    if not path:
+        return summary
+    from common.review.model import ReviewFacts  # noqa: PLC0415 - only with --review-html
+    from common.review_page import write_organize_review  # noqa: PLC0415
+
+    rows: Iterable[ReportRow] = ()
+    if session:
+        rows = session.recorded_rows()
+    elif reviewed:
+        rows = (row for group in reviewed_rows(reviewed, "", RowIds()) for row in group)
+    facts = ReviewFacts(
+        options.mode, summary.outputs, summary.notes, "\n".join(summary.next_steps), scanned.entries, summary.complete
+    )
+    write_organize_review(path, summary.run_id, rows, facts)
+    return replace(summary, outputs={**summary.outputs, "review": path})
 
 
 def with_roots_of(reviewed: Reviewed, options: Options) -> Options:
@@ -534,7 +573,7 @@ def plan_rows(
     run: Run, folders: Sequence[FolderScan], planner: Planner, dater: Dater, tally: Tally
 ) -> Iterator[list[ReportRow]]:
     """The rows of one group after the other, in scan order; what is recorded already is left out."""
-    from common.dating_pool import CHUNK_GROUPS, WORTH_WORKERS, DatingPool, Question  # noqa: PLC0415 - not for --help
+    from common.dating_pool import DatingPool, Question  # noqa: PLC0415 - not needed to show --help
 
     def question(one: Found | NotScanned) -> Question | None:
         if isinstance(one, NotScanned) or why_skipped(one, run.options, None):
@@ -543,9 +582,8 @@ def plan_rows(
 
     row_id = tally.rows + 1
     remaining = sum(len(folder.files) for folder in folders) - len(tally.paths)
-    workers = min(run.options.common.jobs, os.cpu_count() or 1) if remaining >= WORTH_WORKERS else 1
-    chunks, to_be_dated = tee(in_chunks(fresh_work(folders, tally), CHUNK_GROUPS))
-    with DatingPool(dater, workers) as pool:
+    with DatingPool(dater, run.options.common.jobs, remaining) as pool:
+        chunks, to_be_dated = tee(in_chunks(fresh_work(folders, tally), pool.chunk_groups))
         answers = pool.date_all([question(one) for one in chunk] for chunk in to_be_dated)
         for chunk, choices in zip(chunks, answers, strict=True):
             for one, choice in zip(chunk, choices, strict=True):
@@ -669,9 +707,11 @@ def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lo
 
 def next_step(options: Options, session: Session | None) -> str:
     if session is None or options.mode == "report":
-        if session is None:
+        if session is None and not options.from_report:
             return "the same command without --dry-run"
-        arguments = ("--from-report", session.report_path, "--mode", "copy")
+        report = session.report_path if session else options.from_report
+        mode = "copy" if options.mode == "report" else options.mode
+        arguments = ("--from-report", report, "--mode", mode)
         return f"look at the report, then {cli.script_command('organize_media_by_date.py', *arguments)}"
     return cli.script_command("verify_media_archive.py", "--input-csv", session.report_path)
 

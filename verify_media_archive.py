@@ -213,6 +213,13 @@ class Session:
         )
         save_state(self.state_path, self.state)
 
+    def recorded_rows(self) -> Iterator[VerifyRow]:
+        """All rows in both outputs, the verified ones first."""
+        for kind in ("verified", "unverified"):
+            with Reader(self.state.outputs[kind][0], VERIFY.columns) as reader:
+                for record in reader:
+                    yield VERIFY.decode(record.values, reader.where(record.line))
+
     def close(self) -> None:
         for output in (self._verified, self._unverified, self._sums):
             output.close()
@@ -358,6 +365,10 @@ def byte_offset_of(path: str, rows: int) -> int:
 
 def verify(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summary:
     """Read rows from where the state says, examine each pair, record, and sum up."""
+    if options.common.review_html:
+        from common.review_page import require_review_path  # noqa: PLC0415 - only with --review-html
+
+        require_review_path(options.common.review_html)
     with ExitStack() as stack:
         session, survey = open_session(options, stack)
         state = session.state
@@ -370,7 +381,7 @@ def verify(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summa
             )
         if state.complete:
             talk.info("everything was verified already; nothing is left to do")
-            return sum_up(options, session, survey)
+            return with_review(sum_up(options, session, survey), session, options)
         files, media_bytes = survey.manifest.rows - state.next_offset, survey.manifest.media_bytes
         progress = stack.enter_context(cli.Progress("verify", files, media_bytes, options.common))
         examiner = Examiner(
@@ -406,7 +417,7 @@ def verify(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summa
         if trouble:
             raise trouble
         warn_of_one_disk(examiner, survey, talk)
-        return sum_up(options, session, survey)
+        return with_review(sum_up(options, session, survey), session, options)
 
 
 class Alarm:
@@ -522,6 +533,21 @@ def sum_up(options: Options, session: Session, survey: Survey) -> cli.Summary:
         complete=state.complete,
         next_steps=[f"next: {step}" for step in next_steps],
     )
+
+
+def with_review(summary: cli.Summary, session: Session, options: Options) -> cli.Summary:
+    """The summary, with the review page if one was asked for. Changes the disk: that page."""
+    path = options.common.review_html
+    if not path:
+        return summary
+    from common.review.model import ReviewFacts  # noqa: PLC0415 - only with --review-html
+    from common.review_page import write_verify_review  # noqa: PLC0415
+
+    facts = ReviewFacts(
+        "verify", summary.outputs, summary.notes, "\n".join(summary.next_steps), complete=summary.complete
+    )
+    write_verify_review(path, summary.run_id, session.recorded_rows(), facts)
+    return replace(summary, outputs={**summary.outputs, "review": path})
 
 
 def main(argv: Sequence[str] | None = None) -> int:

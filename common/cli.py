@@ -42,6 +42,7 @@ class CommonOptions:
     quiet: bool
     verbose: bool
     log_file: str
+    review_html: str
 
 
 def make_parser(description: str, epilog: str) -> argparse.ArgumentParser:
@@ -67,12 +68,14 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     group.add_argument("--quiet", action="store_true", help="say nothing but errors and the summary")
     group.add_argument("--verbose", action="store_true", help="say more about what is done and why")
+    group.add_argument("--review-html", default="", metavar="PATH", help="write a page to review the run in a browser")
     group.add_argument("--log-file", default="", metavar="PATH", help="append what is said, with times, to a file")
 
 
 def common_options(parsed: argparse.Namespace) -> CommonOptions:
     """The common options of a parsed command line."""
-    return CommonOptions(parsed.jobs, parsed.json, parsed.quiet, parsed.verbose, parsed.log_file)
+    review_html = absolute(parsed.review_html) if parsed.review_html else ""
+    return CommonOptions(parsed.jobs, parsed.json, parsed.quiet, parsed.verbose, parsed.log_file, review_html)
 
 
 def free_name(folder: str, what: str, run_id: str) -> str:
@@ -120,7 +123,7 @@ class Talk:
         self._log: Appender | None = None
         if options.log_file:
             path = absolute(options.log_file)
-            self._log = Appender(path, os.path.getsize(path) if os.path.isfile(path) else None)
+            self._log = Appender(path, os.path.getsize(path) if os.path.isfile(path) else None, lines=False)
 
     def detail(self, text: str) -> None:
         """Of interest only to who asked for it."""

@@ -21,11 +21,13 @@ from typing import IO, Any, NamedTuple
 
 from common.dates.model import Choice
 from common.dating import Dater
+from common.pipeline import in_order
 from common.scan import FoundFile
 
 # Starting workers costs as much as dating some two thousand files.
 WORTH_WORKERS = 4_000
-CHUNK_GROUPS = 128
+_GROUPS_FOR_A_PROCESS = 128
+_GROUPS_FOR_A_THREAD = 8
 # One that is worked on, one that waits in the pipe, one whose answer waits to be fetched.
 _CHUNKS_UNDER_WAY = 3
 _END_SECONDS = 5.0
@@ -68,14 +70,22 @@ def date_chunk(dater: Dater, chunk: Chunk) -> Choices:
 
 
 class DatingPool:
-    """Worker processes that date groups by the rules of one ``Dater``, which serves wherever they can't.
+    """Dates groups by the rules of one ``Dater``, up to ``jobs`` at a time.
 
-    With ``workers`` of 1 there are none, and all is done in this process.
+    Many files are worth worker processes, one for each core. Fewer are read by threads of this
+    process, which at least wait for the disk together; so is what a worker leaves that died.
     """
 
-    def __init__(self, dater: Dater, workers: int) -> None:
+    def __init__(self, dater: Dater, jobs: int, files: int) -> None:
         self._dater = dater
+        self._jobs = jobs
+        workers = min(jobs, os.cpu_count() or 1) if files >= WORTH_WORKERS else 1
         self._workers = [_Worker(dater) for _ in range(workers)] if workers > 1 else []
+
+    @property
+    def chunk_groups(self) -> int:
+        """How many groups a chunk should have."""
+        return _GROUPS_FOR_A_PROCESS if self._workers else _GROUPS_FOR_A_THREAD
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -85,8 +95,7 @@ class DatingPool:
     def date_all(self, chunks: Iterable[Chunk]) -> Iterator[Choices]:
         """The decisions for chunk after chunk, in order. At most three chunks a worker are held in memory."""
         if not self._workers:
-            for chunk in chunks:
-                yield date_chunk(self._dater, chunk)
+            yield from in_order(lambda chunk: date_chunk(self._dater, chunk), chunks, self._jobs)
             return
         waiting: deque[tuple[_Worker, Chunk]] = deque()
         for chunk, worker in zip(chunks, cycle(self._workers), strict=False):

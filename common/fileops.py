@@ -178,11 +178,14 @@ class Appender:
     ``length`` is what has been written. Without a length the file must not exist yet. With the
     length of a checkpoint, the file is first cut back to it: what stood behind was never believed.
     With 0 the file may be missing, or hold a part of ``start`` from a run killed at its beginning;
-    only a file that is known to be ``ours`` may hold more. Raises ``BadInput`` when the file is not
+    only a file that is known to be ``ours`` may hold more. ``lines``: what stands before the length
+    must end in a whole line, as in all files but a log. Raises ``BadInput`` when the file is not
     as it must be, and leaves it as it is.
     """
 
-    def __init__(self, path: str, length: int | None = None, start: bytes = b"", ours: bool = False) -> None:
+    def __init__(
+        self, path: str, length: int | None = None, start: bytes = b"", *, ours: bool = False, lines: bool = True
+    ) -> None:
         self.path = path
         flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
         if length is None:
@@ -196,7 +199,7 @@ class Appender:
         except OSError as error:
             raise BadInput(f"{shown(path)}: cannot open it for writing: {explain_os_error(error)}") from None
         self.length = length or 0
-        if fault := self._fault(start, ours):
+        if fault := self._fault(start, ours, lines):
             os.close(self._fd)
             raise BadInput(f"{shown(path)} {fault}")
         os.ftruncate(self._fd, self.length)
@@ -204,7 +207,7 @@ class Appender:
         if not length:
             sync_folder(os.path.dirname(path) or ".")
 
-    def _fault(self, start: bytes, ours: bool) -> str:
+    def _fault(self, start: bytes, ours: bool, lines: bool) -> str:
         """What is wrong with the file that was opened, or an empty string."""
         if os.fstat(self._fd).st_size < self.length:
             return "is shorter than its state file says; restore it, or start with new outputs"
@@ -212,6 +215,8 @@ class Appender:
         if self.length == 0:
             taken = not ours and not start.startswith(begins)
             return "exists already; choose another name or move it away" if taken else ""
+        if not lines:
+            return ""
         os.lseek(self._fd, self.length - 1, os.SEEK_SET)
         whole_lines = self.length >= len(start) and begins.startswith(start) and os.read(self._fd, 1) == b"\n"
         return "" if whole_lines else "is not as its state file says; restore it, or start with new outputs"

@@ -14,7 +14,7 @@ from common import fileops
 from common.aliases import Aliases
 from common.archive import archive_failed
 from common.errors import MediaArchiveError, RowFailed, explain_os_error
-from common.hashing import Identity, compare, identity_of
+from common.hashing import Identity, compare, hash_file, identity_of
 from common.manifests import JournalRow
 from common.paths import is_present, leads_through_link, shown
 from common.pipeline import Progress
@@ -127,7 +127,8 @@ class Remover:
         """A quarantine, and at once the purge of what was quarantined: nobody can change the file in between."""
         in_quarantine = replace(task, from_path=task.to_path, to_path="")
         parked = fileops.parked_name(in_quarantine.from_path, task.run_id, task.row_id)
-        if interrupted_before and not any(is_present(p) for p in (task.from_path, task.to_path, parked)):
+        in_source = fileops.parked_name(task.from_path, task.run_id, task.row_id)
+        if interrupted_before and not any(is_present(p) for p in (task.from_path, in_source, task.to_path, parked)):
             return Outcome("done", "was destroyed before the interruption")
         if not is_present(parked):
             outcome = self._quarantine(task, interrupted_before)
@@ -264,12 +265,17 @@ def _found(path: str) -> Identity:
 
 
 def _as_recorded(path: str, task: Task) -> Identity | None:
-    """The identity of a file that has the size and time which were recorded; None for any other, or none at all."""
+    """The identity of a file that is the recorded one, by size and time or by content; None for any other or none."""
     status = _look(path)
     if status is None or not stat.S_ISREG(status.st_mode):
         return None
-    is_same = (status.st_size, mtime_text(status.st_mtime_ns)) == (task.size_bytes, task.source_mtime)
-    return identity_of(status) if is_same else None
+    if status.st_size != task.size_bytes:
+        return None
+    if mtime_text(status.st_mtime_ns) == task.source_mtime:
+        return identity_of(status)
+    # A file system that rounds times has moved the time of a copy: then the content decides.
+    found = hash_file(path)
+    return found.identity if found.sha256 == task.sha256 else None
 
 
 def journal_row(task: Task, phase: str, outcome: Outcome | None = None, folder_time: str = "") -> JournalRow:

@@ -16,7 +16,7 @@ import pytest
 from common.dates.model import Reading, Source
 from common.dates.second_opinion import SecondOpinion
 from common.dating import Dater
-from common.dating_pool import Chunk, DatingPool, Question, date_chunk
+from common.dating_pool import WORTH_WORKERS, Chunk, DatingPool, Question, date_chunk
 from common.scan import FoundFile, ScanRules, scan_tree
 from tests.support.scripts import ORGANIZE, start
 from tests.support.tables import read_rows
@@ -51,14 +51,14 @@ def dater() -> Iterator[Dater]:
 
 def test_workers_decide_as_this_process_does_and_keep_the_order(chunks: list[Chunk], dater: Dater) -> None:
     expected = [date_chunk(dater, chunk) for chunk in chunks]
-    with DatingPool(dater, 2) as pool:
+    with DatingPool(dater, 2, WORTH_WORKERS) as pool:
         assert list(pool.date_all(chunks)) == expected
     assert any(choice and choice.moment for choice in expected[0])
 
 
 def test_when_the_workers_are_killed_this_process_dates_the_rest(chunks: list[Chunk], dater: Dater) -> None:
     expected = [date_chunk(dater, chunk) for chunk in chunks]
-    with DatingPool(dater, 2) as pool:
+    with DatingPool(dater, 2, WORTH_WORKERS) as pool:
         answers = pool.date_all(chunks)
         found = [next(answers)]
         for pid in pool.pids:
@@ -66,15 +66,16 @@ def test_when_the_workers_are_killed_this_process_dates_the_rest(chunks: list[Ch
         assert [*found, *answers] == expected
 
 
-def test_one_worker_is_this_process(chunks: list[Chunk]) -> None:
-    with DatingPool(Dater(ORDER, UTC, NobodyToAsk()), 1) as pool:
+@pytest.mark.parametrize(("jobs", "files"), [(1, WORTH_WORKERS), (4, WORTH_WORKERS - 1)])
+def test_one_job_or_few_files_start_no_process(chunks: list[Chunk], jobs: int, files: int) -> None:
+    with DatingPool(Dater(ORDER, UTC, NobodyToAsk()), jobs, files) as pool:
         assert pool.pids == ()
         assert sum(len(answer) for answer in pool.date_all(chunks)) == FILES
 
 
 def test_a_file_that_went_away_is_dated_by_its_name(dater: Dater, tmp_path: Path) -> None:
     gone = FoundFile(str(tmp_path), "IMG_20190318_142211.jpg", 10, 0)
-    with DatingPool(dater, 2) as pool:
+    with DatingPool(dater, 2, WORTH_WORKERS) as pool:
         ((choice,),) = pool.date_all([[Question(gone, (), "")]])
     assert choice is not None
     assert choice.moment is not None

@@ -96,7 +96,7 @@ def test_a_change_while_hashing_is_noticed(tmp_path: Path, change: Callable[[str
 @pytest.mark.parametrize("change", [append, edit_in_place])
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_change_while_comparing_is_noticed(tmp_path: Path, change: Callable[[str], None], which: int) -> None:
-    paths = [put(tmp_path / name, content(3 * CHUNK)) for name in "ab"]
+    paths = put(tmp_path / "a", content(3 * CHUNK)), put(tmp_path / "b", content(3 * CHUNK))
     once = iter([change])
     with pytest.raises(ChangedWhileReading):
         compare(*paths, cold=False, on_bytes=lambda _: next(once, lambda _: None)(paths[which]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +29,7 @@ def test_a_second_process_is_refused_until_the_first_is_killed_and_nothing_is_to
     with holder(path) as process:
         with pytest.raises(Locked, match="another run is at work here"):
             Lock(str(path))
-        process.send_signal(signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+        process.kill()
         process.wait()
     with Lock(str(path)):
         assert path.exists()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 
 import pytest
@@ -39,26 +38,20 @@ def test_a_name_of_any_bytes_is_a_name(tmp_path: Path) -> None:
     assert sorted(names(scan(tmp_path), tmp_path)) == sorted(hostile)
 
 
-def test_links_pipes_and_sockets_are_told_and_not_followed(tmp_path: Path) -> None:
+def test_links_and_pipes_are_told_and_not_followed(tmp_path: Path) -> None:
     write_tree(tmp_path / "root", {"a.jpg": b"a"})
     write_tree(tmp_path / "elsewhere", {"secret.jpg": b"s"})
     os.symlink(tmp_path / "elsewhere", tmp_path / "root" / "folder-link")
     os.symlink(tmp_path / "elsewhere" / "secret.jpg", tmp_path / "root" / "link.jpg")
     os.symlink("nowhere", tmp_path / "root" / "broken.jpg")
     make_pipe(tmp_path / "root" / "pipe.jpg")
-    with socket.socket(socket.AF_UNIX) as listening:
-        here = os.getcwd()
-        os.chdir(tmp_path / "root")  # the path of a socket may not be long
-        listening.bind("socket.jpg")
-        os.chdir(here)
-        folders = scan(tmp_path / "root")
+    folders = scan(tmp_path / "root")
     assert names(folders, tmp_path / "root") == ["a.jpg"]
     assert {os.path.basename(p.path): p.reason for p in problems(folders)} == {
         "folder-link": "symbolic link, not followed",
         "link.jpg": "symbolic link, not followed",
         "broken.jpg": "symbolic link, not followed",
         "pipe.jpg": "not a regular file",
-        "socket.jpg": "not a regular file",
     }
     assert not any(problem.failed for problem in problems(folders))
 

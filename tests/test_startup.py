@@ -11,7 +11,7 @@ import pytest
 from tests.support.scripts import APPLY, ORGANIZE, ROOT, VERIFY
 
 SCRIPTS = (ORGANIZE, VERIFY, APPLY)
-HEAVY = ("PIL", "asyncio", "concurrent", "ctypes", "multiprocessing", "pillow_heif", "subprocess", "tqdm")
+HEAVY = ("PIL", "asyncio", "concurrent", "ctypes", "jinja2", "multiprocessing", "pillow_heif", "subprocess", "tqdm")
 CPU_SECONDS = 0.15
 TRIES = 5
 

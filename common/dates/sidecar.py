@@ -33,7 +33,7 @@ def candidates_from_sidecar(path: str) -> Reading:
     except OSError as error:
         return Reading(problem=f"cannot read the companion: {explain_os_error(error)}")
     if content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
-        return Reading(_from_takeout(content))
+        return _from_takeout(content)
     found = Findings()
     xmp.scan(content, found, 0)
     candidates = tuple(
@@ -44,21 +44,21 @@ def candidates_from_sidecar(path: str) -> Reading:
     return Reading(candidates)
 
 
-def _from_takeout(content: bytes) -> tuple[Candidate, ...]:
+def _from_takeout(content: bytes) -> Reading:
     if b'"photoTakenTime"' not in content:
-        return ()
+        return Reading()
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
-        return ()
+        return Reading(problem="the companion is cut short or damaged")
     taken = document.get("photoTakenTime") if isinstance(document, dict) else None
     stamp = taken.get("timestamp") if isinstance(taken, dict) else None
     if not isinstance(stamp, (str, int)):
-        return ()
+        return Reading()
     moment: datetime | None
     try:
         moment = _EPOCH + timedelta(seconds=int(stamp))
     except (ValueError, OverflowError):
         moment = None
     tag = "sidecar:takeout:photoTakenTime"
-    return (Candidate(Source.SIDECAR, tag, str(stamp)[:64], moment, Clock.UTC, _TAKEOUT_RANK),)
+    return Reading((Candidate(Source.SIDECAR, tag, str(stamp)[:64], moment, Clock.UTC, _TAKEOUT_RANK),))

@@ -225,7 +225,7 @@ class Bench:
             base, elsewhere = mount_points[0] / "world", mount_points[-1] / "far"
             for path in (base, elsewhere):
                 path.mkdir()
-            world = world_at(product, base, elsewhere, case.far)
+            world = world_at(product, base, elsewhere, case.far, folder / "strace.log")
             stage.prepare(world)
             contents = contents_of(*world.photo_roots)
             if case.unsettled == "by mv":

@@ -9,6 +9,7 @@ it; what is called identical is identical; the counts add up; what was quarantin
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -27,8 +28,7 @@ from tests.campaign.invariants import broken_promises, rows_not_once
 from tests.campaign.moments import in_a_child
 from tests.campaign.resettable import is_lock, is_table, see
 from tests.campaign.size import dice
-from tests.campaign.tampering import Bait, mutate_json, mutate_table
-from tests.support.library import Library
+from tests.campaign.tampering import Bait, mutate_table
 from tests.support.media import jpeg
 from tests.support.scripts import APPLY, ORGANIZE, VERIFY, Argument, Result, call
 from tests.support.tables import Row, assert_each_row_once, read_rows
@@ -36,6 +36,7 @@ from tests.support.trees import Entry, Tree, snapshot, write_tree
 
 DELETE = ("--delete-permanently", "--yes-really-delete")
 KILLED = -9
+TEMPORARY = re.compile(r"\.media-(tmp|probe)-[0-9a-f]{16}")
 
 # --- what a story is made of -----------------------------------------------------------------------
 
@@ -62,6 +63,7 @@ NAMES = (
     "l" * 240 + ".jpg",
     "note.txt",
     "empty.jpg",
+    ".media-tmp-holiday.jpg",
 )
 FOLDERS = ("", "", "sub", "sub/deep", "2019", "sp ace", "x\ny", ".media-tmp-not ours")
 DATES = (datetime(2019, 7, 14, 10, 30), datetime(2019, 12, 31, 23, 59, 59), datetime(2021, 1, 1))
@@ -174,7 +176,7 @@ class Story(RuleBasedStateMachine):
         ours = is_table(path) or is_lock(path) or name.endswith(".json.tmp")
         if name.endswith(".json"):  # a Takeout sidecar is the person's
             ours = name.startswith(".media-archive") or ".state.json" in name
-        return ours or name.startswith((".media-tmp-", ".media-probe-"))
+        return ours or bool(TEMPORARY.fullmatch(name))
 
     def lost(self) -> set[bytes]:
         return self.promised - set(self.photos().values())
@@ -270,7 +272,11 @@ class Story(RuleBasedStateMachine):
         """What a scan of the source must find, by path."""
         left_out = (str(self.archive) + os.sep, str(self.source / ".media-quarantine") + os.sep)
         inside = str(self.source) + os.sep
-        return {path: data for path, data in self.photos().items() if path.startswith(inside) and not path.startswith(left_out)}
+        return {
+            path: data
+            for path, data in self.photos().items()
+            if path.startswith(inside) and not path.startswith(left_out)
+        }
 
     @precondition(there_is(is_stored))
     @rule(draw=lots, limit=batches, jobs=st.sampled_from(("1", "2")), kill_at=kills)
@@ -312,9 +318,7 @@ class Story(RuleBasedStateMachine):
     def delete(self, draw: int, limit: int, jobs: str, kill_at: int) -> None:
         papers = self.pick(draw, is_verified)
         with self.archive_kept():
-            self.run_in_batches(
-                APPLY, *self.apply_line(papers), *DELETE, "--jobs", jobs, limit=limit, kill_at=kill_at
-            )
+            self.run_in_batches(APPLY, *self.apply_line(papers), *DELETE, "--jobs", jobs, limit=limit, kill_at=kill_at)
         self.note_journal(papers)
 
     @precondition(there_is(is_taken))
@@ -359,7 +363,9 @@ class Story(RuleBasedStateMachine):
         assert self.source_entries() == before, "what came back is not what was there"
 
     def source_entries(self) -> Mapping[str, Entry]:
-        return {name: entry for name, entry in snapshot(self.source).items() if not name.startswith(".media-quarantine")}
+        return {
+            name: entry for name, entry in snapshot(self.source).items() if not name.startswith(".media-quarantine")
+        }
 
     @precondition(there_is(is_verified))
     @rule(draw=lots, action=st.sampled_from(((), DELETE)))

@@ -467,7 +467,7 @@ NO_LOCK = PlantedBug("locks lock nothing", "Lock.__init__", "self._fd = os.open(
         (NO_SECOND_LOOK, "another_program and quarantine", "TAKEN THOUGH UNPROVED"),
         (NO_LOCK, "two_runs and crosswise", "LOST"),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, PlantedBug) else "",
 )
 def test_a_guard_taken_out_is_noticed(bug: PlantedBug, choose: str, complaint: str, tmp_path: Path) -> None:
     told = complaints_about(bug, tmp_path, "test_rivals.py", choose)

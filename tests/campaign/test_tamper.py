@@ -351,7 +351,7 @@ NO_STATE_SEAL = PlantedBug("any state fits", "_seal_of", 'return ""')
         (ROWS_TWICE, "manifest-quarantine", "ACCEPTED"),
         (NO_STATE_SEAL, "state-quarantine", "ACCEPTED"),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, PlantedBug) else "",
 )
 def test_a_check_taken_out_is_noticed(bug: PlantedBug, scenario: str, complaint: str, tmp_path: Path) -> None:
     told = complaints_about(bug, tmp_path, "test_tamper.py", f"spoiled and {scenario}")
