@@ -300,7 +300,7 @@ def index_archive(run: Run, sizes: set[int], names: Names, contents: ContentInde
             if problem.failed:
                 run.talk.warn(f"{shown(problem.path)}: {problem.reason}; duplicates of what is in it are not noticed")
         for file in folder.files:
-            if file.name.startswith(fileops.TEMPORARY_PREFIX):
+            if fileops.is_temporary_name(file.name):
                 if run.options.acts:
                     fileops.remove_temporary(file.path)
                     run.talk.detail(f"removed {shown(file.path)}, left by an interrupted run")

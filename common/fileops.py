@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import sys
 from collections.abc import Callable, Iterable
@@ -33,6 +34,8 @@ from common.paths import is_folder, is_inside, is_present, shown
 TEMPORARY_PREFIX = ".media-tmp-"
 PROBE_PREFIX = ".media-probe-"
 PARKED_PREFIX = ".media-removing-"
+# Exactly the names that are made here: what a person calls alike is a person's file.
+_OWN_NAME = re.compile(r"\.media-tmp-[0-9a-f]{16}|\.media-probe-[0-9a-f]{8}-[0-9]+-[0-9a-f]{16}")
 
 # Errors of the surroundings: the next file would meet them as well, so the run stops.
 _SURROUNDINGS = frozenset(
@@ -358,12 +361,18 @@ class Staged:
         remove_temporary(self.path)
 
 
+def is_temporary_name(name: str) -> bool:
+    """Whether a name is one that this module gives to files which are not finished, or to probes. Pure."""
+    return _OWN_NAME.fullmatch(name) is not None
+
+
 def remove_temporary(path: str) -> None:
-    """Remove a file under one of this module's temporary names; a missing one is fine."""
-    if not os.path.basename(path).startswith((TEMPORARY_PREFIX, PROBE_PREFIX)):
+    """Remove a regular file under one of this module's temporary names; a missing one is fine."""
+    if not is_temporary_name(os.path.basename(path)):
         raise ValueError(f"not a temporary name: {path}")
     try:
-        os.unlink(path)
+        if is_regular(os.lstat(path)):
+            os.unlink(path)
     except FileNotFoundError:
         return
 
@@ -375,7 +384,7 @@ def remove_temporaries(folder: str) -> None:
     except FileNotFoundError:
         return
     for name in names:
-        if name.startswith(TEMPORARY_PREFIX):
+        if is_temporary_name(name) and name.startswith(TEMPORARY_PREFIX):
             remove_temporary(os.path.join(folder, name))
 
 
@@ -684,10 +693,12 @@ def remove_stale_probes(folder: str) -> None:
     if sys.platform == "win32":
         return  # there is no harmless way to ask whether a process lives
     try:
-        names = [name for name in os.listdir(folder) if name.startswith(f"{PROBE_PREFIX}{_host_mark()}-")]
+        names = [name for name in os.listdir(folder) if is_temporary_name(name)]
     except OSError:
         return  # whoever reads this folder next will say what is wrong with it
     for name in names:
+        if not name.startswith(f"{PROBE_PREFIX}{_host_mark()}-"):
+            continue
         pid = name.split("-")[3]
         if pid.isdecimal() and not _is_alive(int(pid)):
             with suppress(OSError):

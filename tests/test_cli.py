@@ -20,7 +20,15 @@ from common import cli
 from common.errors import BadInput, ExitCode, Interrupted, Locked, MediaArchiveError, RowFailed, StoppedEarly
 from tests.support.trees import write_tree
 
-QUIETLY = cli.CommonOptions(jobs=1, json=False, quiet=False, verbose=False, log_file="")
+
+def parsed(*line: str) -> cli.CommonOptions:
+    """The common options of a command line."""
+    parser = cli.make_parser("What it does.", "examples:")
+    cli.add_common_options(parser)
+    return cli.common_options(parser.parse_args(line))
+
+
+QUIETLY = parsed()
 SUMMARY = cli.Summary(
     tool="verify",
     headline="verify: /a/report.csv",
@@ -234,13 +242,11 @@ def test_every_exit_code_stands_in_the_help_with_its_meaning() -> None:
 
 
 def test_options_are_not_abbreviated_and_common_ones_have_defaults() -> None:
-    parser = cli.make_parser("What it does.", "examples:")
-    cli.add_common_options(parser)
-    options = cli.common_options(parser.parse_args([]))
+    options = parsed()
     assert (options.json, options.quiet, options.verbose, options.log_file) == (False, False, False, "")
     assert options.jobs >= 1
     with pytest.raises(SystemExit) as ended:
-        parser.parse_args(["--verb"])
+        parsed("--verb")
     assert ended.value.code == 2
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.campaign.endstate import Snapshot, differences
-from tests.campaign.fault_kinds import WATCHED, concerns_attributes, errors_of
+from tests.campaign.fault_kinds import WATCHED, errors_of
 from tests.campaign.invariants import broken_promises, contents_of, digests_below, overwritten
 from tests.campaign.killing import Trial, rows_twice, unlike_original
 from tests.campaign.product import Line, Tracer
@@ -35,8 +35,11 @@ def faults_of(world: World, stage: Stage) -> list[tuple[Call, str]]:
     return [(call, error) for call in calls for error in errors_of(call)]
 
 
-def fail_and_finish(world: World, stage: Stage, expected: EndState, tracer: Tracer, call: Call) -> Trial:
-    """Run the stage with a fault, judge it, run again without, and compare with an undisturbed run."""
+def fail_and_finish(world: World, stage: Stage, expected: EndState, tracer: Tracer, *, exact: bool) -> Trial:
+    """Run the stage with a fault, judge it, run again without, and compare with an undisturbed run.
+
+    ``exact`` is False where the fault may cost permissions, times or attributes.
+    """
     original = world.make()
     photos = contents_of(world.library.source)
     stage.do_before(world)
@@ -52,7 +55,6 @@ def fail_and_finish(world: World, stage: Stage, expected: EndState, tracer: Trac
     complaints += told
     complaints += broken_promises(photos, world.photo_roots, world.record_roots, torn_rows=False)
     complaints += false_claims(world)
-    exact = not concerns_attributes(call)
     if needed_attention or "cannot compare it" in result.stderr:
         complaints += _unlike_contents(expected, end_state(world))
     else:

@@ -83,7 +83,7 @@ def unreadable_tables(*folders: Path, torn_rows: bool) -> list[str]:
     before the same command runs again.
     """
     complaints = []
-    for path in (path for path in files_below(*folders) if path.endswith(".csv")):
+    for path in (path for path in files_below(*folders) if is_table(path)):
         if torn_rows and b"\n" not in Path(path).read_bytes():
             continue
         try:
@@ -95,6 +95,11 @@ def unreadable_tables(*folders: Path, torn_rows: bool) -> list[str]:
         if torn and not torn_rows:
             complaints.append(f"TORN: {path}, line {torn}")
     return complaints
+
+
+def is_table(path: str) -> bool:
+    """Whether a path is one of the CSV files; a list of checksums may be named after one."""
+    return path.endswith(".csv") and not os.path.basename(path).startswith("SHA256SUMS")
 
 
 def _read_table(path: str) -> int:

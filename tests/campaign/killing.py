@@ -17,6 +17,7 @@ from tests.campaign.invariants import (
     contents_of,
     digests_below,
     files_below,
+    is_table,
     overwritten,
     rows_not_once,
 )
@@ -113,7 +114,7 @@ def kill_and_finish(world: World, stage: Stage, expected: EndState, kills: Seque
 def rows_twice(world: World) -> list[str]:
     """A complaint for each row that stands twice: in the report, in both outputs of verify together, in a journal."""
     library = world.library
-    tables = [Path(path) for path in files_below(*world.record_roots) if path.endswith(".csv")]
+    tables = [Path(path) for path in files_below(*world.record_roots) if is_table(path)]
     outputs = [table for table in tables if table in (library.verified, library.unverified)]
     others = [table for table in tables if table not in outputs]
     return rows_not_once(*outputs) + [complaint for table in others for complaint in rows_not_once(table)]

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tests.campaign.endstate import Snapshot, Told, differences, renamed, snapshot, told_rows, without_records
-from tests.campaign.invariants import files_below
+from tests.campaign.invariants import files_below, is_table
 from tests.campaign.product import Line
 from tests.campaign.strace_points import NO_EXCLUSIVE_RENAME, NO_LINKS_EITHER, Denied, denying
 from tests.campaign.worlds import World
@@ -162,7 +162,8 @@ def run_to_the_end(
 ) -> list[str]:
     """Give a line again and again until it says that all is complete; complaints when it does not come to that.
 
-    The exit codes that were met are added to ``codes``. A finished report is refused (2): when the kill came behind the last step of organize, that is the end as well.
+    The exit codes that were met are added to ``codes``. A finished report is refused (2): when the kill came behind the
+    last step of organize, that is the end as well.
     """
     for _ in range(_MOST_CALLS):
         result = world.product.run(line, denying(world.log, denied) if denied else None)
@@ -193,7 +194,7 @@ def end_state(world: World) -> EndState:
     for root in (*world.photo_roots, world.library.out):
         there = without_records(snapshot(root, folder_times=False))
         files |= {f"{root.name}/{path}": facts for path, facts in there.items()}
-    tables = [Path(path) for path in files_below(*world.record_roots) if path.endswith(".csv")]
+    tables = [Path(path) for path in files_below(*world.record_roots) if is_table(path)]
     sums = world.library.out / "SHA256SUMS"
     return EndState(
         files=renamed(files, {run_id: "RUN", run_id[:8]: "RUN"}),

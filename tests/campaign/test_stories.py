@@ -29,12 +29,13 @@ def test_no_story_ends_with_a_loss(tmp_path: Path, record_points: RecordPoints) 
     with quick_folder(tmp_path) as folder:
 
         @seed(SEED)
-        def story() -> Story:
-            return Story(folder, told)
+        class OurStory(Story):
+            def __init__(self) -> None:
+                super().__init__(folder, told)
 
         try:
             run_state_machine_as_test(
-                story,
+                OurStory,
                 settings=settings(
                     max_examples=STORIES,
                     stateful_step_count=STEPS,

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from common.manifests import Reader
-from tests.campaign.invariants import digest_of, files_below
+from tests.campaign.invariants import digest_of, files_below, is_table
 from tests.campaign.worlds import World
 from tests.support.tables import Row
 
@@ -19,7 +19,7 @@ def false_claims(world: World) -> list[str]:
     complaints: list[str] = []
     for path in files_below(*world.record_roots):
         name = os.path.basename(path)
-        if not name.endswith(".csv") or b"\n" not in Path(path).read_bytes():
+        if not is_table(path) or b"\n" not in Path(path).read_bytes():
             continue
         rows = _whole_rows(path)
         if name.startswith("report") and "restore" not in name:

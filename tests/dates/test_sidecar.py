@@ -86,8 +86,6 @@ NO_DATES = {
     "another program's JSON": '{"name": "left-pad", "timestamp": 1679149331}',
     "JSON of another shape": '{"photoTakenTime": ["1679149331"]}',
     "JSON without a time": '{"photoTakenTime": {"timestamp": null}}',
-    "broken JSON": '{"photoTakenTime": {"timestamp": "16791',
-    "deep JSON": '{"photoTakenTime":' + "[" * 200_000,
     "large JSON": json.dumps({"filling": "x" * (1 << 20), **TAKEOUT}),
     "AAE": '<?xml version="1.0"?><plist><dict><key>adjustmentTimestamp</key><date>2019-07-14T10:30:00Z</date></dict>',
     "empty": "",
@@ -112,3 +110,12 @@ def test_a_companion_that_cannot_be_read_is_a_problem_and_not_a_file_without_a_d
     assert candidates_from_sidecar(str(tmp_path / "gone.xmp")) == Reading(
         problem="cannot read the companion: No such file or directory"
     )
+
+
+@pytest.mark.parametrize("content", ['{"photoTakenTime": {"timestamp": "16791', '{"photoTakenTime":' + "[" * 200_000])
+def test_a_takeout_companion_that_is_cut_short_is_a_problem_not_a_file_without_a_date(
+    content: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "companion"
+    path.write_text(content)
+    assert candidates_from_sidecar(str(path)) == Reading(problem="the companion is cut short or damaged")

@@ -1,0 +1,260 @@
+"""Part *faults*, on file systems of our own: some can do less than ext4, some break while they are used.
+
+The archive, the source or the quarantine lies on a FUSE file system that reads and writes by halves, has no hard links
+and no rename without replacing, ignores case, forgets attributes, fails any one operation, or gives back another bit
+than was written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from tests.campaign.conftest import RecordPoints
+from tests.campaign.failing import fail_and_finish
+from tests.campaign.failing_fs import FailingDisk, Fault, Manner, failing_disk
+from tests.campaign.invariants import broken_promises, contents_of
+from tests.campaign.killing import Trial, undisturbed
+from tests.campaign.product import Line, Product
+from tests.campaign.size import dice, sized
+from tests.campaign.stages import STAGES, Stage, run_to_the_end
+from tests.campaign.worlds import PHOTOS, World, world_at
+from tests.support.media import jpeg
+from tests.support.trees import archived, read_tree
+
+pytestmark = pytest.mark.campaign
+
+FAULTS = sized(5, 1_000_000)
+FLIPS = sized(4, 1_000_000)
+
+MANNERS = {
+    "plain": Manner(),
+    "without links": Manner(links=False),
+    "ignoring case": Manner(links=False, ignores_case=True),
+    "without attributes": Manner(attributes=False),
+    "by halves": Manner(half_reads=True, half_writes=True),
+    "that cannot sync folders": Manner(fsync_folders=False),
+}
+_BY_NAME = {stage.name: stage for stage in STAGES}
+EVERYWHERE = (
+    ("copy", "archive"),
+    ("move across devices", "archive"),
+    ("verify", "archive"),
+    ("delete permanently", "archive"),
+    ("restore a move across devices", "archive"),
+    ("move", "source"),
+    ("quarantine", "source"),
+    ("delete permanently", "source"),
+    ("restore", "source"),
+    ("quarantine across devices", "quarantine"),
+    ("purge on another device", "quarantine"),
+    ("restore across devices", "quarantine"),
+)
+"""Each stage with the part of the world that lies on the FUSE file system."""
+
+_ERRORS = {
+    "read": ("EIO",),
+    "write": ("EIO", "ENOSPC", "EDQUOT"),
+    "create": ("EIO", "ENOSPC", "EROFS", "EDQUOT", "EACCES"),
+    "open": ("EIO", "EACCES"),
+    "fsync": ("EIO", "ENOSPC"),
+    "fsyncdir": ("EIO",),
+    "flush": ("EIO", "ENOSPC"),
+    "mkdir": ("EIO", "ENOSPC", "EROFS", "EACCES"),
+    "rename": ("EIO", "ENOSPC", "EROFS", "EACCES", "EXDEV"),
+    "unlink": ("EIO", "EROFS", "EACCES"),
+    "rmdir": ("EIO", "EACCES"),
+    "truncate": ("EIO", "ENOSPC"),
+    "readdir": ("EIO",),
+    "chmod": ("EIO", "EPERM"),
+    "utimens": ("EIO", "EROFS"),
+    "statfs": ("EIO",),
+}
+_OF_ATTRIBUTES = ("chmod", "utimens")
+
+
+@pytest.fixture(scope="module")
+def product() -> Iterator[Product]:
+    with Product() as product:
+        yield product
+
+
+@dataclass(frozen=True, slots=True)
+class WhileFailing:
+    """A tracer that traces nothing: while its process runs, the disk has these faults."""
+
+    disk: FailingDisk
+    faults: tuple[Fault, ...]
+
+    def attach(self, pid: int) -> None:
+        self.disk.break_next(*self.faults)
+
+    def detach(self) -> None:
+        self.disk.mend()
+
+
+Fixture = Callable[[Manner, str], tuple[FailingDisk, World]]
+
+
+@pytest.fixture
+def fuse_world(product: Product, tmp_path: Path) -> Iterator[Fixture]:
+    """Make a world whose named part lies on a file system of that manner."""
+    with ExitStack() as stack:
+
+        def make(manner: Manner, far: str) -> tuple[FailingDisk, World]:
+            disk = stack.enter_context(failing_disk(tmp_path / "fuse", manner))
+            return disk, world_at(product, tmp_path / "world", disk.root, far, tmp_path / "strace.log")
+
+        yield make
+
+
+def conclude(record_points: RecordPoints, trials: list[tuple[str, Trial]]) -> None:
+    """Add to the figures, and fail with all complaints, each with the fault at which it came up."""
+    bad = [(point, trial) for point, trial in trials if trial.complaints]
+    record_points("faults", len(trials), len(bad))
+    if bad:
+        told = [f"fault {point}:\n    " + "\n    ".join(trial.complaints[:6]) for point, trial in bad]
+        pytest.fail(f"{len(bad)} of {len(trials)} faults:\n" + "\n".join(told[:60]), pytrace=False)
+
+
+@pytest.mark.parametrize("manner", MANNERS)
+@pytest.mark.parametrize("far", ["archive", "source"])
+def test_the_whole_flow_works_on_a_file_system(
+    manner: str, far: str, fuse_world: Fixture, record_points: RecordPoints
+) -> None:
+    """Copy, verify, quarantine, restore, and then delete: all rows good, the source exact in between."""
+    _, world = fuse_world(MANNERS[manner], far)
+    copied = undisturbed(world, _BY_NAME["copy"])
+    undisturbed(world, _BY_NAME["quarantine and prune"])
+    undisturbed(world, _BY_NAME["delete permanently"])
+    if MANNERS[manner].attributes:  # what was moved onto a file system without attributes comes back without
+        undisturbed(world, _BY_NAME["move"])
+    record_points("faults", 1, 0)
+    stored = {facts.content for path, facts in copied.files.items() if path.startswith("archive/")}
+    world.make()
+    assert set(contents_of(world.library.source)) - stored <= _contents_of_no_media()
+
+
+def test_names_that_differ_by_case_alone_are_all_kept_where_case_does_not_count(
+    fuse_world: Fixture, record_points: RecordPoints
+) -> None:
+    _, world = fuse_world(MANNERS["ignoring case"], "archive")
+    names = ("a/IMG.JPG", "b/img.jpg", "c/Img.Jpg", "d/ÉTÉ.jpg", "e/été.jpg")
+    photos = {name: jpeg(datetime(2019, 5, 1), seed=number) for number, name in enumerate(names)}
+    world.make(photos)
+    world.do(_BY_NAME["copy"].line(world))
+    world.do(_BY_NAME["verify"].line(world))
+    record_points("faults", 1, 0)
+    assert sorted(archived(world.library.archive).values()) == sorted(photos.values())
+    world.do(_BY_NAME["quarantine"].line(world))
+    world.do(_BY_NAME["restore"].line(world))
+    assert {name: data for name, data in read_tree(world.library.source).items() if name in photos} == photos
+
+
+@pytest.mark.parametrize(("name", "far"), EVERYWHERE, ids=lambda value: str(value))
+def test_any_one_operation_of_the_file_system_may_fail(
+    name: str, far: str, fuse_world: Fixture, record_points: RecordPoints
+) -> None:
+    disk, world = fuse_world(Manner(), far)
+    stage = _BY_NAME[name]
+    expected = undisturbed(world, stage)
+    trials = []
+    for operation, number, error in _chosen(_faults(disk, world, stage), FAULTS, f"{name} {far}"):
+        fault = Fault(operation, error, skip=number)
+        exact = operation not in _OF_ATTRIBUTES
+        trial = fail_and_finish(world, stage, expected, WhileFailing(disk, (fault,)), exact=exact)
+        trials.append((f"{error} at {operation} #{number + 1}", trial))
+    conclude(record_points, trials)
+
+
+@pytest.mark.parametrize("how", ["flip", "short"])
+@pytest.mark.parametrize(("name", "far"), EVERYWHERE, ids=lambda value: str(value))
+def test_no_photo_is_lost_to_a_read_that_gives_back_something_else(
+    name: str, far: str, how: str, fuse_world: Fixture, record_points: RecordPoints
+) -> None:
+    """One wrong bit, or an early end, in any one read: even when all later stages believe what was recorded then."""
+    disk, world = fuse_world(Manner(), far)
+    stage = _BY_NAME[name]
+    reads = [fault for fault in _faults(disk, world, stage) if fault[0] == "read"]
+    trials = []
+    for _, number, _ in _chosen(reads, FLIPS, f"{how} {name} {far}"):
+        photos = _begin(world, stage)
+        world.product.run(stage.line(world), WhileFailing(disk, (Fault("read", how, skip=number),)))
+        complaints = broken_promises(photos, world.photo_roots, world.record_roots)
+        for later in (stage.line, *_what_follows(name)):
+            world.product.run(later(world))
+            complaints += broken_promises(photos, world.photo_roots, world.record_roots)
+        trials.append((f"{how} at read #{number + 1}", Trial(1, tuple(complaints))))
+    conclude(record_points, trials)
+
+
+def test_a_copy_whose_sync_failed_is_not_recorded_as_copied(fuse_world: Fixture, record_points: RecordPoints) -> None:
+    disk, world = fuse_world(Manner(), "archive")
+    copy = _BY_NAME["copy"]
+    world.make()
+    failing = WhileFailing(disk, (Fault("fsync", "EIO", pattern="*/.media-tmp-*", times=1000),))
+    result = world.product.run(copy.line(world), failing)
+    record_points("faults", 1, 0)
+    assert result.code == 3
+    assert str(world.library.archive) in result.stderr
+    assert "copied" not in world.library.report.read_text(encoding="utf-8", errors="surrogateescape")
+    assert not run_to_the_end(world, copy.line(world))
+
+
+def test_a_full_disk_stops_the_copy_and_with_room_it_is_finished(
+    fuse_world: Fixture, record_points: RecordPoints
+) -> None:
+    disk, world = fuse_world(Manner(), "archive")
+    copy = _BY_NAME["copy"]
+    expected = undisturbed(world, copy)
+    full = (Fault("write", "ENOSPC", skip=6, times=1000), Fault("create", "ENOSPC", skip=9, times=1000))
+    trial = fail_and_finish(world, copy, expected, WhileFailing(disk, full), exact=True)
+    conclude(record_points, [("a full disk", trial)])
+
+
+# --- what these tests have in common -----------------------------------------------------------------
+
+
+def _contents_of_no_media() -> set[str]:
+    return {hashlib.sha256(data).hexdigest() for name, data in PHOTOS.items() if name.endswith(".txt")}
+
+
+def _begin(world: World, stage: Stage) -> dict[str, str]:
+    world.make()
+    photos = dict(contents_of(world.library.source))
+    stage.do_before(world)
+    return photos
+
+
+def _faults(disk: FailingDisk, world: World, stage: Stage) -> list[tuple[str, int, str]]:
+    """Every operation of the stage's first run, as its kind and number (from 0), with every error it can meet."""
+    stage.prepare(world)
+    disk.forget_operations()
+    world.do(stage.line(world))
+    seen: dict[str, int] = {}
+    faults = []
+    for operation, _ in disk.operations():
+        number = seen.get(operation, 0)
+        seen[operation] = number + 1
+        faults += [(operation, number, error) for error in _ERRORS.get(operation, ())]
+    return faults
+
+
+def _chosen(faults: list[tuple[str, int, str]], most: int, about: str) -> list[tuple[str, int, str]]:
+    return faults if len(faults) <= most else dice("fuse", about).sample(faults, most)
+
+
+def _what_follows(name: str) -> tuple[Callable[[World], Line], ...]:
+    """The later stages up to the point of no return, each believing what the one before has recorded."""
+    stages = [_BY_NAME["verify"], _BY_NAME["delete permanently"]]
+    if name in ("copy", "verify"):
+        return tuple(stage.line for stage in stages[0 if name == "copy" else 1 :])
+    if name.startswith("quarantine"):
+        return (_BY_NAME["purge"].line,)
+    return ()
