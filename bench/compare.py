@@ -42,6 +42,8 @@ class Options:
     stages: tuple[str, ...]
     photos: int
     copied_photos: int
+    copied_sizes: tuple[int, int]
+    renamed: int
     films: int
     film_bytes: int
     rounds: int
@@ -73,8 +75,10 @@ def _parse(argv: Sequence[str] | None) -> Options:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stages", default=",".join(STAGES), help=f"default: {','.join(STAGES)}")
     parser.add_argument("--photos", type=int, default=4_000, help="for report (default: 4000, 130 kB each)")
-    parser.add_argument("--copied-photos", type=int, default=1_500, help="for the other stages (default: 1500)")
-    parser.add_argument("--films", type=int, default=6, help="large files beside them (default: 6)")
+    parser.add_argument("--copied-photos", type=int, default=200, help="for copy, verify and delete (default: 200)")
+    parser.add_argument("--copied-kib", default="1024-4096", help="KiB each, from-to (default: 1024-4096)")
+    parser.add_argument("--renamed", type=int, default=3_000, help="tiny files for quarantine (default: 3000)")
+    parser.add_argument("--films", type=int, default=4, help="large files beside them (default: 4)")
     parser.add_argument("--film-mib", type=int, default=64, help="MiB each (default: 64)")
     parser.add_argument("--rounds", type=int, default=3, help="default: 3")
     parser.add_argument("--work", type=Path, default=Path.cwd(), help="folder for the data (default: here)")
@@ -82,10 +86,13 @@ def _parse(argv: Sequence[str] | None) -> Options:
     stages = tuple(parsed.stages.split(","))
     if unknown := [stage for stage in stages if stage not in STAGES]:
         parser.error(f"unknown stages: {', '.join(unknown)}")
+    smallest, _, largest = parsed.copied_kib.partition("-")
     return Options(
         stages,
         parsed.photos,
         parsed.copied_photos,
+        (int(smallest) << 10, int(largest or smallest) << 10),
+        parsed.renamed,
         parsed.films,
         parsed.film_mib << 20,
         parsed.rounds,
@@ -194,7 +201,7 @@ def report_race(options: Options) -> Iterator[Race]:
 
 def _make_library(folder: Path, options: Options) -> Path:
     source = folder / "source"
-    make_photos(source, options.copied_photos, PHOTO_SIZES)
+    make_photos(source, options.copied_photos, options.copied_sizes)
     make_films(source / "films", options.films, options.film_bytes)
     return source
 
@@ -327,7 +334,7 @@ def quarantine_race(options: Options) -> Iterator[Race]:
     """Renames of verified originals, with a durable journal."""
     with _folder(options) as folder:
         source, archive, bystander = folder / "source", folder / "archive", folder / "bystander"
-        make_photos(source, options.copied_photos, (1 << 10, 2 << 10))
+        make_photos(source, options.renamed, (1 << 10, 2 << 10))
         subprocess.run(["cp", "-a", source, bystander], check=True)
         verified = _make_verified(source, archive, folder)
         quarantine = folder / "quarantine"

@@ -267,9 +267,17 @@ else:
         return len(data)
 
 
+def same_file_state(found: Identity, expected: Identity) -> bool:
+    """Whether two looks in one run saw the same file, unchanged; names may have changed between them."""
+    return (found.place, found.size, found.mtime_ns) == (expected.place, expected.size, expected.mtime_ns)
+
+
 def require_unchanged(fd: int, before: Identity) -> None:
-    """Raise ``RowFailed`` when the open file was changed since ``before`` was taken."""
-    if identity_of(os.fstat(fd)) != before:
+    """Raise ``ChangedWhileReading`` when the open file was changed since ``before`` was taken.
+
+    The change time is left out: file systems over FUSE or a network tell it late, after a rename.
+    """
+    if not same_file_state(identity_of(os.fstat(fd)), before):
         raise ChangedWhileReading
 
 

@@ -79,7 +79,6 @@ def _load_libraries() -> None:
     from PIL import Image  # noqa: PLC0415 - this process alone needs it
 
     Image.init()
-    Image.MAX_IMAGE_PIXELS = _MOST_PIXELS
     try:
         import pillow_heif  # noqa: PLC0415
     except ImportError:

@@ -67,7 +67,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"status": "skipped", "reason": "not a media type (.txt)", "media_kind": ""},
     ]
     rows: list[ReportRow] = []
-    for number in range(1, 1201):
+    for number in range(1, 481):
         date = f"{2008 + number // 6 % 12}-{1 + number % 7:02}-03T10:11:12"
         common: dict[str, object] = {"capture_date": date, "size_bytes": number * 1000, "source_root": str(folder)}
         source = pictures[number] if number < len(pictures) else f"{folder}/holidays/IMG_{number:05}.jpg"
@@ -78,7 +78,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
             1300, source_root=str(folder), source_path=f"{folder}/{HOSTILE}", review="no date was found", date_source=""
         )
     )
-    rows.append(row(1301, source_root=str(folder), source_path=str(pictures[0]), review="no date was found"))
+    rows.append(row(501, source_root=str(folder), source_path=str(pictures[0]), review="no date was found"))
     path = folder / "page.html"
     write_organize_review(str(path), RUN, rows, ReviewFacts("copy", {"report": "/out/report.csv"}, found=len(rows)))
     return path
@@ -180,7 +180,7 @@ def test_rows_can_be_found_filtered_sorted_and_shown_further(browser: Browser, p
     browser.look_like(*SIZES["desktop"], "light")
     browser.open(page)
     everything = int(browser.run("return document.querySelectorAll('#rows tbody tr').length"))
-    assert everything > 500
+    assert everything > 200
     assert len(visible(browser)) == 100
     browser.run("document.getElementById('more').click()")
     assert len(visible(browser)) == 200
@@ -226,7 +226,7 @@ def test_without_javascript_the_rows_stand_there(browser: Browser, page: Path) -
         browser.open(page)
     finally:
         browser.devtools("Emulation.setScriptExecutionDisabled", value=False)
-    assert len(visible(browser)) > 500
+    assert len(visible(browser)) > 200
     assert not browser.run("return document.getElementById('controls').checkVisibility()")
 
 

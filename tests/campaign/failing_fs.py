@@ -311,7 +311,7 @@ def _serve(root: str, words: dict[str, Any]) -> None:
                 return -errno.EINVAL
             return int(self.rename_fuse_2(old, new) or 0)
 
-    Fuse(Disk(), root, foreground=True, nothreads=True, direct_io=True, use_ino=True, default_permissions=True)
+    Fuse(Disk(), root, foreground=True, nothreads=True, direct_io=True, use_ino=True, hard_remove=True)
 
 
 def getattr_ns(status: os.stat_result, kind: str) -> int:

@@ -85,7 +85,8 @@ def in_a_child(script: str, *args: Argument, cwd: Path, kill_at: int = 0) -> int
 
 def start_child(script: str, *args: Argument, cwd: Path, kill_at: int = 0) -> int:
     """Begin what ``in_a_child`` does, and return the process id."""
-    assert sys.platform != "win32", "Windows has no fork"
+    if sys.platform == "win32":
+        raise NotImplementedError("Windows has no fork")
     child = os.fork()
     if child:
         return child
@@ -97,7 +98,8 @@ def start_child(script: str, *args: Argument, cwd: Path, kill_at: int = 0) -> in
 
 
 def _run_and_exit(script: str, args: tuple[Argument, ...], cwd: Path, kill_at: int) -> None:
-    assert sys.platform != "win32", "Windows has no SIGKILL"
+    if sys.platform == "win32":
+        raise NotImplementedError("Windows has no SIGKILL")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     with at_moment(kill_at, lambda: os.kill(os.getpid(), signal.SIGKILL)):

@@ -60,7 +60,8 @@ def _grow(rival: Rival) -> None:
 
 
 def _write_held(rival: Rival) -> None:
-    os.pwrite(rival.held, rival.content, 0)
+    os.lseek(rival.held, 0, os.SEEK_SET)
+    os.write(rival.held, rival.content)
 
 
 def _replace(rival: Rival) -> None:
