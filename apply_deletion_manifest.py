@@ -400,6 +400,9 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
     }
     to_do = [task for task in tasks if task.key not in known and task.key not in was_done]
     times = folder_times(tasks) | journal.folder_times
+    if run.kind.action == "restore":
+        # What the quarantine's journal says is older and truer than what the folders say now.
+        times |= {task.folder: task.folder_mtime for task in reversed(tasks) if task.folder}
     fresh = {
         task.key: journal_row(task, "planned", folder_time=times.get(task.touched_folder, ""))
         for task in to_do

@@ -147,6 +147,10 @@ class Examiner:
 
     def _compare(self, row: VerifyRow) -> VerifyRow:
         result = self._read_both(row)
+        if result.touched:
+            result = self._read_both(row)
+            if result.touched:
+                raise ChangedWhileReading
         facts = with_facts(row, result)
         if not result.equal:
             again = self._read_both(row)

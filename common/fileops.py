@@ -20,13 +20,14 @@ from types import TracebackType
 from common.errors import BadInput, ChangedWhileReading, Interrupted, RowFailed, StoppedEarly, explain_os_error
 from common.hashing import (
     CHUNK,
+    Comparison,
     Identity,
     compare,
     identity_of,
     is_regular,
     never_stop,
     open_regular,
-    require_unchanged,
+    same_file_state,
 )
 from common.media_types import QUARANTINE_FOLDER
 from common.paths import is_folder, is_inside, is_present, shown
@@ -202,11 +203,17 @@ class Appender:
         except OSError as error:
             raise BadInput(f"{shown(path)}: cannot open it for writing: {explain_os_error(error)}") from None
         self.length = length or 0
-        if fault := self._fault(start, ours, lines):
+        try:
+            if fault := self._fault(start, ours, lines):
+                raise BadInput(f"{shown(path)} {fault}")
+            os.ftruncate(self._fd, self.length)
+            os.lseek(self._fd, self.length, os.SEEK_SET)
+        except OSError as error:
             os.close(self._fd)
-            raise BadInput(f"{shown(path)} {fault}")
-        os.ftruncate(self._fd, self.length)
-        os.lseek(self._fd, self.length, os.SEEK_SET)
+            raise StoppedEarly(f"{shown(path)}: cannot go on with it: {explain_os_error(error)}; run again") from None
+        except BadInput:
+            os.close(self._fd)
+            raise
         if not length:
             sync_folder(os.path.dirname(path) or ".")
 
@@ -216,7 +223,8 @@ class Appender:
             return "is shorter than its state file says; restore it, or start with new outputs"
         begins = os.read(self._fd, len(start) + 1)
         if self.length == 0:
-            taken = not ours and not start.startswith(begins)
+            # Nothing but zeros is a beginning that a power cut kept from reaching the disk.
+            taken = not ours and not start.startswith(begins) and bool(begins.strip(b"\0"))
             return "exists already; choose another name or move it away" if taken else ""
         if not lines:
             return ""
@@ -579,12 +587,7 @@ def destroy(
         with open_regular(move.parked) as (fd, identity):
             if not same_file_state(identity, move.expected):
                 raise RowFailed("it was replaced since it was examined; it was kept")
-            result = compare(move.parked, move.destination, True, on_bytes, should_stop)
-            if not result.equal or result.sha256 != move.sha256:
-                raise RowFailed(f"{shown(move.destination)} differs from it; it was kept")
-            if result.left != identity:
-                raise ChangedWhileReading
-            require_unchanged(fd, identity)
+            result = _prove_identical(move, fd, on_bytes, should_stop)
         os.unlink(move.parked)
     except OSError as error:
         _put_back(move.parked, move.source)
@@ -599,6 +602,28 @@ def destroy(
         _put_back(move.parked, move.source)
         raise
     return result.read_mode
+
+
+def _prove_identical(
+    move: Move, fd: int, on_bytes: Callable[[int], None] | None, should_stop: Callable[[], bool]
+) -> Comparison:
+    """Compare the parked file with its copy until nothing, not even its change time, moved meanwhile.
+
+    An edit whose modification time was set back shows in the change time alone. But file systems over
+    FUSE tell that of the rename late, so that one difference asks for a second reading.
+    """
+    before = identity_of(os.fstat(fd))
+    for _ in range(2):
+        result = compare(move.parked, move.destination, True, on_bytes, should_stop)
+        if not result.equal or result.sha256 != move.sha256:
+            raise RowFailed(f"{shown(move.destination)} differs from it; it was kept")
+        after = identity_of(os.fstat(fd))
+        if after == before:
+            return result
+        if not same_file_state(after, before):
+            break
+        before = after
+    raise ChangedWhileReading
 
 
 def drop_second_name(move: Move) -> None:
@@ -619,11 +644,6 @@ def drop_second_name(move: Move) -> None:
     os.unlink(move.parked)
 
 
-def same_file_state(found: Identity, expected: Identity) -> bool:
-    """Whether two looks in one run saw the same file, unchanged; names may have changed between them."""
-    return (found.place, found.size, found.mtime_ns) == (expected.place, expected.size, expected.mtime_ns)
-
-
 def _put_back(here: str, there: str) -> None:
     try:
         rename_no_replace(here, there)
@@ -641,7 +661,12 @@ def parked_name(path: str, run_id: str, row_id: int) -> str:
 
 def unpark(path: str, parked: str) -> bool:
     """Give a file that a killed run had parked its own name back, and tell whether there was one."""
-    if not is_present(parked) or is_present(path):
+    if not is_present(parked):
+        return False
+    if is_present(path):
+        # Parked by a link and an unlink, and killed between: the second name of one file can go.
+        if os.path.samefile(path, parked):
+            os.unlink(parked)
         return False
     rename_no_replace(parked, path)
     return True

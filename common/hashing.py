@@ -140,6 +140,8 @@ class Comparison:
 
     ``sha256`` is that of both when they are equal, else empty. ``first_difference`` is a byte
     offset, -1 when equal. ``read_mode`` is ``cold`` when both were read from the storage medium.
+    ``touched`` tells that a change time moved meanwhile, though size and modification time did not:
+    an edit whose time was set back, or a file system that tells of a rename late.
     """
 
     equal: bool
@@ -148,6 +150,7 @@ class Comparison:
     read_mode: str
     left: Identity
     right: Identity
+    touched: bool
 
 
 def compare(
@@ -173,13 +176,16 @@ def compare(
         right_cold = cold and drop_cache(right, right_fd, right_identity.size)
         if cold:
             _read_ahead(right_fd, 0)
+        else:
+            sync_open(right, right_fd)
         read_mode = "cold" if left_cold and right_cold else "cached"
         sha256, difference = _compare_open(
             (left, left_fd), (right, right_fd), left_identity.size, on_bytes, should_stop
         )
         require_unchanged(left_fd, left_identity)
         require_unchanged(right_fd, right_identity)
-    return Comparison(difference < 0, sha256, difference, read_mode, left_identity, right_identity)
+        touched = (identity_of(os.fstat(left_fd)), identity_of(os.fstat(right_fd))) != (left_identity, right_identity)
+    return Comparison(difference < 0, sha256, difference, read_mode, left_identity, right_identity, touched)
 
 
 def _compare_open(
@@ -291,16 +297,26 @@ def drop_cache(path: str, fd: int, size: int, durably: bool = True) -> bool:
     """
     if sys.platform != "linux":
         return False
-    try:
-        if durably or not _write_out(fd):
-            os.fsync(fd)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from error
+    if durably or not _write_out(fd):
+        sync_open(path, fd)
     try:
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
         return not _is_any_cached(fd, size)
     except OSError:
         return False  # this file system takes no such advice: what is read may come from the cache
+
+
+def sync_open(path: str, fd: int) -> None:
+    """Make the contents of an open file durable. Raises ``OSError`` with the path in it. A no-op on Windows,
+
+    where only what is open for writing can be synced.
+    """
+    if sys.platform == "win32":
+        return
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
 
 
 def _write_out(fd: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import stat
@@ -9,6 +10,8 @@ import unicodedata
 from collections.abc import Iterator
 
 MAX_NAME_BYTES = 255
+# Python loads this codec at its first use, which may be when the disk with Python on it has just failed.
+codecs.lookup("unicode_escape")
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
 

@@ -57,6 +57,8 @@ class Task:
     archive_mtime: str = ""
     verified_at: str = ""
     folder_mode: int = 0
+    folder: str = ""
+    folder_mtime: str = ""
 
     @property
     def key(self) -> tuple[int, str, str]:
@@ -263,6 +265,8 @@ def _task_of_journal(kind: Kind, record: Record, where: str, void: Void) -> Task
         from_path=row.to_path,
         to_path=row.source_path if kind.action == "restore" else "",
         source_inode=row.source_inode,
+        folder=row.folder,
+        folder_mtime=row.folder_mtime,
         **shared_fields(row),
     )
     require_sound(task, where)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,21 +17,25 @@ from tests.support.scripts import ROOT
 HOLD = "import sys, time; from common.lock import Lock; lock = Lock(sys.argv[1]); print(1, flush=True); time.sleep(60)"
 
 
-def holder(path: Path) -> subprocess.Popen[bytes]:
-    """A process that holds the lock by now."""
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], cwd=ROOT, stdout=subprocess.PIPE)
-    assert process.stdout
-    assert process.stdout.readline()
-    return process
-
-
-def test_a_second_process_is_refused_until_the_first_is_killed_and_nothing_is_to_be_cleaned(tmp_path: Path) -> None:
-    path = tmp_path / "run.lock"
-    with holder(path) as process:
-        with pytest.raises(Locked, match="another run is at work here"):
-            Lock(str(path))
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that holds ``run.lock`` by now."""
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "run.lock")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline()
+        yield process
         process.kill()
-        process.wait()
+
+
+def test_a_second_process_is_refused_until_the_first_is_killed_and_nothing_is_to_be_cleaned(
+    tmp_path: Path, holder: subprocess.Popen[bytes]
+) -> None:
+    path = tmp_path / "run.lock"
+    with pytest.raises(Locked, match="another run is at work here"):
+        Lock(str(path))
+    holder.kill()
+    holder.wait()
     with Lock(str(path)):
         assert path.exists()
 

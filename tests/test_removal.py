@@ -236,6 +236,18 @@ def test_a_link_in_the_quarantine_does_not_lead_to_the_archive(home: Home) -> No
     assert home.copy.read_bytes() == b"content"
 
 
+def test_a_link_in_the_quarantine_leads_to_nobody_elses_copy(home: Home) -> None:
+    home.quarantined.parent.parent.mkdir(parents=True)
+    elsewhere = home.root / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy2(home.source, elsewhere)
+    home.quarantined.parent.symlink_to(elsewhere)
+    home.source.unlink()
+    for task in (home.purge, home.restore):
+        assert home.do(task) == "failed"
+        assert home.where() == {"archive", "elsewhere"}
+
+
 def linked(task: Task) -> None:
     os.link(task.from_path, task.to_path)
 

@@ -74,6 +74,21 @@ def at_moment(number: int, act: Callable[[], None]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def at_call(name: str, number: int, act: Callable[[], None]) -> Iterator[None]:
+    """Within this block, ``act`` is called once: before the call of that name and number (from 1)."""
+    count = 0
+
+    def look(_number: int, found: str) -> None:
+        nonlocal count
+        count += found == name
+        if count == number and found == name:
+            act()
+
+    with each_moment(look):
+        yield
+
+
 def in_a_child(script: str, *args: Argument, cwd: Path, kill_at: int = 0) -> int:
     """Run a script in a forked process and return its exit code, or -9 when it was killed.
 

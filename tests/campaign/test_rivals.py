@@ -119,7 +119,7 @@ class Command:
     """A run that a rival disturbs: what happens before it, its command line, which file the rival is after.
 
     ``across`` puts the archive (of organize) or the quarantine (of apply) on another file system.
-    ``archive_may_shrink`` is for bringing back a move.
+    ``archive_may_shrink`` is for bringing back a move. ``destroys``: the file is unlinked in the end.
     """
 
     name: str
@@ -129,6 +129,17 @@ class Command:
     vacant: Callable[[Library], Path]
     across: bool = False
     archive_may_shrink: bool = False
+    destroys: bool = False
+
+    def points(self, names: Sequence[str]) -> list[tuple[str, int]]:
+        """Every act at every moment, but one: who writes through a descriptor in the very last microseconds before an
+        unlink, after the last look, can't be noticed; there that act comes while the file is read, and no later.
+        """
+        return [
+            (act, moment)
+            for act, (moment, name) in product(ACTS, enumerate(names, 1))
+            if not (self.destroys and act == "writes through a descriptor" and name != "readv")
+        ]
 
 
 def _nothing(_library: Library) -> None:
@@ -200,14 +211,16 @@ def _in_other_quarantine(library: Library) -> Path:
 COMMANDS = (
     Command("copy", _nothing, _organize("copy"), _source, _copy),
     Command("move", _nothing, _organize("move"), _source, _copy),
-    Command("move-across", _nothing, _organize("move"), _source, _copy, across=True),
+    Command("move-across", _nothing, _organize("move"), _source, _copy, across=True, destroys=True),
     Command("verify", _organized, _verify, _source, _copy),
     Command("quarantine", _verified, _apply(), _source, _in_quarantine),
     Command("quarantine-prune", _verified, _apply("--prune-empty-dirs"), _source, _in_quarantine),
-    Command("quarantine-across", _verified, _apply_across(), _source, _in_other_quarantine, across=True),
-    Command("delete", _verified, _apply(*DELETE), _source, _in_quarantine),
-    Command("delete-across", _verified, _apply_across(*DELETE), _source, _in_other_quarantine, across=True),
-    Command("purge", _quarantined, _journal(*DELETE), _in_quarantine, _source),
+    Command("quarantine-across", _verified, _apply_across(), _source, _in_other_quarantine, across=True, destroys=True),
+    Command("delete", _verified, _apply(*DELETE), _source, _in_quarantine, destroys=True),
+    Command(
+        "delete-across", _verified, _apply_across(*DELETE), _source, _in_other_quarantine, across=True, destroys=True
+    ),
+    Command("purge", _quarantined, _journal(*DELETE), _in_quarantine, _source, destroys=True),
     Command("restore", _quarantined, _journal("--restore"), _in_quarantine, _source),
     Command("undo-move", _moved, _undo_move, _copy, _source, archive_may_shrink=True),
 )
@@ -305,12 +318,14 @@ def test_another_program_acts_on_a_file_at_any_moment(
     if command.across and here.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("no second file system: /dev/shm is not there, or pytest's --basetemp lies on it")
     scene = Scene.of(command, here, tmp_path)
-    names = moments_of(lambda: command.line(scene.library).run(scene.library.out, expect=0))
+    names: list[str] = []
+    for _ in range(2):  # the first run has moments of its own: it looks for modules
+        names = moments_of(lambda: command.line(scene.library).run(scene.library.out, expect=0))
+        for tree in scene.trees:
+            tree.reset()
     if command.name != "verify":
         assert "renameat2" in names, "the moments before a rename are not seen any more"
-    for tree in scene.trees:
-        tree.reset()
-    points = _chosen(list(product(ACTS, range(1, len(names) + 1))), command)
+    points = _chosen(command.points(names), command)
     found: list[str] = []
     losses = 0
     for act, moment in points:
