@@ -307,9 +307,9 @@ def drop_cache(path: str, fd: int, size: int, durably: bool = True) -> bool:
 
 
 def sync_open(path: str, fd: int) -> None:
-    """Make the contents of an open file durable. Raises ``OSError`` with the path in it. A no-op on Windows,
+    """Make the contents of an open file durable. Raises ``OSError`` with the path in it.
 
-    where only what is open for writing can be synced.
+    Does nothing on Windows, where only what is open for writing can be synced.
     """
     if sys.platform == "win32":
         return
