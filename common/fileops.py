@@ -312,7 +312,11 @@ else:
 
 def _link_then_unlink(source: str, destination: str) -> None:
     os.link(source, destination, follow_symlinks=False)
-    os.unlink(source)
+    try:
+        os.unlink(source)
+    except OSError:
+        os.unlink(destination)
+        raise
 
 
 def _rename_over_placeholder(source: str, destination: str) -> None:

@@ -12,6 +12,7 @@ import os
 import re
 import stat
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,21 @@ from common.errors import ChangedWhileReading, Interrupted, NotRegular, SameFile
 
 CHUNK = 1 << 20
 SAMPLE = 1 << 12
+# What is read, compared and hashed at a time stays in the processor's cache; what the disk fetches ahead is more.
+_PIECE = 1 << 18
+_AHEAD = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class _Scratch(threading.local):
+    """Memory to read into, a pair for each thread: fresh memory for each file costs as much as hashing what is read."""
+
+    def __init__(self) -> None:
+        self.left = bytearray(_PIECE)
+        self.right = bytearray(_PIECE)
+
+
+_SCRATCH = _Scratch()
 
 
 def never_stop() -> bool:
@@ -105,7 +120,7 @@ def hash_file(
     digest = hashlib.sha256()
     with open_regular(path) as (fd, identity):
         read_mode = "cold" if cold and drop_cache(path, fd, identity.size) else "cached"
-        buffer = _buffer_for(identity.size)
+        buffer = _SCRATCH.left
         position = 0
         while got := _fill_from((path, fd), buffer):
             position += got
@@ -196,13 +211,14 @@ def _compare_open(
     should_stop: Callable[[], bool],
 ) -> tuple[str, int]:
     digest = hashlib.sha256()
-    left_buffer, right_buffer = _buffer_for(size), _buffer_for(size)
+    left_buffer, right_buffer = _SCRATCH.left, _SCRATCH.right
     chunk = len(left_buffer)
-    position = 0
+    position = ahead_until = 0
     while True:
-        if position + chunk < size:
-            _read_ahead(left[1], position + chunk)
-            _read_ahead(right[1], position + chunk)
+        if ahead_until <= position < size:
+            ahead_until = position + _AHEAD
+            _read_ahead(left[1], ahead_until)
+            _read_ahead(right[1], ahead_until)
         left_got, right_got = _fill_from(left, left_buffer), _fill_from(right, right_buffer)
         if left_got < chunk or right_got < chunk:
             left_buffer, right_buffer = left_buffer[:left_got], right_buffer[:right_got]
@@ -218,18 +234,10 @@ def _compare_open(
             raise Interrupted
 
 
-def _buffer_for(size: int) -> bytearray:
-    """Room for a file's next piece: a byte more than a small file has, so that one read shows its end.
-
-    Fresh memory costs the kernel more time than hashing what is read into it, so small files get small buffers.
-    """
-    return bytearray(min(CHUNK, size + 1))
-
-
 def _read_ahead(fd: int, position: int) -> None:
-    """Let the disk fetch the next piece while this one is worked on; elsewhere than on Linux the system guesses."""
+    """Let the disk fetch a piece before it is asked for; elsewhere than on Linux the system guesses."""
     if sys.platform == "linux":
-        os.posix_fadvise(fd, position, CHUNK, os.POSIX_FADV_WILLNEED)
+        os.posix_fadvise(fd, position, _AHEAD, os.POSIX_FADV_WILLNEED)
 
 
 def _fill_from(file: tuple[str, int], buffer: bytearray) -> int:

@@ -13,6 +13,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -127,8 +128,6 @@ def _write(path: str, run_id: str, gatherer: Gatherer[MediaRow], facts: ReviewFa
 
 def _items(gatherer: Gatherer[MediaRow], limits: PageLimits) -> tuple[list[Item], bool]:
     """The rows to show with their pictures, within the limits, and whether no picture was left out for them."""
-    from markupsafe import escape  # noqa: PLC0415 - comes with Jinja2
-
     items: list[Item] = []
     size = 0
     chosen = gatherer.keeper.chosen(gatherer.order, limits.items)
@@ -166,7 +165,6 @@ def _alarms(page: Page, facts: ReviewFacts) -> list[str]:
 def _render(**values: object) -> str:
     """Fill in the templates. Style and script stand in the page and are allowed by their digests alone."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - needed for a page only
-    from markupsafe import Markup  # noqa: PLC0415
 
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -182,7 +180,7 @@ def _render(**values: object) -> str:
         "base-uri 'none'; form-action 'none'"
     )
     template = environment.get_template("page.html.j2")
-    return template.render(policy=policy, css=Markup(own["css"]), js=Markup(own["js"]), **values)
+    return template.render(policy=policy, css=own["css"], js=own["js"], **values)
 
 
 def _digest(text: str) -> str:

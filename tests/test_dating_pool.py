@@ -83,8 +83,9 @@ def test_a_file_that_went_away_is_dated_by_its_name(dater: Dater, tmp_path: Path
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to find the workers; run it on Linux")
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_workers_end_with_the_run_however_it_ends(tmp_path: Path, how: signal.Signals) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGKILL"])
+def test_workers_end_with_the_run_however_it_ends(tmp_path: Path, name: str) -> None:
+    how: signal.Signals = getattr(signal, name)
     source = tmp_path / "source"
     source.mkdir()
     for number in range(4_500):

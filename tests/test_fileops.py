@@ -206,6 +206,20 @@ def test_a_source_that_changes_while_it_is_copied_fails_and_leaves_nothing(folde
     assert os.listdir(folder / "target") == []
 
 
+def test_a_source_that_grows_all_the_while_is_not_copied_without_end(folder: Path) -> None:
+    (folder / "target").mkdir()
+    source = put(folder / "a.jpg", b"x" * 100)
+    calls = iter(range(100))
+
+    def grow(_: int) -> None:
+        next(calls)  # fails the test instead of filling the disk
+        append_to(source)
+
+    with pytest.raises(ChangedWhileReading):
+        fileops.copy_to_temporary(source, f"{folder}/target", grow)
+    assert os.listdir(folder / "target") == []
+
+
 def test_a_stop_while_copying_leaves_nothing(folder: Path) -> None:
     (folder / "target").mkdir()
     source = put(folder / "a.jpg", b"x" * 100)
@@ -601,10 +615,12 @@ def test_in_every_other_case_it_is_kept_under_its_name(folder: Path, happened: C
     assert (read_tree(folder), sorted(os.listdir(folder))) == before
 
 
-@pytest.mark.parametrize("edit", [append_to, edit_and_restore_the_time])
-@pytest.mark.parametrize("which", ["the file", "its copy"])
+@pytest.mark.parametrize(
+    ("which", "edit"),
+    [("the file", append_to), ("the file", edit_and_restore_the_time), ("its copy", append_to)],
+)
 def test_an_edit_while_it_is_compared_saves_it_even_if_the_time_is_restored(
-    folder: Path, edit: Callable[[str], None], which: str
+    folder: Path, which: str, edit: Callable[[str], None]
 ) -> None:
     move = doomed(folder)
     once = iter([move.parked if which == "the file" else move.destination])

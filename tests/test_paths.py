@@ -153,6 +153,10 @@ def test_a_suffixed_name_fits_and_keeps_its_extension(name: str) -> None:
     assert made.endswith(f"~0a1b2c3d{os.path.splitext(name)[1]}")
 
 
+def test_an_extension_without_end_does_not_hang_the_run() -> None:
+    assert with_suffix("a." + "b" * 300, "0a1b2c3d") == "~0a1b2c3d." + "b" * 300
+
+
 def test_suffixes_begin_with_the_digest_and_never_repeat() -> None:
     sha256 = "0123456789abcdef" * 4
     first = list(itertools.islice(collision_suffixes(sha256), 50))

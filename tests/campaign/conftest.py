@@ -6,12 +6,20 @@ add them up per part. ``CAMPAIGN=full`` (what ``make campaign`` sets) runs each 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from tests.campaign.size import FULL, SEED
+
+# Mounts, traces and signals of Linux: elsewhere only the mutations of media files can run.
+_HERE = Path(__file__).parent
+collect_ignore = (
+    [] if sys.platform == "linux" else [p.name for p in _HERE.glob("test_*.py") if p.name != "test_mutations.py"]
+)
 
 RecordPoints = Callable[[str, int, int], None]
 """``record_points("kill", tried=230, losses=0)``: the type of the fixture of that name."""

@@ -39,7 +39,8 @@ Snapshot = dict[str, Facts]
 def snapshot(root: Path, *, folder_times: bool, leave_out: Iterable[str] = ()) -> Snapshot:
     """Everything below ``root`` (and ``root`` itself, as ``.``) by relative path.
 
-    Lock files are left out: they are meant to stay. ``leave_out`` are entries of the root, with all below them.
+    Lock files are left out: they are meant to stay; so is what FUSE hides until a removed file is closed. ``leave_out``
+    are entries of the root, with all below them.
     """
     if not root.exists():
         return {}
@@ -49,7 +50,7 @@ def snapshot(root: Path, *, folder_times: bool, leave_out: Iterable[str] = ()) -
         folders[:] = sorted(name for name in folders if os.path.join(folder, name) not in excluded)
         for name in [*folders, *sorted(names)]:
             path = os.path.join(folder, name)
-            if not name.endswith("lock") and path not in excluded:
+            if not name.endswith("lock") and not name.startswith(".fuse_hidden") and path not in excluded:
                 found[os.path.relpath(path, root)] = _facts(path, folder_times)
     return found
 

@@ -41,8 +41,8 @@ class Manner:
 class Fault:
     """What is to go wrong: ``times`` operations on files whose path fits ``pattern``, after ``skip`` good ones.
 
-    ``how`` is the name of an error (``EIO``), or for reads ``flip`` (one bit of what is read is another) or ``short``
-    (the file seems to end early). ``operation`` is the name of a FUSE operation: ``read``, ``write``, ``fsync`` ...
+    ``how`` is the name of an error (``EIO``), or ``flip`` (one bit of what is read or written is another), or for reads
+    ``short`` (the file seems to end early). ``operation`` is the name of a FUSE operation (``read``, ``fsync``).
     """
 
     operation: str
@@ -82,6 +82,21 @@ class FailingDisk:
     @property
     def _log(self) -> Path:
         return self.control.with_suffix(".log")
+
+
+@dataclass(frozen=True, slots=True)
+class WhileFailing:
+    """A tracer that traces nothing: while its process runs, the disk has these faults."""
+
+    disk: FailingDisk
+    faults: tuple[Fault, ...]
+
+    def attach(self, pid: int) -> None:
+        del pid  # every process that uses the disk meets the faults, and this one alone does
+        self.disk.break_next(*self.faults)
+
+    def detach(self) -> None:
+        self.disk.mend()
 
 
 def require_fuse() -> None:
@@ -188,9 +203,9 @@ def _serve(root: str, words: dict[str, Any]) -> None:
                 raise OSError(getattr(errno, how), os.strerror(getattr(errno, how)))
             return how
 
-        def getattr(self, path: str, _fh: int | None = None) -> dict[str, Any]:
+        def getattr(self, path: str, fh: int | None = None) -> dict[str, Any]:
             self._enter("getattr", path)
-            status = os.lstat(self._at(path))
+            status = os.fstat(fh) if fh else os.lstat(self._at(path))
             names = "st_mode st_nlink st_uid st_gid st_size st_ino".split()
             times = {f"st_{kind}time": getattr_ns(status, kind) for kind in "amc"}
             return {name: getattr(status, name) for name in names} | times
@@ -220,7 +235,8 @@ def _serve(root: str, words: dict[str, Any]) -> None:
             return b"" if how == "short" else data
 
         def write(self, path: str, data: bytes, offset: int, fh: int) -> int:
-            self._enter("write", path)
+            if self._enter("write", path) == "flip" and data:
+                data = bytes([data[0] ^ 0x10]) + data[1:]
             if manner.half_writes and len(data) > 1:
                 data = data[: len(data) // 2]
             return os.pwrite(fh, data, offset)
@@ -311,7 +327,7 @@ def _serve(root: str, words: dict[str, Any]) -> None:
                 return -errno.EINVAL
             return int(self.rename_fuse_2(old, new) or 0)
 
-    Fuse(Disk(), root, foreground=True, nothreads=True, direct_io=True, use_ino=True, hard_remove=True)
+    Fuse(Disk(), root, foreground=True, nothreads=True, direct_io=True, use_ino=True)
 
 
 def getattr_ns(status: os.stat_result, kind: str) -> int:

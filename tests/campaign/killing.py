@@ -23,7 +23,7 @@ from tests.campaign.invariants import (
 )
 from tests.campaign.product import KILLED, Tracer
 from tests.campaign.stages import EndState, Stage, end_state, journal_of, run_to_the_end, unlike
-from tests.campaign.strace_points import CHANGING, Call, calls_in, counting
+from tests.campaign.strace_points import CHANGING, Call, calls_in, counting, killing
 from tests.campaign.worlds import World
 from tests.support.tables import read_rows
 
@@ -109,6 +109,12 @@ def kill_and_finish(world: World, stage: Stage, expected: EndState, kills: Seque
     elif stage.source_stays:
         complaints += unlike_original(original, world, folder_times=False)
     return Trial(killed, tuple(complaints))
+
+
+def kill_at(world: World, stage: Stage, expected: EndState, point: Call) -> Trial:
+    """Kill the stage before one call. That it never came to this call is a complaint as well."""
+    trial = kill_and_finish(world, stage, expected, [killing(world.log, point, stage.denied)])
+    return trial if trial.killed else Trial(0, (*trial.complaints, "the run ended before this point"))
 
 
 def rows_twice(world: World) -> list[str]:

@@ -18,7 +18,7 @@ from tests.campaign.killing import Trial, undisturbed
 from tests.campaign.product import Product
 from tests.campaign.size import dice, sized
 from tests.campaign.stages import STAGES, Stage
-from tests.campaign.strace_points import Call, failing, require_strace
+from tests.campaign.strace_points import CHANGING, Call, failing, require_strace
 from tests.campaign.two_disks import two_disks
 from tests.campaign.worlds import World, world_at
 
@@ -76,7 +76,7 @@ def fail_everywhere(world: World, stage: Stage, most: int, onwards: bool) -> lis
 
 def _may_last(call: Call, error: str) -> bool:
     """Not an interruption, after which Python gives the call again; nor what Python itself and the terminal live by."""
-    return error != "EINTR" and call.changes_files and call.name not in ("openat", "write")
+    return error != "EINTR" and call.name in CHANGING and call.name not in ("openat", "write")
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)

@@ -19,6 +19,7 @@ from tests.campaign.killing import (
     chosen,
     kill_and_finish,
     kill_and_restore,
+    kill_at,
     points_of,
     undisturbed,
 )
@@ -72,13 +73,7 @@ def kill_everywhere(world: World, stage: Stage, most: int) -> list[tuple[str, Tr
     require_strace()
     expected = undisturbed(world, stage)
     points = chosen(points_of(world, stage), most, dice("kill", stage.name))
-    trials = []
-    for point in points:
-        trial = kill_and_finish(world, stage, expected, [killing(world.log, point, stage.denied)])
-        if not trial.killed:
-            trial = Trial(0, (*trial.complaints, "the run ended before this point"))
-        trials.append((str(point), trial))
-    return trials
+    return [(str(point), kill_at(world, stage, expected, point)) for point in points]
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
