@@ -19,7 +19,7 @@ import pytest
 from tests.campaign.conftest import RecordPoints
 from tests.campaign.failing import fail_and_finish
 from tests.campaign.failing_fs import FailingDisk, Fault, Manner, WhileFailing, failing_disk
-from tests.campaign.invariants import broken_promises, contents_of
+from tests.campaign.invariants import contents_of, lost_contents
 from tests.campaign.killing import Trial, undisturbed
 from tests.campaign.product import Line, Product
 from tests.campaign.size import dice, sized
@@ -171,23 +171,24 @@ def test_any_one_operation_of_the_file_system_may_fail(
     conclude(record_points, trials)
 
 
-@pytest.mark.parametrize(("operation", "how"), [("read", "flip"), ("read", "short"), ("write", "flip")])
+@pytest.mark.parametrize("disturbance", ["read flip", "read short", "write flip"])
 @pytest.mark.parametrize(("name", "far"), DISTURBED, ids=str)
 def test_no_photo_is_lost_to_a_read_or_write_of_something_else(
-    name: str, far: str, operation: str, how: str, fuse_world: Fixture, record_points: RecordPoints
+    name: str, far: str, disturbance: str, fuse_world: Fixture, record_points: RecordPoints
 ) -> None:
     """One wrong bit, or an early end, in any one call: even when all later stages believe what was recorded then."""
+    operation, how = disturbance.split()
     disk, world = fuse_world(Manner(), far)
     stage = _BY_NAME[name]
     calls = sorted({number for kind, number, _ in _faults(disk, world, stage) if kind == operation})
     trials = []
-    for number in _some(calls, FLIPS, f"{operation} {how} {name} {far}"):
+    for number in _some(calls, FLIPS, f"{disturbance} {name} {far}"):
         photos = _begin(world, stage)
         world.product.run(stage.line(world), WhileFailing(disk, (Fault(operation, how, skip=number),)))
-        complaints = broken_promises(photos, world.photo_roots, world.record_roots)
+        complaints = lost_contents(photos, *world.photo_roots)
         for later in (stage.line, *_what_follows(name)):
             world.product.run(later(world))
-            complaints += broken_promises(photos, world.photo_roots, world.record_roots)
+            complaints += lost_contents(photos, *world.photo_roots)
         trials.append((f"{how} at {operation} #{number + 1}", Trial(1, tuple(complaints))))
     conclude(record_points, trials)
 

@@ -105,7 +105,8 @@ def test_a_wrong_bit_shows_that_copies_are_not_read_back(tmp_path: Path, record_
         world = world_at(product, tmp_path / "world", disk.root, "archive", tmp_path / "strace.log")
         world.make()
         photos = contents_of(world.library.source)
-        product.run(stage.line(world), WhileFailing(disk, (Fault("write", "flip", pattern="*/.media-tmp-*"),)))
+        flips = Fault("write", "flip", pattern="*/.media-tmp-*", times=1000)
+        product.run(stage.line(world), WhileFailing(disk, (flips,)))
         lost = lost_contents(photos, *world.photo_roots)
     record_points("planted bugs", 1, 0 if lost else 1)
     assert lost
