@@ -20,11 +20,10 @@ from functools import cache
 
 from common.errors import ChangedWhileReading, Interrupted, NotRegular, SameFile
 
-CHUNK = 1 << 20
-SAMPLE = 1 << 12
 # What is read, compared and hashed at a time stays in the processor's cache; what the disk fetches ahead is more.
-_PIECE = 1 << 18
+CHUNK = 1 << 18
 _AHEAD = 1 << 20
+SAMPLE = 1 << 12
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -32,8 +31,8 @@ class _Scratch(threading.local):
     """Memory to read into, a pair for each thread: fresh memory for each file costs as much as hashing what is read."""
 
     def __init__(self) -> None:
-        self.left = bytearray(_PIECE)
-        self.right = bytearray(_PIECE)
+        self.left = bytearray(CHUNK)
+        self.right = bytearray(CHUNK)
 
 
 _SCRATCH = _Scratch()
