@@ -1,7 +1,7 @@
 """The rivals campaign: whatever others do to the files at whatever instant of a run, nothing of theirs or ours is lost.
 
-Two kinds of rivals. Another program acts on one file just before one call that a run makes into the system: every act
-at every such moment. Or a second run of our own scripts does its whole work at that moment, and, less exactly but
+Two kinds of rivals. Another program acts on one file just before one call that a run makes into the system: any act
+at any such moment. Or a second run of our own scripts does its whole work at that moment, and, less exactly but
 with nothing arranged, two runs are started at once. All that stood on the disk right after the rival acted must stand
 there when the run has ended, and when the same command has been given again.
 """
@@ -224,7 +224,7 @@ COMMANDS = (
     Command("restore", _quarantined, _journal("--restore"), _in_quarantine, _source),
     Command("undo-move", _moved, _undo_move, _copy, _source, archive_may_shrink=True),
 )
-POINTS = sized(30, 0)  # of each command; 0: every act at every moment
+POINTS = sized(30, 1_500)  # of each command: an act at a moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +298,7 @@ def try_moment(scene: Scene, command: Command, act: str, moment: int) -> list[st
 
 
 def _chosen(points: list[tuple[str, int]], command: Command) -> list[tuple[str, int]]:
-    return dice(PART, command.name).sample(points, min(POINTS, len(points))) if POINTS else points
+    return dice(PART, command.name).sample(points, min(POINTS, len(points)))
 
 
 def _is_loss(told: Sequence[str]) -> bool:

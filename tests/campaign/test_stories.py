@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.campaign.conftest import RecordPoints
+from tests.campaign.noticing import complaints_about
+from tests.campaign.planted_bugs import PlantedBug
 from tests.campaign.resettable import quick_folder
 from tests.campaign.size import SEED, sized
 from tests.campaign.stories import Story, Told
@@ -53,3 +55,14 @@ def test_no_story_ends_with_a_loss(tmp_path: Path, record_points: RecordPoints) 
     for stage in ("organize_media_by_date", "verify_media_archive", "apply_deletion_manifest"):
         assert told.codes[f"{stage} 0"] > STORIES // 10, f"hardly any {stage} came to its end: the stories tell nothing"
         assert told.codes[f"{stage} killed"] > STORIES // 30, f"hardly any {stage} was killed"
+
+
+NO_COMPARISON = PlantedBug(
+    "what is destroyed is not compared",
+    "_prove_identical",
+    'return Comparison(True, move.sha256, -1, "cold", move.expected, move.expected)',
+)
+
+
+def test_a_missing_comparison_is_noticed(tmp_path: Path) -> None:
+    assert "LOST" in complaints_about(NO_COMPARISON, tmp_path, "test_stories.py", "no_story")
