@@ -28,6 +28,7 @@ def complaints_about(bug: PlantedBug, folder: Path, test_file: str, choose: str)
     shutil.copy(ROOT / "pyproject.toml", planted)
     shutil.copytree(ROOT / "tests", planted / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     environment = {name: value for name, value in os.environ.items() if name not in ("CAMPAIGN", "PYTHONPATH")}
+    environment["CAMPAIGN_SHRINK"] = "no"
     # Never the tests of planted bugs themselves: they would plant, and so on without end.
     command = [sys.executable, "-m", "pytest", f"tests/campaign/{test_file}", "-m", "campaign", "-x"]
     command += ["-k", f"({choose}) and not noticed", "-p", "no:cacheprovider", "--basetemp", str(folder / "temporary")]

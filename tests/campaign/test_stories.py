@@ -6,6 +6,7 @@ stories.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,8 @@ pytestmark = pytest.mark.campaign
 PART = "stories"
 STORIES = sized(60, 2_000)
 STEPS = 12
+PHASES = (Phase.generate,) if os.environ.get("CAMPAIGN_SHRINK") == "no" else (Phase.generate, Phase.shrink)
+"""A failing story is shortened, unless ``CAMPAIGN_SHRINK=no`` says that it is enough to know of one."""
 
 
 def test_no_story_ends_with_a_loss(tmp_path: Path, record_points: RecordPoints) -> None:
@@ -43,7 +46,7 @@ def test_no_story_ends_with_a_loss(tmp_path: Path, record_points: RecordPoints) 
                     stateful_step_count=STEPS,
                     deadline=None,
                     database=None,
-                    phases=(Phase.generate, Phase.shrink),
+                    phases=PHASES,
                     suppress_health_check=list(HealthCheck),
                 ),
             )
@@ -60,7 +63,7 @@ def test_no_story_ends_with_a_loss(tmp_path: Path, record_points: RecordPoints) 
 NO_COMPARISON = PlantedBug(
     "what is destroyed is not compared",
     "_prove_identical",
-    'return Comparison(True, move.sha256, -1, "cold", move.expected, move.expected)',
+    'return __import__("types").SimpleNamespace(read_mode="cold")',
 )
 
 
