@@ -80,7 +80,7 @@ def sync_folder(path: str) -> None:
         os.fsync(fd)
     except OSError as error:
         if error.errno not in _UNSUPPORTED:
-            raise
+            raise OSError(error.errno, error.strerror, path) from error
     finally:
         os.close(fd)
 
@@ -668,10 +668,13 @@ def unpark(path: str, parked: str) -> bool:
     if not is_present(parked):
         return False
     if is_present(path):
-        # Parked by a link and an unlink, and killed between: the second name of one file can go.
+        # Killed in the middle of a rename on a file system that has no exclusive one: the second name of
+        # one file can go, and so can the empty file that held a name.
         if os.path.samefile(path, parked):
             os.unlink(parked)
-        return False
+            return False
+        if remove_placeholder(parked) or not remove_placeholder(path):
+            return False
     rename_no_replace(parked, path)
     return True
 
@@ -741,7 +744,12 @@ def _is_alive(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            state = file.read().rpartition(b") ")[2][:1]
+    except OSError:
+        return True  # no such table here, or the process has just ended: it is asked again next time
+    return state != b"Z"  # a killed process whose parent has not taken notice yet
 
 
 def _host_mark() -> str:

@@ -247,7 +247,7 @@ def _clear_leftovers(task: Task) -> None:
     """Remove what a killed run left under temporary names where this task is at work."""
     if task.to_path:
         fileops.remove_temporaries(os.path.dirname(task.to_path))
-    for path in (task.source_path, task.destination_path):
+    for path in {task.from_path, task.source_path, task.destination_path} - {""}:
         fileops.remove_stale_probes(os.path.dirname(path))
 
 
