@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -415,7 +414,7 @@ def copy_to_temporary(
     import hashlib  # noqa: PLC0415 - copying alone needs it
 
     digest = hashlib.sha256()
-    temporary = os.path.join(folder, TEMPORARY_PREFIX + secrets.token_hex(8))
+    temporary = os.path.join(folder, TEMPORARY_PREFIX + os.urandom(8).hex())
     try:
         with open_regular(source) as (source_fd, identity):
             try:
@@ -703,7 +702,7 @@ def sees_the_same_folder(one: str, other: str) -> bool:
 
 
 def _appears_in(here: str, there: str) -> bool:
-    name = f"{PROBE_PREFIX}{_host_mark()}-{os.getpid()}-{secrets.token_hex(8)}"
+    name = f"{PROBE_PREFIX}{_host_mark()}-{os.getpid()}-{os.urandom(8).hex()}"
     probe = os.path.join(here, name)
     try:
         time_before = os.stat(here).st_mtime_ns
