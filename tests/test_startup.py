@@ -13,7 +13,7 @@ from tests.support.scripts import APPLY, ORGANIZE, ROOT, VERIFY
 SCRIPTS = (ORGANIZE, VERIFY, APPLY)
 HEAVY = ("PIL", "asyncio", "concurrent", "ctypes", "jinja2", "multiprocessing", "pillow_heif", "subprocess", "tqdm")
 CPU_SECONDS = 0.15
-TRIES = 5
+TRIES = 20
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
