@@ -3,26 +3,29 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from common import archive, cli, fileops
 from common.aliases import Aliases
+from common.amounts import count_file, count_text
 from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly, explain_os_error
 from common.housekeeping import folder_times, give_back_times, prune, sync_touched, tidy_quarantine
 from common.journal import NAME as JOURNAL_NAME
 from common.journal import Journal, JournalReader
 from common.lock import Lock, lock_unless_read_only
-from common.manifests import Reader, file_digest
-from common.media_types import QUARANTINE_FOLDER
+from common.manifests import Reader, file_digest, has_no_rows
+from common.media_types import QUARANTINE_FOLDER, kind_of
 from common.paths import is_inside, is_present, mount_points, shown
 from common.pipeline import in_order
 from common.removal import Outcome, Remover, journal_row, outcome_row
 from common.run_id import is_run_id, require_run_id
+from common.shell import script_command
 from common.state import SUFFIX, State, load_state, save_state
 from common.tasks import (
     NOTHING_VOID,
@@ -37,7 +40,11 @@ from common.tasks import (
 from common.timestamps import mtime_text, text_of
 
 TOOL = "apply"
+SCRIPT = "apply_deletion_manifest.py"
 BATCH_ROWS = 512
+# What the state counts beside rows.
+JOURNAL_ROWS = "journal rows"
+FOLDERS_LEFT = "folders left"
 
 EXAMPLES = """
 what it changes: by default originals are renamed into the quarantine, from where --restore brings
@@ -74,7 +81,8 @@ class Options:
     common: cli.CommonOptions
 
 
-def parse(argv: Sequence[str] | None) -> Options:
+def command_line() -> argparse.ArgumentParser:
+    """The options of this script."""
     parser = cli.make_parser(
         "Take verified originals out of the source: into a quarantine, or for good when that is said twice.", EXAMPLES
     )
@@ -102,7 +110,13 @@ def parse(argv: Sequence[str] | None) -> Options:
     batch.add_argument("--offset", type=cli.not_negative, metavar="N", help="skip this many rows")
     batch.add_argument("--state-file", default="", metavar="PATH", help="default: in the folder of the journal")
     cli.add_common_options(parser)
-    parsed = parser.parse_args(argv)
+    return parser
+
+
+def parse(argv: Sequence[str] | None) -> Options:
+    """Check a command line. Ends the process with exit code 2 and one sentence when it can't be used."""
+    parser = command_line()
+    parsed = cli.parse_arguments(parser, argv)
     if parsed.delete_permanently != parsed.yes_really_delete:
         parser.error("permanent deletion needs both --delete-permanently and --yes-really-delete; nothing was changed")
     if parsed.review_html and parsed.dry_run:
@@ -166,7 +180,7 @@ class Session:
         self.places = places
         self.state = state
         length = state.outputs.get("journal", ("", 0))[1]
-        sequence = state.counts.get("journal rows", 0)
+        sequence = state.counts.get(JOURNAL_ROWS, 0)
         self.journal = Journal(places.journal, run_id, length, state.chain, sequence)
         self.call_counts: Counter[str] = Counter()
         if not length:
@@ -176,7 +190,7 @@ class Session:
         """The batch is done and in the journal: move the state on behind it."""
         self.call_counts += counts
         totals = Counter(self.state.counts) + counts
-        totals["journal rows"] = self.journal.sequence
+        totals[JOURNAL_ROWS] = self.journal.sequence
         self.state = replace(
             self.state,
             next_offset=self.state.next_offset + rows,
@@ -214,14 +228,12 @@ class Run:
 def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summary:
     """Read rows from where the state says, look, write down what is intended, act, record, and sum up."""
     kind = kind_of_manifest(options.manifest, options.restore, options.delete_permanently)
-    if options.common.review_html:
-        from common.review_page import require_review_path  # noqa: PLC0415 - only with --review-html
-
-        require_review_path(options.common.review_html)
-    if is_empty(options.manifest, kind):
+    if has_no_rows(options.manifest, kind.columns):
         return nothing_to_do(options, kind)
     survey, places, state = open_manifest(options, kind)
     require_surroundings(kind, survey)
+    roots = (survey.source_root, survey.archive_root)
+    options = replace(options, common=cli.with_jobs(options.common, talk, roots))
     run = Run(options, kind, survey, places, talk)
     if survey.torn_line:
         talk.warn(f"{shown(options.manifest)}, line {survey.torn_line}: the last row is cut short and is left out")
@@ -236,8 +248,12 @@ def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summar
             talk.info("all of this manifest was applied before: its rows are looked at once more")
             state = None
         state = state or first_state(run)
-        files = survey.manifest.rows - state.next_offset
-        progress = stack.enter_context(cli.Progress(kind.action, files, survey.manifest.media_bytes, options.common))
+        files = remaining_rows(run, state)
+        files, first_offset = min(files, options.limit or files), state.next_offset
+        # Destroying reads whole files; taking them somewhere else mostly is a rename.
+        size = survey.manifest.media_bytes * files // max(1, survey.manifest.rows)
+        reads = kind.action in ("delete", "purge")
+        progress = stack.enter_context(cli.Progress(kind.action, files, size if reads else None, options.common))
         remover = Remover(progress, stop, Aliases(), set(), mount_points(), oldest_allowed(options), options.dry_run)
         reader = stack.enter_context(Reader(options.manifest, kind.columns))
         lines = read_lines(run, reader, state)
@@ -254,6 +270,8 @@ def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summar
             reached = session.state.next_offset + len(batch)
             complete = reached >= survey.manifest.rows or 0 <= session.state.end_offset <= reached
             session.checkpoint(counts, len(batch), batch[-1].end, complete)
+            seen = session.call_counts
+            progress.reach(session.state.next_offset - first_offset, sum(seen[f"{phase}: bytes"] for phase in PHASES))
             if stop() and not complete:
                 raise Interrupted
         return with_review(sum_up(run, session.state, session.call_counts), run)
@@ -264,16 +282,10 @@ def oldest_allowed(options: Options) -> str:
     return text_of(datetime.now(UTC) - timedelta(days=options.max_age)) if options.max_age else ""
 
 
-def is_empty(path: str, kind: Kind) -> bool:
-    """Whether a manifest has a header and nothing else: the normal end of a chain without new files."""
-    with Reader(path, kind.columns) as reader:
-        return next(iter(reader), None) is None and not reader.torn_line
-
-
 def nothing_to_do(options: Options, kind: Kind) -> cli.Summary:
     """The summary for an empty manifest."""
     headline = f"{kind.action}: {shown(options.manifest)} has no rows; there is nothing to do"
-    return cli.Summary(TOOL, headline, "", ExitCode.OK, {"rows": 0})
+    return cli.Summary(TOOL, headline, "", ExitCode.OK, {"rows": 0}, action=kind.action, dry_run=options.dry_run)
 
 
 def first_state(run: Run) -> State:
@@ -337,12 +349,13 @@ def lock_all(run: Run, stack: ExitStack) -> None:
     folder, survey = run.places.folder, run.survey
     if is_inside(os.path.realpath(folder), survey.archive_root):
         raise BadInput(f"{shown(folder)} lies in the archive; choose another --quarantine-root")
-    if run.kind.needs_archive and fileops.sees_the_same_folder(survey.archive_root, survey.source_root):
+    times = {survey.source_root: mtime_text(os.stat(survey.source_root).st_mtime_ns)}
+    fileops.remove_stale_probes(survey.source_root)
+    if run.kind.needs_archive and Aliases().are_one(survey.source_root, survey.archive_root):
         raise BadInput(
             f"{shown(survey.source_root)} and {shown(survey.archive_root)} show the same folder: "
             "there is no second copy of anything; nothing was changed"
         )
-    times = {survey.source_root: mtime_text(os.stat(survey.source_root).st_mtime_ns)}
     try:
         fileops.make_folders(folder, 0o700)
         if run.kind.name == "verified":
@@ -398,8 +411,12 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
         if task.key not in known and task.key not in under_way
         if remover.is_done(task) or (task.row_id in journal.destroyed and not is_present(task.from_path))
     }
-    to_do = [task for task in tasks if task.key not in known and task.key not in was_done]
+    # By key: a folder that was pruned, brought back and pruned again stands in the journal twice.
+    by_key = {task.key: task for task in tasks if task.key not in known and task.key not in was_done}
+    to_do = list(by_key.values())
     times = folder_times(tasks) | journal.folder_times
+    for folder in times:
+        remover.aliases.clear_of_probes(folder)
     if run.kind.action == "restore":
         # What the quarantine's journal says is older and truer than what the folders say now.
         times |= {task.folder: task.folder_mtime for task in reversed(tasks) if task.folder}
@@ -437,13 +454,21 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
         run.talk.detail(f"{outcome.phase}: {task.action} {shown(task.from_path)} {outcome.reason}")
         if outcome.phase == "failed":
             run.talk.warn(f"{shown(task.from_path or task.to_path)}: {outcome.reason}")
+    refusals: list[str] = []
     if run.kind.name == "verified" and run.options.prune_empty_dirs and tasks:
-        prune(journal, [os.path.dirname(task.source_path) for task in tasks], tasks[0])
-    tidy_quarantine(tasks)
-    finished = [*(outcome for _, outcome in done), *(known[task.key] for task in tasks if task.key in known)]
+        refusals += prune(journal, [os.path.dirname(task.source_path) for task in tasks], tasks[0])
+    refusals += tidy_quarantine(tasks)
+    for refusal in refusals:
+        run.talk.warn(refusal)
+    finished = [*done, *((task, known[task.key]) for task in tasks if task.key in known)]
     journal.forget_recalled()
-    counts = Counter(outcome.phase for outcome in finished)
-    counts["done before"] += len(was_done)
+    counts: Counter[str] = Counter()
+    for task, outcome in finished:
+        count_task(counts, outcome.phase, task)
+    for task in tasks:
+        if task.key in was_done:
+            count_task(counts, "done before", task)
+    counts[FOLDERS_LEFT] = len(refusals)
     if run.kind.name != "journal":
         counts["nothing to do"] += len(batch) - len(tasks)
     return +counts
@@ -464,7 +489,7 @@ def preview_all(run: Run, lines: Iterable[Line], remover: Remover, state: State)
             counts["nothing to do"] += run.kind.name != "journal"
             continue
         outcome = remover.preview(line.task)
-        counts[outcome.phase] += 1
+        count_task(counts, outcome.phase, line.task)
         if not run.options.common.json:
             would = f"would {line.task.action.replace('_', ' ')}" if outcome.phase == "done" else outcome.phase
             where = f" -> {shown(line.task.to_path)}" if line.task.to_path and outcome.phase == "done" else ""
@@ -473,52 +498,70 @@ def preview_all(run: Run, lines: Iterable[Line], remover: Remover, state: State)
     return sum_up(run, state, counts)
 
 
+def count_task(counts: Counter[str], phase: str, task: Task) -> None:
+    """Count one task with what came of it. A folder has no size and is no file."""
+    if task.action == "restore_folder":
+        counts[phase] += 1
+    else:
+        count_file(counts, phase, kind_of(os.path.basename(task.source_path)), task.size_bytes)
+
+
+PHASES = ("done", "skipped", "failed", "done before")
 PAST = {"quarantine": "quarantined", "delete": "deleted", "purge": "purged", "restore": "restored"}
 
 
 def sum_up(run: Run, state: State, counts: Counter[str]) -> cli.Summary:
     """The counts, and what to do next."""
     dry_run, action, survey = run.options.dry_run, run.kind.action, run.survey
-    counts = Counter({name: number for name, number in counts.items() if name != "journal rows"})
     done = f"would be {PAST[action]}" if dry_run else PAST[action]
-    names = {
-        "done": done,
-        "skipped": "skipped",
-        "failed": "failed",
-        "done before": "done before",
-        "nothing to do": "nothing to do",
-    }
+    names = {name: name for name in (*PHASES, "nothing to do")} | {"done": done}
+    figures, amounts = cli.figures("rows", counts, names)
     notes = []
     if counts["failed"]:
-        notes.append(f"failed: {cli.counted(counts['failed'], 'file')} left in place; the reasons are above")
+        where = "above" if dry_run else "above and in the journal"
+        notes.append(f"failed: {count_text(counts['failed'], 'file')}, not touched; the reasons are {where}")
+    if counts[FOLDERS_LEFT]:
+        notes.append(f"left behind: {count_text(counts[FOLDERS_LEFT], 'empty folder')}; the reasons are above")
     if survey.torn_line:
         notes.append(f"the last row of the manifest (line {survey.torn_line}) was cut short and is left out")
     if not state.complete and not dry_run:
-        notes.append(f"left to do: {cli.counted(survey.manifest.rows - state.next_offset, 'row')}")
+        notes.append(f"left to do: {count_text(remaining_rows(run, state), 'row')}")
     return cli.Summary(
         tool=TOOL,
+        action=action,
+        dry_run=dry_run,
         headline=f"{action}{' (dry run)' if dry_run else ''}: {shown(run.options.manifest)}",
         run_id=survey.run_id,
-        exit_code=ExitCode.ATTENTION if counts["failed"] or survey.torn_line else ExitCode.OK,
-        counts={"rows": sum(counts.values()), **{names[name]: counts[name] for name in names if counts[name]}},
+        exit_code=ExitCode.ATTENTION if counts["failed"] or counts[FOLDERS_LEFT] or survey.torn_line else ExitCode.OK,
+        counts=figures,
+        amounts=amounts,
         outputs={} if dry_run else {"journal": run.places.journal, "state": run.places.state},
         notes=notes,
         complete=state.complete,
-        next_steps=next_steps(run, state),
+        next_steps=next_steps(run, state, counts),
     )
 
 
-def next_steps(run: Run, state: State) -> list[str]:
+def remaining_rows(run: Run, state: State) -> int:
+    """How many rows are left of the manifest, or of this shard of it."""
+    return max(0, (state.end_offset if state.end_offset >= 0 else run.survey.manifest.rows) - state.next_offset)
+
+
+def next_steps(run: Run, state: State, counts: Mapping[str, int]) -> list[str]:
+    """What to do now, with the command lines to paste."""
     if run.options.dry_run:
-        return ["next: the same command without --dry-run"]
+        return [f"next: {cli.same_command(SCRIPT, run.options.common, without='--dry-run')}"] if counts["done"] else []
     if not state.complete:
-        return ["next: the same command again"]
-    if run.kind.action != "quarantine":
-        return []
-    again = ("--manifest", run.places.journal, "--expected-run-id", state.run_id)
-    restore = cli.script_command("apply_deletion_manifest.py", *again, "--restore")
-    purge = cli.script_command("apply_deletion_manifest.py", *again, "--delete-permanently", "--yes-really-delete")
-    return ["next: look around for some weeks", f"to bring all back: {restore}", f"to free the space: {purge}"]
+        return [f"next: {cli.same_command(SCRIPT, run.options.common)}"]
+    steps = []
+    if run.kind.action == "quarantine" and (counts["done"] or counts["done before"]):
+        again = ("--manifest", run.places.journal, "--expected-run-id", state.run_id)
+        restore = script_command(SCRIPT, *again, "--restore")
+        purge = script_command(SCRIPT, *again, "--delete-permanently", "--yes-really-delete")
+        steps = ["next: look around for some weeks", f"to bring all back: {restore}", f"to free the space: {purge}"]
+    if counts["failed"]:
+        steps.append(f"for what failed, when its cause is mended: {cli.same_command(SCRIPT, run.options.common)}")
+    return steps
 
 
 def with_review(summary: cli.Summary, run: Run) -> cli.Summary:
@@ -539,7 +582,7 @@ def with_review(summary: cli.Summary, run: Run) -> cli.Summary:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script with a command line; return its exit code."""
     options = parse(argv)
-    return cli.run_stage(lambda talk, stop: apply(options, talk, stop), options.common)
+    return cli.run_stage(TOOL, lambda talk, stop: apply(options, talk, stop), options.common)
 
 
 if __name__ == "__main__":

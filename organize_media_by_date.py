@@ -8,8 +8,8 @@ import hashlib
 import os
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -17,26 +17,29 @@ from itertools import islice, tee
 from typing import TYPE_CHECKING, TypeVar
 
 from common import archive, cli, fileops
+from common.aliases import Aliases
+from common.amounts import count_file, count_text
 from common.contents import ContentIndex, Known
+from common.dates.model import NO_FFPROBE, UNDATED, Dated
 from common.errors import BadInput, ExitCode, Interrupted, explain_os_error
 from common.groups import group_folder, is_takeout_name
 from common.lock import Lock
 from common.manifests import REPORT, ReportRow, RowIds, file_digest
 from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS, extension_of, kind_of
 from common.paths import is_inside, is_plain_absolute, is_present, shown
-from common.placement import Dated, Member, Names, Planner, RunFacts
+from common.placement import Member, Names, Planner, RunFacts
 from common.report_session import TOOL, Session, find_report, open_session
 from common.reviewed import Reviewed, reviewed_rows, survey_report
 from common.run_id import new_run_id
 from common.scan import FolderScan, FoundFile, NotScanned, ScanRules, scan_tree
+from common.shell import script_command
 from common.state import SUFFIX
 from common.storing import Storer
 
 if TYPE_CHECKING:
-    from common.dates.model import Choice
     from common.dating import Dater
 
-UNKNOWN_DATE = "unknown-date"
+SCRIPT = "organize_media_by_date.py"
 SOURCES = ("metadata", "sidecar", "filename", "filesystem")
 STATUSES = ("planned", "copied", "moved", "already_archived", "duplicate", "skipped", "failed")
 BATCH_FILES = 1_024
@@ -93,7 +96,8 @@ class Options:
         return self.mode != "report" and not self.dry_run
 
 
-def parse(argv: Sequence[str] | None) -> Options:
+def command_line() -> argparse.ArgumentParser:
+    """The options of this script."""
     parser = cli.make_parser(
         "Find when each photo and video was taken, and report, copy or move it into an archive by year.", EXAMPLES
     )
@@ -128,7 +132,13 @@ def parse(argv: Sequence[str] | None) -> Options:
         "--timezone", default="", metavar="ZONE", help="where videos with UTC times were taken (IANA name)"
     )
     cli.add_common_options(parser)
-    parsed = parser.parse_args(argv)
+    return parser
+
+
+def parse(argv: Sequence[str] | None) -> Options:
+    """Check a command line. Ends the process with exit code 2 and one sentence when it can't be used."""
+    parser = command_line()
+    parsed = cli.parse_arguments(parser, argv)
     if parsed.date_from and parsed.date_to and parsed.date_from > parsed.date_to:
         parser.error("--date-from is later than --date-to")
     if parsed.review_html and parsed.dry_run:
@@ -273,9 +283,9 @@ class Found:
     shared_sidecar: str
 
 
-def scan_source(roots: Roots, options: Options) -> list[FolderScan]:
+def scan_source(roots: Roots, options: Options) -> deque[FolderScan]:
     """Everything below the source but the archive, if it lies inside. Changes nothing."""
-    return list(scan_tree(roots.source, ScanRules(skip_folders={roots.archive}, exclude=options.exclude)))
+    return deque(scan_tree(roots.source, ScanRules(skip_folders={roots.archive}, exclude=options.exclude)))
 
 
 def groups_of(folder: FolderScan) -> Iterator[Found]:
@@ -313,8 +323,8 @@ def index_archive(run: Run, sizes: set[int], names: Names, contents: ContentInde
 # --- decide ----------------------------------------------------------------------------------------
 
 
-def why_skipped(found: Found, options: Options, choice: Choice | None) -> str:
-    """Why a group is left out, or an empty string. Pure. ``choice`` is None before its date is known."""
+def why_skipped(found: Found, options: Options, dated: Dated | None) -> str:
+    """Why a group is left out, or an empty string. Pure. ``dated`` is None before its date is known."""
     name = found.primary.name
     extension = extension_of(name)
     if found.orphan and (extension != ".json" or is_takeout_name(name)):
@@ -328,11 +338,11 @@ def why_skipped(found: Found, options: Options, choice: Choice | None) -> str:
         return f"not a media type ({extension or 'no extension'})"
     if options.media_kind not in ("both", kind + "s"):
         return f"--media-kind is {options.media_kind}"
-    if choice is None or not (options.date_from or options.date_to):
+    if dated is None or not (options.date_from or options.date_to):
         return ""
-    if choice.moment is None:
+    if not dated.capture_date:
         return "no believable date, and a date range was asked for"
-    day = choice.moment.date()
+    day = date.fromisoformat(dated.capture_date[:10])
     if options.date_from and day < options.date_from:
         return f"taken on {day}, before --date-from"
     if options.date_to and day > options.date_to:
@@ -340,27 +350,14 @@ def why_skipped(found: Found, options: Options, choice: Choice | None) -> str:
     return ""
 
 
-def dated_as(choice: Choice, options: Options, roots: Roots) -> Dated:
-    """The folder and the report's columns for a chosen date. Pure."""
-    from common.dates.choose import iso_text  # noqa: PLC0415 - not needed to show --help
-
-    folder = choice.moment.strftime(options.layout) if choice.moment else UNKNOWN_DATE
-    # A million files share few folders, so they share the text as well.
-    return Dated(sys.intern(os.path.join(roots.archive, folder)), iso_text(choice), choice.tag, choice.review)
-
-
-UNDATED = Dated("", "", "", "")
-
-
-def plan_group(run: Run, found: Found, choice: Choice | None, planner: Planner, first_row_id: int) -> list[ReportRow]:
-    """The rows of one group. ``choice`` is None when the group was left out before its date was read."""
-    dated = dated_as(choice, run.options, run.roots) if choice else UNDATED
+def plan_group(run: Run, found: Found, dated: Dated | None, planner: Planner, first_row_id: int) -> list[ReportRow]:
+    """The rows of one group. ``dated`` is None when the group was left out before its date was read."""
     files = (found.primary, *found.companions)
     members = [
-        Member(file, kind_of(file.name), first_row_id + number, first_row_id, dated)
+        Member(file, kind_of(file.name), first_row_id + number, first_row_id, dated or UNDATED)
         for number, file in enumerate(files)
     ]
-    if reason := why_skipped(found, run.options, choice):
+    if reason := why_skipped(found, run.options, dated):
         beside = f"goes with {found.primary.name}, which is left out: {reason}"
         return [
             planner.unplaced(member, "skipped", beside if number else reason) for number, member in enumerate(members)
@@ -377,10 +374,10 @@ def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Sum
     if reviewed:
         options = with_roots_of(reviewed, options)
     roots = check_roots(options)
+    options = replace(options, common=cli.with_jobs(options.common, talk, (roots.source, roots.archive)))
     run = Run(options, roots, talk)
     settings = settings_of(options, roots)
     run_id = reviewed.run_id if reviewed else new_run_id()
-    require_review(options)
     report_path, _ = ("", None) if not options.writes_report else find_report(options.report_csv, settings, run_id)
     with ExitStack() as stack:
         archive_id = prepare_archive(options, roots, stack)
@@ -409,7 +406,16 @@ def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Sum
             scanned = count_scanned(folders, tally)
             groups = plan_rows(run, folders, planner, make_dater(options, stack), tally)
 
-        progress = stack.enter_context(cli.Progress(options.mode, scanned.entries, scanned.media_bytes, options.common))
+        progress = stack.enter_context(
+            cli.Progress(
+                options.mode,
+                scanned.entries,
+                scanned.media_bytes if options.acts else None,
+                options.common,
+                done_files=tally.rows,
+                done_bytes=tally.bytes,
+            )
+        )
         storer = Storer(options.mode, options.common.jobs, progress, stop, set(), set())
         for batch in batches(groups, options.acts):
             if stop():
@@ -423,18 +429,11 @@ def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Sum
                 if row.status == "failed":
                     talk.warn(f"{shown(row.source_path)}: {row.reason}")
             tally.add(done_rows)
+            progress.reach(tally.rows, tally.bytes)
         if session:
             session.checkpoint(complete=True)
         summary = sum_up(run, session, scanned, tally, storer.lost)
         return with_review(summary, session, reviewed, options, scanned)
-
-
-def require_review(options: Options) -> None:
-    """Refuse early a review page that could not be written."""
-    if options.common.review_html:
-        from common.review_page import require_review_path  # noqa: PLC0415 - only with --review-html
-
-        require_review_path(options.common.review_html)
 
 
 def with_review(
@@ -480,15 +479,12 @@ class Scanned:
     excluded_folders: int
 
 
-def count_scanned(folders: Sequence[FolderScan], tally: Tally) -> Scanned:
+def count_scanned(folders: Collection[FolderScan], tally: Tally) -> Scanned:
     """What the scan found, and what an earlier call has recorded that is not there any more."""
-    paths = [
-        path
-        for folder in folders
-        for path in [*(file.path for file in folder.files), *(problem.path for problem in folder.not_scanned)]
-    ]
+    new = sum(not tally.knows(file) for folder in folders for file in folder.files)
+    new += sum(not tally.knows(problem) for folder in folders for problem in folder.not_scanned)
     return Scanned(
-        len(tally.paths) + sum(_path_digest(path) not in tally.paths for path in paths),
+        len(tally.paths) + new,
         sum(file.size for folder in folders for file in folder.files),
         sum(folder.system_entries for folder in folders),
         sum(folder.excluded_folders for folder in folders),
@@ -504,12 +500,21 @@ class Tally:
 
     def add(self, rows: Iterable[ReportRow]) -> None:
         for row in rows:
-            self.counts[row.status] += 1
+            count_file(self.counts, row.status, row.media_kind, row.size_bytes)
             self.counts["review"] += bool(row.review)
+            self.counts["without ffprobe"] += NO_FFPROBE in row.review
+
+    def knows(self, entry: FoundFile | NotScanned) -> bool:
+        """Whether an earlier call has recorded an entry of the source."""
+        return bool(self.paths) and _path_digest(entry.path) in self.paths
 
     @property
     def rows(self) -> int:
         return sum(self.counts[status] for status in STATUSES)
+
+    @property
+    def bytes(self) -> int:
+        return sum(self.counts[f"{status}: bytes"] for status in STATUSES)
 
 
 def prepare_archive(options: Options, roots: Roots, stack: ExitStack) -> str:
@@ -521,9 +526,7 @@ def prepare_archive(options: Options, roots: Roots, stack: ExitStack) -> str:
     except OSError as error:
         raise BadInput(f"{shown(roots.archive)}: cannot make the archive: {explain_os_error(error)}") from None
     stack.enter_context(Lock(os.path.join(roots.archive, archive.LOCK)))
-    for root in (roots.archive, roots.source):
-        fileops.remove_stale_probes(root)
-    if fileops.sees_the_same_folder(roots.archive, roots.source):
+    if Aliases().are_one(roots.source, roots.archive):
         raise BadInput(
             f"{shown(roots.source)} and {shown(roots.archive)} show the same folder (a mount of one on the other); "
             "name another --destination-root"
@@ -570,9 +573,9 @@ def make_dater(options: Options, stack: ExitStack) -> Dater:
 
 
 def plan_rows(
-    run: Run, folders: Sequence[FolderScan], planner: Planner, dater: Dater, tally: Tally
+    run: Run, folders: deque[FolderScan], planner: Planner, dater: Dater, tally: Tally
 ) -> Iterator[list[ReportRow]]:
-    """The rows of one group after the other, in scan order; what is recorded already is left out."""
+    """The rows of one group after the other, in scan order; what is recorded already is left out. Empties the queue."""
     from common.dating_pool import DatingPool, Question  # noqa: PLC0415 - not needed to show --help
 
     def question(one: Found | NotScanned) -> Question | None:
@@ -582,27 +585,31 @@ def plan_rows(
 
     row_id = tally.rows + 1
     remaining = sum(len(folder.files) for folder in folders) - len(tally.paths)
-    with DatingPool(dater, run.options.common.jobs, remaining) as pool:
+    with DatingPool(dater, run.options.layout, run.options.common.jobs, remaining) as pool:
         chunks, to_be_dated = tee(in_chunks(fresh_work(folders, tally), pool.chunk_groups))
         answers = pool.date_all([question(one) for one in chunk] for chunk in to_be_dated)
-        for chunk, choices in zip(chunks, answers, strict=True):
-            for one, choice in zip(chunk, choices, strict=True):
+        for chunk, decisions in zip(chunks, answers, strict=True):
+            for one, dated in zip(chunk, decisions, strict=True):
                 if isinstance(one, NotScanned):
                     rows = [planner.unscanned(one, row_id)]
                 else:
-                    rows = plan_group(run, one, choice, planner, row_id)
+                    rows = plan_group(run, one, dated, planner, row_id)
                 row_id += len(rows)
                 yield rows
 
 
-def fresh_work(folders: Iterable[FolderScan], tally: Tally) -> Iterator[Found | NotScanned]:
-    """All groups and all that could not be scanned, in scan order; what is recorded already is left out."""
-    for folder in folders:
+def fresh_work(folders: deque[FolderScan], tally: Tally) -> Iterator[Found | NotScanned]:
+    """All groups and all that could not be scanned, in scan order; what is recorded already is left out.
+
+    Takes the folders out of the queue: what was planned need not be kept in memory twice.
+    """
+    while folders:
+        folder = folders.popleft()
         for group in groups_of(folder):
-            if not tally.paths or _path_digest(group.primary.path) not in tally.paths:
+            if not tally.knows(group.primary):
                 yield group
         for problem in folder.not_scanned:
-            if _path_digest(problem.path) not in tally.paths:
+            if not tally.knows(problem):
                 yield problem
 
 
@@ -673,16 +680,19 @@ def print_plan(rows: Iterable[ReportRow], mode: str) -> None:
 def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lost: set[str]) -> cli.Summary:
     """The counts, whether they add up, and what to do next."""
     options, roots = run.options, run.roots
-    counts = {status: tally.counts[status] for status in STATUSES if tally.counts[status]}
+    counts, amounts = cli.figures("scanned", tally.counts, {status: status for status in STATUSES})
     notes = []
     if tally.counts["review"]:
-        notes.append(f"to look at: {cli.counted(tally.counts['review'], 'row')} with a review column that is not empty")
+        notes.append(f"to look at: {count_text(tally.counts['review'], 'row')} with a review column that is not empty")
     if counts.get("failed"):
-        notes.append(f"failed: {cli.counted(counts['failed'], 'row')}; the reason column tells why")
+        notes.append(f"failed: {count_text(counts['failed'], 'row')}; the reason column tells why")
+    if tally.counts["without ffprobe"] and not options.from_report:
+        notes.append(without_ffprobe(tally.counts["without ffprobe"], not options.acts))
     if scanned.system_entries:
-        notes.append(f"left out: {scanned.system_entries:,} entries of an operating system, such as Thumbs.db")
+        traces = count_text(scanned.system_entries, "entry", "entries")
+        notes.append(f"left out: {traces} of an operating system, such as Thumbs.db")
     if scanned.excluded_folders:
-        notes.append(f"left out: {cli.counted(scanned.excluded_folders, 'folder')} by --exclude")
+        notes.append(f"left out: {count_text(scanned.excluded_folders, 'folder')} by --exclude")
     if lost:
         notes.append(f"the archive's file system can't hold: {', '.join(sorted(lost))}")
     exit_code = ExitCode.ATTENTION if counts.get("failed") else ExitCode.OK
@@ -695,25 +705,49 @@ def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lo
     what = f"{options.mode} (dry run)" if options.dry_run else what
     return cli.Summary(
         tool=TOOL,
+        action=options.mode,
+        dry_run=options.dry_run,
         headline=f"{what}: {shown(roots.source)} -> {shown(roots.archive)}",
         run_id=session.state.run_id if session else "",
         exit_code=exit_code,
-        counts={"scanned": scanned.entries, **counts},
+        counts={**counts, "scanned": scanned.entries},
+        amounts=amounts,
         outputs={"report": session.report_path} if session else {},
         notes=notes,
-        next_steps=[f"next: {next_step(options, session)}"],
+        next_steps=next_steps(options, session, counts),
     )
 
 
-def next_step(options: Options, session: Session | None) -> str:
-    if session is None or options.mode == "report":
-        if session is None and not options.from_report:
-            return "the same command without --dry-run"
-        report = session.report_path if session else options.from_report
-        mode = "copy" if options.mode == "report" else options.mode
-        arguments = ("--from-report", report, "--mode", mode)
-        return f"look at the report, then {cli.script_command('organize_media_by_date.py', *arguments)}"
-    return cli.script_command("verify_media_archive.py", "--input-csv", session.report_path)
+def without_ffprobe(videos: int, can_be_redone: bool) -> str:
+    """What it costs that there is no ffprobe, and how to get it."""
+    how = {"win32": "winget install ffmpeg", "darwin": "brew install ffmpeg"}.get(sys.platform, "apt install ffmpeg")
+    return (
+        f"ffprobe is not installed: {count_text(videos, 'video')} in which it might find a date got one from the "
+        f"file's name or time; it comes with ffmpeg: {how}{', then run this again' if can_be_redone else ''}"
+    )
+
+
+def next_steps(options: Options, session: Session | None, counts: Mapping[str, int]) -> list[str]:
+    """What to do now, with the command lines to paste."""
+    if options.dry_run:
+        return [f"next: {cli.same_command(SCRIPT, options.common, without='--dry-run')}"]
+    report = session.report_path if session else options.from_report
+    steps = []
+    if options.mode == "report":
+        if counts.get("planned"):
+            copy = script_command(SCRIPT, "--from-report", report, "--mode", "copy")
+            steps.append(f"next: look at the report, then {copy}")
+    elif any(counts.get(status) for status in ("copied", "moved", "already_archived", "duplicate")):
+        steps.append(f"next: {script_command('verify_media_archive.py', '--input-csv', report)}")
+    if options.mode == "move" and counts.get("moved"):
+        back = script_command(
+            "apply_deletion_manifest.py", "--manifest", report, "--expected-run-id", "auto", "--restore"
+        )
+        steps.append(f"to take the move back: {back}")
+    if counts.get("failed"):
+        again = cli.same_command(SCRIPT, options.common, without="--report-csv", values=1)
+        steps.append(f"for what failed, when its cause is mended: {again}")
+    return steps
 
 
 def _path_digest(path: str) -> bytes:
@@ -724,7 +758,7 @@ def _path_digest(path: str) -> bytes:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script with a command line; return its exit code."""
     options = parse(argv)
-    return cli.run_stage(lambda talk, stop: organize(options, talk, stop), options.common)
+    return cli.run_stage(TOOL, lambda talk, stop: organize(options, talk, stop), options.common)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from common import archive, cli, fileops
 from common.aliases import Aliases
+from common.amounts import count_file, count_text
 from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly
 from common.examination import Examiner
 from common.hashing import is_sha256
@@ -26,14 +28,17 @@ from common.manifests import (
     Writer,
     checksum_line,
     file_digest,
+    has_no_rows,
     seal_of,
 )
 from common.paths import mount_points, shown
 from common.pipeline import in_order
 from common.run_id import require_run_id
+from common.shell import script_command
 from common.state import SUFFIX, Manifest, State, find_unfinished, load_state, save_state
 
 TOOL = "verify"
+SCRIPT = "verify_media_archive.py"
 VERIFIED_STATUSES = ("identical", "archive_intact")
 CHECKPOINT_ROWS = 256
 CHECKPOINT_SECONDS = 5.0
@@ -69,7 +74,8 @@ class Options:
     common: cli.CommonOptions
 
 
-def parse(argv: Sequence[str] | None) -> Options:
+def command_line() -> argparse.ArgumentParser:
+    """The options of this script."""
     parser = cli.make_parser(
         "Prove, reading every byte of both, that each source file has an identical copy in the archive.", EXAMPLES
     )
@@ -96,7 +102,13 @@ def parse(argv: Sequence[str] | None) -> Options:
     batch.add_argument("--offset", type=cli.not_negative, metavar="N", help="skip this many rows")
     batch.add_argument("--state-file", default="", metavar="PATH", help="default: <verified-out>.state.json")
     cli.add_common_options(parser)
-    parsed = parser.parse_args(argv)
+    return parser
+
+
+def parse(argv: Sequence[str] | None) -> Options:
+    """Check a command line. Ends the process with exit code 2 and one sentence when it can't be used."""
+    parser = command_line()
+    parsed = cli.parse_arguments(parser, argv)
     return Options(
         input_csv=cli.absolute(parsed.input_csv),
         verified_out=cli.absolute(parsed.verified_out) if parsed.verified_out else "",
@@ -195,7 +207,9 @@ class Session:
             self._sums.append(checksum_line(row.sha256, os.path.relpath(row.destination_path, row.archive_root)))
         for output in (self._verified, self._unverified, self._sums):
             output.sync()
-        counts = Counter(row.status for row in rows)
+        counts: Counter[str] = Counter()
+        for row in rows:
+            count_file(counts, row.status, row.media_kind, row.size_bytes)
         counts["attention"] = sum(needs_attention(row) for row in rows)
         self.call_counts += counts
         lengths = {
@@ -256,9 +270,14 @@ def open_session(options: Options, stack: ExitStack) -> tuple[Session, Survey]:
     verified = options.verified_out or cli.free_name(os.path.dirname(options.input_csv), "verified", survey.run_id)
     state_path = state_path or verified + SUFFIX
     if state is None:
-        state = first_state(options, settings, survey, verified, state_path)
-    else:
-        require_same_call(options, settings, survey, state, state_path)
+        try:
+            state = first_state(options, settings, survey, verified, state_path)
+        except BadInput:
+            # A call that began since we looked has made the outputs, after its state: then its lock decides.
+            state = load_state(state_path, TOOL)
+            if state is None:
+                raise
+    require_same_call(options, settings, survey, state, state_path)
     stack.enter_context(Lock(state_path + ".lock"))
     state = load_state(state_path, TOOL) or state  # again, now that nobody else writes it
     session = Session(state_path, state)
@@ -365,12 +384,12 @@ def byte_offset_of(path: str, rows: int) -> int:
 
 def verify(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summary:
     """Read rows from where the state says, examine each pair, record, and sum up."""
-    if options.common.review_html:
-        from common.review_page import require_review_path  # noqa: PLC0415 - only with --review-html
-
-        require_review_path(options.common.review_html)
+    if has_no_rows(options.input_csv, VERIFY_INPUT_COLUMNS):
+        return nothing_to_verify(options)
     with ExitStack() as stack:
         session, survey = open_session(options, stack)
+        roots = (survey.source_root, survey.archive_root)
+        options = replace(options, common=cli.with_jobs(options.common, talk, roots))
         state = session.state
         for kind, (path, _) in state.outputs.items():
             talk.detail(f"{kind}: {shown(path)}")
@@ -382,8 +401,10 @@ def verify(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summa
         if state.complete:
             talk.info("everything was verified already; nothing is left to do")
             return with_review(sum_up(options, session, survey), session, options)
-        files, media_bytes = survey.manifest.rows - state.next_offset, survey.manifest.media_bytes
-        progress = stack.enter_context(cli.Progress("verify", files, media_bytes, options.common))
+        files = min(remaining_rows(state), options.limit or remaining_rows(state))
+        # What rows have how many bytes is not known before they are read: an average one, then.
+        size = survey.manifest.media_bytes * files // max(1, survey.manifest.rows)
+        progress = stack.enter_context(cli.Progress("verify", files, size, options.common))
         examiner = Examiner(
             options.read_mode == "cold", progress, stop, set(), Aliases(), mount_points(), options.archive_only, []
         )
@@ -391,6 +412,7 @@ def verify(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summa
         reader.seek(state.byte_offset)
 
         finished: list[VerifyRow] = []
+        seen_files = seen_bytes = 0
         next_byte = state.byte_offset
         next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
         trouble: MediaArchiveError | None = None
@@ -402,6 +424,9 @@ def verify(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summa
                 talk.detail(f"{row.status}: {shown(row.source_path)} {row.reason}")
                 finished.append(row)
                 next_byte = end
+                seen_files += 1
+                seen_bytes += row.size_bytes
+                progress.reach(seen_files, seen_bytes)
                 alarm.watch(row)
                 if len(finished) >= CHECKPOINT_ROWS or time.monotonic() >= next_checkpoint:
                     checkpoint(session, survey, finished, next_byte)
@@ -499,40 +524,69 @@ def checkpoint(session: Session, survey: Survey, rows: Sequence[VerifyRow], next
 def sum_up(options: Options, session: Session, survey: Survey) -> cli.Summary:
     """The counts, and what to do next."""
     state = session.state
-    remaining = max(0, (state.end_offset if state.end_offset >= 0 else survey.manifest.rows) - state.next_offset)
-    counts = Counter(state.counts if state.complete else session.call_counts)
-    attention = counts.pop("attention", 0)
-    first = state.next_offset - sum(counts.values()) + 1
-    headline = (
-        f"verify: {shown(options.input_csv)}, rows {first:,} to {state.next_offset:,} of {survey.manifest.rows:,}"
-    )
+    figures = Counter(state.counts if state.complete else session.call_counts)
+    attention = figures.pop("attention", 0)
+    counts, amounts = cli.figures("rows", figures)
+    first = state.next_offset - counts["rows"] + 1
+    window = f"rows {first:,} to {state.next_offset:,}" if counts["rows"] else "none"
     notes = []
     if attention:
         unverified = shown(state.outputs["unverified"][0])
-        notes.append(f"to look at: {cli.counted(attention, 'row')} not verified; the reasons are in {unverified}")
+        notes.append(f"to look at: {count_text(attention, 'row')} not verified; the reasons are in {unverified}")
     if survey.torn_line:
         notes.append(f"the last row of the input (line {survey.torn_line}) was cut short and is left out")
-    if state.complete:
-        arguments = ("--manifest", state.outputs["verified"][0], "--expected-run-id", state.run_id, "--dry-run")
-        next_steps = [cli.script_command("apply_deletion_manifest.py", *arguments)]
-        if options.archive_only:
-            next_steps = ["bring back the files in the unverified list from another copy"] if attention else []
-        elif not counts["identical"]:
-            next_steps = ["look at the unverified list first"] if attention else []
-    else:
-        notes.append(f"left to do: {cli.counted(remaining, 'row')}")
-        next_steps = ["run the same command again"]
+    if not state.complete:
+        notes.append(f"left to do: {count_text(remaining_rows(state), 'row')}")
     return cli.Summary(
         tool=TOOL,
-        headline=headline,
+        action="archive-only" if options.archive_only else "verify",
+        headline=f"verify: {shown(options.input_csv)}, {window} of {survey.manifest.rows:,}",
         run_id=state.run_id,
         exit_code=ExitCode.ATTENTION if attention or survey.torn_line else ExitCode.OK,
-        counts={"rows": sum(counts.values()), **counts},
+        counts=counts,
+        amounts=amounts,
         outputs={**{kind: path for kind, (path, _) in state.outputs.items()}, "state": session.state_path},
         notes=notes,
         complete=state.complete,
-        next_steps=[f"next: {step}" for step in next_steps],
+        next_steps=next_steps(options, state, counts, attention),
     )
+
+
+def nothing_to_verify(options: Options) -> cli.Summary:
+    """The summary for an input without rows. Changes the disk: outputs that were named are made, without rows as well,
+    so that the next stage of a chain finds its manifest."""
+    named = {"verified": options.verified_out, "unverified": options.unverified_out}
+    outputs = {kind: path for kind, path in named.items() if path}
+    for path in outputs.values():
+        writer = Writer(VERIFY, path, 0)
+        writer.sync()
+        writer.close()
+    action = "archive-only" if options.archive_only else "verify"
+    headline = f"verify: {shown(options.input_csv)} has no rows; there is nothing to verify"
+    return cli.Summary(TOOL, headline, "", ExitCode.OK, {"rows": 0}, action=action, outputs=outputs)
+
+
+def remaining_rows(state: State) -> int:
+    """How many rows are left of the input, or of this shard of it."""
+    return max(0, (state.end_offset if state.end_offset >= 0 else survey_end(state)) - state.next_offset)
+
+
+def next_steps(options: Options, state: State, counts: Mapping[str, int], attention: int) -> list[str]:
+    """What to do now, with the command lines to paste."""
+    if not state.complete:
+        return [f"next: {cli.same_command(SCRIPT, options.common)}"]
+    steps = []
+    if options.archive_only:
+        if attention:
+            steps.append("next: bring back the files in the unverified list from another copy")
+    elif counts.get("identical"):
+        arguments = ("--manifest", state.outputs["verified"][0], "--expected-run-id", state.run_id, "--dry-run")
+        steps.append(f"next: {script_command('apply_deletion_manifest.py', *arguments)}")
+    if attention:
+        scrub = ("--archive-only",) if options.archive_only else ()
+        again = script_command(SCRIPT, "--input-csv", state.outputs["unverified"][0], *scrub)
+        steps.append(f"for what is not verified, when its cause is mended: {again}")
+    return steps
 
 
 def with_review(summary: cli.Summary, session: Session, options: Options) -> cli.Summary:
@@ -553,7 +607,7 @@ def with_review(summary: cli.Summary, session: Session, options: Options) -> cli
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script with a command line; return its exit code."""
     options = parse(argv)
-    return cli.run_stage(lambda talk, stop: verify(options, talk, stop), options.common)
+    return cli.run_stage(TOOL, lambda talk, stop: verify(options, talk, stop), options.common)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import uuid
 
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops import make_folders, write_atomically
@@ -18,6 +16,9 @@ SCHEMA = "media-archive/1"
 
 def read_archive_id(root: str) -> str:
     """The archive_id in the marker at a root, empty when there is no marker. Raises ``BadInput`` for a broken one."""
+    import json  # noqa: PLC0415 - neither is needed to show --help
+    import uuid  # noqa: PLC0415
+
     path = os.path.join(root, MARKER)
     try:
         with open(path, "rb") as file:
@@ -39,6 +40,9 @@ def found_archive(root: str) -> str:
 
     The folder above the root must exist: a missing one is rather a disk that is not mounted.
     """
+    import json  # noqa: PLC0415 - neither is needed to show --help
+    import uuid  # noqa: PLC0415
+
     if archive_id := read_archive_id(root):
         return archive_id
     if not os.path.isdir(os.path.dirname(root)):

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import json
+import codecs
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Protocol
 
+from common.amounts import amount_text, amounts_of, rows_of, summed
+from common.disks import is_on_spinning_disk, suitable_jobs
 from common.errors import BadInput, ExitCode, MediaArchiveError, explain_os_error
 from common.fileops import Appender
 from common.paths import shown
-from common.pipeline import DEFAULT_JOBS
+from common.shell import script_command
 from common.timestamps import now_for_names, now_text
 
+ARGUMENTS_FROM_FILE = """@FILE as an argument stands for the arguments in that file, one on each line as it is.
+A name that begins with @ itself is given as ./@name, or as --option=@name.
+"""
 EXIT_STATUS = """exit status:
   0  all rows good (also: this batch good, more remain)
   1  finished, some rows need attention
@@ -38,21 +43,78 @@ class CommonOptions:
     """The options that all three scripts have."""
 
     jobs: int
+    """Files handled at a time; 0 where the disks are to decide."""
     json: bool
     quiet: bool
     verbose: bool
     log_file: str
     review_html: str
+    arguments: tuple[str, ...] = ()
+    """The whole command line, with what its ``@file`` arguments hold."""
 
 
 def make_parser(description: str, epilog: str) -> argparse.ArgumentParser:
-    """A parser in this project's manner: no abbreviations, texts kept as they are written."""
-    return argparse.ArgumentParser(
+    """A parser in this project's manner: no abbreviations, no colours, texts kept as they are written."""
+    parser = argparse.ArgumentParser(
         description=description,
-        epilog=f"{epilog.strip()}\n\n{EXIT_STATUS}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"{epilog.strip()}\n\n{ARGUMENTS_FROM_FILE}\n{EXIT_STATUS}",
+        formatter_class=_HelpFormatter,
         allow_abbrev=False,
     )
+    if sys.version_info >= (3, 14):
+        parser.color = False
+    return parser
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal. argparse would ask ``shutil``, which loads three compression libraries."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=columns() - 2)
+
+
+def columns() -> int:
+    """How wide the terminal is: by ``COLUMNS``, else as the system says, else 80."""
+    wanted = os.environ.get("COLUMNS", "")
+    if wanted.isascii() and wanted.isdecimal() and int(wanted):
+        return int(wanted)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80 if sys.__stdout__ else 80
+    except (OSError, ValueError):  # no terminal, or no such stream
+        return 80
+
+
+def parse_arguments(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse a command line (default: that of this process). ``arguments`` of what is returned is the line itself.
+
+    Ends the process with exit code 2 and one sentence when it can't be used, a missing ``@file`` included.
+    """
+    arguments: list[str] = []
+    for argument in sys.argv[1:] if argv is None else argv:
+        if not argument.startswith("@"):
+            arguments.append(argument)
+            continue
+        try:
+            arguments += arguments_in_file(argument[1:])
+        except OSError as error:
+            plain = shown(argument)
+            parser.error(
+                f"{plain[1:] or '@'}: cannot read arguments from it: {explain_os_error(error)}; "
+                f"for a name that begins with @ itself write ./{plain} or --option={plain}"
+            )
+    parsed = parser.parse_args(arguments)
+    parsed.arguments = tuple(arguments)
+    return parsed
+
+
+def arguments_in_file(path: str) -> list[str]:
+    """The arguments in a file, one a line as it stands; empty lines are left out. Raises ``OSError``.
+
+    Lines may end as on Windows, and a byte order mark is no part of the first. Names need not be UTF-8.
+    """
+    with open(path, "rb") as file:
+        lines = file.read().removeprefix(codecs.BOM_UTF8).split(b"\n")
+    return [os.fsdecode(line) for line in (line.removesuffix(b"\r") for line in lines) if line]
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
@@ -61,9 +123,9 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--jobs",
         type=positive,
-        default=DEFAULT_JOBS,
+        default=0,
         metavar="N",
-        help=f"files handled at a time (default here: {DEFAULT_JOBS}; 1 suits a single spinning disk)",
+        help="files handled at a time (default: 1 on a spinning disk, else by the number of cores)",
     )
     group.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     group.add_argument("--quiet", action="store_true", help="say nothing but errors and the summary")
@@ -75,7 +137,32 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
 def common_options(parsed: argparse.Namespace) -> CommonOptions:
     """The common options of a parsed command line."""
     review_html = absolute(parsed.review_html) if parsed.review_html else ""
-    return CommonOptions(parsed.jobs, parsed.json, parsed.quiet, parsed.verbose, parsed.log_file, review_html)
+    return CommonOptions(
+        parsed.jobs, parsed.json, parsed.quiet, parsed.verbose, parsed.log_file, review_html, parsed.arguments
+    )
+
+
+def with_jobs(options: CommonOptions, talk: Talk, paths: Iterable[str]) -> CommonOptions:
+    """The options with a number of jobs: what was asked for, else what suits the disks of these paths."""
+    if options.jobs:
+        return options
+    jobs, reason = suitable_jobs(paths, is_on_spinning_disk)
+    talk.detail(f"jobs: {jobs}, since {reason}")
+    return replace(options, jobs=jobs)
+
+
+def same_command(script: str, options: CommonOptions, without: str = "", values: int = 0) -> str:
+    """The command line of this run, to paste, leaving out one option (with a number of values). Looks at ``PATH``."""
+    kept: list[str] = []
+    skip = 0
+    for argument in options.arguments:
+        if skip:
+            skip -= 1
+        elif without and argument == without:
+            skip = values
+        elif not (without and argument.startswith(f"{without}=")):
+            kept.append(argument)
+    return script_command(script, *kept)
 
 
 def free_name(folder: str, what: str, run_id: str) -> str:
@@ -161,11 +248,26 @@ class _Bar(Protocol):
 
 
 class Progress:
-    """A bar over bytes that also counts files. Appears on a terminal only; may be fed from any thread."""
+    """A bar over bytes that also counts files, with the time left. Appears on a terminal only, and without colours.
 
-    def __init__(self, title: str, files: int, total_bytes: int, options: CommonOptions) -> None:
+    May be fed from any thread. Where no contents are read, ``total_bytes`` is None and the bar is over files.
+    ``done_files`` and ``done_bytes`` are an earlier call's: they count, but tell nothing of the speed.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        files: int,
+        total_bytes: int | None,
+        options: CommonOptions,
+        *,
+        done_files: int = 0,
+        done_bytes: int = 0,
+    ) -> None:
         self._bar: _Bar | None = None
-        self._files = 0
+        self._of_bytes = total_bytes
+        self._bytes = done_bytes
+        self._files = done_files
         self._of_files = files
         self._guard = threading.Lock()
         if options.quiet or options.json or not sys.stderr.isatty():
@@ -175,20 +277,47 @@ class Progress:
         except ModuleNotFoundError:
             return  # a bar is comfort: nothing depends on it
 
-        self._bar = tqdm(total=total_bytes, desc=title, unit="B", unit_scale=True, unit_divisor=1000, leave=False)
+        if total_bytes is None:
+            self._bar = tqdm(total=files, initial=done_files, desc=title, unit=" files", leave=False)
+        else:
+            self._bar = tqdm(
+                total=total_bytes,
+                initial=done_bytes,
+                desc=title,
+                unit="B",
+                unit_scale=True,
+                unit_divisor=1000,
+                leave=False,
+            )
 
     def add_bytes(self, count: int) -> None:
-        """Bytes of media have been handled."""
+        """Bytes of media have been read."""
         if self._bar:
             with self._guard:
-                self._bar.update(count)
+                self._show(self._files, self._bytes + count)
 
     def add_file(self) -> None:
         """A file has been handled."""
         if self._bar:
             with self._guard:
-                self._files += 1
-                self._bar.set_postfix_str(f"{self._files:,} of {self._of_files:,} files", refresh=False)
+                self._show(self._files + 1, self._bytes)
+
+    def reach(self, files: int, size: int) -> None:
+        """So many files with so many bytes are done with, also those of which nothing had to be read."""
+        if self._bar:
+            with self._guard:
+                most = size if self._of_bytes is None else min(size, self._of_bytes)
+                self._show(max(files, self._files), max(most, self._bytes))
+
+    def _show(self, files: int, size: int) -> None:
+        if self._bar is None:
+            return
+        by_bytes = self._of_bytes is not None
+        further = size - self._bytes if by_bytes else files - self._files
+        if by_bytes and files != self._files:
+            self._bar.set_postfix_str(f"{files:,} of {self._of_files:,} files", refresh=False)
+        self._files, self._bytes = files, size
+        self._bar.update(further)
 
     def __enter__(self) -> Progress:
         return self
@@ -233,43 +362,78 @@ def stop_on_signals() -> Iterator[StopRequest]:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run did. Printed to standard output, in words or as JSON."""
+    """What a run did. Printed to standard output, in words or as JSON (docs/json.md).
+
+    ``action`` is what was done, such as copy or restore. ``counts`` are rows by status, and ``amounts`` what
+    these rows are about, as in ``common.amounts``. ``error`` is the sentence with which a run was refused or stopped.
+    """
 
     tool: str
     headline: str
     run_id: str
     exit_code: ExitCode
     counts: Mapping[str, int] = field(default_factory=dict)
+    amounts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
     complete: bool = True
     next_steps: Sequence[str] = ()
+    action: str = ""
+    dry_run: bool = False
+    error: str = ""
 
     def as_json(self) -> str:
         """One JSON object on one line, ASCII only."""
+        import json  # noqa: PLC0415 - not needed to show --help
+
         return json.dumps(
             {
                 "tool": self.tool,
+                "action": self.action,
+                "dry_run": self.dry_run,
                 "run_id": self.run_id,
                 "exit_code": int(self.exit_code),
                 "complete": self.complete,
                 "counts": dict(self.counts),
+                "amounts": {status: dict(amount) for status, amount in self.amounts.items()},
                 "outputs": dict(self.outputs),
                 "notes": list(self.notes),
+                "next_steps": list(self.next_steps),
+                "error": self.error,
             }
         )
 
     def as_text(self) -> str:
         """Plain words, a line each."""
         lines = [self.headline]
-        lines += [f"  {number:>12,}  {name.replace('_', ' ')}" for name, number in self.counts.items()]
+        for name, number in self.counts.items():
+            amount = f": {amount_text(self.amounts[name])}" if name in self.amounts else ""
+            lines.append(f"  {number:>12,}  {name.replace('_', ' ')}{amount}")
         lines += [f"{kind}: {shown(path)}" for kind, path in self.outputs.items()]
         lines += list(self.notes)
         lines += self.next_steps
         return "\n".join(lines)
 
 
-def run_stage(stage: Callable[[Talk, StopRequest], Summary], options: CommonOptions) -> int:
+def figures(
+    total: str, counts: Mapping[str, int], names: Mapping[str, str] | None = None
+) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
+    """``counts`` and ``amounts`` of a summary out of the flat counters of ``common.amounts``. Pure.
+
+    ``total`` is the name of the sum of all rows, which comes first. ``names`` renames statuses, and tells their order.
+    """
+    names = names or {status: status for status in rows_of(counts)}
+    rows, amounts = rows_of(counts), amounts_of(counts)
+    shown_counts = {names[status]: rows[status] for status in names if rows.get(status)}
+    shown_amounts = {names[status]: amounts[status] for status in names if status in amounts}
+    whole = summed(shown_amounts.values())
+    return (
+        {total: sum(shown_counts.values()), **shown_counts},
+        {**({total: whole} if whole else {}), **shown_amounts},
+    )
+
+
+def run_stage(tool: str, stage: Callable[[Talk, StopRequest], Summary], options: CommonOptions) -> int:
     """Run one stage and turn what comes of it into output and an exit code: the boundary to the user.
 
     No exception passes: an error of ours is its one sentence, an error of the system names its
@@ -281,30 +445,33 @@ def run_stage(stage: Callable[[Talk, StopRequest], Summary], options: CommonOpti
     talk = None
     try:
         talk = Talk(options)
+        if options.review_html:
+            from common.review_page import require_review_path  # noqa: PLC0415 - only with --review-html
+
+            require_review_path(options.review_html)
         with stop_on_signals() as stop:
             summary = stage(talk, stop)
         print(summary.as_json() if options.json else summary.as_text(), flush=True)
         talk.log(summary.as_text())
         return int(summary.exit_code)
     except MediaArchiveError as error:
-        (talk.error if talk else _print_error)(str(error))
-        return int(error.exit_code)
+        sentence, exit_code = str(error), error.exit_code
     except ModuleNotFoundError as error:
-        (talk.error if talk else _print_error)(
-            f"the package {error.name} is missing in {sys.executable}: activate .venv first, or run: "
-            f"{os.path.basename(sys.executable)} -m pip install -r requirements.txt"
+        sentence, exit_code = (
+            (
+                f"the package {error.name} is missing in {sys.executable}: activate .venv first, or run: "
+                f"{os.path.basename(sys.executable)} -m pip install -r requirements.txt"
+            ),
+            ExitCode.BAD_INPUT,
         )
-        return int(ExitCode.BAD_INPUT)
     except BrokenPipeError:
         # Whoever read our output has gone: nobody is left to tell.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - lives until the process ends
         return int(ExitCode.STOPPED_EARLY)
     except OSError as error:
         place = f"{shown(os.fsdecode(error.filename))}: " if error.filename else ""
-        (talk.error if talk else _print_error)(
-            f"{place}{explain_os_error(error)}; mend that and run the same command again"
-        )
-        return int(ExitCode.STOPPED_EARLY)
+        sentence = f"{place}{explain_os_error(error)}; mend that and run the same command again"
+        exit_code = ExitCode.STOPPED_EARLY
     except Exception as error:  # noqa: BLE001 - the boundary: a fault of ours must not look like the user's
         import traceback  # noqa: PLC0415 - needed for faults only
 
@@ -312,15 +479,23 @@ def run_stage(stage: Callable[[Talk, StopRequest], Summary], options: CommonOpti
             talk.log(traceback.format_exc())
             if options.verbose:
                 talk.detail(traceback.format_exc())
-        (talk.error if talk else _print_error)(
-            f"a fault in this program ({type(error).__name__}: {error}); nothing unverified was removed; "
-            "please report it with the output of --verbose"
+        sentence, exit_code = (
+            (
+                f"a fault in this program ({type(error).__name__}: {error}); nothing unverified was removed; "
+                "please report it with the output of --verbose"
+            ),
+            ExitCode.STOPPED_EARLY,
         )
-        return int(ExitCode.STOPPED_EARLY)
-
-
-def _print_error(text: str) -> None:
-    print(f"error: {text}", file=sys.stderr)
+    if talk:
+        talk.error(sentence)
+    else:
+        print(f"error: {sentence}", file=sys.stderr)
+    if options.json:
+        try:
+            print(Summary(tool, "", "", exit_code, complete=False, error=sentence).as_json(), flush=True)
+        except OSError:  # standard output is what failed, and standard error has been told
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - lives until the process ends
+    return int(exit_code)
 
 
 def require_folder(path: str, option: str) -> str:
@@ -328,16 +503,3 @@ def require_folder(path: str, option: str) -> str:
     if not os.path.isdir(path):
         raise BadInput(f"{shown(path)}: {option} must name an existing folder; is the disk mounted?")
     return os.path.realpath(path)
-
-
-def counted(number: int, thing: str) -> str:
-    """A number with its noun: ``1 row``, ``12,345 rows``."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
-
-
-def script_command(script: str, *arguments: str) -> str:
-    """A command line to paste into a shell of this system."""
-    import shlex  # noqa: PLC0415 - needed once, at the end
-
-    python = "python" if sys.platform == "win32" else "python3"
-    return " ".join([python, script, *(shlex.quote(argument) for argument in arguments)])

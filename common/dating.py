@@ -8,15 +8,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
-from common.dates.choose import Rules, choose, why_not_believed
+from common.dates.choose import Rules, choose, iso_text, why_not_believed
 from common.dates.filename import candidates_from_name
 from common.dates.filesystem import candidate_from_mtime
 from common.dates.found import EDITED
-from common.dates.model import Candidate, Choice, Reading, Source
+from common.dates.model import Candidate, Choice, Dated, Reading, Source
 from common.dates.read import read_media
 from common.dates.sidecar import candidates_from_sidecar
 from common.media_types import extension_of, kind_of
 from common.scan import FoundFile
+
+UNKNOWN_DATE = "unknown-date"
 
 
 class Asks(Protocol):
@@ -70,6 +72,12 @@ class Dater:
             candidates += opinion.candidates
             problems += filter(None, [reading.problem, opinion.problem])
         return candidates
+
+
+def dated_as(choice: Choice, layout: str) -> Dated:
+    """The folder, by a strftime pattern, and the report's columns for a decision. Pure."""
+    folder = choice.moment.strftime(layout) if choice.moment else UNKNOWN_DATE
+    return Dated(folder, iso_text(choice), choice.tag, choice.review)
 
 
 def _has_metadata(name: str) -> bool:

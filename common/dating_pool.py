@@ -9,20 +9,19 @@ from __future__ import annotations
 import os
 import pickle
 import queue
-import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import cycle
-from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple
 
-from common.dates.model import Choice
-from common.dating import Dater
+from common.dates.model import Dated
+from common.dating import Dater, dated_as
 from common.pipeline import in_order
 from common.scan import FoundFile
+from common.worker import start_worker
 
 # Starting workers costs as much as dating some two thousand files.
 WORTH_WORKERS = 4_000
@@ -44,7 +43,7 @@ class Question(NamedTuple):
 
 # None stands for what needs no date; it keeps its place.
 Chunk = Sequence[Question | None]
-Choices = list[Choice | None]
+Answers = list[Dated | None]
 
 
 def packed(chunk: Chunk) -> list[tuple[object, ...] | None]:
@@ -64,9 +63,9 @@ def unpacked(chunk: Sequence[Any]) -> Chunk:
     return [sent and Question(FoundFile(*sent[0]), [FoundFile(*file) for file in sent[1]], sent[2]) for sent in chunk]
 
 
-def date_chunk(dater: Dater, chunk: Chunk) -> Choices:
+def date_chunk(dater: Dater, layout: str, chunk: Chunk) -> Answers:
     """The decision for each group of a chunk. Reads their files."""
-    return [question and dater.date(*question) for question in chunk]
+    return [question and dated_as(dater.date(*question), layout) for question in chunk]
 
 
 class DatingPool:
@@ -76,11 +75,12 @@ class DatingPool:
     process, which at least wait for the disk together; so is what a worker leaves that died.
     """
 
-    def __init__(self, dater: Dater, jobs: int, files: int) -> None:
+    def __init__(self, dater: Dater, layout: str, jobs: int, files: int) -> None:
         self._dater = dater
+        self._layout = layout
         self._jobs = jobs
         workers = min(jobs, os.cpu_count() or 1) if files >= WORTH_WORKERS else 1
-        self._workers = [_Worker(dater) for _ in range(workers)] if workers > 1 else []
+        self._workers = [_Worker(dater, layout) for _ in range(workers)] if workers > 1 else []
 
     @property
     def chunk_groups(self) -> int:
@@ -92,10 +92,10 @@ class DatingPool:
         """The process numbers of the workers."""
         return tuple(worker.pid for worker in self._workers)
 
-    def date_all(self, chunks: Iterable[Chunk]) -> Iterator[Choices]:
+    def date_all(self, chunks: Iterable[Chunk]) -> Iterator[Answers]:
         """The decisions for chunk after chunk, in order. At most three chunks a worker are held in memory."""
         if not self._workers:
-            yield from in_order(lambda chunk: date_chunk(self._dater, chunk), chunks, self._jobs)
+            yield from in_order(lambda chunk: date_chunk(self._dater, self._layout, chunk), chunks, self._jobs)
             return
         waiting: deque[tuple[_Worker, Chunk]] = deque()
         for chunk, worker in zip(chunks, cycle(self._workers), strict=False):
@@ -106,10 +106,10 @@ class DatingPool:
         while waiting:
             yield self._answer(*waiting.popleft())
 
-    def _answer(self, worker: _Worker, chunk: Chunk) -> Choices:
+    def _answer(self, worker: _Worker, chunk: Chunk) -> Answers:
         """The worker's answer; where it died (killed for want of memory, say) the chunk is done here."""
-        choices = worker.answer()
-        return date_chunk(self._dater, chunk) if choices is None else choices
+        answers = worker.answer()
+        return date_chunk(self._dater, self._layout, chunk) if answers is None else answers
 
     def __enter__(self) -> DatingPool:
         return self
@@ -118,35 +118,19 @@ class DatingPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for worker in self._workers:
-            worker.close()
+            worker.end()
+        for worker in self._workers:
+            worker.wait()
 
 
 class _Worker:
     """One worker process, and a thread that fetches its answers, so that neither side ever waits for a full pipe."""
 
-    def __init__(self, dater: Dater) -> None:
-        import subprocess  # noqa: PLC0415 - needed by large runs only
-
-        root = str(Path(__file__).resolve().parents[1])
-        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-        # -P: neither the working directory nor the folder of the script may shadow a library.
-        command = [sys.executable, "-P", "-m", "common.dating_worker"]
-        # A session (or group) of its own: Ctrl-C in the terminal ends the run, which ends the worker.
-        own_group = 0
-        if sys.platform == "win32":
-            own_group = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-            creationflags=own_group,
-            start_new_session=sys.platform != "win32",
-        )
+    def __init__(self, dater: Dater, layout: str) -> None:
+        self._process = start_worker("common.dating_worker")
         self._answers: queue.Queue[bytes] = queue.Queue()
         threading.Thread(target=_fetch, args=(self._process.stdout, self._answers), daemon=True).start()
-        self.send((dater.order, dater.zone))
+        self.send((dater.order, dater.zone, layout))
 
     @property
     def pid(self) -> int:
@@ -159,22 +143,24 @@ class _Worker:
                 self._process.stdin.write(pickle.dumps(what, pickle.HIGHEST_PROTOCOL))
                 self._process.stdin.flush()
 
-    def answer(self) -> Choices | None:
+    def answer(self) -> Answers | None:
         """The decisions for the chunk that was sent first, waiting for them; None from a worker that has died."""
         data = self._answers.get()
         if not data:
             self._answers.put(b"")  # for the chunks that follow
             return None
-        choices: Choices = pickle.loads(data)
-        return choices
+        return [sent and Dated(*sent) for sent in pickle.loads(data)]
 
-    def close(self) -> None:
-        """Let the worker end by closing its input, and kill it when it does not."""
-        import subprocess  # noqa: PLC0415
-
+    def end(self) -> None:
+        """Let the worker end, by closing its input."""
         if self._process.stdin is not None:
             with suppress(OSError):  # it has ended by itself
                 self._process.stdin.close()
+
+    def wait(self) -> None:
+        """Wait for its end, and kill it when that takes too long."""
+        import subprocess  # noqa: PLC0415
+
         try:
             self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
@@ -182,9 +168,9 @@ class _Worker:
             self._process.wait()
 
 
-def write_answer(pipe: IO[bytes], choices: Choices) -> None:
-    """What a worker says to a chunk: the length in eight bytes, then a pickle."""
-    data = pickle.dumps(choices, pickle.HIGHEST_PROTOCOL)
+def write_answer(pipe: IO[bytes], answers: Answers) -> None:
+    """What a worker says to a chunk: the length in eight bytes, then a pickle of bare tuples."""
+    data = pickle.dumps([answer and tuple(answer) for answer in answers], pickle.HIGHEST_PROTOCOL)
     pipe.write(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
     pipe.flush()
 

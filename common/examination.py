@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from common import fileops
 from common.aliases import Aliases
@@ -17,7 +17,7 @@ from common.errors import ChangedWhileReading, NotRegular, RowFailed, SameFile, 
 from common.extents import share_extents
 from common.hashing import Comparison, Identity, compare, hash_file
 from common.manifests import VerifyRow, seal
-from common.paths import is_inside, is_plain_absolute, leads_through_link, shown
+from common.paths import RealRoots, is_inside, is_plain_absolute, shown
 from common.pipeline import Progress
 from common.timestamps import mtime_text, now_text
 
@@ -66,6 +66,7 @@ class Examiner:
     mount_points: frozenset[str]
     archive_only: bool
     sharing: list[str]
+    roots: RealRoots = field(default_factory=RealRoots)
 
     def examine(self, row: VerifyRow) -> VerifyRow:
         """The row with its status, its facts and its seal. Raises ``StoppedEarly`` when the archive fails to read."""
@@ -92,7 +93,7 @@ class Examiner:
             status, reason = "not_regular", "one of the two is a mount point, a view of some other file"
         if not status and source is not None:
             status, reason = self._alias(row)
-        if not status and leads_through_link(row.destination_path, row.archive_root):
+        if not status and self.roots.leads_through_link(row.destination_path, row.archive_root):
             status, reason = "outside_root", "a symbolic link stands on the way in the archive"
         if status:
             return replace(row, status=status, reason=reason)
@@ -137,7 +138,7 @@ class Examiner:
 
     def _alias(self, row: VerifyRow) -> tuple[str, str]:
         """Whether source and archive are one folder seen twice; asked once for a pair of folders."""
-        if leads_through_link(row.source_path, row.source_root):
+        if self.roots.leads_through_link(row.source_path, row.source_root):
             if os.path.samefile(row.source_path, row.destination_path):
                 return "same_file", "source and destination are one file on disk"
             return "outside_root", "a symbolic link stands on the way in the source"

@@ -14,13 +14,16 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from common.errors import BadInput, ChangedWhileReading, Interrupted, RowFailed, StoppedEarly, explain_os_error
 from common.hashing import (
-    CHUNK,
     Comparison,
     Identity,
+    chunks,
+    close_file,
     compare,
     identity_of,
     is_regular,
@@ -30,6 +33,9 @@ from common.hashing import (
 )
 from common.media_types import QUARANTINE_FOLDER
 from common.paths import is_folder, is_inside, is_present, shown
+
+if TYPE_CHECKING:
+    import ctypes
 
 TEMPORARY_PREFIX = ".media-tmp-"
 PROBE_PREFIX = ".media-probe-"
@@ -81,7 +87,7 @@ def sync_folder(path: str) -> None:
         if error.errno not in _UNSUPPORTED:
             raise OSError(error.errno, error.strerror, path) from error
     finally:
-        os.close(fd)
+        close_file(fd, path)
 
 
 def sync_folders_up_to(folder: str, root: str, done: set[str]) -> None:
@@ -120,18 +126,24 @@ def mark_quarantine(path: str) -> None:
 
 
 def remove_empty_folder(path: str) -> bool:
-    """Remove a folder if it is empty, and tell whether it is gone. The folder above is not synced."""
+    """Remove a folder if it is empty, and tell whether it is gone. The folder above is not synced.
+
+    Raises ``OSError`` when an empty one can't be removed.
+    """
     try:
         os.rmdir(path)
     except FileNotFoundError:
         return True
     except OSError:
-        return False
+        with os.scandir(path) as entries:
+            if next(entries, None):
+                return False
+        raise
     return True
 
 
 def remove_empty_folders_up_to(folder: str, root: str) -> None:
-    """Remove a folder and those above it as long as they are empty and lie below a root."""
+    """Remove a folder and those above it as long as they are empty and lie below a root. Raises ``OSError``."""
     while is_inside(folder, root) and remove_empty_folder(folder):
         folder = os.path.dirname(folder)
 
@@ -164,7 +176,7 @@ def write_atomically(path: str, data: bytes) -> None:
         _write_all(fd, data)
         os.fsync(fd)
     finally:
-        os.close(fd)
+        close_file(fd, temporary)
     os.replace(temporary, path)
     sync_folder(os.path.dirname(path) or ".")
 
@@ -251,7 +263,13 @@ class Appender:
             ) from None
 
     def close(self) -> None:
-        os.close(self._fd)
+        """Raises ``StoppedEarly`` when the system tells only now that something was not written."""
+        try:
+            os.close(self._fd)
+        except OSError as error:
+            raise StoppedEarly(
+                f"{shown(self.path)}: cannot close: {explain_os_error(error)}; mend that and run again"
+            ) from None
 
     def __enter__(self) -> Appender:
         return self
@@ -292,10 +310,17 @@ if sys.platform == "win32":
 
 else:
 
+    @cache
+    def _libc() -> ctypes.CDLL:
+        """The C library: Python has no call of its own for these. Loaded once, and not to show --help."""
+        import ctypes  # noqa: PLC0415
+
+        return ctypes.CDLL(None, use_errno=True)
+
     def _rename_exclusive(source: str, destination: str) -> None:
         import ctypes  # noqa: PLC0415 - not needed to show --help
 
-        libc = ctypes.CDLL(None, use_errno=True)
+        libc = _libc()
         old, new = os.fsencode(source), os.fsencode(destination)
         if sys.platform == "darwin":
             result = libc.renamex_np(old, new, 0x4)
@@ -363,13 +388,15 @@ class Staged:
 
     def close(self) -> None:
         if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+            fd, self.fd = self.fd, -1  # it is closed even when that fails
+            close_file(fd, self.path)
 
     def discard(self) -> None:
         """Remove the temporary file."""
-        self.close()
-        remove_temporary(self.path)
+        try:
+            self.close()
+        finally:
+            remove_temporary(self.path)
 
 
 def is_temporary_name(name: str) -> bool:
@@ -425,7 +452,7 @@ def copy_to_temporary(
             staged = Staged(temporary, target_fd, "", identity, ())
             try:
                 copied = 0
-                while chunk := os.read(source_fd, CHUNK):
+                for chunk in chunks(source, source_fd):
                     copied += len(chunk)
                     if copied > identity.size:
                         raise ChangedWhileReading  # a file that grows all the while must not fill the archive
@@ -712,7 +739,8 @@ def _appears_in(here: str, there: str) -> bool:
     try:
         return os.path.lexists(os.path.join(there, name))
     finally:
-        os.close(fd)
+        with suppress(OSError):  # it is empty: closing it can lose nothing
+            os.close(fd)
         remove_temporary(probe)
         set_folder_time(here, time_before)
         with suppress(OSError):  # so that no power cut brings the probe back; it would be litter, not loss
@@ -720,20 +748,29 @@ def _appears_in(here: str, there: str) -> bool:
 
 
 def remove_stale_probes(folder: str) -> None:
-    """Remove probes that runs on this machine left in a folder when they were killed. Others' are not touched."""
+    """Remove probes that runs on this machine left in a folder when they were killed. Others' are not touched, and
+    the folder keeps its time.
+    """
     if sys.platform == "win32":
         return  # there is no harmless way to ask whether a process lives
     try:
+        time_before = os.stat(folder).st_mtime_ns
         names = [name for name in os.listdir(folder) if is_temporary_name(name)]
     except OSError:
         return  # whoever reads this folder next will say what is wrong with it
-    for name in names:
-        if not name.startswith(f"{PROBE_PREFIX}{_host_mark()}-"):
-            continue
-        pid = name.split("-")[3]
-        if pid.isdecimal() and not _is_alive(int(pid)):
-            with suppress(OSError):
-                remove_temporary(os.path.join(folder, name))
+    stale = [name for name in names if _is_probe_of_the_dead(name)]
+    for name in stale:
+        with suppress(OSError):
+            remove_temporary(os.path.join(folder, name))
+    if stale:
+        set_folder_time(folder, time_before)
+
+
+def _is_probe_of_the_dead(name: str) -> bool:
+    """Whether a temporary name is that of a probe made by a process of this machine that is gone."""
+    if not name.startswith(f"{PROBE_PREFIX}{_host_mark()}-"):
+        return False
+    return not _is_alive(int(name.split("-")[3]))
 
 
 def _is_alive(pid: int) -> bool:

@@ -72,6 +72,8 @@ def group_folder(names: Iterable[str]) -> tuple[NameGroup, ...]:
     sidecars = [name for name in ordered if kind_of(name) == "sidecar"]
 
     index = _Index(media)
+    if any(extension_of(sidecar) == ".json" for sidecar in sidecars):
+        index.add_titles(media)
     for members in index.by_stem.values():
         primary_of |= _pair_media(members)
     for still in media:
@@ -111,7 +113,10 @@ def is_takeout_name(name: str) -> bool:
 
 
 class _Index:
-    """The media of a folder, findable by the folded forms of their names."""
+    """The media of a folder, findable by the folded forms of their names.
+
+    By the titles that Takeout gives its JSON files only after ``add_titles``, which few folders need.
+    """
 
     def __init__(self, media: Sequence[str]) -> None:
         self.by_name: dict[str, list[str]] = defaultdict(list)
@@ -121,9 +126,13 @@ class _Index:
         self.edited_by_stem: dict[str, list[str]] = defaultdict(list)
         for name in media:
             folded = fold(name)
-            stem, extension = _split(folded)
             self.by_name[folded].append(name)
-            self.by_stem[stem].append(name)
+            self.by_stem[_split(folded)[0]].append(name)
+
+    def add_titles(self, media: Sequence[str]) -> None:
+        """Make the media findable by what Takeout calls them."""
+        for name in media:
+            stem, extension = _split(fold(name))
             plain_stem, number = _split_number(stem)
             title = plain_stem + extension
             self.by_title[title, number].append(name)
@@ -243,5 +252,7 @@ def _stem_of_original(stem: str) -> str:
 
 def _takeout_of_original(name: str, index: _Index, takeout_of: dict[str, str]) -> str:
     """The JSON of the picture of which ``name`` is an edited copy, if any; the copy may have another extension."""
+    if not takeout_of:
+        return ""
     originals = index.by_stem.get(_stem_of_original(_split(fold(name))[0]), ())
     return next((takeout_of[original] for original in originals if original in takeout_of), "")

@@ -13,6 +13,7 @@ import re
 import stat
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from common.errors import ChangedWhileReading, Interrupted, NotRegular, SameFile
 # What is read, compared and hashed at a time stays in the processor's cache; what the disk fetches ahead is more.
 CHUNK = 1 << 18
 _AHEAD = 1 << 20
+# The kernel keeps what was touched just now in batches, from which nothing is dropped until they are worked off.
+_TRIES_TO_FORGET = 3
 SAMPLE = 1 << 12
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -88,7 +91,15 @@ def open_regular(path: str) -> Iterator[tuple[int, Identity]]:
             raise NotRegular
         yield fd, identity_of(status)
     finally:
+        close_file(fd, path)
+
+
+def close_file(fd: int, path: str) -> None:
+    """Close a descriptor. Raises ``OSError`` with the path in it: network disks and quotas may fail only then."""
+    try:
         os.close(fd)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
 
 
 def is_regular(status: os.stat_result) -> bool:
@@ -119,15 +130,14 @@ def hash_file(
     digest = hashlib.sha256()
     with open_regular(path) as (fd, identity):
         read_mode = "cold" if cold and drop_cache(path, fd, identity.size) else "cached"
-        buffer = _SCRATCH.left
         position = 0
-        while got := _fill_from((path, fd), buffer):
-            position += got
+        for chunk in chunks(path, fd):
+            position += len(chunk)
             if position > identity.size:
                 raise ChangedWhileReading  # it may grow for ever
-            digest.update(buffer if got == len(buffer) else memoryview(buffer)[:got])
+            digest.update(chunk)
             if on_bytes:
-                on_bytes(got)
+                on_bytes(len(chunk))
             if should_stop():
                 raise Interrupted
         require_unchanged(fd, identity)
@@ -239,6 +249,17 @@ def _read_ahead(fd: int, position: int) -> None:
         os.posix_fadvise(fd, position, _AHEAD, os.POSIX_FADV_WILLNEED)
 
 
+def chunks(path: str, fd: int) -> Iterator[memoryview]:
+    """The rest of an open file, piece by piece; each piece stands in the memory of the one before.
+
+    One reader a thread at a time. Raises ``OSError`` with the path in it.
+    """
+    buffer = _SCRATCH.left
+    view = memoryview(buffer)
+    while got := _fill_from((path, fd), buffer):
+        yield view[:got]
+
+
 def _fill_from(file: tuple[str, int], buffer: bytearray) -> int:
     """Fill the buffer from an open file; a read error bears the path, so that the culprit is known."""
     path, fd = file
@@ -307,10 +328,14 @@ def drop_cache(path: str, fd: int, size: int, durably: bool = True) -> bool:
     if durably or not _write_out(fd):
         sync_open(path, fd)
     try:
-        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-        return not _is_any_cached(fd, size)
+        for _ in range(_TRIES_TO_FORGET):
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            if not _is_any_cached(fd, size):
+                return True
+            time.sleep(0.001)
     except OSError:
-        return False  # this file system takes no such advice: what is read may come from the cache
+        pass  # this file system takes no such advice
+    return False
 
 
 def sync_open(path: str, fd: int) -> None:

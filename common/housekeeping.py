@@ -8,22 +8,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from common import fileops
+from common.errors import explain_os_error
 from common.journal import Journal
 from common.manifests import JournalRow
-from common.paths import is_folder, is_inside
+from common.paths import is_folder, is_inside, shown
 from common.removal import Outcome, journal_row
 from common.tasks import Task, without_root
 from common.timestamps import mtime_nanoseconds, mtime_text
 
 
 def folder_times(tasks: Iterable[Task]) -> dict[str, str]:
-    """The modification times of the folders in the source that these tasks will touch. Reads the disk."""
+    """The modification times of the folders in the source that these tasks will touch.
+
+    Reads the disk. Raises ``OSError`` where a time can't be told: what is not known can't be given back.
+    """
     times: dict[str, str] = {}
     for folder in {task.touched_folder for task in tasks}:
         try:
             times[folder] = mtime_text(os.stat(folder).st_mtime_ns)
-        except OSError:
-            continue  # then there is no such folder yet, and no time to give back
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # there is no such folder yet, and no time to give back
     return times
 
 
@@ -76,25 +80,49 @@ def sync_touched(tasks: Sequence[Task]) -> None:
         fileops.sync_folders(folder for folder in folders if os.path.isdir(folder))
 
 
-def prune(journal: Journal, folders: Iterable[str], task: Task) -> None:
-    """Remove the folders that this run emptied. Changes the disk."""
+def prune(journal: Journal, folders: Iterable[str], task: Task) -> list[str]:
+    """Remove the folders that this run emptied, and say which empty ones had to stay and why. Changes the disk."""
     fresh = [row for row in prune_rows(folders, task) if row.from_path not in journal.pruning]
     journal.append(fresh)
     rows = [*journal.pruning.values(), *fresh]
-    outcomes = []
+    outcomes, refusals = [], []
     for row in rows:
-        removed = fileops.remove_empty_folder(row.from_path)
+        try:
+            removed = fileops.remove_empty_folder(row.from_path)
+        except OSError as error:
+            removed = False
+            refusals.append(_refusal(row.from_path, error))
         outcomes.append(replace(row, phase="done" if removed else "failed"))
     give_back_times({row.folder: row.folder_mtime for row in reversed(rows)} | journal.folder_times)
     fileops.sync_folders({row.folder for row in rows if os.path.isdir(row.folder)})
     journal.append(outcomes)
+    return refusals
 
 
-def tidy_quarantine(tasks: Iterable[Task]) -> None:
-    """Remove the folders in the quarantine that a restore, a purge or a deletion left empty."""
+def tidy_quarantine(tasks: Iterable[Task]) -> list[str]:
+    """Remove the folders in the quarantine that a restore, a purge or a deletion left empty.
+
+    Says which empty ones had to stay and why. Changes the disk.
+    """
+    root_of: dict[str, str] = {}
     for task in tasks:
         if task.action in ("restore", "purge", "delete") and task.from_path:
             place = task.to_path if task.action == "delete" else task.from_path
             suffix = os.path.join("files", without_root(task.source_path))
             if place.endswith(suffix):
-                fileops.remove_empty_folders_up_to(os.path.dirname(place), place.removesuffix(suffix) + "files")
+                root_of[os.path.dirname(place)] = place.removesuffix(suffix) + "files"
+    refusals = []
+    for folder, root in root_of.items():
+        try:
+            fileops.remove_empty_folders_up_to(folder, root)
+        except OSError as error:
+            refusals.append(_refusal(folder, error))
+    return refusals
+
+
+def _refusal(folder: str, error: OSError) -> str:
+    path = os.fsdecode(error.filename or folder)
+    return (
+        f"{shown(path)}: cannot remove this empty folder: {explain_os_error(error)}; "
+        "mend that and run the same command again"
+    )

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from common.errors import BadInput
-from common.manifests import JOURNAL, JournalRow, Reader, Record, RowIds, Writer, chain_of, first_chain, link
+from common.manifests import JOURNAL, JournalRow, Reader, Record, RowIds, Writer, chain_of, first_chain
 from common.paths import is_present, shown
 from common.timestamps import now_text
 
@@ -118,9 +118,10 @@ class Journal:
 
     def _next(self, row: JournalRow) -> JournalRow:
         self.sequence += 1
-        row = link(replace(row, sequence=self.sequence, time=now_text()), self.chain)
-        self.chain = row.chain
-        return row
+        time = now_text()
+        values = JOURNAL.as_text(row) | {"sequence": str(self.sequence), "time": time}
+        self.chain = chain_of(values, self.chain)
+        return replace(row, sequence=self.sequence, time=time, chain=self.chain)
 
     def forget_recalled(self) -> None:
         """The killed run's batch has been finished: nothing of it is open any more."""

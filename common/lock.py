@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from common.errors import BadInput, Locked, explain_os_error
 from common.fileops import open_lock_file
+from common.hashing import close_file
 from common.paths import shown
 
 
@@ -20,6 +21,7 @@ class Lock:
     """
 
     def __init__(self, path: str) -> None:
+        self._path = path
         try:
             self._fd = open_lock_file(path)
         except OSError as error:
@@ -37,7 +39,7 @@ class Lock:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._fd)
+        close_file(self._fd, self._path)
 
 
 def lock_unless_read_only(path: str) -> AbstractContextManager[object]:

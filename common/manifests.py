@@ -16,6 +16,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import Any, BinaryIO, Generic, TypeVar
 
 from common.errors import BadInput, StoppedEarly, explain_os_error
@@ -127,6 +128,7 @@ class Table(Generic[Row]):
     def __init__(self, row_class: type[Row]) -> None:
         self.row_class = row_class
         self.columns = tuple(field.name for field in fields(row_class))
+        self._values = attrgetter(*self.columns)
         self._integers = frozenset(field.name for field in fields(row_class) if field.type == "int")
 
     def header(self) -> bytes:
@@ -135,11 +137,11 @@ class Table(Generic[Row]):
 
     def encode(self, row: Row) -> bytes:
         """One row as it stands in the file, with its line end."""
-        return encode_record(str(getattr(row, column)) for column in self.columns)
+        return encode_record(map(str, self._values(row)))
 
     def as_text(self, row: Row) -> dict[str, str]:
         """The fields of a row as the text that stands in the file."""
-        return {column: str(getattr(row, column)) for column in self.columns}
+        return dict(zip(self.columns, map(str, self._values(row)), strict=True))
 
     def decode(self, values: dict[str, str], where: str) -> Row:
         """Make a row of text fields; raises ``BadInput`` that names ``where`` and the column."""
@@ -168,8 +170,11 @@ VERIFY_INPUT_COLUMNS = (
 
 def encode_record(values: Iterable[str]) -> bytes:
     """One CSV record, every field quoted (RFC 4180), ending in a line feed."""
-    quoted = '","'.join(value.replace('"', '""') for value in values)
-    return f'"{quoted}"\n'.encode("utf-8", "surrogateescape")
+    plain = list(values)
+    joined = '","'.join(plain)
+    if joined.count('"') > 2 * (len(plain) - 1):  # a value holds a quote: rare
+        joined = '","'.join(value.replace('"', '""') for value in plain)
+    return f'"{joined}"\n'.encode("utf-8", "surrogateescape")
 
 
 def checksum_line(sha256: str, relative_path: str) -> bytes:
@@ -188,11 +193,8 @@ def checksum_line(sha256: str, relative_path: str) -> bytes:
 
 def _digest(parts: Iterable[str]) -> str:
     """A digest of several texts in which no part can lend characters to its neighbour."""
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part.encode("utf-8", "surrogateescape")
-        digest.update(b"%d:" % len(data) + data)
-    return digest.hexdigest()
+    encoded = [part.encode("utf-8", "surrogateescape") for part in parts]
+    return hashlib.sha256(b"".join([b"%d:%b" % (len(part), part) for part in encoded])).hexdigest()
 
 
 def seal(row: VerifyRow) -> VerifyRow:
@@ -208,11 +210,6 @@ def seal_of(values: dict[str, str]) -> str:
 def first_chain(run_id: str) -> str:
     """What the first row of a journal is chained to."""
     return _digest(["journal", run_id])
-
-
-def link(row: JournalRow, previous_chain: str) -> JournalRow:
-    """The row with its ``chain`` filled in."""
-    return replace(row, chain=chain_of(JOURNAL.as_text(row), previous_chain))
 
 
 def chain_of(values: dict[str, str], previous_chain: str) -> str:
@@ -370,7 +367,10 @@ class Reader:
         return not self._read(1)
 
     def close(self) -> None:
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as error:
+            raise _unreadable(self.path, error) from None
 
     def __enter__(self) -> Reader:
         return self
@@ -381,6 +381,12 @@ class Reader:
 
 def _unreadable(path: str, error: OSError) -> StoppedEarly:
     return StoppedEarly(f"{shown(path)}: cannot read it: {explain_os_error(error)}; check the disk, then run again")
+
+
+def has_no_rows(path: str, required: Iterable[str]) -> bool:
+    """Whether a file has a header and nothing else: the normal end of a chain without new files."""
+    with Reader(path, required) as reader:
+        return next(iter(reader), None) is None and not reader.torn_line
 
 
 def file_digest(path: str) -> str:

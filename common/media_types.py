@@ -7,6 +7,7 @@ A new file type is one word in one of these sets.
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 
 RAW_EXTENSIONS = frozenset(
     ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .k25 .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .raw "
@@ -44,6 +45,8 @@ SYSTEM_FOLDERS = frozenset(
 SYSTEM_FILES = frozenset({".ds_store", "desktop.ini", "thumbs.db", "ehthumbs.db", ".nomedia", ".picasa.ini"})
 
 
+# A name is asked about a dozen times on its way into the report, mostly together with the others of its folder.
+@lru_cache(maxsize=4096)
 def extension_of(name: str) -> str:
     """The extension in lower case with its dot, empty when there is none."""
     return os.path.splitext(name)[1].lower()

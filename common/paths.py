@@ -25,15 +25,22 @@ def is_plain_absolute(path: str) -> bool:
     return os.path.isabs(path) and os.path.normpath(path) == path and "\0" not in path
 
 
-def leads_through_link(path: str, root: str) -> bool:
-    """Whether a symbolic link stands between a root and a path inside it (the last component not counted).
+class RealRoots:
+    """The real paths of the roots of a run, each asked once: one that leads elsewhere later is a link on the way."""
 
-    The root itself may be reached through links: that is the user's own choice.
-    """
-    real_root = os.path.realpath(root)
-    parent = os.path.dirname(path)
-    expected = real_root if parent == root else os.path.join(real_root, os.path.relpath(parent, root))
-    return os.path.realpath(parent) != expected
+    def __init__(self) -> None:
+        self._real: dict[str, str] = {}
+
+    def leads_through_link(self, path: str, root: str) -> bool:
+        """Whether a symbolic link stands between a root and a path inside it (the last component not counted).
+
+        The root itself may be reached through links: that is the user's own choice.
+        """
+        if root not in self._real:
+            self._real[root] = os.path.realpath(root)
+        parent = os.path.dirname(path)
+        expected = self._real[root].rstrip(os.sep) + parent[len(root.rstrip(os.sep)) :]
+        return os.path.realpath(parent) != (expected or os.sep)
 
 
 def is_present(path: str) -> bool:
@@ -103,4 +110,6 @@ def collision_suffixes(sha256: str) -> Iterator[str]:
 
 def shown(path: str) -> str:
     """A path as it may be printed: control characters and undecodable bytes as ``\\xNN`` escapes."""
+    if path.isprintable():
+        return path
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in path)

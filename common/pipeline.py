@@ -10,8 +10,8 @@ from typing import Protocol, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Twice the cores, so that there is work while others wait for the disk.
-DEFAULT_JOBS = min(8, 2 * (os.cpu_count() or 1))
+# More than the cores, so that there is work while others wait for the disk.
+DEFAULT_JOBS = min(8, 4 * (os.cpu_count() or 1))
 
 
 class Progress(Protocol):

@@ -12,22 +12,13 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from common.contents import ContentIndex, Known
+from common.dates.model import UNDATED, Dated
 from common.errors import RowFailed, explain_os_error
 from common.hashing import hash_file
 from common.manifests import ReportRow
 from common.paths import collision_suffixes, fold, with_suffix
 from common.scan import FoundFile, NotScanned
 from common.timestamps import mtime_text
-
-
-@dataclass(frozen=True, slots=True)
-class Dated:
-    """What is known of a group's time: the folder it goes to, and three columns of the report."""
-
-    folder: str
-    capture_date: str
-    date_source: str
-    review: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +80,7 @@ class Planner:
         self._facts = facts
         self._contents = contents
         self._names = names
+        self._folders: dict[str, str] = {}
 
     def plan(self, members: Sequence[Member]) -> list[ReportRow]:
         """The rows of one group, the primary's first. A file that can't be read fails its row alone."""
@@ -122,14 +114,14 @@ class Planner:
     def unscanned(self, problem: NotScanned, row_id: int) -> ReportRow:
         """The row of something that is no readable regular file: a link, a pipe, a locked folder."""
         folder, name = os.path.split(problem.path)
-        nothing = Member(FoundFile(folder, name, 0, 0), "", row_id, row_id, Dated("", "", "", ""))
+        nothing = Member(FoundFile(folder, name, 0, 0), "", row_id, row_id, UNDATED)
         status = "failed" if problem.failed else "skipped"
         return replace(self.unplaced(nothing, status, problem.reason), source_mtime="")
 
     def _plan_primary(self, members: Sequence[Member]) -> tuple[ReportRow, Known | None]:
         """The primary's row, and the file that its companions are to stand beside (None when it failed)."""
         primary = members[0]
-        folder = primary.dated.folder
+        folder = self._folder(primary.dated.folder)
         candidate = Known("", "", primary.row_id, primary.file.folder, primary.file.name)
         try:
             if not self._facts.keep_duplicates and (same := self._contents.find(candidate, primary.file.size)):
@@ -143,22 +135,31 @@ class Planner:
             self._contents.add(primary.file.size, candidate)
         return self._row(primary, candidate.path, status, "", candidate.sha256), candidate
 
+    def _folder(self, relative: str) -> str:
+        """The path of a folder of the archive, one text for all of its files: a million files share few folders."""
+        if relative not in self._folders:
+            self._folders[relative] = os.path.join(self._facts.archive_root, relative)
+        return self._folders[relative]
+
     def _as_duplicate(self, member: Member, same: Known, sha256: str) -> ReportRow:
         if same.row_id:
             return self._row(member, same.path, "duplicate", f"same content as row {same.row_id}", sha256)
         return self._row(member, same.path, "already_archived", "", sha256)
 
     def _choose_name(self, members: Sequence[Member], folder: str, candidate: Known) -> tuple[str, str]:
-        """The first name under which the whole group is free, and the status that follows for the primary."""
+        """The first name under which the whole group is free, and the status that follows for the primary.
+
+        A file that is there already keeps the name that it has there, whatever its case or Unicode form.
+        """
         primary, *companions = members
         for suffix in chain([""], self._suffixes(candidate)):
             name = with_suffix(primary.file.name, suffix) if suffix else primary.file.name
-            status = self._status_at(primary.file, folder, name)
+            there, status = self._status_at(primary.file, folder, name)
             if status and all(
-                self._status_at(c.file, folder, companion_name(c.file.name, primary.file.name, name, suffix))
+                self._status_at(c.file, folder, companion_name(c.file.name, primary.file.name, name, suffix))[1]
                 for c in companions
             ):
-                return name, status
+                return there, status
         raise AssertionError("the suffixes never end")
 
     def _suffixes(self, candidate: Known) -> Iterator[str]:
@@ -166,13 +167,18 @@ class Planner:
         candidate.sha256 = candidate.sha256 or hash_file(candidate.readable_path()).sha256
         yield from collision_suffixes(candidate.sha256)
 
-    def _status_at(self, file: FoundFile, folder: str, name: str) -> str:
-        """What a file would be under a name: ``planned``, ``already_archived``, or empty when other content has it."""
+    def _status_at(self, file: FoundFile, folder: str, name: str) -> tuple[str, str]:
+        """The name under which a file would stand, and what it would be there.
+
+        ``planned``, ``already_archived`` (then the name is that of the file in the archive, which may differ in case or
+        Unicode form), or empty when other content has the name.
+        """
         if self._names.is_claimed(folder, name):
-            return ""
+            return name, ""
         if not self._names.exists(folder, name):
-            return "planned"
-        return "already_archived" if _same_content(file, folder, name) else ""
+            return name, "planned"
+        there = _name_of_same_content(file, folder, name)
+        return (there, "already_archived") if there else (name, "")
 
     def _plan_companion(self, companion: Member, primary: Member, anchor: Known) -> ReportRow:
         """Beside the primary under the primary's stem; under a suffix of its own where other content stands there.
@@ -190,13 +196,12 @@ class Planner:
                 return self._as_duplicate(companion, same, candidate.sha256)
             for own_suffix in chain([""], self._suffixes(candidate)):
                 name = with_suffix(wanted, own_suffix) if own_suffix else wanted
-                status = self._status_at(companion.file, anchor.folder, name)
-                if (
-                    not status
-                    and anchor.row_id != primary.row_id
-                    and self._is_stored_companion(companion, anchor, name)
-                ):
-                    status = "duplicate" if anchor.row_id else "already_archived"
+                name, status = self._status_at(companion.file, anchor.folder, name)
+                if not status and anchor.row_id != primary.row_id:
+                    there = self._name_of_stored_companion(companion, anchor, name)
+                    if not there:
+                        continue
+                    name, status = there, "duplicate" if anchor.row_id else "already_archived"
                     reason = f"same content as the companion of row {anchor.row_id}" if anchor.row_id else ""
                 if status:
                     break
@@ -208,12 +213,14 @@ class Planner:
             self._contents.add(companion.file.size, candidate)
         return self._row(companion, candidate.path, status, reason, candidate.sha256)
 
-    def _is_stored_companion(self, companion: Member, anchor: Known, name: str) -> bool:
-        """Whether the companion of the row that the primary duplicates has this name and this content."""
-        for folder, present in ((anchor.folder, name), (anchor.source_folder, companion.file.name)):
-            if _same_content(companion.file, folder, present):
-                return True
-        return False
+    def _name_of_stored_companion(self, companion: Member, anchor: Known, name: str) -> str:
+        """The name in the archive of the companion of the row that the primary duplicates, if its content is the same.
+
+        In a run that has stored nothing yet, the companion beside the first primary stands for it. Empty when none is.
+        """
+        if there := _name_of_same_content(companion.file, anchor.folder, name):
+            return there
+        return name if _name_of_same_content(companion.file, anchor.source_folder, companion.file.name) else ""
 
     def _row(self, member: Member, destination: str, status: str, reason: str, sha256: str) -> ReportRow:
         return ReportRow(
@@ -260,29 +267,31 @@ def _suffix_between(name: str, new_name: str) -> str:
     return new_stem.rpartition("~")[2] if new_name != name and "~" in new_stem else ""
 
 
-def _same_content(file: FoundFile, folder: str, name: str) -> bool:
-    """Whether a file stands in a folder under a name (or one that folds alike) with the content of another."""
-    path = _actual_path(folder, name)
-    try:
-        if not path or os.lstat(path).st_size != file.size:
-            return False
-        if os.path.samefile(path, file.path):
-            return False
-    except OSError:
-        return False
-    return hash_file(path).sha256 == hash_file(file.path).sha256
+def _name_of_same_content(file: FoundFile, folder: str, name: str) -> str:
+    """The name in a folder, equal or folding alike, under which the content of a file stands; empty if there is none.
+
+    Raises ``OSError`` and ``RowFailed`` when a content can't be read.
+    """
+    for there in _names_alike(folder, name):
+        path = os.path.join(folder, there)
+        try:
+            may_be = os.lstat(path).st_size == file.size and not os.path.samefile(path, file.path)
+        except OSError:
+            continue
+        if may_be and hash_file(path).sha256 == hash_file(file.path).sha256:
+            return there
+    return ""
 
 
-def _actual_path(folder: str, name: str) -> str:
-    path = os.path.join(folder, name)
-    if os.path.lexists(path):
-        return path
+def _names_alike(folder: str, name: str) -> list[str]:
+    """The name itself if it stands in a folder, else the names there that fold alike, in order. Reads the disk."""
+    if os.path.lexists(os.path.join(folder, name)):
+        return [name]
     wanted = fold(name)
     try:
-        with os.scandir(folder) as entries:
-            return next((entry.path for entry in entries if fold(entry.name) == wanted), "")
+        return sorted(there for there in os.listdir(folder) if fold(there) == wanted)
     except OSError:
-        return ""
+        return []
 
 
 def _unreadable(error: OSError | RowFailed) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from common import fileops
 from common.aliases import Aliases
@@ -16,7 +16,7 @@ from common.archive import archive_failed
 from common.errors import MediaArchiveError, RowFailed, explain_os_error
 from common.hashing import Identity, compare, hash_file, identity_of
 from common.manifests import JournalRow
-from common.paths import is_present, leads_through_link, shown
+from common.paths import RealRoots, is_present, shown
 from common.pipeline import Progress
 from common.tasks import Task, decide_by_looks, shared_fields
 from common.timestamps import mtime_nanoseconds, mtime_text
@@ -42,6 +42,7 @@ class Remover:
     mount_points: frozenset[str]
     oldest_allowed: str
     dry_run: bool = False
+    roots: RealRoots = field(default_factory=RealRoots)
 
     def apply_task(self, task: Task, interrupted_before: bool) -> Outcome:
         """Carry out one task. Changes the disk. Raises ``StoppedEarly`` or ``Interrupted``, with nothing half done
@@ -152,11 +153,11 @@ class Remover:
             if is_present(task.source_path):
                 return Outcome("skipped", "it is in the source, not in the quarantine")
             return Outcome("skipped", "it is not in the quarantine any more")
-        if leads_through_link(task.destination_path, task.archive_root):
+        if self.roots.leads_through_link(task.destination_path, task.archive_root):
             raise RowFailed("a symbolic link stands on the way in the archive")
         if task.destination_path in self.mount_points:
             raise RowFailed("its archive copy is a mount point, a view of some other file")
-        if leads_through_link(task.from_path, task.from_root):
+        if self.roots.leads_through_link(task.from_path, task.from_root):
             raise RowFailed("a symbolic link stands on the way in the quarantine")
         judged = _as_recorded(task.from_path, task)
         if judged is None:
@@ -178,9 +179,9 @@ class Remover:
             return Outcome(
                 "failed", f"it is neither here nor there; its archive copy is {shown(task.destination_path)}"
             )
-        if leads_through_link(task.to_path, task.source_root):
+        if self.roots.leads_through_link(task.to_path, task.source_root):
             return Outcome("failed", "a symbolic link stands on the way in the source")
-        if leads_through_link(task.from_path, task.from_root):
+        if self.roots.leads_through_link(task.from_path, task.from_root):
             return Outcome("failed", f"a symbolic link stands on the way to {shown(task.from_path)}")
         found = _as_recorded(task.from_path, task)
         if found is None:
@@ -206,7 +207,7 @@ class Remover:
         Raises ``RowFailed`` with the reason not to act.
         """
         for path, root in ((task.source_path, task.source_root), (task.destination_path, task.archive_root)):
-            if leads_through_link(path, root):
+            if self.roots.leads_through_link(path, root):
                 raise RowFailed(f"a symbolic link stands on the way to {shown(path)}")
             if path in self.mount_points:
                 raise RowFailed(f"{shown(path)} is a mount point, a view of some other file")

@@ -68,9 +68,11 @@ def find_report(report_csv: str, settings: dict[str, str], run_id: str) -> tuple
         path = unfinished.removesuffix(SUFFIX) or cli.free_name(os.getcwd(), "report", run_id)
     if not os.path.isdir(os.path.dirname(path)):
         raise BadInput(f"{shown(os.path.dirname(path))} does not exist: make the folder for the report first")
+    # In this order: who begins a report at this moment writes its state first.
+    is_taken = os.path.lexists(path)
     state = load_state(path + SUFFIX, TOOL)
     if state is None:
-        if os.path.lexists(path):
+        if is_taken:
             raise BadInput(f"{shown(path)} exists already; choose another --report-csv or move it away")
     elif state.complete:
         raise BadInput(f"{shown(path)} is a finished report; choose another --report-csv or move it away")

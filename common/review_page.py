@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from common import fileops
+from common.amounts import count_text, size_text
 from common.errors import BadInput, explain_os_error
 from common.manifests import JournalRow, ReportRow, VerifyRow
 from common.paths import shown
@@ -27,7 +28,7 @@ from common.review.gathering import fair_shares
 from common.review.model import Item, Page, ReviewFacts
 from common.review.organized import Organized
 from common.review.proved import Proved
-from common.review.words import clipped, count_text, file_link, size_text
+from common.review.words import clipped, file_link
 from common.thumbnails import Limits as ThumbnailLimits
 from common.thumbnails import Thumbnailer
 from common.timestamps import now_text

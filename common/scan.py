@@ -55,8 +55,11 @@ class ScanRules:
     skip_folders: Collection[str] = ()
     exclude: Sequence[str] = ()
 
-    def excludes(self, relative: str) -> str:
-        """The first pattern that matches a relative path, or an empty string."""
+    def excludes(self, path: str, root: str) -> str:
+        """The first pattern that matches a path below a root, or an empty string."""
+        if not self.exclude:
+            return ""
+        relative = os.path.relpath(path, root)
         name = os.path.basename(relative)
         portable = relative.replace(os.sep, "/")
         for pattern in self.exclude:
@@ -107,7 +110,7 @@ def _scan_folder(
             elif entry.is_dir(follow_symlinks=False):
                 if is_system_folder(entry.name) or entry.path in rules.skip_folders:
                     system_entries += 1
-                elif rules.excludes(os.path.relpath(entry.path, root)):
+                elif rules.excludes(entry.path, root):
                     excluded_folders += 1
                 else:
                     subfolders.append(entry.path)
@@ -115,7 +118,7 @@ def _scan_folder(
                 not_scanned.append(NotScanned(entry.path, "not a regular file", failed=False))
             elif is_system_file(entry.name):
                 system_entries += 1
-            elif pattern := rules.excludes(os.path.relpath(entry.path, root)):
+            elif pattern := rules.excludes(entry.path, root):
                 not_scanned.append(NotScanned(entry.path, f"left out by --exclude {pattern}", failed=False))
             else:
                 found = entry.stat(follow_symlinks=False)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
-import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -56,6 +54,8 @@ class State:
 
 def save_state(path: str, state: State) -> None:
     """Replace the state file atomically and durably. Changes the disk. Raises ``StoppedEarly``."""
+    import json  # noqa: PLC0415 - not needed to show --help
+
     document = {"schema": SCHEMA, **asdict(state)}
     document["seal"] = _seal_of(document)
     try:
@@ -68,11 +68,15 @@ def save_state(path: str, state: State) -> None:
 
 def _seal_of(document: Any) -> str:
     """A digest over a state document: a state that was edited could lead writes to places that were never outputs."""
+    import json  # noqa: PLC0415 - not needed to show --help
+
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode("ascii")).hexdigest()
 
 
 def load_state(path: str, tool: str) -> State | None:
     """Read a state file; None when there is none. Raises ``BadInput`` for one that is torn, edited or foreign."""
+    import json  # noqa: PLC0415 - not needed to show --help
+
     try:
         with open(path, "rb") as file:
             data = file.read()
@@ -147,6 +151,8 @@ def find_unfinished(folder: str, prefix: str, tool: str, belongs: Callable[[Stat
 
     This is how the same command line, given again without naming its outputs, finds what it began.
     """
+    import glob  # noqa: PLC0415 - not needed to show --help
+
     pattern = os.path.join(glob.escape(folder), f"{glob.escape(prefix)}*{SUFFIX}")
     for path in sorted(glob.glob(pattern), reverse=True):
         try:

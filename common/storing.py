@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from common import fileops
 from common.errors import RowFailed, StoppedEarly, explain_os_error
 from common.hashing import Identity, hash_file
 from common.manifests import ReportRow
-from common.paths import is_present, leads_through_link, shown
+from common.paths import RealRoots, is_present, shown
 from common.pipeline import Progress, in_order
 from common.timestamps import mtime_nanoseconds
 
@@ -25,6 +25,7 @@ class Storer:
     stop: Callable[[], bool]
     lost: set[str]
     synced_folders: set[str]
+    roots: RealRoots = field(default_factory=RealRoots)
 
     def apply_batch(self, rows: Sequence[ReportRow], again: bool) -> list[ReportRow]:
         """Copy or move the planned rows of a batch; what is returned is durable. Changes the disk.
@@ -41,7 +42,7 @@ class Storer:
             except OSError as error:
                 raise StoppedEarly(f"{shown(folder)}: cannot make it: {explain_os_error(error)}; run again") from None
             fileops.sync_folders_up_to(folder, planned[0].archive_root, self.synced_folders)
-            if leads_through_link(os.path.join(folder, "any"), planned[0].archive_root):
+            if self.roots.leads_through_link(os.path.join(folder, "any"), planned[0].archive_root):
                 raise StoppedEarly(
                     f"{shown(folder)}: a symbolic link stands on the way in the archive, and verify would refuse what "
                     "is behind it; mount or move the folder itself there"
@@ -85,7 +86,7 @@ class Storer:
     def _move(self, row: ReportRow, again: bool) -> ReportRow:
         parked = fileops.parked_name(row.source_path, row.run_id, row.row_id)
         try:
-            if leads_through_link(row.source_path, row.source_root):
+            if self.roots.leads_through_link(row.source_path, row.source_root):
                 raise RowFailed("a symbolic link stands on the way in the source")
             if again:
                 fileops.unpark(row.source_path, parked)

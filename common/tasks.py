@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from common.errors import BadInput
@@ -282,12 +283,15 @@ def _task_of_report(record: Record, where: str) -> Task | None:
     return task
 
 
+_SHARED = (
+    "run_id row_id source_path destination_path source_root archive_root archive_id size_bytes source_mtime sha256"
+).split()
+_values_of_shared = attrgetter(*_SHARED)
+
+
 def shared_fields(row: VerifyRow | JournalRow | ReportRow | Task) -> dict[str, Any]:
     """What a task takes over from a row of whatever kind."""
-    names = (
-        "run_id row_id source_path destination_path source_root archive_root archive_id size_bytes source_mtime sha256"
-    )
-    return {name: getattr(row, name) for name in names.split()}
+    return dict(zip(_SHARED, _values_of_shared(row), strict=True))
 
 
 def require_sound(task: Task, where: str) -> None:
@@ -302,7 +306,6 @@ def require_sound(task: Task, where: str) -> None:
     if not task.archive_id:
         raise BadInput(f"{where}: archive_id is empty; verify the files anew")
     try:
-        mtime_nanoseconds(task.source_mtime)
         task.expected  # noqa: B018 - parsed to see whether it can be
     except ValueError:
         raise BadInput(f"{where}: source_mtime or source_inode is not as verify writes it") from None
@@ -349,5 +352,6 @@ def decide_by_looks(task: Task, source: os.stat_result | None, copy: os.stat_res
         return Verdict("it was changed since it was verified; verify again")
     if (copy.st_size, mtime_text(copy.st_mtime_ns)) != (task.size_bytes, task.archive_mtime):
         return Verdict("its archive copy was changed since it was verified; verify again")
-    renumbered = source.st_ino != task.expected.inode or str(copy.st_ino) != task.archive_inode.partition(":")[2]
+    now, then = (source.st_ino, copy.st_ino), (task.source_inode, task.archive_inode)
+    renumbered = any(str(inode) != place.partition(":")[2] for inode, place in zip(now, then, strict=True))
     return Verdict(read_first=renumbered)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
+
+from common.worker import start_worker
 
 if TYPE_CHECKING:
     import subprocess
@@ -89,34 +88,9 @@ class Thumbnailer:
     def _started(self) -> subprocess.Popen[bytes] | None:
         if self._worker is not None:
             return self._worker
-        import subprocess  # noqa: PLC0415 - a page without pictures needs no process
-
-        root = str(Path(__file__).resolve().parents[1])
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.getenv("PYTHONPATH")])])}
-        # -P: neither the working directory nor the folder of the script may shadow a library.
-        command = [sys.executable, "-P", "-m", "common.review.thumbnail_worker"]
         self._starts_left -= 1
         try:
-            # A session (or group) of its own: Ctrl-C in the terminal ends the run, which ends the worker.
-            if sys.platform == "win32":
-                own_group = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-                worker = subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    env=environment,
-                    creationflags=own_group,
-                )
-            else:
-                worker = subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    env=environment,
-                    start_new_session=True,
-                )
+            worker = start_worker("common.review.thumbnail_worker")
         except OSError:
             self._starts_left = 0  # no process can be had: the page goes without pictures
             return None

@@ -32,12 +32,12 @@ def mtime_text(nanoseconds: int) -> str:
         moment = _EPOCH + timedelta(seconds=seconds)
     except OverflowError:
         return str(nanoseconds)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction:09}Z" if moment.year >= 1000 else str(nanoseconds)
+    return f"{moment.isoformat()[:19]}.{fraction:09}Z" if moment.year >= 1000 else str(nanoseconds)
 
 
 def mtime_nanoseconds(text: str) -> int:
     """The inverse of ``mtime_text``. Raises ``ValueError`` for anything else."""
     if match := _MTIME.fullmatch(text):
-        moment = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
-        return ((moment - _EPOCH) // timedelta(seconds=1)) * _BILLION + int(match[2])
+        since = datetime.fromisoformat(f"{match[1]}+00:00") - _EPOCH
+        return (since.days * 86_400 + since.seconds) * _BILLION + int(match[2])
     return int(text)

@@ -25,7 +25,7 @@ def parsed(*line: str) -> cli.CommonOptions:
     """The common options of a command line."""
     parser = cli.make_parser("What it does.", "examples:")
     cli.add_common_options(parser)
-    return cli.common_options(parser.parse_args(line))
+    return cli.common_options(cli.parse_arguments(parser, line))
 
 
 QUIETLY = parsed()
@@ -35,13 +35,14 @@ SUMMARY = cli.Summary(
     run_id="3f2b8c1e",
     exit_code=ExitCode.ATTENTION,
     counts={"rows": 12345, "size_differs": 1},
+    amounts={"rows": {"photos": 12345, "bytes": 82_100_000_000}},
     outputs={"verified": "/a/\udcff\n.csv"},
     notes=["1 row needs attention"],
 )
 
 
 def ends(stage: Callable[[cli.Talk, cli.StopRequest], cli.Summary], options: cli.CommonOptions = QUIETLY) -> int:
-    return cli.run_stage(stage, options)
+    return cli.run_stage("verify", stage, options)
 
 
 def raising(error: BaseException) -> Callable[[cli.Talk, cli.StopRequest], cli.Summary]:
@@ -110,6 +111,15 @@ def test_whoever_reads_our_output_may_go_without_a_traceback(monkeypatch: pytest
     sys.stdout.close()
 
 
+def test_a_review_page_that_could_not_be_written_is_refused_before_anything_is_done(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "photo.html").write_bytes(b"my only copy")
+    for page in (tmp_path / "photo.html", tmp_path / "missing" / "page.html"):
+        assert ends(raising(AssertionError("done")), replace(QUIETLY, review_html=str(page))) == 2
+        assert str(page.name if page.exists() else page.parent) in capsys.readouterr().err
+
+
 def test_a_log_file_that_cannot_be_written_is_bad_input(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     options = replace(QUIETLY, log_file=str(tmp_path / "missing" / "run.log"))
     assert ends(lambda _talk, _stop: SUMMARY, options) == 2
@@ -121,7 +131,8 @@ def test_a_log_file_that_cannot_be_written_is_bad_input(capsys: pytest.CaptureFi
 
 def test_the_summary_in_words_shows_counts_and_paths_as_they_can_be_printed() -> None:
     text = SUMMARY.as_text()
-    for part in ("12,345  rows", "1  size differs", "verified: /a/\\udcff\\n.csv", "1 row needs attention"):
+    counts = ("12,345  rows: 12,345 photos, 82.1 GB\n", "1  size differs\n")
+    for part in (*counts, "verified: /a/\\udcff\\n.csv", "1 row needs attention"):
         assert part in text
 
 
@@ -134,6 +145,40 @@ def test_the_summary_for_machines_is_one_line_of_ascii(capsys: pytest.CaptureFix
     assert document["counts"] == {"rows": 12345, "size_differs": 1}
     assert document["outputs"] == {"verified": "/a/\udcff\n.csv"}
     assert (document["tool"], document["exit_code"], document["complete"]) == ("verify", 1, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (BadInput("no"), 2),
+        (StoppedEarly("no"), 3),
+        (Locked("no"), 4),
+        (Interrupted(), 130),
+        (ZeroDivisionError("no"), 3),
+    ],
+)
+def test_machines_get_one_object_also_from_a_run_that_fails(
+    capsys: pytest.CaptureFixture[str], error: Exception, code: int
+) -> None:
+    assert ends(raising(error), replace(QUIETLY, json=True)) == code
+    shown = capsys.readouterr()
+    document = json.loads(shown.out)
+    assert (document["tool"], document["exit_code"], document["complete"]) == ("verify", code, False)
+    assert shown.err == f"error: {document['error']}\n"
+
+
+def test_figures_add_up_under_the_name_of_their_sum() -> None:
+    counts = {"attention": 7, "done": 2, "done: photos": 2, "done: bytes": 30, "failed": 1, "failed: bytes": 4}
+    names = {"failed": "failed", "skipped": "skipped", "done": "restored"}
+    assert cli.figures("rows", counts, names) == (
+        {"rows": 3, "failed": 1, "restored": 2},
+        {
+            "rows": {"photos": 2, "bytes": 34},
+            "failed": {"bytes": 4},
+            "restored": {"photos": 2, "bytes": 30},
+        },
+    )
+    assert cli.figures("rows", {}) == ({"rows": 0}, {})
 
 
 # --- talk ---------------------------------------------------------------------------------------------
@@ -195,11 +240,67 @@ def test_on_a_terminal_bytes_and_files_are_counted(monkeypatch: pytest.MonkeyPat
         progress.add_bytes(1_000_000)
         progress.add_file()
         progress.add_bytes(1_000_000)
-    with cli.Progress("copy", 2, 100, replace(QUIETLY, quiet=True)):
-        length = len(terminal.getvalue())
-    assert "copy" in terminal.getvalue()
-    assert "2.00M" in terminal.getvalue()
-    assert len(terminal.getvalue()) == length
+    shown = terminal.getvalue()
+    assert "copy" in shown
+    assert "2.00M" in shown
+    for options in (replace(QUIETLY, quiet=True), replace(QUIETLY, json=True)):
+        with cli.Progress("copy", 2, 100, options) as progress:
+            progress.add_bytes(50)
+    assert terminal.getvalue() == shown
+
+
+class FakeBar:
+    """A bar as tqdm's, which keeps what it is told."""
+
+    def __init__(self, **settings: object) -> None:
+        self.settings = settings
+        self.moved: list[float] = []
+        self.told = ""
+
+    def update(self, n: float = 1) -> None:
+        self.moved.append(n)
+
+    def set_postfix_str(self, s: str = "", refresh: bool = True) -> None:
+        assert not refresh, "update shows it: twice would flicker"
+        self.told = s
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def bars(monkeypatch: pytest.MonkeyPatch) -> list[FakeBar]:
+    made: list[FakeBar] = []
+
+    def make(**settings: object) -> FakeBar:
+        made.append(FakeBar(**settings))
+        return made[-1]
+
+    monkeypatch.setattr("tqdm.tqdm", make)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    return made
+
+
+def test_the_bar_goes_over_bytes_and_comes_to_its_end_whatever_had_to_be_read(bars: list[FakeBar]) -> None:
+    with cli.Progress("copy", 4, 1000, QUIETLY, done_files=1, done_bytes=100) as progress:
+        progress.add_bytes(200)
+        progress.reach(2, 300)  # the same bytes, now finished
+        progress.reach(4, 900)  # two duplicates, of which nothing was read
+        progress.add_bytes(100)
+        progress.reach(4, 5000)  # what grew since it was counted
+    [bar] = bars
+    assert (bar.settings["total"], bar.settings["initial"]) == (1000, 100)
+    assert sum(bar.moved) == 900
+    assert min(bar.moved) >= 0
+    assert bar.told == "4 of 4 files"
+
+
+def test_where_nothing_is_read_the_bar_goes_over_files(bars: list[FakeBar]) -> None:
+    with cli.Progress("report", 4, None, QUIETLY, done_files=1, done_bytes=7) as progress:
+        progress.reach(3, 900)
+        progress.add_file()
+    [bar] = bars
+    assert (bar.settings["total"], bar.settings["initial"], sum(bar.moved)) == (4, 1, 3)
 
 
 # --- signals ------------------------------------------------------------------------------------------
@@ -244,10 +345,22 @@ def test_every_exit_code_stands_in_the_help_with_its_meaning() -> None:
 def test_options_are_not_abbreviated_and_common_ones_have_defaults() -> None:
     options = parsed()
     assert (options.json, options.quiet, options.verbose, options.log_file) == (False, False, False, "")
-    assert options.jobs >= 1
+    assert options.jobs == 0, "nothing asked for: what suits the disks is chosen later"
     with pytest.raises(SystemExit) as ended:
         parsed("--verb")
     assert ended.value.code == 2
+
+
+def test_the_number_of_jobs_is_what_was_asked_for_else_what_suits_the_disks_and_that_is_said(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    asked = parsed("--jobs", "7", "--verbose")
+    assert cli.with_jobs(asked, cli.Talk(asked), [str(tmp_path)]) == asked
+    assert capsys.readouterr().err == ""
+    free = parsed("--verbose")
+    chosen = cli.with_jobs(free, cli.Talk(free), [str(tmp_path)])
+    assert chosen.jobs >= 1
+    assert capsys.readouterr().err.startswith(f"jobs: {chosen.jobs}, since ")
 
 
 def test_a_default_output_gets_a_name_that_nothing_has(tmp_path: Path) -> None:
@@ -270,9 +383,67 @@ def test_a_folder_is_found_by_its_real_path_and_a_missing_one_may_be_an_unmounte
             cli.require_folder(str(tmp_path / name), "--source")
 
 
-def test_a_command_can_be_pasted_whatever_the_path_holds() -> None:
-    command = cli.script_command("verify_media_archive.py", "--input-csv", "/a/it's a $report.csv")
-    assert command.endswith(""" verify_media_archive.py --input-csv '/a/it'"'"'s a $report.csv'""")
+@pytest.mark.parametrize(
+    ("without", "values", "rest"),
+    [
+        ("", 0, "--log-file it.log --verbose --jobs=3"),
+        ("--verbose", 0, "--log-file it.log --jobs=3"),
+        ("--log-file", 1, "--verbose --jobs=3"),
+        ("--jobs", 1, "--log-file it.log --verbose"),
+    ],
+)
+def test_the_same_command_can_leave_out_an_option(without: str, values: int, rest: str) -> None:
+    options = parsed("--log-file", "it.log", "--verbose", "--jobs=3")
+    assert cli.same_command("a.py", options, without, values).endswith(f"a.py {rest}")
+
+
+# --- arguments from a file ----------------------------------------------------------------------------
+
+
+def test_an_argument_file_holds_one_argument_a_line_as_it_stands(tmp_path: Path) -> None:
+    lines = b"\xef\xbb\xbf--log-file\r\n/a/two words 'quoted' # \xff\xe2\x80\xa8.log\n\n--jobs=7\n--verbose"
+    (tmp_path / "@args").write_bytes(lines)
+    options = parsed("--quiet", f"@{tmp_path}/@args")
+    assert options.log_file == os.fsdecode(b"/a/two words 'quoted' # \xff\xe2\x80\xa8.log")
+    assert (options.jobs, options.quiet, options.verbose) == (7, True, True)
+    assert options.arguments == ("--quiet", "--log-file", options.log_file, "--jobs=7", "--verbose")
+
+
+def test_a_line_of_an_argument_file_that_begins_with_the_sign_is_a_name(tmp_path: Path) -> None:
+    (tmp_path / "args").write_text("--log-file\n@eaDir\n")
+    assert parsed(f"@{tmp_path}/args").log_file == "@eaDir"
+
+
+def test_a_name_that_begins_with_the_sign_can_be_given(tmp_path: Path) -> None:
+    assert parsed("--log-file=@run.log").log_file == "@run.log"
+    assert parsed("--log-file", "./@run.log").log_file == "./@run.log"
+
+
+def test_a_missing_argument_file_is_one_sentence_and_tells_how_to_give_such_a_name(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for path in (tmp_path / "missing", tmp_path):
+        with pytest.raises(SystemExit) as ended:
+            parsed("--log-file", f"@{path}")
+        assert ended.value.code == 2
+        told = capsys.readouterr().err
+        assert told.count("error: ") == 1
+        assert f"error: {path}: cannot read arguments from it: " in told
+        assert f"./@{path}" in told
+
+
+def test_nobody_is_left_behind_by_colours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with pytest.raises(SystemExit):
+        parsed("--help")
+    assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("columns", "width"), [("200", 200), ("60", 60), ("", 80), ("0", 80), ("wide", 80)])
+def test_the_help_is_as_wide_as_it_is_told(monkeypatch: pytest.MonkeyPatch, columns: str, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr(sys, "__stdout__", None)
+    assert cli.columns() == width
 
 
 def test_a_log_is_made_readable_and_never_through_a_link(tmp_path: Path) -> None:

@@ -278,7 +278,23 @@ def test_no_other_name_can_be_removed_as_temporary(folder: Path, name: str) -> N
     assert read_tree(folder) == {name: b"x"}
 
 
+def test_a_copy_whose_closing_fails_is_removed_and_the_error_names_it(folder: Path) -> None:
+    put(folder / "a.jpg", b"content")
+    staged = fileops.copy_to_temporary(f"{folder}/a.jpg", str(folder))
+    os.close(staged.fd)  # so that closing it fails, as it does on a disk that tells only then that it is full
+    with pytest.raises(OSError, match="media-tmp"):
+        staged.discard()
+    assert read_tree(folder) == {"a.jpg": b"content"}
+
+
 # --- appending -------------------------------------------------------------------------------------
+
+
+def test_a_table_whose_closing_fails_stops_the_run_and_says_which(folder: Path) -> None:
+    file = Appender(f"{folder}/out.csv")
+    os.close(file._fd)
+    with pytest.raises(StoppedEarly, match=r"out\.csv: cannot close: .*run again"):
+        file.close()
 
 
 HEAD = b'"a","b"\n'
@@ -408,6 +424,21 @@ def test_empty_folders_go_up_to_the_root_but_not_the_root(folder: Path) -> None:
     fileops.remove_empty_folders_up_to(f"{root}/x", root)
     fileops.remove_empty_folders_up_to(root, root)
     assert os.path.isdir(root)
+
+
+def test_that_an_empty_folder_cannot_be_removed_is_an_error_and_that_it_holds_something_is_none(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tree(folder, {"empty/": b"", "full/photo.jpg": b"p"})
+
+    def refuse(path: str) -> None:
+        raise PermissionError(errno.EACCES, "refused", path)
+
+    assert fileops.remove_empty_folder(f"{folder}/missing")
+    monkeypatch.setattr(os, "rmdir", refuse)
+    assert not fileops.remove_empty_folder(f"{folder}/full")
+    with pytest.raises(PermissionError):
+        fileops.remove_empty_folder(f"{folder}/empty")
 
 
 def test_a_pruned_folder_comes_back_with_its_permissions_and_time(folder: Path) -> None:

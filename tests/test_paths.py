@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from common.paths import (
     MAX_NAME_BYTES,
+    RealRoots,
     collision_suffixes,
     fold,
     is_inside,
     is_plain_absolute,
-    leads_through_link,
     mount_points,
     shown,
     with_suffix,
@@ -70,19 +70,35 @@ def test_a_link_on_the_way_is_noticed_at_every_depth_but_the_last(tmp_path: Path
     os.makedirs(f"{root}/a/b")
     os.symlink(f"{root}/a", f"{root}/link")
     os.symlink(f"{root}/a/b", f"{root}/a/deep")
-    assert leads_through_link(f"{root}/link/x.jpg", root)
-    assert leads_through_link(f"{root}/a/deep/x.jpg", root)
-    assert leads_through_link(f"{root}/link/b/x.jpg", root)
-    assert not leads_through_link(f"{root}/a/b/x.jpg", root)
-    assert not leads_through_link(f"{root}/x.jpg", root)
-    assert not leads_through_link(f"{root}/link", root)
-    assert not leads_through_link(f"{root}/missing/x.jpg", root)
+    assert RealRoots().leads_through_link(f"{root}/link/x.jpg", root)
+    assert RealRoots().leads_through_link(f"{root}/a/deep/x.jpg", root)
+    assert RealRoots().leads_through_link(f"{root}/link/b/x.jpg", root)
+    assert not RealRoots().leads_through_link(f"{root}/a/b/x.jpg", root)
+    assert not RealRoots().leads_through_link(f"{root}/x.jpg", root)
+    assert not RealRoots().leads_through_link(f"{root}/link", root)
+    assert not RealRoots().leads_through_link(f"{root}/missing/x.jpg", root)
 
 
 def test_a_root_may_be_reached_through_a_link(tmp_path: Path) -> None:
     os.makedirs(tmp_path / "real" / "a")
     os.symlink(tmp_path / "real", tmp_path / "root")
-    assert not leads_through_link(f"{tmp_path}/root/a/x.jpg", f"{tmp_path}/root")
+    assert not RealRoots().leads_through_link(f"{tmp_path}/root/a/x.jpg", f"{tmp_path}/root")
+
+
+def test_a_root_that_comes_to_lead_elsewhere_is_a_link_on_the_way(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        os.makedirs(tmp_path / name / "a")
+    os.symlink(tmp_path / "one", tmp_path / "root")
+    roots, path = RealRoots(), f"{tmp_path}/root/a/x.jpg"
+    assert not roots.leads_through_link(path, f"{tmp_path}/root")
+    os.unlink(tmp_path / "root")
+    os.symlink(tmp_path / "other", tmp_path / "root")
+    assert roots.leads_through_link(path, f"{tmp_path}/root")
+
+
+def test_all_of_a_disk_may_be_the_root() -> None:
+    assert not RealRoots().leads_through_link("/proc/x.jpg", "/")
+    assert not RealRoots().leads_through_link("/x.jpg", "/")
 
 
 def test_the_places_where_something_is_mounted_are_known(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from common.contents import ContentIndex, Known
+from common.dates.model import Dated
 from common.manifests import ReportRow
 from common.media_types import kind_of
-from common.placement import Dated, Member, Names, Planner, RunFacts, companion_name
+from common.placement import Member, Names, Planner, RunFacts, companion_name
 from common.scan import FoundFile, NotScanned
 
 
@@ -142,6 +143,35 @@ def test_kept_duplicates_are_numbered_and_counted_from_what_is_there(tmp_path: P
 
 
 GROUP = {"IMG_1.HEIC": b"still", "IMG_1.MOV": b"movie", "IMG_1.HEIC.xmp": b"sidecar"}
+
+
+@pytest.mark.parametrize(("there", "name"), [("A.JPG", "a.jpg"), ("cafe\u0301.jpg", "caf\u00e9.jpg")])
+def test_what_is_archived_in_another_case_or_unicode_form_is_named_as_it_stands_there(
+    tmp_path: Path, there: str, name: str
+) -> None:
+    if (tmp_path / "PROBE").touch() or (tmp_path / "probe").exists():
+        pytest.skip("this file system ignores case: run the tests where names differ by case")
+    desk = Desk(tmp_path, keep_duplicates=True)
+    desk.archive(there, b"a")
+    desk.archive(f"{os.path.splitext(there)[0]}.xmp", b"of a")
+    desk.begin()
+    companion = f"{os.path.splitext(name)[0]}.xmp"
+    assert desk.plan("x", {name: b"a", companion: b"of a"}) == [
+        ("already_archived", there),
+        ("already_archived", f"{os.path.splitext(there)[0]}.xmp"),
+    ]
+    again = desk.plan("y", {name: b"a"})
+    assert again == [("planned", f"{os.path.splitext(name)[0]}~{digits(b'a')}.jpg")]
+
+
+def test_among_several_names_that_fold_alike_the_one_with_the_content_is_found(tmp_path: Path) -> None:
+    if (tmp_path / "PROBE").touch() or (tmp_path / "probe").exists():
+        pytest.skip("this file system ignores case: run the tests where names differ by case")
+    desk = Desk(tmp_path, keep_duplicates=True)
+    desk.archive("A.JPG", b"other")
+    desk.archive("A.jpg", b"a")
+    desk.begin()
+    assert desk.plan("x", {"a.jpg": b"a"}) == [("already_archived", "A.jpg")]
 
 
 def test_a_group_goes_under_one_suffix(desk: Desk) -> None:

@@ -19,7 +19,7 @@ from common.errors import BadInput
 from common.manifests import JournalRow, ReportRow, VerifyRow
 from common.review.gathering import fair_shares
 from common.review.model import ReviewFacts
-from common.review.words import share_text, size_text
+from common.review.words import share_text
 from common.review_page import (
     PageLimits,
     require_review_path,
@@ -419,21 +419,6 @@ def test_apply_tells_the_last_word_about_every_file(tmp_path: Path) -> None:
     names = [line[0].split()[1] for line in page.table("rows")[1:]]
     assert names == ["b.jpg", "c.jpg"]
     assert "changed since it was verified" in page.text("rows")
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [
-        (0, "0 bytes"),
-        (1, "1 byte"),
-        (999, "999 bytes"),
-        (82_100_000_000, "82.1 GB"),
-        (999_999, "1 MB"),
-        (10**16, "10 PB"),
-    ],
-)
-def test_sizes_are_said_as_disks_are_sold(size: int, text: str) -> None:
-    assert size_text(size) == text
 
 
 def test_a_share_never_rounds_to_nothing_or_all() -> None:

@@ -21,7 +21,7 @@ from demo.run_demo import record_made_files, remove_earlier_demo
 from tests.support.trees import contents, read_tree, snapshot
 
 ROOT = Path(__file__).resolve().parents[1]
-OURS = {"bench", "common", "demo", "tests", *(path.stem for path in ROOT.glob("*.py"))}
+OURS = {"bench", "common", "completion", "demo", "examples", "tests", *(path.stem for path in ROOT.glob("*.py"))}
 EXIF_IFD = 0x8769
 DATE_TIME_ORIGINAL = 0x9003
 
@@ -63,9 +63,10 @@ def test_the_demo_needs_no_more_than_the_scripts() -> None:
 def test_the_development_requirements_are_exactly_what_tests_benchmarks_and_the_makefile_use() -> None:
     imported = third_party(path for folder in ("tests", "bench") for path in (ROOT / folder).rglob("*.py"))
     run_by_make = set(re.findall(r"\$\(VENV_PYTHON\) -m (\w+)", (ROOT / "Makefile").read_text("utf-8")))
-    stubs = {f"types-{name}" for name in required("requirements.txt")} & required("requirements-dev.txt")
+    development = required("requirements-dev.txt")
+    stubs = {f"types-{name}" for name in required("requirements.txt") | development} & development
     there_already = required("requirements.txt") | {"pip", "demo", "bench"}
-    assert (imported | run_by_make | stubs) - there_already == required("requirements-dev.txt")
+    assert (imported | run_by_make | stubs) - there_already == development
 
 
 @pytest.fixture

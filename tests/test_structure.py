@@ -17,18 +17,20 @@ ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ("apply_deletion_manifest", "organize_media_by_date", "verify_media_archive")
 
 FLOORS = (
-    ("errors", "media_types", "paths", "timestamps", "thumbnails", "dates.model", "dates.source", "review.gathering"),
+    ("errors", "media_types", "paths", "timestamps", "worker", "dates.model", "dates.source", "review.gathering"),
+    ("amounts", "shell", "thumbnails"),
     ("run_id", "scan", "hashing", "extents", "pipeline", "groups", "dates.zones", "dates.text", "dates.filename"),
     ("dates.found", "dates.filesystem", "review.model", "review.words", "review.thumbnail_worker"),
     ("dates.readers", "dates.choose"),
     ("dates.read", "dates.sidecar", "dates.second_opinion_worker"),
     ("dates.second_opinion",),
-    ("fileops", "contents", "dating"),
+    ("fileops", "contents", "dating", "disks"),
     ("aliases", "archive", "lock", "manifests", "state", "dating_pool"),
-    ("cli", "journal", "placement", "storing", "examination", "dating_worker", "reviewed", "review.gatherer"),
-    ("tasks", "report_session", "review.applied", "review.organized", "review.proved"),
+    ("journal", "placement", "storing", "examination", "dating_worker", "reviewed", "review.gatherer"),
+    ("tasks", "review.applied", "review.organized", "review.proved"),
     ("removal", "review_page"),
-    ("housekeeping",),
+    ("housekeeping", "cli"),
+    ("report_session",),
     SCRIPTS,
 )
 """From the ground up. A room may know what lies on the floors below it, and nobody on its own floor."""

@@ -30,6 +30,8 @@ _PLACEHOLDERS = frozenset(
     }
 )
 
+_PLACEHOLDER_YEARS = frozenset({_PLACEHOLDER_DAY.year, *(moment.year for moment in _PLACEHOLDERS)})
+
 # Zones in use reach from UTC-12 to UTC+14, in steps of a quarter of an hour.
 _FURTHEST_WEST = timedelta(hours=-12)
 _FURTHEST_EAST = timedelta(hours=14)
@@ -135,11 +137,14 @@ def why_not_believed(candidate: Candidate, now: datetime) -> str:
         return "not a date" if candidate.text.strip(" 0:-/.\0") else "blank"
     if moment.year < _OLDEST_YEAR:
         return "before the first photograph"
-    if moment.date() == _PLACEHOLDER_DAY or moment.replace(tzinfo=None) in _PLACEHOLDERS:
+    if moment.year in _PLACEHOLDER_YEARS and (
+        moment.date() == _PLACEHOLDER_DAY or moment.replace(tzinfo=None) in _PLACEHOLDERS
+    ):
         return "a placeholder for an unknown date"
-    latest = now + _ONE_DAY
-    if (moment if moment.tzinfo else moment.replace(tzinfo=latest.tzinfo)) > latest:
-        return "in the future"
+    if moment.year >= now.year:
+        latest = now + _ONE_DAY
+        if (moment if moment.tzinfo else moment.replace(tzinfo=latest.tzinfo)) > latest:
+            return "in the future"
     return ""
 
 

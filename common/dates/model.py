@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import NamedTuple
+
+NO_FFPROBE = "ffprobe is not installed, so nobody else could be asked about this video; it comes with ffmpeg"
+"""Stands in ``review`` of a video that has no date of its own as far as our own readers can tell."""
 
 
 class Source(Enum):
@@ -70,3 +74,18 @@ class Choice:
     date_only: bool
     review: str
     rejected: tuple[tuple[Candidate, str], ...] = ()
+
+
+class Dated(NamedTuple):
+    """What a decision means for the report: the folder in the archive, and three columns.
+
+    ``folder`` is relative to the archive. A bare tuple of texts: worker processes send one for each file.
+    """
+
+    folder: str
+    capture_date: str
+    date_source: str
+    review: str
+
+
+UNDATED = Dated("", "", "", "")

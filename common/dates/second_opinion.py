@@ -15,14 +15,14 @@ import queue
 import stat
 import sys
 import threading
-from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 from common.dates.found import Findings
-from common.dates.model import Reading
+from common.dates.model import NO_FFPROBE, Reading
 from common.dates.read import looks_like_image
 from common.errors import explain_os_error
+from common.worker import start_worker
 
 IMAGE_SECONDS = 5.0
 VIDEO_SECONDS = 10.0
@@ -32,40 +32,12 @@ _START_SECONDS = 60.0
 _GRACE_SECONDS = 2.0
 _SNIFFED = 1024
 
-_NO_FFPROBE = "ffprobe is not installed, so nobody else could be asked about this video; it comes with ffmpeg"
-
 
 class _Worker:
     """One worker process, and a thread that waits for its answers: pipes have no time limit on Windows."""
 
     def __init__(self) -> None:
-        import subprocess  # noqa: PLC0415 - not needed by a run in which every file has a date
-
-        root = str(Path(__file__).resolve().parents[2])
-        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-        # -P: neither the working directory nor the folder of the script may shadow a library.
-        command = [sys.executable, "-P", "-m", "common.dates.second_opinion_worker"]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-        # A session (or group) of its own: Ctrl-C in the terminal ends the run, which ends the worker.
-        if sys.platform == "win32":
-            own_group = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-                creationflags=own_group,
-            )
-        else:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-                start_new_session=True,
-            )
+        self.process = start_worker("common.dates.second_opinion_worker")
         self.answers: queue.Queue[bytes] = queue.Queue()
         threading.Thread(target=_forward, args=(self.process.stdout, self.answers), daemon=True).start()
 
@@ -170,7 +142,7 @@ class SecondOpinion:
         except OSError as error:
             return Reading(problem=f"it can't be read: {explain_os_error(error)}")
         if kind == "video" and self._ffprobe is None:
-            return Reading(problem=_NO_FFPROBE)
+            return Reading(problem=NO_FFPROBE)
         request: dict[str, object] = {
             "kind": kind,
             "path": path,

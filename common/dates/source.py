@@ -80,12 +80,13 @@ class _Allowance:
 class _Cache:
     """The two pieces of a file that are kept in memory: its head, and what was sought last."""
 
-    __slots__ = ("allowance", "head", "where", "window", "window_start")
+    __slots__ = ("allowance", "head", "head_size", "where", "window", "window_start")
 
     def __init__(self, where: Bytes, allowance: _Allowance) -> None:
         self.where = where
         self.allowance = allowance
         self.head = self.fetch(0, _HEAD)
+        self.head_size = len(self.head)
         self.window = b""
         self.window_start = 0
 
@@ -155,11 +156,12 @@ class View:
         room = self.size - offset
         if offset < 0 or length <= 0 or room <= 0:
             return b""
-        start = self.start + offset
         length = min(length, room)
+        start = self.start + offset
+        end = start + length
         cache = self._cache
-        if start + length <= len(cache.head):
-            return cache.head[start : start + length]
+        if end <= cache.head_size:
+            return cache.head[start:end]
         return cache.read(start, length, ahead)
 
     def need(self, offset: int, length: int, ahead: int = _AHEAD) -> bytes:

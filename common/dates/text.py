@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import NamedTuple
 
 from common.dates.model import Clock
@@ -59,6 +60,8 @@ class Moment(NamedTuple):
     date_only: bool
 
 
+# Most cameras write the same moment into two or three tags.
+@lru_cache(maxsize=64)
 def parse_moment(text: str, subsec: str = "", offset: str = "") -> Moment | None:
     """Read one written date, or return None when it is none. Pure, bounded, raises nothing.
 

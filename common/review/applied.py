@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
+from common.amounts import count_text, size_text
 from common.manifests import JournalRow
 from common.media_types import kind_of
 from common.review.gatherer import Gatherer, status_lines
 from common.review.gathering import Amount, Kept, Ledger
 from common.review.model import Item, Line, Need, Page, ReviewFacts, Tile
-from common.review.words import APPLIED, clipped, count_text, inside_root, size_text
+from common.review.words import APPLIED, clipped, inside_root
 
 NEEDS = (
     Need("failed", "Refused or failed", "The file was left where it is. The reason says what to mend.", "bad"),

@@ -7,6 +7,7 @@ import os
 import re
 from dataclasses import dataclass, replace
 
+from common.amounts import count_text, size_text
 from common.manifests import ReportRow
 from common.review.gatherer import Gatherer, status_lines
 from common.review.gathering import Amount, Kept, Ledger
@@ -14,11 +15,9 @@ from common.review.model import Evidence, Item, Line, Month, Need, Page, ReviewF
 from common.review.words import (
     ORGANIZED,
     clipped,
-    count_text,
     inside_root,
     meaning_of,
     share_text,
-    size_text,
     worth_of,
 )
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
+from common.amounts import count_text, size_text
 from common.manifests import VerifyRow
 from common.review.gatherer import Gatherer, status_lines
 from common.review.gathering import Amount, Kept, Ledger
 from common.review.model import Item, Need, Page, ReviewFacts, Tile
-from common.review.words import PROVED, clipped, count_text, inside_root, meaning_of, size_text
+from common.review.words import PROVED, clipped, inside_root, meaning_of
 
 _GOOD = frozenset({"identical", "archive_intact"})
 # What organize was to leave out needs nobody; what failed there does.

@@ -1,4 +1,4 @@
-"""How a review page says things: counts and sizes for people, and what each status and each evidence means. Pure."""
+"""How a review page says things: shares, paths and links, and what each status and each evidence means. Pure."""
 
 from __future__ import annotations
 
@@ -9,27 +9,7 @@ from pathlib import PurePath
 
 from common.paths import is_inside, shown
 
-_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 _LONGEST_LINK = 2_000
-
-
-def count_text(count: int, one: str = "", many: str = "") -> str:
-    """A count with thousands set apart: ``12,345``, or ``1 photo``, ``12,345 photos``."""
-    if not one:
-        return f"{count:,}"
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
-def size_text(size: int) -> str:
-    """A size as disks are sold, in powers of ten: ``512 bytes``, ``3.4 MB``, ``82.1 GB``."""
-    if size < 1000:
-        return count_text(size, "byte")
-    amount = float(size)
-    for unit in _UNITS:
-        if amount < 999.5 or unit == _UNITS[-1]:
-            return f"{amount:.3g} {unit}" if amount < 100 else f"{amount:,.0f} {unit}"
-        amount /= 1000
-    raise AssertionError("the last unit holds everything")
 
 
 def share_text(part: int, whole: int) -> str:

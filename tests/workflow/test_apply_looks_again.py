@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -292,6 +294,52 @@ def test_pruning_removes_only_the_folders_that_this_run_emptied_and_never_a_root
     ]
     home.restore()
     assert home.source_snapshot() == before
+
+
+@pytest.mark.parametrize("options", [(), ("--prune-empty-dirs",)], ids=["quarantine tidied", "source pruned"])
+def test_an_empty_folder_that_cannot_be_removed_is_named_and_the_same_line_again_removes_it(
+    library: LibraryMaker, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    home = library({"a/b/c.jpg": jpeg(seed=1), "a/d.jpg": jpeg(seed=2)})
+    home.organize()
+    home.verify()
+    rmdir, refused = os.rmdir, []
+
+    def refuse_once(path: str) -> None:
+        if not refused and path.endswith("a/b"):
+            refused.append(path)
+            raise PermissionError(errno.EACCES, "refused", path)
+        rmdir(path)
+
+    monkeypatch.setattr(os, "rmdir", refuse_once)
+    result = home.apply(*FOREVER, *options, expect=1)
+    assert refused
+    assert f"{refused[0]}: cannot remove this empty folder" in result.stderr
+    assert home.photos() == {}
+
+    home.apply(*FOREVER, *options)
+    assert not home.quarantined_files.parent.exists()
+    assert (home.source / "a").exists() == (not options)
+
+
+def test_folders_that_were_pruned_twice_stand_once_in_the_journal_of_the_second_restore(library: LibraryMaker) -> None:
+    home = library({"a/b/c.jpg": jpeg(seed=1)})
+    before = home.source_snapshot()
+    home.organize()
+    home.verify()
+    counts = []
+    for _ in range(2):
+        home.apply("--prune-empty-dirs")
+        assert not (home.source / "a").exists()
+        home.restore()
+        assert home.source_snapshot() == before
+        rows = read_rows(home.journal.with_name("journal-restore.csv"))
+        counts.append(Counter((row["action"], row["phase"]) for row in rows))
+    once = {
+        (action, phase): n for action, n in (("restore", 1), ("restore_folder", 2)) for phase in ("planned", "done")
+    }
+    assert counts[0] == once
+    assert counts[1] - counts[0] == once
 
 
 def test_pruning_keeps_the_source_root_when_everything_is_gone(ready: Library) -> None:

@@ -394,3 +394,19 @@ def test_all_three_stages_can_be_run_from_within_the_source_itself(six: Library)
         six.restore(journal)
         assert six.photos().items() >= photos.items()
     assert contents(archived(six.archive)) == contents(photos)
+
+
+def test_a_chain_without_new_files_runs_through(six: Library) -> None:
+    """The second night of a chain: all was quarantined in the first, so nothing is found, verified or applied."""
+    six.organize()
+    six.verify()
+    six.apply()
+    report, verified, unverified = six.out / "second.csv", six.out / "v2.csv", six.out / "u2.csv"
+    organize = ("--source", six.source, "--destination-root", six.archive, "--mode", "copy", "--report-csv", report)
+    scripts.call(scripts.ORGANIZE, *organize, cwd=six.out)
+    for _ in range(2):
+        verify = ("--input-csv", report, "--verified-out", verified, "--unverified-out", unverified, "--json")
+        summary = scripts.call(scripts.VERIFY, *verify, cwd=six.out).summary
+        assert summary["counts"] == {"rows": 0}
+        assert read_rows(verified) == read_rows(unverified) == []
+        scripts.call(scripts.APPLY, "--manifest", verified, "--expected-run-id", "auto", cwd=six.out)

@@ -8,7 +8,6 @@ may stand before EXIF.
 from __future__ import annotations
 
 import re
-import struct
 
 from common.dates.found import CREATED, Findings
 from common.dates.readers import iptc, tiff, xmp
@@ -18,7 +17,10 @@ _MOST_SEGMENTS = 400
 _EXTENDED_XMP_PARTS = 16
 
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+_ENDS = frozenset({_START_OF_SCAN, _END_OF_IMAGE})
+_NO_MARKER = frozenset({0x00, 0xFF})
 _APP1, _APP12, _APP13 = 0xE1, 0xEC, 0xED
+_WITH_DATES = frozenset({_APP1, _APP12, _APP13})
 
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
@@ -51,19 +53,21 @@ def read(view: View, found: Findings) -> None:
     offset = 7 if view.read(0, 7) == b"\xff\x01Exiv2" else 2
     extended: list[bytes] = []
     for _ in range(_MOST_SEGMENTS):
-        offset = _next_marker(view, offset)
         head = view.read(offset, 4)
-        if len(head) < 4 or head[0] != 0xFF or head[1] in {_START_OF_SCAN, _END_OF_IMAGE}:
+        if len(head) < 4 or head[0] != 0xFF or head[1] in _NO_MARKER:
+            offset = _next_marker(view, offset)
+            head = view.read(offset, 4)
+        if len(head) < 4 or head[0] != 0xFF or head[1] in _ENDS:
             break
         view.step()
         marker = head[1]
         if marker == 0x01 or 0xD0 <= marker <= 0xD8:
             offset += 2  # these stand alone, without a length
             continue
-        length = struct.unpack_from(">H", head, 2)[0]
+        length = head[2] << 8 | head[3]
         if length < 2:
             break
-        if marker in {_APP1, _APP12, _APP13}:
+        if marker in _WITH_DATES:
             _read_segment(view.part(offset + 4, length - 2), marker, extended, found)
         offset += 2 + length
     if extended:
@@ -73,12 +77,9 @@ def read(view: View, found: Findings) -> None:
 
 def _next_marker(view: View, offset: int) -> int:
     """Skip the fill bytes that may stand before a marker, and up to a few stray ones after a wrong length."""
-    around = view.read(offset, 2)
-    if len(around) < 2 or (around[0] == 0xFF and around[1] not in {0x00, 0xFF}):
-        return offset
     data = view.read(offset, 256)
     for index in range(len(data) - 1):
-        if data[index] == 0xFF and data[index + 1] not in {0x00, 0xFF}:
+        if data[index] == 0xFF and data[index + 1] not in _NO_MARKER:
             return offset + index
     return offset
 
@@ -87,7 +88,7 @@ def _read_segment(segment: View, marker: int, extended: list[bytes], found: Find
     head = segment.read(0, 80)
     if marker == _APP1:
         if head[:4].lower() == b"exif":
-            _read_exif(segment, found)
+            _read_exif(segment, head, found)
         elif head.startswith(_XMP):
             xmp.read(segment.part(len(_XMP)), found)
         elif head.startswith(_XMP_EXTENSION):
@@ -107,9 +108,8 @@ def _read_segment(segment: View, marker: int, extended: list[bytes], found: Find
             found.seconds("app12:TimeDate", int(info.group(1)), CREATED, segment.start + info.start(), local=True)
 
 
-def _read_exif(segment: View, found: Findings) -> None:
+def _read_exif(segment: View, head: bytes, found: Findings) -> None:
     """Behind ``Exif\\0\\0``: six bytes, but some writers make it more or fewer."""
-    head = segment.read(0, 64)
     for start in (6, 4, 5, 7, 8, 10, 12):
         if tiff.is_tiff(head[start:]):
             tiff.read(segment.part(start), found)

@@ -36,15 +36,9 @@ _OFFSET, _OFFSET_ORIGINAL, _OFFSET_DIGITIZED = 0x9010, 0x9011, 0x9012
 _SUBSEC, _SUBSEC_ORIGINAL, _SUBSEC_DIGITIZED = 0x9290, 0x9291, 0x9292
 _GPS_TIME, _GPS_DATE = 0x0007, 0x001D
 
-_WANTED = frozenset(
+_TEXTS = frozenset(
     {
         _DATE_TIME,
-        _XMP,
-        _PANASONIC_JPEG,
-        _IPTC,
-        _PHOTOSHOP,
-        _EXIF_IFD,
-        _GPS_IFD,
         _ORIGINAL,
         _DIGITIZED,
         _OFFSET,
@@ -55,6 +49,7 @@ _WANTED = frozenset(
         _SUBSEC_DIGITIZED,
     }
 )
+_WANTED = _TEXTS | {_XMP, _PANASONIC_JPEG, _IPTC, _PHOTOSHOP, _EXIF_IFD, _GPS_IFD}
 _GPS_WANTED = frozenset({_GPS_TIME, _GPS_DATE})
 
 # Tag -> (offset of its value, length of its value in bytes)
@@ -134,10 +129,8 @@ def _entries(view: View, offset: int, order: str, big: bool, wanted: frozenset[i
     return entries
 
 
-def _text(view: View, entries: Entries, tag: int) -> str:
-    if tag not in entries:
-        return ""
-    offset, length = entries[tag]
+def _text(view: View, where: tuple[int, int]) -> str:
+    offset, length = where
     return view.read(offset, min(length, _MOST_TEXT)).decode("latin-1")
 
 
@@ -159,20 +152,20 @@ def _read_exif(view: View, entries: Entries, order: str, big: bool, found: Findi
     if _DATE_TIME in entries:
         every[_DATE_TIME] = entries[_DATE_TIME]
 
-    edited, zone = _text(view, every, _DATE_TIME), _text(view, every, _OFFSET)
+    texts = {tag: _text(view, where) for tag, where in every.items() if tag in _TEXTS}
+    edited, zone = texts.get(_DATE_TIME, ""), texts.get(_OFFSET, "")
     for tag, name, rank, subsec, offset in (
         (_ORIGINAL, "exif:DateTimeOriginal", ORIGINAL, _SUBSEC_ORIGINAL, _OFFSET_ORIGINAL),
         (_DIGITIZED, "exif:DateTimeDigitized", DIGITIZED, _SUBSEC_DIGITIZED, _OFFSET_DIGITIZED),
     ):
-        text = _text(view, every, tag)
+        text = texts.get(tag)
         if text:
             # A camera that writes only OffsetTime means it for the same reading of its clock.
-            away = _text(view, every, offset) or (zone if text == edited else "")
-            where = view.start + every[tag][0]
-            found.text(name, text, rank, where, subsec=_text(view, every, subsec), zone=away)
+            away = texts.get(offset) or (zone if text == edited else "")
+            found.text(name, text, rank, view.start + every[tag][0], subsec=texts.get(subsec, ""), zone=away)
     if edited:
         where = view.start + every[_DATE_TIME][0]
-        found.text("exif:DateTime", edited, EDITED, where, subsec=_text(view, every, _SUBSEC), zone=zone)
+        found.text("exif:DateTime", edited, EDITED, where, subsec=texts.get(_SUBSEC, ""), zone=zone)
     gps_at = _pointer(view, entries, _GPS_IFD, order, big) or _pointer(view, exif, _GPS_IFD, order, big)
     if gps_at:
         _read_gps_ifd(view, gps_at, order, big, found)
@@ -182,7 +175,7 @@ def _read_gps_ifd(view: View, offset: int, order: str, big: bool, found: Finding
     entries = _entries(view, offset, order, big, _GPS_WANTED)
     if _GPS_DATE not in entries:
         return
-    date = _text(view, entries, _GPS_DATE).split("\0", 1)[0].strip()
+    date = _text(view, entries[_GPS_DATE]).split("\0", 1)[0].strip()
     clock = ""
     if _GPS_TIME in entries:
         raw = view.read(entries[_GPS_TIME][0], 24)
