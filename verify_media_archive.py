@@ -312,7 +312,7 @@ def first_state(options: Options, settings: dict[str, str], survey: Survey, veri
     """The state at the very beginning; refuses outputs that exist or that are one file. Changes nothing."""
     folder = os.path.dirname(verified)
     unverified = options.unverified_out or cli.free_name(folder, "unverified", survey.run_id)
-    outputs = {"verified": verified, "unverified": unverified, "checksums": checksums_path(verified)}
+    outputs = {"verified": verified, "unverified": unverified, "checksums": checksums_path(verified, options.offset is not None)}
     files = [options.input_csv, state_path, *outputs.values()]
     for number, path in enumerate(files):
         if path in files[:number]:
@@ -355,9 +355,13 @@ def require_same_call(
             )
 
 
-def checksums_path(verified: str) -> str:
-    """SHA256SUMS beside the verified file; where another run's stands already, a name of its own."""
-    path = plain = os.path.join(os.path.dirname(verified), "SHA256SUMS")
+def checksums_path(verified: str, shard: bool) -> str:
+    """SHA256SUMS beside the verified file; for a shard, and where another run's stands already, a name of its own.
+
+    Shards may begin at the same moment in one folder, so theirs never depends on what stands there.
+    """
+    plain = os.path.join(os.path.dirname(verified), "SHA256SUMS")
+    path = f"{plain}.{os.path.basename(verified)}" if shard else plain
     number = 1
     while os.path.lexists(path):
         path = f"{plain}.{os.path.basename(verified)}" + (f"-{number}" if number > 1 else "")

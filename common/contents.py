@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from common.errors import RowFailed
 from common.hashing import hash_file, sample_of
+from common.paths import is_present
 
 
 class Known:
@@ -34,7 +35,7 @@ class Known:
     def readable_path(self) -> str:
         """Where its content can be read now: in the source until it is moved, else in the archive."""
         source = os.path.join(self.source_folder, self.source_name)
-        return source if self.source_name and os.path.lexists(source) else self.path
+        return source if self.source_name and is_present(source) else self.path
 
 
 class ContentIndex:

@@ -203,6 +203,8 @@ class Appender:
     ) -> None:
         self.path = path
         flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+        if not lines:
+            flags |= os.O_APPEND  # several runs may share a log
         if length is None:
             flags |= os.O_CREAT | os.O_EXCL
         elif length == 0:
@@ -217,7 +219,8 @@ class Appender:
         try:
             if fault := self._fault(start, ours, lines):
                 raise BadInput(f"{shown(path)} {fault}")
-            os.ftruncate(self._fd, self.length)
+            if lines:
+                os.ftruncate(self._fd, self.length)
             os.lseek(self._fd, self.length, os.SEEK_SET)
         except OSError as error:
             os.close(self._fd)

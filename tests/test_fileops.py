@@ -754,3 +754,12 @@ def test_probes_of_dead_runs_on_this_machine_are_removed_and_no_others(folder: P
     fileops.remove_stale_probes(str(folder))
     fileops.remove_stale_probes(f"{folder}/missing")
     assert read_tree(folder) == kept
+
+
+def test_two_runs_that_share_a_log_keep_each_others_lines(tmp_path: Path) -> None:
+    path = str(tmp_path / "log")
+    with Appender(path, None, lines=False) as one, Appender(path, 0, lines=False) as other:
+        for number in range(3):
+            one.append(b"one %d\n" % number)
+            other.append(b"other %d\n" % number)
+    assert sorted(Path(path).read_text().splitlines()) == [f"{who} {n}" for who in ("one", "other") for n in range(3)]

@@ -145,12 +145,17 @@ def test_kept_duplicates_are_numbered_and_counted_from_what_is_there(tmp_path: P
 GROUP = {"IMG_1.HEIC": b"still", "IMG_1.MOV": b"movie", "IMG_1.HEIC.xmp": b"sidecar"}
 
 
+def require_case(folder: Path) -> None:
+    (folder / "PROBE").touch()
+    if (folder / "probe").exists():
+        pytest.skip("this file system ignores case: run the tests where names differ by case")
+
+
 @pytest.mark.parametrize(("there", "name"), [("A.JPG", "a.jpg"), ("cafe\u0301.jpg", "caf\u00e9.jpg")])
 def test_what_is_archived_in_another_case_or_unicode_form_is_named_as_it_stands_there(
     tmp_path: Path, there: str, name: str
 ) -> None:
-    if (tmp_path / "PROBE").touch() or (tmp_path / "probe").exists():
-        pytest.skip("this file system ignores case: run the tests where names differ by case")
+    require_case(tmp_path)
     desk = Desk(tmp_path, keep_duplicates=True)
     desk.archive(there, b"a")
     desk.archive(f"{os.path.splitext(there)[0]}.xmp", b"of a")
@@ -165,8 +170,7 @@ def test_what_is_archived_in_another_case_or_unicode_form_is_named_as_it_stands_
 
 
 def test_among_several_names_that_fold_alike_the_one_with_the_content_is_found(tmp_path: Path) -> None:
-    if (tmp_path / "PROBE").touch() or (tmp_path / "probe").exists():
-        pytest.skip("this file system ignores case: run the tests where names differ by case")
+    require_case(tmp_path)
     desk = Desk(tmp_path, keep_duplicates=True)
     desk.archive("A.JPG", b"other")
     desk.archive("A.jpg", b"a")

@@ -303,7 +303,8 @@ def test_an_empty_folder_that_cannot_be_removed_is_named_and_the_same_line_again
     home = library({"a/b/c.jpg": jpeg(seed=1), "a/d.jpg": jpeg(seed=2)})
     home.organize()
     home.verify()
-    rmdir, refused = os.rmdir, []
+    rmdir = os.rmdir
+    refused: list[str] = []
 
     def refuse_once(path: str) -> None:
         if not refused and path.endswith("a/b"):

@@ -312,3 +312,17 @@ def test_cached_reads_are_recorded_as_such(six: Library) -> None:
     six.organize()
     six.verify("--read-mode", "cached")
     assert {row["read_mode"] for row in read_rows(six.verified)} == {"cached"}
+
+
+def test_shards_that_begin_at_the_same_moment_keep_apart(library: LibraryMaker) -> None:
+    home = library({f"p{number:02}.jpg": jpeg(seed=number) for number in range(40)})
+    home.organize()
+    processes = []
+    for offset in range(0, 40, 10):
+        outputs = ("--verified-out", home.out / f"v{offset}.csv", "--unverified-out", home.out / f"u{offset}.csv")
+        line = ("--input-csv", home.report, *outputs, "--offset", offset, "--limit", 10)
+        processes.append(scripts.start(scripts.VERIFY, *line, cwd=home.out))
+    for process in processes:
+        scripts.finish(process)
+    for offset in range(0, 40, 10):
+        assert len((home.out / f"SHA256SUMS.v{offset}.csv").read_text().splitlines()) == 10
