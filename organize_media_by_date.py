@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -18,30 +17,30 @@ from typing import TYPE_CHECKING, TypeVar
 
 from common import archive, cli, fileops
 from common.aliases import Aliases
-from common.amounts import count_file, count_text
+from common.amounts import count_text
 from common.contents import ContentIndex, Known
-from common.dates.model import NO_FFPROBE, UNDATED, Dated
+from common.dates.model import UNDATED, Dated
 from common.errors import BadInput, ExitCode, Interrupted, explain_os_error
-from common.groups import group_folder, is_takeout_name
 from common.lock import Lock
 from common.manifests import REPORT, ReportRow, RowIds, file_digest
-from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS, extension_of, kind_of
-from common.paths import is_inside, is_plain_absolute, is_present, shown
+from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS, kind_of
+from common.paths import is_inside, is_plain_absolute, shown
 from common.placement import Member, Names, Planner, RunFacts
 from common.report_session import TOOL, Session, find_report, open_session
 from common.reviewed import Reviewed, reviewed_rows, survey_report
 from common.run_id import new_run_id
-from common.scan import FolderScan, FoundFile, NotScanned, ScanRules, scan_tree
+from common.scan import FolderScan, NotScanned, ScanRules, scan_tree
+from common.selection import Found, Selection, groups_of, why_skipped
 from common.shell import script_command
 from common.state import SUFFIX
 from common.storing import Storer
+from common.tally import STATUSES, Scanned, Tally, count_scanned
 
 if TYPE_CHECKING:
     from common.dating import Dater
 
 SCRIPT = "organize_media_by_date.py"
 SOURCES = ("metadata", "sidecar", "filename", "filesystem")
-STATUSES = ("planned", "copied", "moved", "already_archived", "duplicate", "skipped", "failed")
 BATCH_FILES = 1_024
 BATCH_BYTES = 1 << 30
 REPORT_BATCH_FILES = 4_096
@@ -72,10 +71,7 @@ class Options:
     destination_root: str
     mode: str
     dry_run: bool
-    media_kind: str
-    types: tuple[str, ...]
-    date_from: date | None
-    date_to: date | None
+    selection: Selection
     report_csv: str
     layout: str
     date_sources: tuple[str, ...]
@@ -155,10 +151,7 @@ def parse(argv: Sequence[str] | None) -> Options:
         destination_root=parsed.destination_root,
         mode=parsed.mode,
         dry_run=parsed.dry_run,
-        media_kind=parsed.media_kind,
-        types=parsed.types,
-        date_from=parsed.date_from,
-        date_to=parsed.date_to,
+        selection=Selection(parsed.media_kind, parsed.types, parsed.date_from, parsed.date_to),
         report_csv=parsed.report_csv,
         layout=parsed.layout,
         date_sources=parsed.date_sources,
@@ -253,10 +246,10 @@ def settings_of(options: Options, roots: Roots) -> dict[str, str]:
         "mode": options.mode,
         "source_root": roots.source,
         "archive_root": roots.archive,
-        "media_kind": options.media_kind,
-        "types": ",".join(options.types),
-        "date_from": str(options.date_from or ""),
-        "date_to": str(options.date_to or ""),
+        "media_kind": options.selection.media_kind,
+        "types": ",".join(options.selection.types),
+        "date_from": str(options.selection.date_from or ""),
+        "date_to": str(options.selection.date_to or ""),
         "layout": options.layout,
         "date_sources": ",".join(options.date_sources),
         "timezone": options.timezone,
@@ -269,31 +262,9 @@ def settings_of(options: Options, roots: Roots) -> dict[str, str]:
 # --- read ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A group as the scan found it.
-
-    An orphan is a companion without its photo or video. ``shared_sidecar`` is the path of one that
-    belongs to another group and dates this one as well.
-    """
-
-    primary: FoundFile
-    companions: tuple[FoundFile, ...]
-    orphan: bool
-    shared_sidecar: str
-
-
 def scan_source(roots: Roots, options: Options) -> deque[FolderScan]:
     """Everything below the source but the archive, if it lies inside. Changes nothing."""
     return deque(scan_tree(roots.source, ScanRules(skip_folders={roots.archive}, exclude=options.exclude)))
-
-
-def groups_of(folder: FolderScan) -> Iterator[Found]:
-    """The groups of one folder in the order of their names. Files that are no media are groups of one."""
-    files = {file.name: file for file in folder.files}
-    for group in group_folder(list(files)):
-        sidecar = os.path.join(folder.path, group.shared_sidecar) if group.shared_sidecar else ""
-        yield Found(files[group.primary], tuple(files[name] for name in group.companions), group.orphan, sidecar)
 
 
 def index_archive(run: Run, sizes: set[int], names: Names, contents: ContentIndex) -> None:
@@ -323,33 +294,6 @@ def index_archive(run: Run, sizes: set[int], names: Names, contents: ContentInde
 # --- decide ----------------------------------------------------------------------------------------
 
 
-def why_skipped(found: Found, options: Options, dated: Dated | None) -> str:
-    """Why a group is left out, or an empty string. Pure. ``dated`` is None before its date is known."""
-    name = found.primary.name
-    extension = extension_of(name)
-    if found.orphan and (extension != ".json" or is_takeout_name(name)):
-        return "a companion without its photo or video"
-    if options.types and extension not in options.types:
-        return f"type {extension or 'without extension'} is not among --types"
-    kind = kind_of(name)
-    if kind not in ("image", "video"):
-        if name.startswith((fileops.TEMPORARY_PREFIX, fileops.PARKED_PREFIX)):
-            return "left by an interrupted run; run the command that was interrupted again"
-        return f"not a media type ({extension or 'no extension'})"
-    if options.media_kind not in ("both", kind + "s"):
-        return f"--media-kind is {options.media_kind}"
-    if dated is None or not (options.date_from or options.date_to):
-        return ""
-    if not dated.capture_date:
-        return "no believable date, and a date range was asked for"
-    day = date.fromisoformat(dated.capture_date[:10])
-    if options.date_from and day < options.date_from:
-        return f"taken on {day}, before --date-from"
-    if options.date_to and day > options.date_to:
-        return f"taken on {day}, after --date-to"
-    return ""
-
-
 def plan_group(run: Run, found: Found, dated: Dated | None, planner: Planner, first_row_id: int) -> list[ReportRow]:
     """The rows of one group. ``dated`` is None when the group was left out before its date was read."""
     files = (found.primary, *found.companions)
@@ -357,7 +301,7 @@ def plan_group(run: Run, found: Found, dated: Dated | None, planner: Planner, fi
         Member(file, kind_of(file.name), first_row_id + number, first_row_id, dated or UNDATED)
         for number, file in enumerate(files)
     ]
-    if reason := why_skipped(found, run.options, dated):
+    if reason := why_skipped(found, run.options.selection, dated):
         beside = f"goes with {found.primary.name}, which is left out: {reason}"
         return [
             planner.unplaced(member, "skipped", beside if number else reason) for number, member in enumerate(members)
@@ -469,54 +413,6 @@ def with_roots_of(reviewed: Reviewed, options: Options) -> Options:
     return replace(options, source=reviewed.source_root, destination_root=reviewed.archive_root)
 
 
-@dataclass(frozen=True)
-class Scanned:
-    """How much there is to account for, recorded earlier or now."""
-
-    entries: int
-    media_bytes: int
-    system_entries: int
-    excluded_folders: int
-
-
-def count_scanned(folders: Collection[FolderScan], tally: Tally) -> Scanned:
-    """What the scan found, and what an earlier call has recorded that is not there any more."""
-    new = sum(not tally.knows(file) for folder in folders for file in folder.files)
-    new += sum(not tally.knows(problem) for folder in folders for problem in folder.not_scanned)
-    return Scanned(
-        len(tally.paths) + new,
-        sum(file.size for folder in folders for file in folder.files),
-        sum(folder.system_entries for folder in folders),
-        sum(folder.excluded_folders for folder in folders),
-    )
-
-
-@dataclass(frozen=True)
-class Tally:
-    """What has been decided so far: rows by status, and a digest of each source path among them."""
-
-    counts: Counter[str]
-    paths: set[bytes]
-
-    def add(self, rows: Iterable[ReportRow]) -> None:
-        for row in rows:
-            count_file(self.counts, row.status, row.media_kind, row.size_bytes)
-            self.counts["review"] += bool(row.review)
-            self.counts["without ffprobe"] += NO_FFPROBE in row.review
-
-    def knows(self, entry: FoundFile | NotScanned) -> bool:
-        """Whether an earlier call has recorded an entry of the source."""
-        return bool(self.paths) and _path_digest(entry.path) in self.paths
-
-    @property
-    def rows(self) -> int:
-        return sum(self.counts[status] for status in STATUSES)
-
-    @property
-    def bytes(self) -> int:
-        return sum(self.counts[f"{status}: bytes"] for status in STATUSES)
-
-
 def prepare_archive(options: Options, roots: Roots, stack: ExitStack) -> str:
     """The archive_id; for a run that acts, the archive is founded if it is new, locked, and proved to be no alias."""
     if not options.acts:
@@ -541,7 +437,7 @@ def finish_pending(session: Session, options: Options, stop: cli.StopRequest) ->
         size = sum(row.size_bytes for row in pending)
         with cli.Progress("finish", len(pending), size, options.common) as progress:
             storer = Storer(options.mode, options.common.jobs, progress, stop, set(), set())
-            session.record(fail_duplicates_of_failed(storer.apply_batch(pending, again=True)))
+            session.record(storer.apply_batch(pending, again=True))
         session.checkpoint()
 
 
@@ -549,8 +445,7 @@ def take_up(session: Session, planner: Planner, tally: Tally) -> None:
     """Learn what the report holds already."""
     for row in session.recorded_rows():
         planner.recorded(row)
-        tally.paths.add(_path_digest(row.source_path))
-        tally.add([row])
+        tally.recall(row)
 
 
 def take_up_ids(session: Session | None, tally: Tally) -> RowIds:
@@ -579,7 +474,7 @@ def plan_rows(
     from common.dating_pool import DatingPool, Question  # noqa: PLC0415 - not needed to show --help
 
     def question(one: Found | NotScanned) -> Question | None:
-        if isinstance(one, NotScanned) or why_skipped(one, run.options, None):
+        if isinstance(one, NotScanned) or why_skipped(one, run.options.selection, None):
             return None
         return Question(one.primary, one.companions, one.shared_sidecar)
 
@@ -646,7 +541,6 @@ def carry_out(
     if options.acts:
         session.checkpoint(pending=batch)
         batch = storer.apply_batch(batch, again=False)
-        batch = fail_duplicates_of_failed(batch)
         for row in batch:
             if row.status == "failed":
                 planner.withdraw(row)
@@ -654,20 +548,6 @@ def carry_out(
     if not options.acts:
         session.checkpoint()
     return batch
-
-
-def fail_duplicates_of_failed(rows: Sequence[ReportRow]) -> list[ReportRow]:
-    """A duplicate is accounted for only if what it duplicates stands in the archive. Looks there, changes nothing."""
-    failed = {row.destination_path for row in rows if row.status == "failed"}
-    checked = []
-    for row in rows:
-        relies_on_copy = row.status in ("duplicate", "already_archived")
-        if relies_on_copy and (row.destination_path in failed or not is_present(row.destination_path)):
-            what = row.reason or "same content as a file of the archive"
-            checked.append(replace(row, status="failed", reason=f"{what}, but that is not stored; organize again"))
-        else:
-            checked.append(row)
-    return checked
 
 
 def print_plan(rows: Iterable[ReportRow], mode: str) -> None:
@@ -748,11 +628,6 @@ def next_steps(options: Options, session: Session | None, counts: Mapping[str, i
         again = cli.same_command(SCRIPT, options.common, without="--report-csv", values=1)
         steps.append(f"for what failed, when its cause is mended: {again}")
     return steps
-
-
-def _path_digest(path: str) -> bytes:
-    """Sixteen bytes that stand for a path: a million of them fit where a million paths would not."""
-    return hashlib.blake2b(os.fsencode(path), digest_size=16).digest()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

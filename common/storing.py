@@ -52,7 +52,7 @@ class Storer:
             done[row.row_id] = row
             self.progress.add_file()
         self._sync_folders(row for row in done.values() if row.status != "failed")
-        return [done.get(row.row_id, row) for row in rows]
+        return fail_duplicates_of_failed([done.get(row.row_id, row) for row in rows])
 
     def _sync_folders(self, rows: Iterable[ReportRow]) -> None:
         rows = list(rows)
@@ -149,3 +149,17 @@ def _is_one_file(path: str, other: str) -> bool:
 def _require_as_planned(row: ReportRow, found: Identity) -> None:
     if (found.size, found.mtime_ns) != (row.size_bytes, mtime_nanoseconds(row.source_mtime)):
         raise RowFailed("changed since it was scanned; organize again")
+
+
+def fail_duplicates_of_failed(rows: Sequence[ReportRow]) -> list[ReportRow]:
+    """A duplicate is accounted for only if what it duplicates stands in the archive. Looks there, changes nothing."""
+    failed = {row.destination_path for row in rows if row.status == "failed"}
+    checked = []
+    for row in rows:
+        relies_on_copy = row.status in ("duplicate", "already_archived")
+        if relies_on_copy and (row.destination_path in failed or not is_present(row.destination_path)):
+            what = row.reason or "same content as a file of the archive"
+            checked.append(replace(row, status="failed", reason=f"{what}, but that is not stored; organize again"))
+        else:
+            checked.append(row)
+    return checked

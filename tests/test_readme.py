@@ -24,7 +24,8 @@ import pytest
 from common.cli import EXIT_STATUS
 from common.errors import ExitCode
 from common.manifests import JournalRow, ReportRow, VerifyRow
-from organize_media_by_date import SOURCES, STATUSES
+from common.tally import STATUSES
+from organize_media_by_date import SOURCES
 from tests.support.scripts import APPLY, ORGANIZE, ROOT, VERIFY
 
 README = ROOT / "README.md"

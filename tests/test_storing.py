@@ -13,9 +13,8 @@ import pytest
 from common import fileops
 from common.errors import Interrupted
 from common.manifests import REPORT, ReportRow
-from common.storing import Storer
+from common.storing import Storer, fail_duplicates_of_failed
 from common.timestamps import mtime_text
-from organize_media_by_date import fail_duplicates_of_failed
 from tests.support.trees import read_tree, write_tree
 
 RUN_ID = "3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b"

@@ -26,11 +26,12 @@ FLOORS = (
     ("dates.second_opinion",),
     ("fileops", "contents", "dating", "disks"),
     ("aliases", "archive", "lock", "manifests", "state", "dating_pool"),
+    ("selection", "tally"),
     ("journal", "placement", "storing", "examination", "dating_worker", "reviewed", "review.gatherer"),
     ("tasks", "review.applied", "review.organized", "review.proved"),
     ("removal", "review_page"),
     ("housekeeping", "cli"),
-    ("report_session",),
+    ("report_session", "verify_session"),
     SCRIPTS,
 )
 """From the ground up. A room may know what lies on the floors below it, and nobody on its own floor."""

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from common.lock import Lock
-from organize_media_by_date import STATUSES
+from common.tally import STATUSES
 from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg, mp4

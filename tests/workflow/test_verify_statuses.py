@@ -320,7 +320,7 @@ def test_shards_that_begin_at_the_same_moment_keep_apart(library: LibraryMaker) 
     processes = []
     for offset in range(0, 40, 10):
         outputs = ("--verified-out", home.out / f"v{offset}.csv", "--unverified-out", home.out / f"u{offset}.csv")
-        line = ("--input-csv", home.report, *outputs, "--offset", offset, "--limit", 10)
+        line = ("--input-csv", home.report, *outputs, "--offset", str(offset), "--limit", "10")
         processes.append(scripts.start(scripts.VERIFY, *line, cwd=home.out))
     for process in processes:
         scripts.finish(process)

@@ -1,0 +1,73 @@
+"""Which groups of a scan are taken into the archive, and why others are left out. Pure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from common.dates.model import Dated
+from common.fileops import PARKED_PREFIX, TEMPORARY_PREFIX
+from common.groups import group_folder, is_takeout_name
+from common.media_types import extension_of, kind_of
+from common.scan import FolderScan, FoundFile
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the command line asks for: extensions (none given: all known), a kind, and a range of days."""
+
+    media_kind: str
+    types: tuple[str, ...]
+    date_from: date | None
+    date_to: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A group as the scan found it.
+
+    An orphan is a companion without its photo or video. ``shared_sidecar`` is the path of one that
+    belongs to another group and dates this one as well.
+    """
+
+    primary: FoundFile
+    companions: tuple[FoundFile, ...]
+    orphan: bool
+    shared_sidecar: str
+
+
+def groups_of(folder: FolderScan) -> Iterator[Found]:
+    """The groups of one folder in the order of their names. Files that are no media are groups of one."""
+    files = {file.name: file for file in folder.files}
+    for group in group_folder(list(files)):
+        sidecar = os.path.join(folder.path, group.shared_sidecar) if group.shared_sidecar else ""
+        yield Found(files[group.primary], tuple(files[name] for name in group.companions), group.orphan, sidecar)
+
+
+def why_skipped(found: Found, selection: Selection, dated: Dated | None) -> str:
+    """Why a group is left out, or an empty string. Pure. ``dated`` is None before its date is known."""
+    name = found.primary.name
+    extension = extension_of(name)
+    if found.orphan and (extension != ".json" or is_takeout_name(name)):
+        return "a companion without its photo or video"
+    if selection.types and extension not in selection.types:
+        return f"type {extension or 'without extension'} is not among --types"
+    kind = kind_of(name)
+    if kind not in ("image", "video"):
+        if name.startswith((TEMPORARY_PREFIX, PARKED_PREFIX)):
+            return "left by an interrupted run; run the command that was interrupted again"
+        return f"not a media type ({extension or 'no extension'})"
+    if selection.media_kind not in ("both", kind + "s"):
+        return f"--media-kind is {selection.media_kind}"
+    if dated is None or not (selection.date_from or selection.date_to):
+        return ""
+    if not dated.capture_date:
+        return "no believable date, and a date range was asked for"
+    day = date.fromisoformat(dated.capture_date[:10])
+    if selection.date_from and day < selection.date_from:
+        return f"taken on {day}, before --date-from"
+    if selection.date_to and day > selection.date_to:
+        return f"taken on {day}, after --date-to"
+    return ""

@@ -1,0 +1,74 @@
+"""How much organize has to account for, and how much of it has been decided. Changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from common.amounts import count_file
+from common.dates.model import NO_FFPROBE
+from common.manifests import ReportRow
+from common.scan import FolderScan, FoundFile, NotScanned
+
+STATUSES = ("planned", "copied", "moved", "already_archived", "duplicate", "skipped", "failed")
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What has been decided so far: rows by status, and a digest of each source path among them."""
+
+    counts: Counter[str]
+    paths: set[bytes]
+
+    def add(self, rows: Iterable[ReportRow]) -> None:
+        for row in rows:
+            count_file(self.counts, row.status, row.media_kind, row.size_bytes)
+            self.counts["review"] += bool(row.review)
+            self.counts["without ffprobe"] += NO_FFPROBE in row.review
+
+    def recall(self, row: ReportRow) -> None:
+        """A row that an earlier call has recorded."""
+        self.paths.add(_path_digest(row.source_path))
+        self.add([row])
+
+    def knows(self, entry: FoundFile | NotScanned) -> bool:
+        """Whether an earlier call has recorded an entry of the source."""
+        return bool(self.paths) and _path_digest(entry.path) in self.paths
+
+    @property
+    def rows(self) -> int:
+        return sum(self.counts[status] for status in STATUSES)
+
+    @property
+    def bytes(self) -> int:
+        return sum(self.counts[f"{status}: bytes"] for status in STATUSES)
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """How much there is to account for, recorded earlier or now."""
+
+    entries: int
+    media_bytes: int
+    system_entries: int
+    excluded_folders: int
+
+
+def count_scanned(folders: Collection[FolderScan], tally: Tally) -> Scanned:
+    """What the scan found, and what an earlier call has recorded that is not there any more."""
+    new = sum(not tally.knows(file) for folder in folders for file in folder.files)
+    new += sum(not tally.knows(problem) for folder in folders for problem in folder.not_scanned)
+    return Scanned(
+        len(tally.paths) + new,
+        sum(file.size for folder in folders for file in folder.files),
+        sum(folder.system_entries for folder in folders),
+        sum(folder.excluded_folders for folder in folders),
+    )
+
+
+def _path_digest(path: str) -> bytes:
+    """Sixteen bytes that stand for a path: a million of them fit where a million paths would not."""
+    return hashlib.blake2b(os.fsencode(path), digest_size=16).digest()
