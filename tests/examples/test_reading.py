@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from xml.etree import ElementTree
 
 import pytest
 
@@ -173,6 +174,62 @@ def test_a_report_that_libreoffice_saved_is_carried_out(tmp_path: Path) -> None:
     copied = photos.out / "copied.csv"
     line = ("--from-report", photos.report, "--mode", "copy", "--report-csv", copied, "--json")
     assert scripts.call(scripts.ORGANIZE, *line, cwd=photos.out).count("copied") == len(NAMES)
+
+
+TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}p"
+ROW = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}table-row"
+
+
+def convert(path: Path, kind: str) -> Path:
+    """A document as LibreOffice saves it in another format, beside the old one.
+
+    With the settings it comes with, but for UTF-8 (76): its dialog says so of its own accord, without it it does not.
+    """
+    profile, table = (
+        f"-env:UserInstallation=file://{path.parent}/profile",
+        "CSV:44,34,76" if path.suffix == ".csv" else "",
+    )
+    line: list[str | Path] = ["soffice", "--headless", profile, "--convert-to", kind, "--outdir", path.parent, path]
+    line[3:3] = [f"--infilter={table}"] if table else []
+    subprocess.run(line, check=True, capture_output=True, timeout=120)
+    return path.with_suffix(f".{kind.partition(':')[0]}")
+
+
+def edit_in_libreoffice(report: Path, delete: str, rename: tuple[str, str]) -> None:
+    """What a person does: open the report, delete the rows that name a file, correct a destination, save as CSV."""
+    document = convert(report, "fods")
+    for _, (prefix, name) in ElementTree.iterparse(document, events=["start-ns"]):
+        ElementTree.register_namespace(prefix, name)  # LibreOffice knows its own document by these
+    tree = ElementTree.parse(document)
+    parents = {child: parent for parent in tree.iter() for child in parent}
+    for row in list(tree.iter(ROW)):
+        texts = [cell for cell in row.iter(TEXT) if cell.text]
+        if any((cell.text or "").endswith(f"/source/{delete}") for cell in texts):
+            parents[row].remove(row)
+        for cell in texts:
+            if cell.text == rename[0]:
+                cell.text = rename[1]
+    tree.write(document, encoding="utf-8", xml_declaration=True)
+    report.unlink()
+    assert convert(document, "csv:Text - txt - csv (StarCalc):44,34,76").exists()
+
+
+@pytest.mark.campaign
+def test_a_report_edited_in_libreoffice_as_it_comes_is_carried_out_as_it_was_edited(tmp_path: Path) -> None:
+    need("soffice", "libreoffice-calc-nogui")
+    names = ("keep.jpg", "not this one.jpg", "wrong year, Größe.jpg", "2019-01-01.jpg", "007.jpg")
+    photos = Library.at(tmp_path / "library", {name: jpeg(seed=number) for number, name in enumerate(names)})
+    photos.organize(mode="report")
+    planned = photos.archive_path("wrong year, Größe.jpg")
+    corrected = photos.archive / "1987" / "scanned.jpg"
+    edit_in_libreoffice(photos.report, "not this one.jpg", (str(planned), str(corrected)))
+    copied = photos.out / "copied.csv"
+    line = ("--from-report", photos.report, "--mode", "copy", "--report-csv", copied, "--json")
+    assert scripts.call(scripts.ORGANIZE, *line, cwd=photos.out).count("copied") == 4
+    assert corrected.read_bytes() == photos.photos()["wrong year, Größe.jpg"]
+    assert "not this one.jpg" not in copied.read_text()
+    photos.report.write_bytes(copied.read_bytes())
+    assert photos.verify("--json").count("identical") == 4
 
 
 @pytest.mark.campaign
