@@ -185,12 +185,9 @@ def convert(path: Path, kind: str) -> Path:
 
     With the settings it comes with, but for UTF-8 (76): its dialog says so of its own accord, without it it does not.
     """
-    profile, table = (
-        f"-env:UserInstallation=file://{path.parent}/profile",
-        "CSV:44,34,76" if path.suffix == ".csv" else "",
-    )
-    line: list[str | Path] = ["soffice", "--headless", profile, "--convert-to", kind, "--outdir", path.parent, path]
-    line[3:3] = [f"--infilter={table}"] if table else []
+    profile = f"-env:UserInstallation=file://{path.parent}/profile"
+    utf8 = ["--infilter=CSV:44,34,76"] if path.suffix == ".csv" else []
+    line = ["soffice", "--headless", profile, *utf8, "--convert-to", kind, "--outdir", str(path.parent), str(path)]
     subprocess.run(line, check=True, capture_output=True, timeout=120)
     return path.with_suffix(f".{kind.partition(':')[0]}")
 
