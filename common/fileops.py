@@ -558,8 +558,13 @@ def relocate(move: Move, should_stop: Callable[[], bool] = never_stop) -> Reloca
             if sys.platform != "win32":
                 # The open file can't be mistaken for another, whatever happens to the names meanwhile.
                 rename_no_replace(move.source, move.destination)
-                arrived = identity_of(os.lstat(move.destination))
-                if identity_of(os.fstat(fd)).place != arrived.place or not same_file_state(arrived, move.expected):
+                try:
+                    arrived = identity_of(os.lstat(move.destination))
+                    is_it = identity_of(os.fstat(fd)).place == arrived.place
+                except OSError:  # what can't be looked at is not known to be the expected file
+                    _put_back(move.destination, move.source)
+                    raise
+                if not is_it or not same_file_state(arrived, move.expected):
                     _put_back(move.destination, move.source)
                     raise RowFailed("it was changed or replaced while it was being moved; it is back in its place")
         if sys.platform == "win32":  # an open file can't be renamed there

@@ -39,7 +39,10 @@ def give_back_times(times: Mapping[str, str]) -> None:
 
 
 def prune_rows(folders: Iterable[str], task: Task) -> list[JournalRow]:
-    """The intentions to remove folders that this run emptied, the deepest first; never a root. Reads the disk."""
+    """The intentions to remove folders that this run emptied, the deepest first; never a root.
+
+    Reads the disk. Raises ``OSError`` where it can't be told whether a folder is empty.
+    """
     root = task.source_root
     empty: dict[str, os.stat_result] = {}
     for start in sorted(set(folders), key=len, reverse=True):
@@ -69,7 +72,7 @@ def _holds_only(folder: str, removable: Mapping[str, object]) -> bool:
     try:
         with os.scandir(folder) as entries:
             return all(entry.path in removable for entry in entries)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 

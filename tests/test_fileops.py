@@ -504,6 +504,25 @@ def test_a_taken_destination_stays_as_it_is(folder: Path) -> None:
     assert read_tree(folder) == {"a.jpg": b"content", "b.jpg": b"strange"}
 
 
+@pytest.mark.parametrize(("number", "kind"), [(errno.EACCES, RowFailed), (errno.EIO, StoppedEarly)])
+def test_a_renamed_file_that_cannot_be_looked_at_goes_back(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[Exception]
+) -> None:
+    move = order(put(folder / "a.jpg", b"content"), f"{folder}/b.jpg")
+    lstat = os.lstat
+
+    def refuse(path: str) -> os.stat_result:
+        if path == move.destination:
+            raise OSError(number, os.strerror(number), path)
+        return lstat(path)
+
+    monkeypatch.setattr(os, "lstat", refuse)
+    with pytest.raises(kind, match=r"b\.jpg"):
+        fileops.relocate(move)
+    monkeypatch.undo()
+    assert read_tree(folder) == {"a.jpg": b"content"}
+
+
 def test_across_devices_a_move_is_a_copy_compared_and_then_the_removal_of_the_source(
     folder: Path, other_disk: Path
 ) -> None:

@@ -7,13 +7,18 @@ add them up per part. ``CAMPAIGN=full`` (what ``make campaign`` sets) runs each 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.campaign.size import FULL, SEED
+
+if TYPE_CHECKING:  # they need Linux, and this file is read everywhere
+    from tests.campaign.product import Product
+    from tests.campaign.worlds import World
 
 # Mounts, traces and signals of Linux: elsewhere only the mutations of media files can run.
 _HERE = Path(__file__).parent
@@ -23,6 +28,9 @@ collect_ignore = (
 
 RecordPoints = Callable[[str, int, int], None]
 """``record_points("kill", tried=230, losses=0)``: the type of the fixture of that name."""
+
+WorldMaker = Callable[[str], "World"]
+"""``world("archive")``: the type of the fixture ``world``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,33 @@ def pytest_configure(config: pytest.Config) -> None:
 def record_points(pytestconfig: pytest.Config) -> RecordPoints:
     """Add to the figures of one part. Call it before the assertion that fails on a loss, so that losses are shown."""
     return pytestconfig.stash[_TALLY].add
+
+
+@pytest.fixture(scope="module")
+def product() -> Iterator[Product]:
+    """The three scripts, warm."""
+    from tests.campaign.product import Product
+
+    with Product() as product:
+        yield product
+
+
+@pytest.fixture(scope="module")
+def disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
+    """Two empty folders on two file systems."""
+    from tests.campaign.two_disks import two_disks
+
+    with two_disks(tmp_path_factory.mktemp("disk")) as places:
+        yield places
+
+
+@pytest.fixture
+def world(product: Product, disks: tuple[Path, Path], tmp_path: Path) -> WorldMaker:
+    """Make a world whose named part lies on the second disk."""
+    from tests.campaign.worlds import world_at
+
+    base, elsewhere = disks
+    return lambda far: world_at(product, base / "world", elsewhere, far, tmp_path / "strace.log")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

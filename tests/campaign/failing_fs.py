@@ -7,7 +7,6 @@ serving process reads the file of faults before each operation.
 from __future__ import annotations
 
 import errno
-import importlib
 import json
 import os
 import shutil
@@ -102,9 +101,9 @@ class WhileFailing:
 def require_fuse() -> None:
     """Skip the test where no FUSE file system in Python can be mounted."""
     try:
-        importlib.import_module("mfusepy")
+        import mfusepy  # type: ignore[import-untyped]  # noqa: F401 - it has no types, and is only tried here
     except (ImportError, OSError) as error:
-        pytest.skip(f"no FUSE from Python ({error}): pip install mfusepy, apt install fuse3")
+        pytest.skip(f"no FUSE from Python ({error}): pip install -r requirements-dev.txt, apt install fuse3 libfuse2")
     if not os.access("/dev/fuse", os.R_OK | os.W_OK) or not shutil.which("fusermount3"):
         pytest.skip("/dev/fuse can't be opened, or fusermount3 is missing: apt install fuse3, and run as root")
 
@@ -177,7 +176,8 @@ class _Faults:
 
 def _serve(root: str, words: dict[str, Any]) -> None:
     """Serve until it is unmounted."""
-    mfusepy: Any = importlib.import_module("mfusepy")  # it has no types
+    import mfusepy
+
     behind = str(words["behind"])
     faults = _Faults(words["control"])
     manner = Manner(**{name: words[name] for name in asdict(Manner())})

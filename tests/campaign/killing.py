@@ -7,10 +7,10 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from common.fileops import PROBE_PREFIX
 from tests.campaign.endstate import Snapshot, differences
 from tests.campaign.invariants import (
     broken_promises,
@@ -22,18 +22,11 @@ from tests.campaign.invariants import (
     rows_not_once,
 )
 from tests.campaign.product import KILLED, Tracer
-from tests.campaign.stages import EndState, Stage, end_state, journal_of, run_to_the_end, unlike
+from tests.campaign.stages import EndState, Stage, end_state, is_finished, journal_of, run_to_the_end, unlike
 from tests.campaign.strace_points import CHANGING, Call, calls_in, counting, killing
+from tests.campaign.trials import Trial
 from tests.campaign.worlds import World
 from tests.support.tables import read_rows
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """How many runs were killed (a run may end before its kill), and every complaint."""
-
-    killed: int
-    complaints: tuple[str, ...]
 
 
 def undisturbed(world: World, stage: Stage) -> EndState:
@@ -91,9 +84,10 @@ def kill_and_finish(world: World, stage: Stage, expected: EndState, kills: Seque
     complaints: list[str] = []
     killed = 0
     for tracer in kills:
-        code = world.product.run(stage.line(world), tracer).code
-        if code != KILLED:
-            complaints += [] if code == 0 else [f"exit {code} before the kill"]
+        result = world.product.run(stage.line(world), tracer)
+        if result.code != KILLED:
+            was_good = result.code == 0 or is_finished(stage.line(world), result)
+            complaints += [] if was_good else [f"exit {result.code} before the kill: {result.stderr[-400:]}"]
             break
         killed += 1
         complaints += broken_promises(photos, world.photo_roots, world.record_roots)
@@ -114,7 +108,7 @@ def kill_and_finish(world: World, stage: Stage, expected: EndState, kills: Seque
 def kill_at(world: World, stage: Stage, expected: EndState, point: Call) -> Trial:
     """Kill the stage before one call. That it never came to this call is a complaint as well."""
     trial = kill_and_finish(world, stage, expected, [killing(world.log, point, stage.denied)])
-    return trial if trial.killed else Trial(0, (*trial.complaints, "the run ended before this point"))
+    return trial if trial.disturbed else Trial(0, (*trial.complaints, "the run ended before this point"))
 
 
 def rows_twice(world: World) -> list[str]:
@@ -137,6 +131,8 @@ def kill_and_restore(world: World, stage: Stage, kill: Tracer) -> Trial:
     if journal.exists() and len(read_rows(journal)) > 0:
         complaints += run_to_the_end(world, stage.undo(world))
     complaints += unlike_original(original, world, folder_times=True)
+    if not journal.exists():  # then nothing was taken, and the next run clears what was begun
+        complaints = [complaint for complaint in complaints if PROBE_PREFIX not in complaint]
     return Trial(int(result.code == KILLED), tuple(complaints))
 
 

@@ -19,7 +19,7 @@ from tests.campaign.product import Line
 from tests.campaign.strace_points import NO_EXCLUSIVE_RENAME, NO_LINKS_EITHER, Denied, denying
 from tests.campaign.worlds import World
 from tests.support.media import jpeg, mp4
-from tests.support.scripts import APPLY, ORGANIZE, VERIFY
+from tests.support.scripts import APPLY, ORGANIZE, VERIFY, Result
 from tests.support.tables import Row
 from tests.support.trees import Tree, write_tree
 
@@ -162,20 +162,24 @@ def run_to_the_end(
 ) -> list[str]:
     """Give a line again and again until it says that all is complete; complaints when it does not come to that.
 
-    The exit codes that were met are added to ``codes``. A finished report is refused (2): when the kill came behind the
-    last step of organize, that is the end as well.
+    The exit codes that were met are added to ``codes``.
     """
     for _ in range(_MOST_CALLS):
         result = world.product.run(line, denying(world.log, denied) if denied else None)
         if codes is not None:
             codes.add(result.code)
-        if result.code == 2 and line.script == ORGANIZE and "is a finished report" in result.stderr:
+        if is_finished(line, result):
             return []
         if result.code not in accept:
             return [f"exit {result.code} when run again: {result.stderr.strip()[-400:]}"]
         if json.loads(result.stdout)["complete"]:
             return []
     return [f"not complete after {_MOST_CALLS} calls"]
+
+
+def is_finished(line: Line, result: Result) -> bool:
+    """Whether organize refuses its own report since that is finished: the kill came behind its last step."""
+    return result.code == 2 and line.script == ORGANIZE and "is a finished report" in result.stderr
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,56 +6,22 @@ good that is not; and once the fault is gone, the same command ends as if there 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.campaign.conftest import RecordPoints
+from tests.campaign.conftest import RecordPoints, WorldMaker
 from tests.campaign.failing import fail_and_finish, faults_of
 from tests.campaign.fault_kinds import concerns_attributes
-from tests.campaign.killing import Trial, undisturbed
-from tests.campaign.product import Product
+from tests.campaign.killing import undisturbed
 from tests.campaign.size import dice, sized
 from tests.campaign.stages import STAGES, Stage
 from tests.campaign.strace_points import CHANGING, Call, failing, require_strace
-from tests.campaign.two_disks import two_disks
-from tests.campaign.worlds import World, world_at
+from tests.campaign.trials import Trial, conclude
+from tests.campaign.worlds import World
 
 pytestmark = pytest.mark.campaign
 
 FAULTS = sized(6, 1_000_000)
 ONWARDS = sized(1, 12)
-
-WorldMaker = Callable[[str], World]
-
-
-@pytest.fixture(scope="module")
-def product() -> Iterator[Product]:
-    with Product() as product:
-        yield product
-
-
-@pytest.fixture(scope="module")
-def disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
-    with two_disks(tmp_path_factory.mktemp("disk")) as places:
-        yield places
-
-
-@pytest.fixture
-def world(product: Product, disks: tuple[Path, Path], tmp_path: Path) -> WorldMaker:
-    """Make a world whose named part lies on the second disk."""
-    base, elsewhere = disks
-    return lambda far: world_at(product, base / "world", elsewhere, far, tmp_path / "strace.log")
-
-
-def conclude(record_points: RecordPoints, trials: list[tuple[str, Trial]]) -> None:
-    """Add to the figures, and fail with all complaints, each with the fault at which it came up."""
-    bad = [(point, trial) for point, trial in trials if trial.complaints]
-    record_points("faults", len(trials), len(bad))
-    if bad:
-        told = [f"fault {point}:\n    " + "\n    ".join(trial.complaints[:6]) for point, trial in bad]
-        pytest.fail(f"{len(bad)} of {len(trials)} faults:\n" + "\n".join(told[:60]), pytrace=False)
 
 
 def fail_everywhere(world: World, stage: Stage, most: int, onwards: bool) -> list[tuple[str, Trial]]:
@@ -83,11 +49,11 @@ def _may_last(call: Call, error: str) -> bool:
 def test_one_failing_call_loses_nothing_and_the_same_line_again_ends_well(
     stage: Stage, world: WorldMaker, record_points: RecordPoints
 ) -> None:
-    conclude(record_points, fail_everywhere(world(stage.far), stage, FAULTS, onwards=False))
+    conclude(record_points, "faults", fail_everywhere(world(stage.far), stage, FAULTS, onwards=False))
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
 def test_calls_that_fail_from_some_moment_on_lose_nothing_either(
     stage: Stage, world: WorldMaker, record_points: RecordPoints
 ) -> None:
-    conclude(record_points, fail_everywhere(world(stage.far), stage, ONWARDS, onwards=True))
+    conclude(record_points, "faults", fail_everywhere(world(stage.far), stage, ONWARDS, onwards=True))

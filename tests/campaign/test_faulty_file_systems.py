@@ -20,10 +20,11 @@ from tests.campaign.conftest import RecordPoints
 from tests.campaign.failing import fail_and_finish
 from tests.campaign.failing_fs import FailingDisk, Fault, Manner, WhileFailing, failing_disk
 from tests.campaign.invariants import contents_of, lost_contents
-from tests.campaign.killing import Trial, undisturbed
+from tests.campaign.killing import undisturbed
 from tests.campaign.product import Line, Product
 from tests.campaign.size import dice, sized
 from tests.campaign.stages import STAGES, Stage, run_to_the_end
+from tests.campaign.trials import Trial, conclude
 from tests.campaign.worlds import PHOTOS, World, world_at
 from tests.support.media import jpeg
 from tests.support.trees import archived, read_tree
@@ -84,12 +85,6 @@ _ERRORS = {
 _OF_ATTRIBUTES = ("chmod", "utimens")
 
 
-@pytest.fixture(scope="module")
-def product() -> Iterator[Product]:
-    with Product() as product:
-        yield product
-
-
 Fixture = Callable[[Manner, str], tuple[FailingDisk, World]]
 
 
@@ -103,15 +98,6 @@ def fuse_world(product: Product, tmp_path: Path) -> Iterator[Fixture]:
             return disk, world_at(product, tmp_path / "world", disk.root, far, tmp_path / "strace.log")
 
         yield make
-
-
-def conclude(record_points: RecordPoints, trials: list[tuple[str, Trial]]) -> None:
-    """Add to the figures, and fail with all complaints, each with the fault at which it came up."""
-    bad = [(point, trial) for point, trial in trials if trial.complaints]
-    record_points("faults", len(trials), len(bad))
-    if bad:
-        told = [f"fault {point}:\n    " + "\n    ".join(trial.complaints[:6]) for point, trial in bad]
-        pytest.fail(f"{len(bad)} of {len(trials)} faults:\n" + "\n".join(told[:60]), pytrace=False)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +154,7 @@ def test_any_one_operation_of_the_file_system_may_fail(
         exact = operation not in _OF_ATTRIBUTES
         trial = fail_and_finish(world, stage, expected, WhileFailing(disk, (fault,)), exact=exact)
         trials.append((f"{error} at {operation} #{number + 1}", trial))
-    conclude(record_points, trials)
+    conclude(record_points, "faults", trials)
 
 
 @pytest.mark.parametrize("disturbance", ["read flip", "read short", "write flip"])
@@ -190,7 +176,7 @@ def test_no_photo_is_lost_to_a_read_or_write_of_something_else(
             world.product.run(later(world))
             complaints += lost_contents(photos, *world.photo_roots)
         trials.append((f"{how} at {operation} #{number + 1}", Trial(1, tuple(complaints))))
-    conclude(record_points, trials)
+    conclude(record_points, "faults", trials)
 
 
 def test_a_copy_whose_sync_failed_is_not_recorded_as_copied(fuse_world: Fixture, record_points: RecordPoints) -> None:
@@ -214,7 +200,7 @@ def test_a_full_disk_stops_the_copy_and_with_room_it_is_finished(
     expected = undisturbed(world, copy)
     full = (Fault("write", "ENOSPC", skip=6, times=1000), Fault("create", "ENOSPC", skip=9, times=1000))
     trial = fail_and_finish(world, copy, expected, WhileFailing(disk, full), exact=True)
-    conclude(record_points, [("a full disk", trial)])
+    conclude(record_points, "faults", [("a full disk", trial)])
 
 
 # --- what these tests have in common -----------------------------------------------------------------

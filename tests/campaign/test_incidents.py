@@ -6,19 +6,26 @@ The number is that of the row in the table of incidents in docs/safety.md, the p
 from __future__ import annotations
 
 import dataclasses
+import errno
 import importlib
 import os
+import signal
+import struct
+import time
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from common import fileops
+from common.lock import Lock
 from common.manifests import seal_of
-from tests.campaign.moments import at_call, moments_of, start_child, wait_for
+from tests.campaign.moments import at_call, at_moment, each_moment, in_a_child, moments_of, start_child, wait_for
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
-from tests.support.scripts import APPLY, ORGANIZE, VERIFY, call
+from tests.support.scripts import APPLY, ORGANIZE, VERIFY, call, start
 from tests.support.tables import Row, read_rows, statuses, write_rows
 from tests.support.trees import archived, contents, read_tree, snapshot, write_tree
 
@@ -182,6 +189,59 @@ def test_incident_17_ascmhl_reordered_rows_are_the_same_rows_and_a_cut_one_is_le
     assert set(ready.photos()) == {"p1.jpg"}
 
 
+# --- states and locks --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda _: b"", lambda good: bytes(len(good)), lambda good: good[:40], lambda _: b"[1]"]
+)
+def test_incident_23_a_state_file_of_zeros_or_torn_is_refused_and_never_begun_anew(
+    six: Library, spoil: Callable[[bytes], bytes]
+) -> None:
+    """Empty, filled with NULs, half, foreign: after a power cut, or by a slip of the hand."""
+    six.organize()
+    six.verify("--limit", "3")
+    state = next(six.out.glob("verified*.state.json"))
+    good = state.read_bytes()
+    state.write_bytes(spoil(good))
+    before = snapshot(six.root)
+    assert str(state) in six.verify(expect=2).error
+    assert snapshot(six.root) == before
+
+    state.write_bytes(good)
+    six.verify()
+    assert len(read_rows(six.verified)) == 6
+
+
+def test_incident_24_the_lock_of_a_killed_run_keeps_nobody_out(library: LibraryMaker) -> None:
+    first, second = (library({"a.jpg": jpeg(seed=1), "b.jpg": jpeg(seed=2)}) for _ in range(2))
+    for home in (first, second):
+        home.organize()
+        home.verify()
+    names = moments_of(lambda: first.apply("--jobs", "1"))
+    taking = names.index("renameat2") + 1
+    assert in_a_child(APPLY, *second.apply_line("--jobs", "1"), cwd=second.out, kill_at=taking) == -signal.SIGKILL
+    assert list(second.quarantine.rglob("lock"))
+    second.apply()
+    assert second.photos() == {}
+    assert len(second.quarantined) == 2
+
+
+def test_incident_24_a_lock_holds_though_its_file_is_found_by_another_run(ready: Library) -> None:
+    """A lock file that each run replaces locks nothing: both would hold a file of their own."""
+    ready.apply("--limit", "1")
+    before = state_of_files(ready)
+    lock = ready.journal.with_name("lock")
+    inode = lock.stat().st_ino
+    with Lock(str(lock)):
+        for _ in range(2):
+            assert "another run is at work" in ready.apply(expect=4).error
+    assert state_of_files(ready) == before
+    assert lock.stat().st_ino == inode
+    ready.apply()
+    assert ready.photos() == {}
+
+
 # --- reading ---------------------------------------------------------------------------------------
 
 
@@ -239,6 +299,66 @@ def test_incident_20_borg_a_file_edited_behind_the_reading_is_not_destroyed(libr
     assert second.photos()["large.jpg"].startswith(b"edited")
 
 
+def _directory(*entries: bytes, then: int = 0) -> bytes:
+    """A TIFF file of one directory; ``then`` is where the next one is said to stand."""
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + b"".join(entries) + struct.pack("<I", then)
+
+
+HUGE = 0xFFFFFFF0
+MONSTERS = {
+    "empty": b"",
+    "a directory that follows itself": _directory(struct.pack("<HHII", 0x9003, 2, 20, 8), then=8),
+    "a text of 4 GB": _directory(struct.pack("<HHII", 0x9003, 2, HUGE, 8)),
+    "directories of 4 GB": _directory(
+        struct.pack("<HHII", 0x8769, 13, HUGE, HUGE), struct.pack("<HHII", 1, 12, HUGE, 8)
+    ),
+    "a JPEG with nothing in it": b"\xff\xd8\xff\xe1\xff\xffExif\0\0" + _directory(then=8),
+    "boxes of no size": b"\0\0\0\x18ftypheic" + bytes(4000),
+    "a box of 16 EB": b"\0\0\0\x18ftypqt  " + bytes(12) + b"\0\0\0\x01moov" + b"\x7f" + b"\xff" * 7 + bytes(99),
+    "a picture of 4 GB": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\xff\xff\0\0\xff\xff\x08\x06\0\0\0" + bytes(99),
+    "a chunk of 4 GB": b"RIFF\xff\xff\xff\xffWEBPEXIF\xff\xff\xff\xff" + bytes(99),
+}
+
+
+def test_incident_29_sortphotos_no_file_holds_a_run_up_or_eats_its_memory(library: LibraryMaker) -> None:
+    """Each of them under each of the endings, in one run: within 30 s and 400 MB, and the good photo gets its date."""
+    endings = (
+        "jpg",
+        "tif",
+        "png",
+        "webp",
+        "heic",
+        "mp4",
+        "mov",
+        "mkv",
+        "avi",
+        "cr2",
+        "dng",
+        "avif",
+        "cr3",
+        "wmv",
+        "mts",
+    )
+    files = {f"{number}.{ending}": data for number, data in enumerate(MONSTERS.values()) for ending in endings}
+    home = library({**files, "good.jpg": jpeg()})
+    began = time.monotonic()
+    process = start(ORGANIZE, *home.organize_line("report"), cwd=home.out)
+    try:
+        while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            assert time.monotonic() - began < 30, "it hangs"
+            time.sleep(0.02)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode in (0, 1)
+    assert used.ru_maxrss < 400_000, f"{used.ru_maxrss} kB"
+    rows = {os.path.basename(row["source_path"]): row for row in read_rows(home.report)}
+    assert rows.keys() >= {*files, "good.jpg"}
+    assert rows["good.jpg"]["date_source"].startswith("exif")
+
+
 # --- two runs --------------------------------------------------------------------------------------
 
 
@@ -272,6 +392,154 @@ def test_incident_21_git_annex_two_archives_of_each_other_never_drop_both_copies
 
 
 # --- moving and removing ---------------------------------------------------------------------------
+
+
+@contextmanager
+def failing(name: str, number: int, folder: Path, below: str = "") -> Iterator[None]:
+    """Within this block, a call on a descriptor of a file below a folder (with ``below`` in its path) fails."""
+    real = getattr(os, name)
+
+    def call(fd: int, *args: object) -> object:
+        path = os.readlink(f"/proc/self/fd/{fd}")
+        if path.startswith(f"{folder}/") and below in path:
+            raise OSError(number, os.strerror(number))
+        return real(fd, *args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, name, call)
+        yield
+
+
+def onto(disk: Path, library: Library) -> Library:
+    """The same library with its archive on another disk."""
+    return dataclasses.replace(library, archive=disk / "archive")
+
+
+@pytest.mark.parametrize("step", ["write", "fsync"])
+def test_incident_06_czkawka_the_original_stays_until_its_replacement_is_in_place(
+    six: Library, other_disk: Path, step: str
+) -> None:
+    home = onto(other_disk, six)
+    before = home.photos()
+    with failing(step, errno.ENOSPC, home.archive, ".media-tmp-"):
+        result = home.organize(mode="move", expect=3)
+    assert str(home.archive) in result.error
+    assert home.photos() == before
+    assert archived(home.archive) == {}
+    home.organize(mode="move")
+    assert home.photos() == {}
+    assert contents(archived(home.archive)) == contents(before)
+
+
+def test_incident_07_czkawka_a_roll_back_that_fails_is_loud_and_says_where_the_file_is(ready: Library) -> None:
+    """Its copy is another by now, so it is kept; but while it was looked at, a stranger took its name."""
+    photo = (ready.source / "p3.jpg").read_bytes()
+    write_quietly(ready.archive_path("p3.jpg"), photo[:-1] + b"?")
+    stranger = ready.quarantined_files / "p3.jpg"
+    parked = []
+
+    def take_the_name() -> None:
+        if not stranger.exists() and (held := list(stranger.parent.glob(f"{fileops.PARKED_PREFIX}*-3"))):
+            parked.extend(held)
+            stranger.write_bytes(b"a stranger's")
+
+    with each_moment(lambda _number, _name: take_the_name()):
+        result = ready.apply(*DELETE, "--jobs", "1", expect=3)
+    assert str(parked[0]) in result.error
+    assert str(stranger) in result.error
+    assert parked[0].read_bytes() == photo
+    assert stranger.read_bytes() == b"a stranger's"
+
+    stranger.unlink()
+    ready.apply(*DELETE, expect=1)
+    assert ready.photos() == {"p3.jpg": photo}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_incident_12_trash_cli_a_move_between_disks_may_be_interrupted_at_any_moment(
+    ready: Library, other_disk: Path, number: signal.Signals
+) -> None:
+    before = ready.source_snapshot()
+    photos = contents(ready.photos())
+    line = ready.apply_line("--quarantine-root", other_disk / "q", "--jobs", "1")
+    journal = other_disk / "q" / ready.run_id / "journal.csv"
+    names = moments_of(lambda: call(APPLY, *line, cwd=ready.out))
+    telling = [moment for moment, name in enumerate(names, 1) if name in ("renameat2", "unlink", "write")]
+    ready.restore(journal)
+    outside = signal.signal(signal.SIGINT, signal.SIG_IGN)  # before the run listens, and after
+    try:
+        for moment in telling[len(telling) // 2 :][:9]:  # all of one file, and more
+            if number == signal.SIGKILL:
+                in_a_child(APPLY, *line, cwd=ready.out, kill_at=moment)
+            else:
+                with at_moment(moment, lambda: os.kill(os.getpid(), signal.SIGINT)):
+                    call(APPLY, *line, cwd=ready.out, expect=(0, 130))
+            there = contents(read_tree(ready.source)) + contents(read_tree(other_disk))
+            assert there.keys() >= photos.keys(), f"lost at moment {moment}"
+            call(APPLY, *line, cwd=ready.out)
+            assert ready.photos() == {}
+            ready.restore(journal)
+            assert ready.source_snapshot() == before
+            assert not [path for path in other_disk.rglob(".media-*") if path.name != ".media-quarantine"]
+    finally:
+        signal.signal(signal.SIGINT, outside)
+
+
+def test_incident_13_trash_cli_when_the_source_can_not_be_changed_no_copy_is_left_astray(
+    ready: Library, other_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A move between disks copies first: if the original may not go then, the copy must be of use, or gone."""
+    before = ready.source_snapshot()
+    quarantine = ("--quarantine-root", other_disk / "q")
+    rename = fileops.rename_no_replace
+
+    def as_if_read_only(source: str, destination: str) -> None:
+        if os.path.dirname(destination) == str(ready.source):
+            raise PermissionError(errno.EACCES, "Permission denied", source, None, destination)
+        rename(source, destination)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fileops, "rename_no_replace", as_if_read_only)
+        result = ready.apply(*quarantine, expect=1)
+    assert "Permission denied" in result.stderr
+    assert {name: entry for name, entry in ready.source_snapshot().items() if entry.kind == "file"} == {
+        name: entry for name, entry in before.items() if entry.kind == "file"
+    }
+    assert not list(other_disk.rglob(".media-tmp-*"))
+
+    ready.apply(*quarantine)
+    assert ready.photos() == {}
+    ready.restore(other_disk / "q" / ready.run_id / "journal.csv")
+    assert ready.source_snapshot() == before
+    assert not list(other_disk.rglob("*.jpg"))
+
+
+@pytest.mark.parametrize("action", ["delete", "purge"])
+def test_incident_14_rclone_when_the_copy_can_not_be_read_back_nothing_is_deleted_and_the_run_stops(
+    ready: Library, action: str
+) -> None:
+    line = ready.apply_line(*DELETE)
+    if action == "purge":
+        ready.apply()
+        line = ("--manifest", ready.journal, "--expected-run-id", "auto", *DELETE)
+    before = contents({**ready.photos(), **ready.quarantined})
+    copies = contents(archived(ready.archive))
+    with failing("readv", errno.EIO, ready.archive):
+        result = call(APPLY, *line, cwd=ready.out, expect=3)
+    assert str(ready.archive) in result.error
+    assert contents({**ready.photos(), **ready.quarantined}) == before
+    assert contents(archived(ready.archive)) == copies
+    call(APPLY, *line, cwd=ready.out)
+    assert contents({**ready.photos(), **ready.quarantined}) == contents({})
+
+
+def test_incident_22_send2trash_where_no_quarantine_can_be_made_nothing_is_taken(ready: Library) -> None:
+    (ready.out / "a file").write_bytes(b"")
+    for root in (ready.out / "a file" / "q", Path("/proc/q")):
+        before = snapshot(ready.root)
+        for action in ((), DELETE):
+            assert str(root) in ready.apply("--quarantine-root", root, *action, expect=2).error
+        assert snapshot(ready.root) == before
 
 
 def test_incident_25_rclone_only_folders_that_this_run_emptied_are_removed_and_never_a_root(

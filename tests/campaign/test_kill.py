@@ -7,15 +7,12 @@ and where a stage can be undone, the source comes back as it was, to the nanosec
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.campaign.conftest import RecordPoints
+from tests.campaign.conftest import RecordPoints, WorldMaker
 from tests.campaign.killing import (
     KillAfter,
-    Trial,
     chosen,
     kill_and_finish,
     kill_and_restore,
@@ -23,50 +20,19 @@ from tests.campaign.killing import (
     points_of,
     undisturbed,
 )
-from tests.campaign.product import Product
 from tests.campaign.size import dice, sized
 from tests.campaign.stages import STAGES, WITHOUT_EXCLUSIVE_RENAME, Stage
 from tests.campaign.strace_points import killing, require_strace
-from tests.campaign.two_disks import two_disks
-from tests.campaign.worlds import World, world_at
+from tests.campaign.trials import Trial, conclude
+from tests.campaign.worlds import World
 
 pytestmark = pytest.mark.campaign
 
 EVERY_POINT = 1_000_000
-POINTS = sized(5, EVERY_POINT)
-POINTS_DENIED = sized(3, EVERY_POINT)
-TWICE = sized(2, 20)
-RANDOM_MOMENTS = sized(3, 25)
-
-WorldMaker = Callable[[str], World]
-
-
-@pytest.fixture(scope="module")
-def product() -> Iterator[Product]:
-    with Product() as product:
-        yield product
-
-
-@pytest.fixture(scope="module")
-def disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
-    with two_disks(tmp_path_factory.mktemp("disk")) as places:
-        yield places
-
-
-@pytest.fixture
-def world(product: Product, disks: tuple[Path, Path], tmp_path: Path) -> WorldMaker:
-    """Make a world whose named part lies on the second disk."""
-    base, elsewhere = disks
-    return lambda far: world_at(product, base / "world", elsewhere, far, tmp_path / "strace.log")
-
-
-def conclude(record_points: RecordPoints, trials: list[tuple[str, Trial]]) -> None:
-    """Add to the figures, and fail with all complaints, each with the point at which it came up."""
-    bad = [(point, trial) for point, trial in trials if trial.complaints]
-    record_points("kill", sum(trial.killed for _, trial in trials), len(bad))
-    if bad:
-        told = [f"killed at {point}:\n    " + "\n    ".join(trial.complaints[:6]) for point, trial in bad]
-        pytest.fail(f"{len(bad)} of {len(trials)} points:\n" + "\n".join(told[:20]), pytrace=False)
+POINTS = sized(4, EVERY_POINT)
+POINTS_DENIED = sized(2, EVERY_POINT)
+TWICE = sized(1, 20)
+RANDOM_MOMENTS = sized(2, 25)
 
 
 def kill_everywhere(world: World, stage: Stage, most: int) -> list[tuple[str, Trial]]:
@@ -81,7 +47,7 @@ def test_killed_before_any_call_the_same_line_again_ends_as_an_undisturbed_run(
     stage: Stage, world: WorldMaker, record_points: RecordPoints
 ) -> None:
     trials = kill_everywhere(world(stage.far), stage, POINTS)
-    conclude(record_points, trials)
+    conclude(record_points, "kill", trials)
 
 
 @pytest.mark.parametrize("stage", WITHOUT_EXCLUSIVE_RENAME, ids=lambda stage: stage.name)
@@ -89,7 +55,7 @@ def test_the_same_holds_where_the_file_system_cannot_rename_without_replacing(
     stage: Stage, world: WorldMaker, record_points: RecordPoints
 ) -> None:
     trials = kill_everywhere(world(stage.far), stage, POINTS_DENIED)
-    conclude(record_points, trials)
+    conclude(record_points, "kill", trials)
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
@@ -105,7 +71,7 @@ def test_killed_again_while_it_takes_up_the_work_it_still_ends_as_an_undisturbed
         first, second = random.choice(points), random.choice(points)
         kills = [killing(here.log, first), killing(here.log, second)]
         trials.append((f"{first}, then {second}", kill_and_finish(here, stage, expected, kills)))
-    conclude(record_points, trials)
+    conclude(record_points, "kill", trials)
 
 
 @pytest.mark.parametrize("name", ["quarantine", "quarantine across devices", "quarantine and prune"])
@@ -117,7 +83,7 @@ def test_a_killed_quarantine_is_restored_from_its_journal_alone(
     here = world(stage.far)
     points = chosen(points_of(here, stage), POINTS, dice("kill and restore", name))
     trials = [(str(point), kill_and_restore(here, stage, killing(here.log, point))) for point in points]
-    conclude(record_points, trials)
+    conclude(record_points, "kill", trials)
 
 
 @pytest.mark.parametrize(
@@ -138,4 +104,4 @@ def test_killed_at_random_with_several_threads_the_same_holds(
         moments = [random.uniform(0, duration) for _ in range(3)]
         kills = [KillAfter(seconds) for seconds in moments]
         trials.append((f"after {moments} s", kill_and_finish(here, threaded, expected, kills)))
-    conclude(record_points, trials)
+    conclude(record_points, "kill", trials)

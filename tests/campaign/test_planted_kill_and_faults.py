@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from tests.campaign.planted_bugs import NO_FSYNC_OF_COPIES, PlantedBug, plant
 from tests.campaign.product import Product
 from tests.campaign.stages import STAGES
 from tests.campaign.strace_points import require_strace
-from tests.campaign.two_disks import two_disks
 from tests.campaign.worlds import world_at
 
 pytestmark = pytest.mark.campaign
@@ -75,12 +73,6 @@ SHOWN_BY_KILLS = (
         words=".media-tmp-",
     ),
 )
-
-
-@pytest.fixture(scope="module")
-def disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
-    with two_disks(tmp_path_factory.mktemp("disk")) as places:
-        yield places
 
 
 @pytest.mark.parametrize("hidden", SHOWN_BY_KILLS, ids=str)

@@ -473,12 +473,21 @@ def test_two_runs_at_once_lose_nothing(pair: Pair, here: Path, record_points: Re
 
 NO_LOOK = PlantedBug("no look at the moment of effect", "Remover._require_unchanged", "return _found(task.source_path)")
 NO_SECOND_LOOK = PlantedBug("what is moved is not looked at", "same_file_state", "return True")
-NO_LOCK = PlantedBug("locks lock nothing", "Lock.__init__", "self._fd = os.open(os.devnull, 0); return None")
+NO_LOCK = PlantedBug(
+    "locks lock nothing", "Lock.__init__", "self._fd, self._path = os.open(os.devnull, 0), path; return None"
+)
+# It names renameat2 without ever calling it, so that the moment before a rename is seen as such.
+NO_REFUSAL_TO_REPLACE = PlantedBug(
+    "a name that is taken is replaced",
+    "rename_no_replace",
+    "return os.rename(source, destination) if source else os.renameat2()",
+)
 
 
 @pytest.mark.parametrize(
     ("bug", "choose", "complaint"),
     [
+        (NO_REFUSAL_TO_REPLACE, "another_program and (copy or move)", "ARCHIVE CHANGED"),
         (NO_LOOK, "another_program and quarantine", "TAKEN THOUGH UNPROVED"),
         (NO_SECOND_LOOK, "another_program and quarantine", "TAKEN THOUGH UNPROVED"),
         (NO_LOCK, "two_runs and quarantine-quarantine", "UNREADABLE"),

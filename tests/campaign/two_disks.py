@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ import pytest
 from tests.campaign.loop_images import FILE_SYSTEMS, Disk
 
 _MEMORY = Path("/dev/shm")
+# No power is cut here, so no journal is needed: each sync is far quicker without.
+_QUICK = replace(
+    FILE_SYSTEMS["ext4"], make=("mkfs.ext4", "-q", "-F", "-m", "0", "-E", "lazy_itable_init=0", "-O", "^has_journal")
+)
 
 
 @contextmanager
@@ -39,7 +44,7 @@ def two_disks(folder: Path) -> Iterator[tuple[Path, Path]]:
 
 def _mounted(stack: ExitStack, memory: Path, name: str) -> Path | None:
     """A folder on a new ext4 image in memory, or None where it can't be made or mounted."""
-    disk = Disk(FILE_SYSTEMS["ext4"], memory / f"{name}.img", memory / name)
+    disk = Disk(_QUICK, memory / f"{name}.img", memory / name)
     try:
         disk.format()
     except (OSError, subprocess.CalledProcessError):
