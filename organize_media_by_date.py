@@ -301,11 +301,10 @@ def plan_group(run: Run, found: Found, dated: Dated | None, planner: Planner, fi
         Member(file, kind_of(file.name), first_row_id + number, first_row_id, dated or UNDATED)
         for number, file in enumerate(files)
     ]
+    if dated and dated.failed:
+        return planner.unplaced_group(members, "failed", dated.failed)
     if reason := why_skipped(found, run.options.selection, dated):
-        beside = f"goes with {found.primary.name}, which is left out: {reason}"
-        return [
-            planner.unplaced(member, "skipped", beside if number else reason) for number, member in enumerate(members)
-        ]
+        return planner.unplaced_group(members, "skipped", reason)
     return planner.plan(members)
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from common.dates.choose import Rules, choose, iso_text, why_not_believed
 from common.dates.filename import candidates_from_name
@@ -15,6 +15,7 @@ from common.dates.found import EDITED
 from common.dates.model import Candidate, Choice, Dated, Reading, Source
 from common.dates.read import read_media
 from common.dates.sidecar import candidates_from_sidecar
+from common.errors import RowFailed
 from common.media_types import extension_of, kind_of
 from common.scan import FoundFile
 
@@ -39,13 +40,16 @@ class Dater:
         """The decision for a group, made by its best evidence. Reads its files; raises nothing for their content.
 
         ``shared_sidecar`` is the path of one that describes the primary though it belongs to
-        another group. What a reader or a tool could not do stands in ``review``.
+        another group. What a reader or a tool could not do stands in ``review``. Raises ``RowFailed`` where the
+        disk kept back what would have decided: a file is not misfiled because it could not be read for once.
         """
         candidates: list[Candidate] = []
-        problems: list[str] = []
+        problems = _Problems([], [])
         now = datetime.now(UTC)
         if Source.METADATA in self.order:
             candidates += self._metadata(primary.path, now, problems)
+            if problems.unread:
+                raise RowFailed(problems.unread[0])
             for companion in companions:
                 # A RAW, a movie or a preview (.thm) tells when the shutter was pressed if the primary does not.
                 if _has_metadata(companion.name) and not _is_dated(candidates, now, better_than=EDITED):
@@ -55,23 +59,39 @@ class Dater:
             for path in [*paths, *filter(None, [shared_sidecar])]:
                 reading = candidates_from_sidecar(path)
                 candidates += reading.candidates
-                if reading.problem:
-                    problems.append(f"{os.path.basename(path)}: {reading.problem}")
+                problems.note(reading, f"{os.path.basename(path)}: ")
         candidates += candidates_from_name(primary.name)
         candidates.append(candidate_from_mtime(primary.mtime_ns))
         choice = choose(candidates, Rules(order=self.order, zone=self.zone, now=now))
-        if problems and choice.tag.partition(":")[0] in ("", "filename", "filesystem"):
-            choice = replace(choice, review="; ".join(filter(None, [choice.review, *problems])))
+        if choice.tag.partition(":")[0] in ("", "filename", "filesystem"):
+            if problems.unread:
+                raise RowFailed(problems.unread[0])
+            if problems.told:
+                choice = replace(choice, review="; ".join(filter(None, [choice.review, *problems.told])))
         return choice
 
-    def _metadata(self, path: str, now: datetime, problems: list[str]) -> list[Candidate]:
+    def _metadata(self, path: str, now: datetime, problems: _Problems) -> list[Candidate]:
         reading = read_media(path)
         candidates = list(reading.candidates)
-        if not _is_dated(candidates, now):
+        if reading.unreadable:
+            problems.note(reading, f"{os.path.basename(path)}: ")
+        elif not _is_dated(candidates, now):
             opinion = self.second_opinion.ask(path)
             candidates += opinion.candidates
-            problems += filter(None, [reading.problem, opinion.problem])
+            problems.note(reading)
+            problems.note(opinion)
         return candidates
+
+
+class _Problems(NamedTuple):
+    """What readers could not do (``told``), and what the disk did not let them see (``unread``)."""
+
+    told: list[str]
+    unread: list[str]
+
+    def note(self, reading: Reading, where: str = "") -> None:
+        if reading.problem:
+            (self.unread if reading.unreadable else self.told).append(f"{where}{reading.problem}")
 
 
 def dated_as(choice: Choice, layout: str) -> Dated:

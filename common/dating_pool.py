@@ -17,8 +17,9 @@ from itertools import cycle
 from types import TracebackType
 from typing import IO, Any, NamedTuple
 
-from common.dates.model import Dated
+from common.dates.model import UNDATED, Dated
 from common.dating import Dater, dated_as
+from common.errors import RowFailed
 from common.pipeline import in_order
 from common.scan import FoundFile
 from common.worker import start_worker
@@ -65,7 +66,14 @@ def unpacked(chunk: Sequence[Any]) -> Chunk:
 
 def date_chunk(dater: Dater, layout: str, chunk: Chunk) -> Answers:
     """The decision for each group of a chunk. Reads their files."""
-    return [question and dated_as(dater.date(*question), layout) for question in chunk]
+    return [question and _date_one(dater, layout, question) for question in chunk]
+
+
+def _date_one(dater: Dater, layout: str, question: Question) -> Dated:
+    try:
+        return dated_as(dater.date(*question), layout)
+    except RowFailed as error:
+        return UNDATED._replace(failed=str(error))
 
 
 class DatingPool:

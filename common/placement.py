@@ -87,8 +87,7 @@ class Planner:
         primary, *companions = members
         row, anchor = self._plan_primary(members)
         if not anchor:
-            reason = f"goes with {primary.file.name}, which failed"
-            return [row, *(self.unplaced(companion, "failed", reason) for companion in companions)]
+            return self.unplaced_group(members, row.status, row.reason)
         return [row, *(self._plan_companion(companion, primary, anchor) for companion in companions)]
 
     def recorded(self, row: ReportRow) -> None:
@@ -106,6 +105,16 @@ class Planner:
     def withdraw(self, row: ReportRow) -> None:
         """A planned row could not be carried out: nothing is to be taken for its duplicate."""
         self._contents.withdraw(row.row_id)
+
+    def unplaced_group(self, members: Sequence[Member], status: str, reason: str) -> list[ReportRow]:
+        """The rows of a group that goes nowhere: the reason is the primary's, and the companions go with it."""
+        primary, *companions = members
+        fate = "failed" if status == "failed" else f"is left out: {reason}"
+        beside = f"goes with {primary.file.name}, which {fate}"
+        return [
+            self.unplaced(primary, status, reason),
+            *(self.unplaced(companion, status, beside) for companion in companions),
+        ]
 
     def unplaced(self, member: Member, status: str, reason: str) -> ReportRow:
         """The row of a file that goes nowhere: skipped or failed."""

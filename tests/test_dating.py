@@ -11,6 +11,7 @@ import pytest
 
 from common.dates.model import Candidate, Choice, Clock, Reading, Source
 from common.dating import Dater
+from common.errors import RowFailed
 from common.scan import FoundFile
 from tests.support.media import jpeg, mp4
 from tests.support.trees import MTIME, write_tree
@@ -113,10 +114,17 @@ def test_a_tool_that_failed_is_told_of_where_only_weak_evidence_was_left(tmp_pat
     assert "the tool crashed" in choice.review
 
 
-def test_a_sidecar_that_cannot_be_read_is_told_of_by_name(tmp_path: Path) -> None:
+def test_a_sidecar_that_cannot_be_read_leaves_a_photo_without_a_date_of_its_own_undecided(tmp_path: Path) -> None:
     group = Group(tmp_path, {"a.jpg": jpeg(None), "a.jpg.json": b"{}"})
     os.unlink(tmp_path / "a.jpg.json")
-    assert "a.jpg.json: cannot read" in group.date().review
+    with pytest.raises(RowFailed, match=r"a\.jpg\.json: cannot read"):
+        group.date()
+
+
+def test_a_sidecar_that_cannot_be_read_does_not_matter_to_a_photo_with_a_date(tmp_path: Path) -> None:
+    group = Group(tmp_path, {"a.jpg": jpeg(MORNING), "a.jpg.json": b"{}"})
+    os.unlink(tmp_path / "a.jpg.json")
+    assert group.date().moment == MORNING
 
 
 def test_a_tool_that_failed_is_not_told_of_where_a_good_date_was_found(tmp_path: Path) -> None:
@@ -125,8 +133,8 @@ def test_a_tool_that_failed_is_not_told_of_where_a_good_date_was_found(tmp_path:
     assert "crashed" not in group.date().review
 
 
-def test_files_that_went_away_leave_the_name_and_the_time_that_the_scan_saw(tmp_path: Path) -> None:
+def test_a_photo_that_cannot_be_read_is_not_dated_by_its_name_or_time(tmp_path: Path) -> None:
     group = Group(tmp_path, {"20150102_030405.jpg": jpeg(MORNING), "20150102_030405.xmp": XMP})
-    for file in group.files:
-        os.unlink(file.path)
-    assert group.date().moment == datetime(2015, 1, 2, 3, 4, 5)
+    os.unlink(group.files[0].path)
+    with pytest.raises(RowFailed, match=r"20150102_030405\.jpg: it can't be opened: No such file"):
+        group.date()

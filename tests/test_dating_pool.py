@@ -73,12 +73,13 @@ def test_one_job_or_few_files_start_no_process(chunks: list[Chunk], jobs: int, f
         assert sum(len(answer) for answer in pool.date_all(chunks)) == FILES
 
 
-def test_a_file_that_went_away_is_dated_by_its_name(dater: Dater, tmp_path: Path) -> None:
+def test_a_file_that_went_away_comes_back_as_failed_and_not_misdated(dater: Dater, tmp_path: Path) -> None:
     gone = FoundFile(str(tmp_path), "IMG_20190318_142211.jpg", 10, 0)
     with DatingPool(dater, "%Y", 2, WORTH_WORKERS) as pool:
         ((dated,),) = pool.date_all([[Question(gone, (), "")]])
     assert dated is not None
-    assert dated[:3] == ("2019", "2019-03-18T14:22:11", "filename")
+    assert dated.capture_date == ""
+    assert "can't be opened: No such file" in dated.failed
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to find the workers; run it on Linux")

@@ -28,8 +28,7 @@ class Clock(Enum):
     UTC = "utc"  # an instant in UTC, the place unknown: ``moment`` is aware, in UTC
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One piece of evidence for the time of capture, believable or not.
 
     ``tag`` names it as the report does (``exif:DateTimeOriginal``, ``quicktime:creationdate``,
@@ -53,11 +52,13 @@ class Reading:
     """What one reader found in one file.
 
     ``problem`` is empty, or says in plain words why the file (or a tool that was asked) gave no
-    answer: a reader that failed is never the same as a file without a date.
+    answer: a reader that failed is never the same as a file without a date. ``unreadable``: it was the
+    disk that gave none, or refused, so that nothing at all is known of what the file says.
     """
 
     candidates: tuple[Candidate, ...] = ()
     problem: str = ""
+    unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +80,15 @@ class Choice:
 class Dated(NamedTuple):
     """What a decision means for the report: the folder in the archive, and three columns.
 
-    ``folder`` is relative to the archive. A bare tuple of texts: worker processes send one for each file.
+    ``folder`` is relative to the archive. ``failed`` says why there is no decision, and is empty when there is one.
+    A bare tuple of texts: worker processes send one for each file.
     """
 
     folder: str
     capture_date: str
     date_source: str
     review: str
+    failed: str = ""
 
 
 UNDATED = Dated("", "", "", "")

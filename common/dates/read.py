@@ -104,14 +104,14 @@ def read_media(path: str) -> Reading:
     try:
         descriptor = os.open(path, _OPEN_FLAGS)
     except OSError as error:
-        return Reading(problem=f"it can't be opened: {explain_os_error(error)}")
+        return Reading(problem=f"it can't be opened: {explain_os_error(error)}", unreadable=True)
     try:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             return Reading(problem="it is not a regular file")
         return read_guarded(FileBytes(descriptor, facts.st_size))
     except OSError as error:
-        return Reading(problem=f"it can't be read: {explain_os_error(error)}")
+        return Reading(problem=f"it can't be read: {explain_os_error(error)}", unreadable=True)
     finally:
         os.close(descriptor)
 

@@ -140,7 +140,7 @@ class SecondOpinion:
         try:
             kind = "image" if _is_image(path) else "video"
         except OSError as error:
-            return Reading(problem=f"it can't be read: {explain_os_error(error)}")
+            return Reading(problem=f"it can't be read: {explain_os_error(error)}", unreadable=True)
         if kind == "video" and self._ffprobe is None:
             return Reading(problem=NO_FFPROBE)
         request: dict[str, object] = {

@@ -7,7 +7,6 @@ Sources: XMP specification part 1 (see ``readers/xmp.py``); for Takeout no speci
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from common.dates.found import Findings
@@ -31,13 +30,13 @@ def candidates_from_sidecar(path: str) -> Reading:
         with open(path, "rb") as file:
             content = file.read(_MOST_BYTES)
     except OSError as error:
-        return Reading(problem=f"cannot read the companion: {explain_os_error(error)}")
+        return Reading(problem=f"cannot read the companion: {explain_os_error(error)}", unreadable=True)
     if content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
         return _from_takeout(content)
     found = Findings()
     xmp.scan(content, found, 0)
     candidates = tuple(
-        replace(candidate, source=Source.SIDECAR, tag=f"sidecar:{candidate.tag}") for candidate in found.candidates
+        candidate._replace(source=Source.SIDECAR, tag=f"sidecar:{candidate.tag}") for candidate in found.candidates
     )
     if not candidates and len(content) == _MOST_BYTES:
         return Reading(problem="no date in the first MiB of the companion, more was not read")

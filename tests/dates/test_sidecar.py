@@ -108,7 +108,7 @@ def test_only_the_first_mib_is_read_and_that_is_said(tmp_path: Path) -> None:
 
 def test_a_companion_that_cannot_be_read_is_a_problem_and_not_a_file_without_a_date(tmp_path: Path) -> None:
     assert candidates_from_sidecar(str(tmp_path / "gone.xmp")) == Reading(
-        problem="cannot read the companion: No such file or directory"
+        problem="cannot read the companion: No such file or directory", unreadable=True
     )
 
 
