@@ -14,36 +14,30 @@ from datetime import UTC, datetime, timedelta
 from common import archive, cli, fileops
 from common.aliases import Aliases
 from common.amounts import count_file, count_text
+from common.apply_session import TOOL, Call, Places, Session, first_state, open_manifest, remaining_rows
 from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly, explain_os_error
 from common.housekeeping import folder_times, give_back_times, prune, sync_touched, tidy_quarantine
-from common.journal import NAME as JOURNAL_NAME
-from common.journal import Journal, JournalReader
+from common.journal import JournalReader
 from common.lock import Lock, lock_unless_read_only
-from common.manifests import Reader, file_digest, has_no_rows
+from common.manifests import Reader, has_no_rows
 from common.media_types import QUARANTINE_FOLDER, kind_of
 from common.paths import is_inside, is_present, mount_points, shown
 from common.pipeline import in_order
 from common.removal import Outcome, Remover, journal_row, outcome_row
-from common.run_id import is_run_id, require_run_id
+from common.run_id import is_run_id
 from common.shell import script_command
-from common.state import SUFFIX, State, load_state, save_state
+from common.state import State, load_state
 from common.tasks import (
-    NOTHING_VOID,
     Kind,
     Survey,
     Task,
     kind_of_manifest,
     read_task,
-    survey_manifest,
-    void_intentions,
 )
 from common.timestamps import mtime_text, text_of
 
-TOOL = "apply"
 SCRIPT = "apply_deletion_manifest.py"
 BATCH_ROWS = 512
-# What the state counts beside rows.
-JOURNAL_ROWS = "journal rows"
 FOLDERS_LEFT = "folders left"
 
 EXAMPLES = """
@@ -67,12 +61,7 @@ next: look around for some weeks; to free the space, give journal.csv as --manif
 class Options:
     """The command line of this script, checked."""
 
-    manifest: str
-    expected_run_id: str
-    quarantine_root: str
-    limit: int
-    offset: int | None
-    state_file: str
+    call: Call
     dry_run: bool
     delete_permanently: bool
     restore: bool
@@ -129,13 +118,16 @@ def parse(argv: Sequence[str] | None) -> Options:
         parser.error(
             f"--expected-run-id {parsed.expected_run_id!r} is no run_id; give the one in the manifest, or auto"
         )
-    return Options(
+    call = Call(
         manifest=cli.absolute(parsed.manifest),
         expected_run_id=parsed.expected_run_id,
         quarantine_root=cli.absolute(parsed.quarantine_root) if parsed.quarantine_root else "",
         limit=parsed.limit,
         offset=parsed.offset,
         state_file=cli.absolute(parsed.state_file) if parsed.state_file else "",
+    )
+    return Options(
+        call=call,
         dry_run=parsed.dry_run,
         delete_permanently=parsed.delete_permanently,
         restore=parsed.restore,
@@ -143,64 +135,6 @@ def parse(argv: Sequence[str] | None) -> Options:
         max_age=parsed.max_age,
         common=cli.common_options(parsed),
     )
-
-
-# --- record ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where this run keeps what: journal, state and lock stand beside the quarantined files."""
-
-    quarantine_root: str
-    folder: str
-    journal: str
-    state: str
-
-
-def places_of(options: Options, kind: Kind, run_id: str, source_root: str, digest: str) -> Places:
-    """The places for a manifest. Pure."""
-    quarantine_root = options.quarantine_root or os.path.join(source_root, QUARANTINE_FOLDER)
-    if kind.name == "verified":
-        folder = os.path.join(quarantine_root, run_id)
-        journal = os.path.join(folder, JOURNAL_NAME)
-    else:
-        folder = os.path.dirname(options.manifest)
-        name = os.path.basename(options.manifest).removesuffix(".csv")
-        journal = os.path.join(folder, f"{name}-{kind.action}.csv")
-    shard = f"-{options.offset}-{options.limit or 'end'}" if options.offset is not None else ""
-    state = options.state_file or os.path.join(folder, f"{kind.action}-{digest[:12]}{shard}{SUFFIX}")
-    return Places(quarantine_root, folder, journal, state)
-
-
-class Session:
-    """The journal and the state of this run. Changes the disk as rows are recorded."""
-
-    def __init__(self, places: Places, state: State, run_id: str) -> None:
-        self.places = places
-        self.state = state
-        length = state.outputs.get("journal", ("", 0))[1]
-        sequence = state.counts.get(JOURNAL_ROWS, 0)
-        self.journal = Journal(places.journal, run_id, length, state.chain, sequence)
-        self.call_counts: Counter[str] = Counter()
-        if not length:
-            self.checkpoint(Counter(), 0, state.byte_offset, complete=False)
-
-    def checkpoint(self, counts: Counter[str], rows: int, next_byte: int, complete: bool) -> None:
-        """The batch is done and in the journal: move the state on behind it."""
-        self.call_counts += counts
-        totals = Counter(self.state.counts) + counts
-        totals[JOURNAL_ROWS] = self.journal.sequence
-        self.state = replace(
-            self.state,
-            next_offset=self.state.next_offset + rows,
-            byte_offset=next_byte,
-            counts=dict(totals),
-            outputs={"journal": (self.places.journal, self.journal.length)},
-            chain=self.journal.chain,
-            complete=complete,
-        )
-        save_state(self.places.state, self.state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,35 +161,35 @@ class Run:
 
 def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summary:
     """Read rows from where the state says, look, write down what is intended, act, record, and sum up."""
-    kind = kind_of_manifest(options.manifest, options.restore, options.delete_permanently)
-    if has_no_rows(options.manifest, kind.columns):
+    kind = kind_of_manifest(options.call.manifest, options.restore, options.delete_permanently)
+    if has_no_rows(options.call.manifest, kind.columns):
         return nothing_to_do(options, kind)
-    survey, places, state = open_manifest(options, kind)
+    survey, places, state = open_manifest(options.call, kind)
     require_surroundings(kind, survey)
     roots = (survey.source_root, survey.archive_root)
     options = replace(options, common=cli.with_jobs(options.common, talk, roots))
     run = Run(options, kind, survey, places, talk)
     if survey.torn_line:
-        talk.warn(f"{shown(options.manifest)}, line {survey.torn_line}: the last row is cut short and is left out")
+        talk.warn(f"{shown(options.call.manifest)}, line {survey.torn_line}: the last row is cut short and is left out")
     with ExitStack() as stack:
         if not options.dry_run:
             lock_all(run, stack)
             state = load_state(places.state, TOOL)  # again, now that nobody else writes it
         if state and state.complete:
-            if options.limit:
+            if options.call.limit:
                 talk.info("all of this manifest was applied; to look at all rows once more, leave out --limit")
                 return with_review(sum_up(run, state, Counter(state.counts)), run)
             talk.info("all of this manifest was applied before: its rows are looked at once more")
             state = None
-        state = state or first_state(run)
-        files = remaining_rows(run, state)
-        files, first_offset = min(files, options.limit or files), state.next_offset
+        state = state or first_state(options.call, kind, survey)
+        files = remaining_rows(run.survey, state)
+        files, first_offset = min(files, options.call.limit or files), state.next_offset
         # Destroying reads whole files; taking them somewhere else mostly is a rename.
         size = survey.manifest.media_bytes * files // max(1, survey.manifest.rows)
         reads = kind.action in ("delete", "purge")
         progress = stack.enter_context(cli.Progress(kind.action, files, size if reads else None, options.common))
         remover = Remover(progress, stop, Aliases(), set(), mount_points(), oldest_allowed(options), options.dry_run)
-        reader = stack.enter_context(Reader(options.manifest, kind.columns))
+        reader = stack.enter_context(Reader(options.call.manifest, kind.columns))
         lines = read_lines(run, reader, state)
         if options.dry_run:
             return preview_all(run, lines, remover, state)
@@ -284,56 +218,8 @@ def oldest_allowed(options: Options) -> str:
 
 def nothing_to_do(options: Options, kind: Kind) -> cli.Summary:
     """The summary for an empty manifest."""
-    headline = f"{kind.action}: {shown(options.manifest)} has no rows; there is nothing to do"
+    headline = f"{kind.action}: {shown(options.call.manifest)} has no rows; there is nothing to do"
     return cli.Summary(TOOL, headline, "", ExitCode.OK, {"rows": 0}, action=kind.action, dry_run=options.dry_run)
-
-
-def first_state(run: Run) -> State:
-    """Where a manifest is begun."""
-    options = run.options
-    start = options.offset or 0
-    end = start + options.limit if options.offset is not None and options.limit else -1
-    settings = settings_of(options, run.kind)
-    return State(TOOL, run.survey.run_id, settings, run.survey.manifest, next_offset=start, end_offset=end)
-
-
-def settings_of(options: Options, kind: Kind) -> dict[str, str]:
-    """What a later call must repeat to go on."""
-    window = {"offset": "", "limit": ""}
-    if options.offset is not None:
-        window = {"offset": str(options.offset), "limit": str(options.limit or "")}
-    return {"action": kind.action, **window}
-
-
-def open_manifest(options: Options, kind: Kind) -> tuple[Survey, Places, State | None]:
-    """What is known of the manifest, the places that go with it, and how far an earlier call came. Changes nothing."""
-    digest = file_digest(options.manifest)
-    with Reader(options.manifest, kind.columns) as reader:
-        first = next(iter(reader), None)
-    if first is None:
-        raise BadInput(f"{shown(options.manifest)} has no rows; there is nothing to do")
-    run_id = require_run_id(first.values["run_id"], f"{shown(options.manifest)}, line 2")
-    places = places_of(options, kind, run_id, first.values["source_root"], digest)
-    state = load_state(places.state, TOOL)
-    if state is None or state.manifest is None:
-        return survey_manifest(options.manifest, options.expected_run_id, kind), places, None
-    if state.manifest.sha256 != digest or state.run_id != run_id:
-        raise BadInput(
-            f"{shown(places.state)} belongs to another manifest, or to this one before it was changed; "
-            "it is left as it is: give another --state-file"
-        )
-    if state.settings != settings_of(options, kind):
-        raise BadInput(
-            f"{shown(places.state)} belongs to a call with other options; give the same, or another state file"
-        )
-    if options.expected_run_id not in ("auto", run_id):
-        raise BadInput(
-            f"{shown(options.manifest)}: the manifest is of run {run_id}, not of the expected "
-            f"{options.expected_run_id}; nothing was changed"
-        )
-    roots = (first.values["source_root"], first.values["archive_root"], first.values["archive_id"])
-    void = void_intentions(options.manifest, run_id) if kind.name == "journal" else NOTHING_VOID
-    return Survey(state.manifest, run_id, *roots, torn_line=0, void=void), places, state
 
 
 def require_surroundings(kind: Kind, survey: Survey) -> None:
@@ -378,8 +264,8 @@ def read_lines(run: Run, reader: Reader, state: State) -> Iterator[Line]:
         reader.seek(state.byte_offset)
     skip = 0 if state.byte_offset else state.next_offset
     end = state.end_offset if state.end_offset >= 0 else run.survey.manifest.rows
-    if run.options.offset is None and run.options.limit:
-        end = min(end, state.next_offset + run.options.limit)
+    if run.options.call.offset is None and run.options.call.limit:
+        end = min(end, state.next_offset + run.options.call.limit)
     wanted = range(end - state.next_offset + skip)
     for number, record in zip(wanted, reader, strict=False):
         if number >= skip:
@@ -525,12 +411,12 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> cli.Summary:
     if survey.torn_line:
         notes.append(f"the last row of the manifest (line {survey.torn_line}) was cut short and is left out")
     if not state.complete and not dry_run:
-        notes.append(f"left to do: {count_text(remaining_rows(run, state), 'row')}")
+        notes.append(f"left to do: {count_text(remaining_rows(run.survey, state), 'row')}")
     return cli.Summary(
         tool=TOOL,
         action=action,
         dry_run=dry_run,
-        headline=f"{action}{' (dry run)' if dry_run else ''}: {shown(run.options.manifest)}",
+        headline=f"{action}{' (dry run)' if dry_run else ''}: {shown(run.options.call.manifest)}",
         run_id=survey.run_id,
         exit_code=ExitCode.ATTENTION if counts["failed"] or counts[FOLDERS_LEFT] or survey.torn_line else ExitCode.OK,
         counts=figures,
@@ -540,11 +426,6 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> cli.Summary:
         complete=state.complete,
         next_steps=next_steps(run, state, counts),
     )
-
-
-def remaining_rows(run: Run, state: State) -> int:
-    """How many rows are left of the manifest, or of this shard of it."""
-    return max(0, (state.end_offset if state.end_offset >= 0 else run.survey.manifest.rows) - state.next_offset)
 
 
 def next_steps(run: Run, state: State, counts: Mapping[str, int]) -> list[str]:

@@ -31,7 +31,7 @@ FLOORS = (
     ("tasks", "review.applied", "review.organized", "review.proved"),
     ("removal", "review_page"),
     ("housekeeping", "cli"),
-    ("report_session", "verify_session"),
+    ("apply_session", "report_session", "verify_session"),
     SCRIPTS,
 )
 """From the ground up. A room may know what lies on the floors below it, and nobody on its own floor."""

@@ -1,0 +1,140 @@
+"""The journal and the state of one run of apply, new or gone on with, and the places where it keeps them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from common.errors import BadInput
+from common.journal import NAME as JOURNAL_NAME
+from common.journal import Journal
+from common.manifests import Reader, file_digest
+from common.media_types import QUARANTINE_FOLDER
+from common.paths import shown
+from common.run_id import require_run_id
+from common.state import SUFFIX, State, load_state, save_state
+from common.tasks import NOTHING_VOID, Kind, Survey, survey_manifest, void_intentions
+
+TOOL = "apply"
+# What the state counts beside rows.
+JOURNAL_ROWS = "journal rows"
+
+
+@dataclass(frozen=True)
+class Call:
+    """Which rows of which manifest a call is to apply, and where it keeps what: as given, or empty for the default."""
+
+    manifest: str
+    expected_run_id: str
+    quarantine_root: str
+    limit: int
+    offset: int | None
+    state_file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where this run keeps what: journal, state and lock stand beside the quarantined files."""
+
+    quarantine_root: str
+    folder: str
+    journal: str
+    state: str
+
+
+def places_of(call: Call, kind: Kind, run_id: str, source_root: str, digest: str) -> Places:
+    """The places for a manifest. Pure."""
+    quarantine_root = call.quarantine_root or os.path.join(source_root, QUARANTINE_FOLDER)
+    if kind.name == "verified":
+        folder = os.path.join(quarantine_root, run_id)
+        journal = os.path.join(folder, JOURNAL_NAME)
+    else:
+        folder = os.path.dirname(call.manifest)
+        name = os.path.basename(call.manifest).removesuffix(".csv")
+        journal = os.path.join(folder, f"{name}-{kind.action}.csv")
+    shard = f"-{call.offset}-{call.limit or 'end'}" if call.offset is not None else ""
+    state = call.state_file or os.path.join(folder, f"{kind.action}-{digest[:12]}{shard}{SUFFIX}")
+    return Places(quarantine_root, folder, journal, state)
+
+
+class Session:
+    """The journal and the state of this run. Changes the disk as rows are recorded."""
+
+    def __init__(self, places: Places, state: State, run_id: str) -> None:
+        self.places = places
+        self.state = state
+        length = state.outputs.get("journal", ("", 0))[1]
+        sequence = state.counts.get(JOURNAL_ROWS, 0)
+        self.journal = Journal(places.journal, run_id, length, state.chain, sequence)
+        self.call_counts: Counter[str] = Counter()
+        if not length:
+            self.checkpoint(Counter(), 0, state.byte_offset, complete=False)
+
+    def checkpoint(self, counts: Counter[str], rows: int, next_byte: int, complete: bool) -> None:
+        """The batch is done and in the journal: move the state on behind it."""
+        self.call_counts += counts
+        totals = Counter(self.state.counts) + counts
+        totals[JOURNAL_ROWS] = self.journal.sequence
+        self.state = replace(
+            self.state,
+            next_offset=self.state.next_offset + rows,
+            byte_offset=next_byte,
+            counts=dict(totals),
+            outputs={"journal": (self.places.journal, self.journal.length)},
+            chain=self.journal.chain,
+            complete=complete,
+        )
+        save_state(self.places.state, self.state)
+
+
+def open_manifest(call: Call, kind: Kind) -> tuple[Survey, Places, State | None]:
+    """What is known of the manifest, the places that go with it, and how far an earlier call came. Changes nothing."""
+    digest = file_digest(call.manifest)
+    with Reader(call.manifest, kind.columns) as reader:
+        first = next(iter(reader), None)
+    if first is None:
+        raise BadInput(f"{shown(call.manifest)} has no rows; there is nothing to do")
+    run_id = require_run_id(first.values["run_id"], f"{shown(call.manifest)}, line 2")
+    places = places_of(call, kind, run_id, first.values["source_root"], digest)
+    state = load_state(places.state, TOOL)
+    if state is None or state.manifest is None:
+        return survey_manifest(call.manifest, call.expected_run_id, kind), places, None
+    if state.manifest.sha256 != digest or state.run_id != run_id:
+        raise BadInput(
+            f"{shown(places.state)} belongs to another manifest, or to this one before it was changed; "
+            "it is left as it is: give another --state-file"
+        )
+    if state.settings != settings_of(call, kind):
+        raise BadInput(
+            f"{shown(places.state)} belongs to a call with other options; give the same, or another state file"
+        )
+    if call.expected_run_id not in ("auto", run_id):
+        raise BadInput(
+            f"{shown(call.manifest)}: the manifest is of run {run_id}, not of the expected "
+            f"{call.expected_run_id}; nothing was changed"
+        )
+    roots = (first.values["source_root"], first.values["archive_root"], first.values["archive_id"])
+    void = void_intentions(call.manifest, run_id) if kind.name == "journal" else NOTHING_VOID
+    return Survey(state.manifest, run_id, *roots, torn_line=0, void=void), places, state
+
+
+def settings_of(call: Call, kind: Kind) -> dict[str, str]:
+    """What a later call must repeat to go on."""
+    window = {"offset": "", "limit": ""}
+    if call.offset is not None:
+        window = {"offset": str(call.offset), "limit": str(call.limit or "")}
+    return {"action": kind.action, **window}
+
+
+def first_state(call: Call, kind: Kind, survey: Survey) -> State:
+    """Where a manifest is begun."""
+    start = call.offset or 0
+    end = start + call.limit if call.offset is not None and call.limit else -1
+    settings = settings_of(call, kind)
+    return State(TOOL, survey.run_id, settings, survey.manifest, next_offset=start, end_offset=end)
+
+
+def remaining_rows(survey: Survey, state: State) -> int:
+    """How many rows are left of the manifest, or of this shard of it."""
+    return max(0, (state.end_offset if state.end_offset >= 0 else survey.manifest.rows) - state.next_offset)
