@@ -402,6 +402,9 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> cli.Summary:
     done = f"would be {PAST[action]}" if dry_run else PAST[action]
     names = {name: name for name in (*PHASES, "nothing to do")} | {"done": done}
     figures, amounts = cli.figures("rows", counts, names)
+    first = state.next_offset - figures["rows"] + 1
+    is_part = survey.manifest.rows > figures["rows"] > 0 and run.kind.name == "verified"
+    window = f", rows {first:,} to {state.next_offset:,} of {survey.manifest.rows:,}" if is_part and not dry_run else ""
     notes = []
     if counts["failed"]:
         where = "above" if dry_run else "above and in the journal"
@@ -416,7 +419,7 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> cli.Summary:
         tool=TOOL,
         action=action,
         dry_run=dry_run,
-        headline=f"{action}{' (dry run)' if dry_run else ''}: {shown(run.options.call.manifest)}",
+        headline=f"{action}{' (dry run)' if dry_run else ''}: {shown(run.options.call.manifest)}{window}",
         run_id=survey.run_id,
         exit_code=ExitCode.ATTENTION if counts["failed"] or counts[FOLDERS_LEFT] or survey.torn_line else ExitCode.OK,
         counts=figures,

@@ -22,7 +22,7 @@ from common.contents import ContentIndex, Known
 from common.dates.model import UNDATED, Dated
 from common.errors import BadInput, ExitCode, Interrupted, explain_os_error
 from common.lock import Lock
-from common.manifests import REPORT, ReportRow, RowIds, file_digest
+from common.manifests import ReportRow, RowIds, file_digest
 from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS, kind_of
 from common.paths import is_inside, is_plain_absolute, shown
 from common.placement import Member, Names, Planner, RunFacts
@@ -32,7 +32,6 @@ from common.run_id import new_run_id
 from common.scan import FolderScan, NotScanned, ScanRules, scan_tree
 from common.selection import Found, Selection, groups_of, why_skipped
 from common.shell import script_command
-from common.state import SUFFIX
 from common.storing import Storer
 from common.tally import STATUSES, Scanned, Tally, count_scanned
 
@@ -431,7 +430,7 @@ def prepare_archive(options: Options, roots: Roots, stack: ExitStack) -> str:
 
 def finish_pending(session: Session, options: Options, stop: cli.StopRequest) -> None:
     """Finish the batch that was under way when an earlier call was killed, before anything is scanned."""
-    pending = [REPORT.decode(values, session.report_path + SUFFIX) for values in session.state.pending]
+    pending = [session.decode_pending(values) for values in session.state.pending]
     if pending and options.acts:
         size = sum(row.size_bytes for row in pending)
         with cli.Progress("finish", len(pending), size, options.common) as progress:
@@ -625,6 +624,9 @@ def next_steps(options: Options, session: Session | None, counts: Mapping[str, i
         steps.append(f"to take the move back: {back}")
     if counts.get("failed"):
         again = cli.same_command(SCRIPT, options.common, without="--report-csv", values=1)
+        if options.from_report:  # which carries out what it says, and that is stale for what failed
+            roots = ("--source", options.source, "--destination-root", options.destination_root)
+            again = script_command(SCRIPT, *roots, "--mode", options.mode)
         steps.append(f"for what failed, when its cause is mended: {again}")
     return steps
 

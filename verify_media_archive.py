@@ -189,13 +189,17 @@ class Alarm:
 
     def __init__(self) -> None:
         self._missing = 0
+        self._originals = 0
         self._quiet = False
 
     def watch(self, row: VerifyRow) -> None:
         """Look at a finished row; raises ``StoppedEarly`` to end the run when the alarm rings."""
-        if row.status == "not_archived":
+        if row.status == "not_archived" and row.report_status != "planned":
             return
-        self._quiet = self._quiet or row.status not in ("archive_missing", "source_missing")
+        # A report that was never carried out names files that nobody has stored.
+        is_plan = row.report_status == "planned"
+        self._quiet = self._quiet or is_plan or row.status not in ("archive_missing", "source_missing")
+        self._originals += row.status == "source_missing"
         self._missing += 1
         if self.rings:
             raise StoppedEarly("the first files are all missing")
@@ -206,6 +210,11 @@ class Alarm:
 
     def sentence(self, survey: Survey) -> str:
         """What to tell the user."""
+        if self._originals == self._missing:
+            return (
+                f"{shown(survey.source_root)}: the first {self.ROWS} originals are all missing; nothing was written "
+                "about them: mount the right disk and run again; if they are quarantined or purged, add --archive-only"
+            )
         return (
             f"{shown(survey.archive_root)}: the first {self.ROWS} files are all missing, in the archive or the source; "
             "nothing was written about them: mount the right disks and run again, or begin behind them with --offset"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple, Protocol
 
@@ -47,13 +47,13 @@ class Dater:
         problems = _Problems([], [])
         now = datetime.now(UTC)
         if Source.METADATA in self.order:
-            candidates += self._metadata(primary.path, now, problems)
+            candidates += self._metadata(primary.path, now, problems, "")
             if problems.unread:
                 raise RowFailed(problems.unread[0])
             for companion in companions:
                 # A RAW, a movie or a preview (.thm) tells when the shutter was pressed if the primary does not.
                 if _has_metadata(companion.name) and not _is_dated(candidates, now, better_than=EDITED):
-                    candidates += self._metadata(companion.path, now, problems)
+                    candidates += self._metadata(companion.path, now, problems, f"{companion.name}: ")
         if Source.SIDECAR in self.order:
             paths = [c.path for c in companions if extension_of(c.name) in (".xmp", ".json")]
             for path in [*paths, *filter(None, [shared_sidecar])]:
@@ -67,19 +67,19 @@ class Dater:
             if problems.unread:
                 raise RowFailed(problems.unread[0])
             if problems.told:
-                choice = replace(choice, review="; ".join(filter(None, [choice.review, *problems.told])))
+                choice = choice._replace(review="; ".join(filter(None, [choice.review, *problems.told])))
         return choice
 
-    def _metadata(self, path: str, now: datetime, problems: _Problems) -> list[Candidate]:
+    def _metadata(self, path: str, now: datetime, problems: _Problems, where: str) -> list[Candidate]:
         reading = read_media(path)
         candidates = list(reading.candidates)
         if reading.unreadable:
-            problems.note(reading, f"{os.path.basename(path)}: ")
+            problems.note(reading, where)
         elif not _is_dated(candidates, now):
             opinion = self.second_opinion.ask(path)
             candidates += opinion.candidates
-            problems.note(reading)
-            problems.note(opinion)
+            problems.note(reading, where)
+            problems.note(opinion, where)
         return candidates
 
 
@@ -89,7 +89,7 @@ class _Problems(NamedTuple):
     told: list[str]
     unread: list[str]
 
-    def note(self, reading: Reading, where: str = "") -> None:
+    def note(self, reading: Reading, where: str) -> None:
         if reading.problem:
             (self.unread if reading.unreadable else self.told).append(f"{where}{reading.problem}")
 

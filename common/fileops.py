@@ -108,6 +108,8 @@ def make_folders(path: str, mode: int = 0o777) -> None:
     missing: list[str] = []
     folder = path
     while not is_folder(folder):
+        if folder == os.path.dirname(folder):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         missing.append(folder)
         folder = os.path.dirname(folder)
     for folder in reversed(missing):
@@ -356,11 +358,16 @@ def _rename_over_placeholder(source: str, destination: str) -> None:
         raise
 
 
-def remove_placeholder(path: str) -> bool:
-    """Remove an empty file that a killed run may have left to hold a name, and tell whether there was one."""
+def remove_placeholder(path: str, original: str) -> bool:
+    """Remove the empty file that a killed run may have left to hold a name for ``original``, and tell whether it did.
+
+    Where the original is empty as well, the younger of the two is the placeholder: copies bear the original's time.
+    """
     try:
-        status = os.lstat(path)
-        if not is_regular(status) or status.st_size != 0:
+        status, kept = os.lstat(path), os.lstat(original)
+        if not is_regular(status) or status.st_size != 0 or os.path.samestat(status, kept):
+            return False
+        if kept.st_size == 0 and status.st_mtime_ns <= kept.st_mtime_ns:
             return False
         os.unlink(path)
     except OSError:
@@ -707,7 +714,7 @@ def unpark(path: str, parked: str) -> bool:
         if os.path.samefile(path, parked):
             os.unlink(parked)
             return False
-        if remove_placeholder(parked) or not remove_placeholder(path):
+        if remove_placeholder(parked, path) or not remove_placeholder(path, parked):
             return False
     rename_no_replace(parked, path)
     return True

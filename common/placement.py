@@ -16,7 +16,7 @@ from common.dates.model import UNDATED, Dated
 from common.errors import RowFailed, explain_os_error
 from common.hashing import hash_file
 from common.manifests import ReportRow
-from common.paths import collision_suffixes, fold, with_suffix
+from common.paths import collision_suffixes, fold, is_present, with_suffix
 from common.scan import FoundFile, NotScanned
 from common.timestamps import mtime_text
 
@@ -279,13 +279,13 @@ def _suffix_between(name: str, new_name: str) -> str:
 def _name_of_same_content(file: FoundFile, folder: str, name: str) -> str:
     """The name in a folder, equal or folding alike, under which the content of a file stands; empty if there is none.
 
-    Raises ``OSError`` and ``RowFailed`` when a content can't be read.
+    Raises ``OSError`` and ``RowFailed`` when that can't be told: then storing it once more would be a guess.
     """
     for there in _names_alike(folder, name):
         path = os.path.join(folder, there)
         try:
             may_be = os.lstat(path).st_size == file.size and not os.path.samefile(path, file.path)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
         if may_be and hash_file(path).sha256 == hash_file(file.path).sha256:
             return there
@@ -294,12 +294,12 @@ def _name_of_same_content(file: FoundFile, folder: str, name: str) -> str:
 
 def _names_alike(folder: str, name: str) -> list[str]:
     """The name itself if it stands in a folder, else the names there that fold alike, in order. Reads the disk."""
-    if os.path.lexists(os.path.join(folder, name)):
+    if is_present(os.path.join(folder, name)):
         return [name]
     wanted = fold(name)
     try:
         return sorted(there for there in os.listdir(folder) if fold(there) == wanted)
-    except OSError:
+    except FileNotFoundError:
         return []
 
 

@@ -99,8 +99,8 @@ class Remover:
             return Outcome("failed", "there is no such file in the source any more")
         judged = self._require_unchanged(task)
         move = fileops.Move(task.from_path, task.to_path, judged, task.sha256, parked)
-        if interrupted_before and task.size_bytes:
-            fileops.remove_placeholder(task.to_path)
+        if interrupted_before:
+            fileops.remove_placeholder(task.to_path, task.from_path)
         if is_present(task.to_path):
             return self._finish_killed_move(move, task)
         self._relocate(move, 0o700)
@@ -187,8 +187,8 @@ class Remover:
         if found is None:
             return Outcome("failed", f"{shown(task.from_path)} was changed since it was put there")
         move = fileops.Move(task.from_path, task.to_path, found, task.sha256, own_parked)
-        if interrupted_before and task.size_bytes:
-            fileops.remove_placeholder(task.to_path)
+        if interrupted_before:
+            fileops.remove_placeholder(task.to_path, task.from_path)
         if is_present(task.to_path):
             return self._finish_killed_move(move, task)
         self._relocate(move, 0o777)

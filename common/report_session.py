@@ -11,7 +11,7 @@ from common import cli
 from common.errors import BadInput
 from common.lock import Lock
 from common.manifests import REPORT, Reader, ReportRow, Writer
-from common.paths import shown
+from common.paths import is_inside, is_plain_absolute, shown
 from common.state import SUFFIX, State, find_unfinished, load_state, save_state
 
 TOOL = "organize"
@@ -36,6 +36,16 @@ class Session:
         with Reader(self.report_path, REPORT.columns) as reader:
             for record in reader:
                 yield REPORT.decode(record.values, reader.where(record.line))
+
+    def decode_pending(self, values: dict[str, str]) -> ReportRow:
+        """A row of the batch that was under way. Raises ``BadInput`` for one that this run can't have planned."""
+        where = self.report_path + SUFFIX
+        row = REPORT.decode(values, where)
+        for path, root in ((row.source_path, "source_root"), (row.destination_path, "archive_root")):
+            is_placed = is_plain_absolute(path) and is_inside(path, self.state.settings[root])
+            if row.status == "planned" and not is_placed:
+                raise BadInput(f"{shown(where)}: {shown(path)} does not lie in its root; restore the state file")
+        return row
 
     def checkpoint(self, pending: Iterable[ReportRow] = (), complete: bool = False) -> None:
         """All that is in the report is believed from now on; ``pending`` is what is about to be done."""

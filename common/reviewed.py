@@ -7,7 +7,8 @@ it. Reads the disk, changes nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from common.errors import BadInput
@@ -17,12 +18,13 @@ from common.paths import fold, is_inside, is_plain_absolute, shown
 from common.run_id import require_run_id
 from common.timestamps import mtime_nanoseconds
 
+_SAME_CONTENT = re.compile(r"same content as row ([0-9]{1,19})")
 _STATUSES = frozenset({"planned", "copied", "moved", "already_archived", "duplicate", "skipped", "failed"})
 
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """What a whole look through a reviewed report told."""
+    """What a whole look through a reviewed report told. ``firsts`` are the rows that others are duplicates of."""
 
     path: str
     digest: str
@@ -31,12 +33,14 @@ class Reviewed:
     archive_root: str
     rows: int
     planned_bytes: int
+    firsts: frozenset[int]
 
 
 def survey_report(path: str) -> Reviewed:
     """Read the whole report once and refuse it unless every row can be carried out as it stands. Changes nothing."""
     seen = RowIds()
     destinations: dict[int, int] = {}
+    firsts: set[int] = set()
     first: ReportRow | None = None
     rows = planned_bytes = 0
     with Reader(path, REPORT.columns) as reader:
@@ -48,6 +52,7 @@ def survey_report(path: str) -> Reviewed:
             if not seen.add(row.row_id):
                 raise BadInput(f"{where}: row_id {row.row_id} stands twice; remove the duplicated row")
             rows += 1
+            firsts.add(_first_of(row))
             if row.status == "planned":
                 planned_bytes += row.size_bytes
                 earlier = destinations.setdefault(hash(fold(row.destination_path)), record.line)
@@ -61,7 +66,7 @@ def survey_report(path: str) -> Reviewed:
     if first is None:
         raise BadInput(f"{shown(path)} has no rows; there is nothing to do")
     roots = (first.source_root, first.archive_root)
-    return Reviewed(path, file_digest(path), first.run_id, *roots, rows, planned_bytes)
+    return Reviewed(path, file_digest(path), first.run_id, *roots, rows, planned_bytes, frozenset(firsts - {0}))
 
 
 def _require_sound(row: ReportRow, first: ReportRow, where: str) -> None:
@@ -96,9 +101,42 @@ def _require_sound(row: ReportRow, first: ReportRow, where: str) -> None:
 
 
 def reviewed_rows(reviewed: Reviewed, archive_id: str, done: RowIds) -> Iterator[list[ReportRow]]:
-    """The rows of a validated report, one by one, with the archive's identity; those in ``done`` are left out."""
-    with Reader(reviewed.path, REPORT.columns) as reader:
+    """The rows of a validated report, one by one, with the archive's identity; those in ``done`` are left out.
+
+    A duplicate follows the file that it equals, wherever that was sent; where that row was deleted, it takes its place.
+    """
+    places = _places_of(reviewed)
+    for row in _rows(reviewed.path):
+        if row.row_id not in done:
+            yield [replace(_as_edited(row, places), archive_id=archive_id)]
+
+
+def _as_edited(row: ReportRow, places: Mapping[int, str]) -> ReportRow:
+    """A row as the other rows of the edited report make it. Pure."""
+    first = _first_of(row)
+    if first in places:
+        return replace(row, destination_path=places[first])
+    if first:
+        return replace(row, status="planned", reason="")
+    if row.status == "failed":
+        return replace(row, reason=f"failed already when the report was made: {row.reason}")
+    return row
+
+
+def _places_of(reviewed: Reviewed) -> dict[int, str]:
+    """Where the files go that others are duplicates of, by row."""
+    if not reviewed.firsts:
+        return {}
+    return {row.row_id: row.destination_path for row in _rows(reviewed.path) if row.row_id in reviewed.firsts}
+
+
+def _rows(path: str) -> Iterator[ReportRow]:
+    with Reader(path, REPORT.columns) as reader:
         for record in reader:
-            row = REPORT.decode(record.values, reader.where(record.line))
-            if row.row_id not in done:
-                yield [replace(row, archive_id=archive_id)]
+            yield REPORT.decode(record.values, reader.where(record.line))
+
+
+def _first_of(row: ReportRow) -> int:
+    """The row that a duplicate says it equals, 0 for all other rows. Pure."""
+    found = _SAME_CONTENT.fullmatch(row.reason) if row.status == "duplicate" else None
+    return int(found[1]) if found else 0

@@ -102,14 +102,14 @@ def _scan_folder(
         return FolderScan(folder, (), (failure,), 0, 0), [], place
 
     if any(entry.name == QUARANTINE_FOLDER and entry.is_file(follow_symlinks=False) for entry in entries):
-        return FolderScan(folder, (), (), 1, 0), [], place
+        return FolderScan(folder, (), (), 0, 0), [], place
     for entry in entries:
         try:
             if entry.is_symlink():
                 not_scanned.append(NotScanned(entry.path, "symbolic link, not followed", failed=False))
             elif entry.is_dir(follow_symlinks=False):
                 if is_system_folder(entry.name) or entry.path in rules.skip_folders:
-                    system_entries += 1
+                    system_entries += entry.name != QUARANTINE_FOLDER  # which is ours
                 elif rules.excludes(entry.path, root):
                     excluded_folders += 1
                 else:

@@ -41,6 +41,8 @@ class Storer:
                 fileops.make_folders(folder)
             except OSError as error:
                 raise StoppedEarly(f"{shown(folder)}: cannot make it: {explain_os_error(error)}; run again") from None
+            if again:
+                fileops.remove_temporaries(folder)
             fileops.sync_folders_up_to(folder, planned[0].archive_root, self.synced_folders)
             if self.roots.leads_through_link(os.path.join(folder, "any"), planned[0].archive_root):
                 raise StoppedEarly(
@@ -113,7 +115,7 @@ class Storer:
         """The finished row when a killed run had put the whole content in place already."""
         if not is_present(row.destination_path):
             return None
-        if row.size_bytes and fileops.remove_placeholder(row.destination_path):
+        if fileops.remove_placeholder(row.destination_path, row.source_path):
             return None
         try:
             there = hash_file(row.destination_path, should_stop=self.stop)

@@ -136,5 +136,5 @@ def test_a_tool_that_failed_is_not_told_of_where_a_good_date_was_found(tmp_path:
 def test_a_photo_that_cannot_be_read_is_not_dated_by_its_name_or_time(tmp_path: Path) -> None:
     group = Group(tmp_path, {"20150102_030405.jpg": jpeg(MORNING), "20150102_030405.xmp": XMP})
     os.unlink(group.files[0].path)
-    with pytest.raises(RowFailed, match=r"20150102_030405\.jpg: it can't be opened: No such file"):
+    with pytest.raises(RowFailed, match=r"^it can't be opened: No such file"):
         group.date()

@@ -123,11 +123,11 @@ def test_an_error_of_the_disk_is_not_taken_for_an_unknown_way(folder: Path, monk
 def test_only_an_empty_file_is_taken_for_a_placeholder(folder: Path) -> None:
     write_tree(folder, {"empty": b"", "photo": b"p", "sub/": b""})
     os.symlink("empty", folder / "link")
-    assert not fileops.remove_placeholder(f"{folder}/photo")
-    assert not fileops.remove_placeholder(f"{folder}/link")
-    assert not fileops.remove_placeholder(f"{folder}/sub")
-    assert not fileops.remove_placeholder(f"{folder}/missing")
-    assert fileops.remove_placeholder(f"{folder}/empty")
+    assert not fileops.remove_placeholder(f"{folder}/photo", f"{folder}/photo")
+    assert not fileops.remove_placeholder(f"{folder}/link", f"{folder}/photo")
+    assert not fileops.remove_placeholder(f"{folder}/sub", f"{folder}/photo")
+    assert not fileops.remove_placeholder(f"{folder}/missing", f"{folder}/photo")
+    assert fileops.remove_placeholder(f"{folder}/empty", f"{folder}/photo")
     assert sorted(os.listdir(folder)) == ["link", "photo", "sub"]
 
 
@@ -782,3 +782,18 @@ def test_two_runs_that_share_a_log_keep_each_others_lines(tmp_path: Path) -> Non
             one.append(b"one %d\n" % number)
             other.append(b"other %d\n" % number)
     assert sorted(Path(path).read_text().splitlines()) == [f"{who} {n}" for who in ("one", "other") for n in range(3)]
+
+
+def test_of_an_empty_original_and_the_empty_file_that_holds_its_name_the_younger_goes(folder: str) -> None:
+    for name, seconds in (("original", 1_400_000_000), ("copy", 1_400_000_000), ("placeholder", 1_700_000_000)):
+        Path(folder, name).touch()
+        os.utime(Path(folder, name), (seconds, seconds))
+    assert not fileops.remove_placeholder(f"{folder}/copy", f"{folder}/original")
+    assert not fileops.remove_placeholder(f"{folder}/original", f"{folder}/placeholder")
+    assert fileops.remove_placeholder(f"{folder}/placeholder", f"{folder}/original")
+
+
+@pytest.mark.parametrize("path", ["", "not/absolute/and/not/there"])
+def test_folders_without_a_beginning_are_refused_and_not_sought_for_ever(path: str) -> None:
+    with pytest.raises(FileNotFoundError):
+        fileops.make_folders(path)

@@ -87,10 +87,9 @@ def choose(candidates: Sequence[Candidate], rules: Rules) -> Choice:
         else:
             believed.append(_Believed(candidate, candidate.moment))
 
-    eligible = [one for one in believed if one.candidate.source in rules.order]
-    if not eligible:
+    winner = _most_trusted(believed, rules.order)
+    if winner is None:
         return Choice(None, "", False, "no believable date was found", tuple(rejected))
-    winner = min(eligible, key=lambda one: (rules.order.index(one.candidate.source), one.candidate.rank))
     moment, zone_known = _wall_clock(winner, believed, rules)
     doubts = (
         _doubt_about_evidence(winner.candidate),
@@ -99,6 +98,17 @@ def choose(candidates: Sequence[Candidate], rules: Rules) -> Choice:
     )
     review = "; ".join(doubt for doubt in doubts if doubt)
     return Choice(moment, winner.candidate.tag, winner.candidate.date_only, review, tuple(rejected))
+
+
+def _most_trusted(believed: Iterable[_Believed], order: Sequence[Source]) -> _Believed | None:
+    """The first of the most trusted source, by rank, that may win at all."""
+    best: _Believed | None = None
+    best_place = (len(order), 0)
+    for one in believed:
+        source = one.candidate.source
+        if source in order and (place := (order.index(source), one.candidate.rank)) < best_place:
+            best, best_place = one, place
+    return best
 
 
 def offset_of_still(still: Choice, movie: Iterable[Candidate]) -> timedelta | None:

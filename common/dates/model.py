@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
@@ -47,8 +46,7 @@ class Candidate(NamedTuple):
     offset: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What one reader found in one file.
 
     ``problem`` is empty, or says in plain words why the file (or a tool that was asked) gave no
@@ -61,8 +59,7 @@ class Reading:
     unreadable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """The decision for one file.
 
     ``moment`` is the wall-clock time where the picture was taken (aware when its UTC offset is
