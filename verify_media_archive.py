@@ -267,7 +267,7 @@ def sum_up(options: Options, session: Session, survey: Survey) -> cli.Summary:
     """The counts, and what to do next."""
     state = session.state
     figures = Counter(state.counts if state.complete else session.call_counts)
-    attention = figures.pop("attention", 0)
+    attention, cached = figures.pop("attention", 0), figures.pop("cached", 0)
     counts, amounts = cli.figures("rows", figures)
     first = state.next_offset - counts["rows"] + 1
     window = f"rows {first:,} to {state.next_offset:,}" if counts["rows"] else "none"
@@ -275,6 +275,8 @@ def sum_up(options: Options, session: Session, survey: Survey) -> cli.Summary:
     if attention:
         unverified = shown(state.outputs["unverified"][0])
         notes.append(f"to look at: {count_text(attention, 'row')} not verified; the reasons are in {unverified}")
+    if cached:
+        notes.append(f"read from memory, not from the medium: {count_text(cached, 'file')} (read_mode is cached)")
     if survey.torn_line:
         notes.append(f"the last row of the input (line {survey.torn_line}) was cut short and is left out")
     if not state.complete:

@@ -94,8 +94,9 @@ def survey_or_recall(call: Call, state: State | None) -> Survey:
         return survey_input(call.input_csv)
     if file_digest(call.input_csv) != state.manifest.sha256:
         raise BadInput(
-            f"{shown(call.input_csv)} is not the file that the state file belongs to (it was changed, or is "
-            "another); restore it, or begin anew with another --state-file"
+            f"{shown(call.input_csv)} is not the file that the state file "
+            f"{shown(call.state_file or call.verified_out + SUFFIX)} belongs to (it was changed, or is another); "
+            "restore it, or begin anew with another --state-file"
         )
     with Reader(call.input_csv, VERIFY_INPUT_COLUMNS) as reader:
         first = read_row(next(iter(reader)), reader.where(2))
@@ -164,6 +165,7 @@ class Session:
         for row in rows:
             count_file(counts, row.status, row.media_kind, row.size_bytes)
         counts["attention"] = sum(needs_attention(row) for row in rows)
+        counts["cached"] = sum(row.read_mode == "cached" for row in good)
         self.call_counts += counts
         lengths = {
             "verified": self._verified.length,
