@@ -13,6 +13,7 @@ from common.lock import Lock
 from common.manifests import REPORT, Reader, ReportRow, Writer
 from common.paths import is_inside, is_plain_absolute, shown
 from common.state import SUFFIX, State, find_unfinished, load_state, save_state
+from common.timestamps import mtime_nanoseconds
 
 TOOL = "organize"
 
@@ -41,10 +42,16 @@ class Session:
         """A row of the batch that was under way. Raises ``BadInput`` for one that this run can't have planned."""
         where = self.report_path + SUFFIX
         row = REPORT.decode(values, where)
+        if row.status != "planned":
+            return row
         for path, root in ((row.source_path, "source_root"), (row.destination_path, "archive_root")):
-            is_placed = is_plain_absolute(path) and is_inside(path, self.state.settings[root])
-            if row.status == "planned" and not is_placed:
+            if not is_plain_absolute(path) or not is_inside(path, self.state.settings[root]):
                 raise BadInput(f"{shown(where)}: {shown(path)} does not lie in its root; restore the state file")
+        try:
+            mtime_nanoseconds(row.source_mtime)
+        except ValueError:
+            told = f"source_mtime holds {row.source_mtime[:40]!r}, which organize did not write"
+            raise BadInput(f"{shown(where)}: {told}; restore the state file") from None
         return row
 
     def checkpoint(self, pending: Iterable[ReportRow] = (), complete: bool = False) -> None:
