@@ -564,15 +564,16 @@ def relocate(move: Move, should_stop: Callable[[], bool] = never_stop) -> Reloca
                 raise RowFailed("it was replaced since it was examined")
             if sys.platform != "win32":
                 # The open file can't be mistaken for another, whatever happens to the names meanwhile.
+                folder = identity_of(os.stat(os.path.dirname(move.destination))).place
                 rename_no_replace(move.source, move.destination)
                 try:
                     arrived = identity_of(os.lstat(move.destination))
                     is_it = identity_of(os.fstat(fd)).place == arrived.place
                 except OSError:  # what can't be looked at is not known to be the expected file
-                    _put_back(move.destination, move.source)
+                    _take_back(move, folder)
                     raise
                 if not is_it or not same_file_state(arrived, move.expected):
-                    _put_back(move.destination, move.source)
+                    _take_back(move, folder)
                     raise RowFailed("it was changed or replaced while it was being moved; it is back in its place")
         if sys.platform == "win32":  # an open file can't be renamed there
             rename_no_replace(move.source, move.destination)
@@ -583,6 +584,22 @@ def relocate(move: Move, should_stop: Callable[[], bool] = never_stop) -> Reloca
             raise writing_failed(move.destination, error) from None
         return _relocate_across(move, should_stop)
     return Relocation("renamed")
+
+
+def _take_back(move: Move, folder: tuple[int, int]) -> None:
+    """Undo a rename that brought another file than the expected one.
+
+    Where the path leads to another folder by now, what stands there under that name is not what was moved: it is not
+    touched, and ``RowFailed`` is raised.
+    """
+    path = os.path.dirname(move.destination)
+    try:
+        is_same = identity_of(os.stat(path)).place == folder
+    except OSError:
+        is_same = False
+    if not is_same:
+        raise RowFailed(f"{shown(path)} was replaced by another folder meanwhile; look for the file in the one before")
+    _put_back(move.destination, move.source)
 
 
 def _relocate_across(move: Move, should_stop: Callable[[], bool]) -> Relocation:

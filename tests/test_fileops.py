@@ -797,3 +797,23 @@ def test_of_an_empty_original_and_the_empty_file_that_holds_its_name_the_younger
 def test_folders_without_a_beginning_are_refused_and_not_sought_for_ever(path: str) -> None:
     with pytest.raises(FileNotFoundError):
         fileops.make_folders(path)
+
+
+def test_a_folder_that_is_swapped_for_the_archive_costs_the_archive_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the rename and the look at what arrived, the target folder becomes a link to another's."""
+    write_tree(folder, {"from/b.jpg": b"photo", "to/": b"", "archive/b.jpg": b"copy"})
+    rename = fileops.rename_no_replace
+
+    def rename_and_swap(source: str, destination: str) -> None:
+        rename(source, destination)
+        os.rename(folder / "to", folder / "away")
+        os.symlink("archive", folder / "to")
+
+    move = order(f"{folder}/from/b.jpg", f"{folder}/to/b.jpg")
+    monkeypatch.setattr(fileops, "rename_no_replace", rename_and_swap)
+    with pytest.raises(RowFailed, match="was replaced by another folder"):
+        fileops.relocate(move)
+    assert (folder / "archive/b.jpg").read_bytes() == b"copy"
+    assert (folder / "away/b.jpg").read_bytes() == b"photo"
