@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 
@@ -91,7 +91,8 @@ def open_regular(path: str) -> Iterator[tuple[int, Identity]]:
             raise NotRegular
         yield fd, identity_of(status)
     finally:
-        close_file(fd, path)
+        with suppress(OSError):  # closing what was only read can lose nothing
+            os.close(fd)
 
 
 def close_file(fd: int, path: str) -> None:

@@ -157,9 +157,9 @@ class Remover:
             raise RowFailed("a symbolic link stands on the way in the archive")
         if task.destination_path in self.mount_points:
             raise RowFailed("its archive copy is a mount point, a view of some other file")
+        judged = _as_recorded(task.from_path, task)
         if self.roots.leads_through_link(task.from_path, task.from_root):
             raise RowFailed("a symbolic link stands on the way in the quarantine")
-        judged = _as_recorded(task.from_path, task)
         if judged is None:
             raise RowFailed("it was changed since it was put into the quarantine; it was kept")
         self._require_two_folders(task.from_path, task.destination_path)
@@ -179,11 +179,13 @@ class Remover:
             return Outcome(
                 "failed", f"it is neither here nor there; its archive copy is {shown(task.destination_path)}"
             )
+        # Looked at before the way to it: what is moved in the end is this very file, so it can't be one behind a link
+        # that appeared between the two.
+        found = _as_recorded(task.from_path, task)
         if self.roots.leads_through_link(task.to_path, task.source_root):
             return Outcome("failed", "a symbolic link stands on the way in the source")
         if self.roots.leads_through_link(task.from_path, task.from_root):
             return Outcome("failed", f"a symbolic link stands on the way to {shown(task.from_path)}")
-        found = _as_recorded(task.from_path, task)
         if found is None:
             return Outcome("failed", f"{shown(task.from_path)} was changed since it was put there")
         move = fileops.Move(task.from_path, task.to_path, found, task.sha256, own_parked)
