@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from common import archive, cli
 from common.aliases import Aliases
 from common.amounts import count_text
-from common.errors import ExitCode, Interrupted, MediaArchiveError, StoppedEarly
+from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly
 from common.examination import Examiner
 from common.manifests import (
     VERIFY,
@@ -302,7 +302,11 @@ def nothing_to_verify(options: Options) -> cli.Summary:
     named = {"verified": options.call.verified_out, "unverified": options.call.unverified_out}
     outputs = {kind: path for kind, path in named.items() if path}
     for path in outputs.values():
-        writer = Writer(VERIFY, path, 0)
+        if os.path.lexists(path):
+            if not has_no_rows(path, VERIFY.columns):
+                raise BadInput(f"{shown(path)} exists already; choose another name or move it away")
+            continue
+        writer = Writer(VERIFY, path)
         writer.sync()
         writer.close()
     action = "archive-only" if options.call.archive_only else "verify"

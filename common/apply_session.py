@@ -44,7 +44,7 @@ class Places:
 
 
 def places_of(call: Call, kind: Kind, run_id: str, source_root: str, digest: str) -> Places:
-    """The places for a manifest. Pure."""
+    """The places for a manifest. Raises ``BadInput`` for a state file that would replace another."""
     quarantine_root = call.quarantine_root or os.path.join(source_root, QUARANTINE_FOLDER)
     if kind.name == "verified":
         folder = os.path.join(quarantine_root, run_id)
@@ -55,6 +55,8 @@ def places_of(call: Call, kind: Kind, run_id: str, source_root: str, digest: str
         journal = os.path.join(folder, f"{name}-{kind.action}.csv")
     shard = f"-{call.offset}-{call.limit or 'end'}" if call.offset is not None else ""
     state = call.state_file or os.path.join(folder, f"{kind.action}-{digest[:12]}{shard}{SUFFIX}")
+    if os.path.realpath(state) in {os.path.realpath(path) for path in (journal, call.manifest)}:
+        raise BadInput(f"{shown(state)} is the journal or the manifest itself; choose another --state-file")
     return Places(quarantine_root, folder, journal, state)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import codecs
 import os
+import re
 import signal
 import sys
 import threading
@@ -199,6 +200,23 @@ def absolute(path: str) -> str:
 # --- talk ----------------------------------------------------------------------------------------
 
 
+_LOG_LINE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z ")
+
+
+def require_log(path: str) -> None:
+    """Raise ``BadInput`` unless a log can be added to there: a photo or a report, named by mistake, can't. Changes
+    nothing."""
+    try:
+        with open(path, "rb") as file:
+            begins = file.read(21)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise BadInput(f"{shown(path)}: cannot read the log: {explain_os_error(error)}; choose another") from None
+    if begins and not _LOG_LINE.match(begins):
+        raise BadInput(f"{shown(path)} is no log of this project; choose another --log-file")
+
+
 class Talk:
     """What is said while work goes on: to standard error, and with times to the log file.
 
@@ -210,6 +228,7 @@ class Talk:
         self._log: Appender | None = None
         if options.log_file:
             path = absolute(options.log_file)
+            require_log(path)
             self._log = Appender(path, os.path.getsize(path) if os.path.isfile(path) else None, lines=False)
 
     def detail(self, text: str) -> None:

@@ -60,6 +60,8 @@ _SURROUNDINGS = frozenset(
     if sys.platform != "win32"
     else {errno.EIO, errno.ENOSPC, errno.EROFS}
 )
+# What says that nothing can be made or removed in a folder, or that there is none.
+_NO_CHANGES_HERE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR})
 # What says "this file system can't do that", so that the next way is tried.
 _UNSUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM, getattr(errno, "EOPNOTSUPP", 95), errno.EMLINK})
 
@@ -170,9 +172,11 @@ def set_folder_time(path: str, mtime_ns: int) -> None:
 def write_atomically(path: str, data: bytes) -> None:
     """Put a small file in place of what was there: after a crash either the old or the new one is whole.
 
-    One writer at a time (callers hold a lock). ``fsync`` can promise no more than the drive does.
+    One writer at a time (callers hold a lock). ``fsync`` can promise no more than the drive does. Raises ``BadInput``
+    when the temporary name beside it holds somebody else's file.
     """
     temporary = path + ".tmp"
+    _require_own_beginning(temporary, data)
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o644)
     try:
         _write_all(fd, data)
@@ -183,10 +187,26 @@ def write_atomically(path: str, data: bytes) -> None:
     sync_folder(os.path.dirname(path) or ".")
 
 
+def _require_own_beginning(temporary: str, data: bytes) -> None:
+    """A file under a temporary name must be what a killed run began to write there, and not a person's."""
+    try:
+        with open(temporary, "rb") as file:
+            begins = file.read(_TELLING_BYTES)
+    except FileNotFoundError:
+        return
+    if begins.strip(b"\0") and not data.startswith(begins):
+        raise BadInput(f"{shown(temporary)} is in the way and none of ours; move it away, then run again")
+
+
 def _write_all(fd: int, data: bytes | memoryview) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
+
+
+_TELLING_BYTES = 16
+# ext4 delays at most so much of a file that was just begun; anything longer is somebody's.
+_LONGEST_LOST_BEGINNING = 1 << 20
 
 
 class Appender:
@@ -240,13 +260,22 @@ class Appender:
         begins = os.read(self._fd, len(start) + 1)
         if self.length == 0:
             # Nothing but zeros is a beginning that a power cut kept from reaching the disk.
-            taken = not ours and not start.startswith(begins) and bool(begins.strip(b"\0"))
+            taken = not ours and not start.startswith(begins) and not self._holds_zeros_alone()
             return "exists already; choose another name or move it away" if taken else ""
         if not lines:
             return ""
         os.lseek(self._fd, self.length - 1, os.SEEK_SET)
         whole_lines = self.length >= len(start) and begins.startswith(start) and os.read(self._fd, 1) == b"\n"
         return "" if whole_lines else "is not as its state file says; restore it, or start with new outputs"
+
+    def _holds_zeros_alone(self) -> bool:
+        if os.fstat(self._fd).st_size > _LONGEST_LOST_BEGINNING:
+            return False
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        while piece := os.read(self._fd, 1 << 16):
+            if piece.strip(b"\0"):
+                return False
+        return True
 
     def append(self, data: bytes) -> None:
         """Write at the end; not durable before ``sync``."""
@@ -755,7 +784,8 @@ def sees_the_same_folder(one: str, other: str) -> bool:
     Device and inode numbers can't tell: overlay and FUSE views have their own. Both directions are
     asked, since a new file in an overlay does not appear in the folder below it. Makes and removes
     an empty file in each folder that can be written, and gives the folder its time back; where
-    neither can be written, nothing can be removed either, and the answer is no.
+    neither can be written, nothing can be removed either, and the answer is no. Raises ``StoppedEarly`` where
+    it can't be told, as on a full disk: files can be removed there.
     """
     return any(_appears_in(here, there) for here, there in ((one, other), (other, one)))
 
@@ -766,8 +796,13 @@ def _appears_in(here: str, there: str) -> bool:
     try:
         time_before = os.stat(here).st_mtime_ns
         fd = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except OSError:
-        return False
+    except OSError as error:
+        if error.errno in _NO_CHANGES_HERE:
+            return False
+        raise StoppedEarly(
+            f"{shown(here)}: cannot make sure that it is no second view of {shown(there)}: {explain_os_error(error)}; "
+            "mend that (free some space, for instance), then run again"
+        ) from None
     try:
         return os.path.lexists(os.path.join(there, name))
     finally:

@@ -140,7 +140,13 @@ class Remover:
         except (RowFailed, MediaArchiveError):
             # What is not destroyed goes back to where it was, and the same row can be tried again.
             if left := _as_recorded(task.to_path, task):
-                fileops.relocate(fileops.Move(task.to_path, task.from_path, left, task.sha256, parked))
+                try:
+                    fileops.relocate(fileops.Move(task.to_path, task.from_path, left, task.sha256, parked))
+                except FileExistsError:
+                    raise RowFailed(
+                        f"another file has its name by now; the original is kept at {shown(task.to_path)}: "
+                        "--restore, with the journal, brings it back when the name is free"
+                    ) from None
             raise
 
     def _purge(self, task: Task, interrupted_before: bool) -> Outcome:

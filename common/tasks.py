@@ -25,7 +25,7 @@ from common.manifests import (
     file_digest,
     seal_of,
 )
-from common.paths import is_folder, is_inside, is_plain_absolute, shown
+from common.paths import is_folder, is_inside, is_plain_absolute, is_present, shown
 from common.run_id import require_run_id
 from common.state import Manifest
 from common.timestamps import mtime_nanoseconds, mtime_text
@@ -130,8 +130,10 @@ class Void:
     last: Mapping[int, int]
 
     def covers(self, row: JournalRow) -> bool:
-        """Whether this intention counts no more."""
-        return row.sequence in self.failed or self.last.get(row.row_id, row.sequence) != row.sequence
+        """Whether this intention counts no more. Looks for the file of a failed one."""
+        # A failed act that could not be undone has left the file in the quarantine, from where it can be brought back.
+        is_failed = row.sequence in self.failed and not is_present(row.to_path)
+        return is_failed or self.last.get(row.row_id, row.sequence) != row.sequence
 
 
 NOTHING_VOID = Void(RowIds(), {})

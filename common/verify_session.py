@@ -25,7 +25,7 @@ from common.manifests import (
     file_digest,
     seal_of,
 )
-from common.paths import shown
+from common.paths import fold, shown
 from common.run_id import require_run_id
 from common.state import SUFFIX, Manifest, State, find_unfinished, load_state, save_state
 
@@ -219,7 +219,11 @@ def open_session(call: Call, stack: ExitStack) -> tuple[Session, Survey]:
                 raise
     require_same_call(call, settings, survey, state, state_path)
     stack.enter_context(Lock(state_path + ".lock"))
-    state = load_state(state_path, TOOL) or state  # again, now that nobody else writes it
+    if found := load_state(state_path, TOOL):  # again, now that nobody else writes it
+        if found.manifest != survey.manifest and found.manifest and found.manifest.sha256 != survey.manifest.sha256:
+            raise BadInput(f"{shown(state_path)} is the state file of another input by now; choose another")
+        require_same_call(call, settings, survey, found, state_path)
+        state = found
     session = Session(state_path, state)
     stack.callback(session.close)
     return session, survey
@@ -258,8 +262,9 @@ def first_state(call: Call, settings: dict[str, str], survey: Survey, verified: 
         "checksums": checksums_path(verified, call.offset is not None),
     }
     files = [call.input_csv, state_path, *outputs.values()]
+    real = [fold(os.path.realpath(path)) for path in files]
     for number, path in enumerate(files):
-        if path in files[:number]:
+        if real[number] in real[:number]:
             raise BadInput(f"{shown(path)} is named for two things at once; give each output a name of its own")
     for path in outputs.values():
         if os.path.lexists(path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from common import fileops
 from common.aliases import Aliases
+from common.errors import StoppedEarly
 from tests.support.trees import read_tree, write_tree
 
 OLD = 1_234_567_890_123_456_789
@@ -50,3 +52,21 @@ def test_a_folder_can_be_cleared_without_being_probed(tmp_path: Path, stale: str
     aliases.clear_of_probes(str(tmp_path))
     aliases.clear_of_probes(f"{tmp_path}/missing")
     assert read_tree(tmp_path) == {"a.jpg": b"a"}
+
+
+def test_a_folder_in_which_nothing_more_can_be_made_is_not_taken_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk refuses the probe, but a file can be removed from it: so nobody may go on there."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "other").mkdir()
+    real = os.open
+
+    def full(path: str, flags: int, mode: int = 0o777, **rest: int) -> int:
+        if ".media-probe-" in str(path):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+        return real(path, flags, mode, **rest)
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(StoppedEarly, match="free some space"):
+        Aliases().are_one(str(tmp_path / "one"), str(tmp_path / "other"))

@@ -213,9 +213,9 @@ def test_quiet_and_verbose_choose_what_is_heard_and_the_log_has_it_all(
 
 def test_a_log_whose_last_line_was_torn_is_added_to(tmp_path: Path) -> None:
     log = tmp_path / "run.log"
-    log.write_bytes(b"half a li")
+    log.write_bytes(b"2024-05-01T12:34:56Z half a li")
     cli.Talk(replace(QUIETLY, log_file=str(log))).log("the next run")
-    assert log.read_bytes().startswith(b"half a li")
+    assert log.read_bytes().startswith(b"2024-05-01T12:34:56Z half a li")
     assert log.read_text().endswith("Z the next run\n")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -514,3 +515,55 @@ def test_a_row_for_a_file_that_failed_never_stands_in_the_way_of_the_others(six:
     six.organize(expect=(0, 1))
     six.verify(expect=(0, 1))
     assert statuses(read_rows(six.verified)) == {"identical": 5}
+
+
+# --- files that are named by mistake ----------------------------------------------------------------
+
+
+def test_a_photo_or_a_report_named_as_the_log_is_not_added_to(six: Library) -> None:
+    six.organize()
+    before = six.source_snapshot()
+    photo = six.source / "p1.jpg"
+    said = scripts.call(scripts.VERIFY, *six.verify_line("--log-file", photo), cwd=six.out, expect=2)
+    assert said.error.endswith("is no log of this project; choose another --log-file")
+    assert six.source_snapshot() == before
+    report = six.report.read_bytes()
+    scripts.call(scripts.VERIFY, *six.verify_line("--log-file", six.report), cwd=six.out, expect=2)
+    assert six.report.read_bytes() == report
+
+
+def test_a_file_full_of_zeros_at_first_is_not_begun_anew_for_an_empty_report(six: Library) -> None:
+    empty, image = six.root / "empty", six.out / "disc.iso"
+    empty.mkdir()
+    image.write_bytes(bytes(40_000) + b"content")
+    before = image.read_bytes()
+    line = ("--source", empty, "--destination-root", six.archive, "--mode", "copy", "--report-csv", six.report)
+    scripts.call(scripts.ORGANIZE, *line, cwd=six.out)
+    scripts.call(scripts.VERIFY, "--input-csv", six.report, "--verified-out", image, cwd=six.out, expect=2)
+    assert image.read_bytes() == before
+
+
+def test_a_persons_file_under_the_temporary_name_of_a_state_is_not_replaced(six: Library) -> None:
+    six.organize()
+    precious = six.out / "mine.tmp"
+    precious.write_text("precious")
+    said = six.verify("--state-file", six.out / "mine", expect=2)
+    assert "is in the way and none of ours" in said.error
+    assert precious.read_text() == "precious"
+
+
+def test_the_journal_is_no_place_for_the_state(six: Library) -> None:
+    six.organize()
+    six.verify()
+    journal = six.quarantine / six.run_id / "journal.csv"
+    assert "choose another --state-file" in six.apply("--state-file", journal, expect=2).error
+    assert len(six.photos()) == 6
+
+
+def test_two_outputs_that_are_one_file_through_a_linked_folder_are_refused(six: Library) -> None:
+    six.organize()
+    (six.out / "one").mkdir()
+    os.symlink("one", six.out / "other")
+    outputs = ("--verified-out", six.out / "one/v.csv", "--unverified-out", six.out / "other/v.csv")
+    said = scripts.call(scripts.VERIFY, "--input-csv", six.report, *outputs, cwd=six.out, expect=2)
+    assert "is named for two things at once" in said.error

@@ -370,12 +370,12 @@ def test_quiet_says_nothing_beside_the_summary(six: Library) -> None:
 
 def test_a_log_file_is_added_to_and_never_begun_anew(six: Library) -> None:
     log = six.out / "media.log"
-    log.write_text("kept\n")
+    log.write_text("2024-05-01T12:34:56Z kept\n")
     six.organize("--log-file", log)
     six.verify("--log-file", log)
     six.apply("--log-file", log)
     text = log.read_text()
-    assert text.startswith("kept\n")
+    assert text.startswith("2024-05-01T12:34:56Z kept\n")
     assert all(name in text for name in ("report.csv", "verified.csv", "journal.csv"))
 
 
