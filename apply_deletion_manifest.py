@@ -233,6 +233,12 @@ def require_surroundings(kind: Kind, survey: Survey) -> None:
 def lock_all(run: Run, stack: ExitStack) -> None:
     """Keep out other runs on this quarantine, and all that change the archive, or the source if it is one as well."""
     folder, survey = run.places.folder, run.survey
+    quarantine_root = os.path.realpath(run.places.quarantine_root)
+    if run.kind.name == "verified" and is_inside(os.path.join(survey.source_root, "any"), quarantine_root):
+        raise BadInput(
+            f"{shown(quarantine_root)} holds the source: a quarantine there would hide it from every later scan; "
+            "choose another --quarantine-root"
+        )
     if is_inside(os.path.realpath(folder), survey.archive_root):
         raise BadInput(f"{shown(folder)} lies in the archive; choose another --quarantine-root")
     times = {survey.source_root: mtime_text(os.stat(survey.source_root).st_mtime_ns)}
@@ -340,13 +346,15 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
         run.talk.detail(f"{outcome.phase}: {task.action} {shown(task.from_path)} {outcome.reason}")
         if outcome.phase == "failed":
             run.talk.warn(f"{shown(task.from_path or task.to_path)}: {outcome.reason}")
+    finished = [*done, *((task, known[task.key]) for task in tasks if task.key in known)]
     refusals: list[str] = []
     if run.kind.name == "verified" and run.options.prune_empty_dirs and tasks:
-        refusals += prune(journal, [os.path.dirname(task.source_path) for task in tasks], tasks[0])
+        taken = [task for task, outcome in finished if outcome.phase == "done"]
+        taken += [task for task in tasks if task.key in was_done]
+        refusals += prune(journal, [os.path.dirname(task.source_path) for task in taken], tasks[0])
     refusals += tidy_quarantine(tasks)
     for refusal in refusals:
         run.talk.warn(refusal)
-    finished = [*done, *((task, known[task.key]) for task in tasks if task.key in known)]
     journal.forget_recalled()
     counts: Counter[str] = Counter()
     for task, outcome in finished:

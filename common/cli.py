@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Protocol
@@ -505,10 +505,11 @@ def run_stage(tool: str, stage: Callable[[Talk, StopRequest], Summary], options:
             ),
             ExitCode.STOPPED_EARLY,
         )
-    if talk:
-        talk.error(sentence)
-    else:
-        print(f"error: {sentence}", file=sys.stderr)
+    with suppress(OSError, MediaArchiveError):  # who can't be told of the error is told by the exit code
+        if talk:
+            talk.error(sentence)
+        else:
+            print(f"error: {sentence}", file=sys.stderr)
     if options.json:
         try:
             print(Summary(tool, "", "", exit_code, complete=False, error=sentence).as_json(), flush=True)

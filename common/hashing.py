@@ -6,6 +6,7 @@ in memory, so that what is read afterwards comes from the storage medium.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import mmap
 import os
@@ -349,7 +350,9 @@ def sync_open(path: str, fd: int) -> None:
     try:
         os.fsync(fd)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from error
+        # fsync(2): a file system without syncing, such as that of a burnt disc, has nothing that is not synced.
+        if error.errno not in (errno.EINVAL, errno.EROFS, errno.ENOSYS):
+            raise OSError(error.errno, error.strerror, path) from error
 
 
 def _write_out(fd: int) -> bool:

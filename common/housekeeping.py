@@ -11,7 +11,7 @@ from common import fileops
 from common.errors import explain_os_error
 from common.journal import Journal
 from common.manifests import JournalRow
-from common.paths import is_folder, is_inside, shown
+from common.paths import RealRoots, is_folder, is_inside, shown
 from common.removal import Outcome, journal_row
 from common.tasks import Task, without_root
 from common.timestamps import mtime_nanoseconds, mtime_text
@@ -45,8 +45,11 @@ def prune_rows(folders: Iterable[str], task: Task) -> list[JournalRow]:
     """
     root = task.source_root
     empty: dict[str, os.stat_result] = {}
+    roots = RealRoots()
     for start in sorted(set(folders), key=len, reverse=True):
         folder = start
+        if roots.leads_through_link(os.path.join(folder, "any"), root):
+            continue  # what is behind a link is no folder of this source
         while is_inside(folder, root) and folder not in empty and _holds_only(folder, empty):
             empty[folder] = os.stat(folder)
             folder = os.path.dirname(folder)

@@ -5,6 +5,7 @@ Every act first finds out what a killed run had done of it, and finishes that.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -63,6 +64,8 @@ class Remover:
         except RowFailed as error:
             return Outcome("failed", str(error))
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return Outcome("failed", f"its path would be too long: {shown(task.to_path or task.from_path)}")
             raise archive_failed(os.fsdecode(error.filename or task.from_path), error) from None
         finally:
             self.progress.add_file()

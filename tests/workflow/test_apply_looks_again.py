@@ -553,3 +553,26 @@ def test_even_a_sealed_row_is_believed_only_inside_its_roots_and_when_identical(
     assert snapshot(ready.archive) == archive
     assert ready.photos()["p3.jpg"] == P3
     assert (ready.root / "outside.jpg").read_bytes() == P3
+
+
+def test_only_folders_that_the_run_emptied_are_pruned_and_none_behind_a_link(library: LibraryMaker) -> None:
+    home = library({"gone/a.jpg": jpeg(seed=1), "p/q/b.jpg": jpeg(seed=2), "kept/c.jpg": jpeg(seed=3)})
+    home.organize()
+    home.verify()
+    (home.source / "gone/a.jpg").unlink()
+    shutil.rmtree(home.source / "p")
+    outside = home.root / "outside"
+    (outside / "q").mkdir(parents=True)
+    os.symlink(outside, home.source / "p")
+    home.apply("--prune-empty-dirs", expect=1)
+    assert (outside / "q").is_dir()
+    assert (home.source / "gone").is_dir()
+    assert not (home.source / "kept").exists()
+
+
+def test_a_quarantine_that_would_hide_the_source_is_refused(six: Library) -> None:
+    six.organize()
+    six.verify()
+    for root in (six.source, six.source.parent):
+        assert "would hide it from every later scan" in six.apply("--quarantine-root", root, expect=2).error
+    assert len(six.photos()) == 6
