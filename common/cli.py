@@ -206,11 +206,12 @@ _LOG_LINE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z
 def require_log(path: str) -> None:
     """Raise ``BadInput`` unless a log can be added to there: a photo or a report, named by mistake, can't. Changes
     nothing."""
+    # Opening a pipe would wait for ever; Appender refuses whatever is no file.
+    if not os.path.isfile(path):
+        return
     try:
         with open(path, "rb") as file:
             begins = file.read(21)
-    except FileNotFoundError:
-        return
     except OSError as error:
         raise BadInput(f"{shown(path)}: cannot read the log: {explain_os_error(error)}; choose another") from None
     if begins and not _LOG_LINE.match(begins):

@@ -18,7 +18,7 @@ import pytest
 
 from common import cli
 from common.errors import BadInput, ExitCode, Interrupted, Locked, MediaArchiveError, RowFailed, StoppedEarly
-from tests.support.trees import write_tree
+from tests.support.trees import make_pipe, write_tree
 
 
 def parsed(*line: str) -> cli.CommonOptions:
@@ -453,3 +453,10 @@ def test_a_log_is_made_readable_and_never_through_a_link(tmp_path: Path) -> None
         cli.Talk(replace(QUIETLY, log_file=str(tmp_path / "run.log"))).info("x")
     assert (tmp_path / "photo.jpg").read_bytes() == b"photo"
     assert stat.S_ISLNK(os.lstat(tmp_path / "run.log").st_mode)
+
+
+def test_a_pipe_named_as_the_log_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "run.log"
+    make_pipe(pipe)
+    with pytest.raises(BadInput, match="exists already"):
+        cli.Talk(replace(QUIETLY, log_file=str(pipe)))
