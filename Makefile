@@ -31,15 +31,18 @@ types: $(READY)
 	$(VENV_PYTHON) -m mypy
 	$(VENV_PYTHON) -m mypy --platform win32
 
+# A process a core. Those that are done early take over what the others have not begun.
+ON_ALL_CORES = -n auto --dist worksteal
+
 campaign: $(READY)
-	CAMPAIGN=full MUTATIONS=200000 $(VENV_PYTHON) -m pytest -rfEs -m "campaign and not peers"
+	CAMPAIGN=full MUTATIONS=200000 $(VENV_PYTHON) -m pytest -rfEs $(ON_ALL_CORES) -m "campaign and not peers"
 
 campaign-peers: $(READY)
 	$(VENV_PYTHON) -m pytest -rfEs -m peers
 
 # Every part of the campaign at the size of a slice, and whatever else wants more than Python: what CI holds to.
 campaign-slice: $(READY)
-	$(VENV_PYTHON) -m pytest -rfEs -m "campaign and not peers"
+	$(VENV_PYTHON) -m pytest -rfEs $(ON_ALL_CORES) -m "campaign and not peers"
 
 bench: $(READY)
 	$(VENV_PYTHON) -m bench.compare

@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.campaign.figures import Figures
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
 from tests.support.trees import Tree
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Figures(), "campaign figures")
 
 
 @pytest.fixture

@@ -6,11 +6,13 @@ Injection needs every kind of call in the set to be traced; what is merely read 
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +87,7 @@ class Strace:
         words = self._log.with_suffix(".stderr")  # not a pipe, which could fill and hold strace up
         with open(words, "wb") as stderr:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=stderr)
+        _share_a_core(pid, self._process.pid)
         status = Path(f"/proc/{pid}/status")
         process = self._process
         wait_for(lambda: process.poll() is not None or b"TracerPid:\t0\n" not in status.read_bytes(), "strace attached")
@@ -99,6 +102,15 @@ class Strace:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _share_a_core(*pids: int) -> None:
+    """Keep tracer and traced on one core: they only ever wait for each other, and waking another core takes longer."""
+    cores = sorted(os.sched_getaffinity(0))
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    for pid in pids:
+        with suppress(ProcessLookupError):  # it has ended, which is noticed elsewhere
+            os.sched_setaffinity(pid, {cores[worker % len(cores)]})
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import pytest
 
 from common.archive import found_archive
 from tests.campaign.aliases import ALIASES, NESTED, PHOTOS, YEAR, Alias, Place, Roots
-from tests.campaign.conftest import RecordPoints
+from tests.campaign.figures import RecordPoints
 from tests.campaign.invariants import contents_of, lost_contents
 from tests.campaign.mounts import bind, fuse_view, overlay, require_bindfs, require_mounts
 from tests.campaign.planted_bugs import NO_ALIAS_PROBE, plant

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.campaign.conftest import RecordPoints, WorldMaker
+from tests.campaign.conftest import WorldMaker
 from tests.campaign.failing import fail_and_finish, faults_of
 from tests.campaign.fault_kinds import concerns_attributes
+from tests.campaign.figures import RecordPoints
 from tests.campaign.killing import undisturbed
 from tests.campaign.size import dice, sized
 from tests.campaign.stages import STAGES, Stage

@@ -16,9 +16,9 @@ from typing import TypeVar
 
 import pytest
 
-from tests.campaign.conftest import RecordPoints
 from tests.campaign.failing import fail_and_finish
 from tests.campaign.failing_fs import FailingDisk, Fault, Manner, WhileFailing, failing_disk
+from tests.campaign.figures import RecordPoints
 from tests.campaign.invariants import contents_of, lost_contents
 from tests.campaign.killing import undisturbed
 from tests.campaign.product import Line, Product

@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from tests.campaign.conftest import RecordPoints, WorldMaker
+from tests.campaign.conftest import WorldMaker
+from tests.campaign.figures import RecordPoints
 from tests.campaign.killing import (
     KillAfter,
     chosen,

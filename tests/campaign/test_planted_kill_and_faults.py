@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.campaign.conftest import RecordPoints
 from tests.campaign.failing_fs import Fault, Manner, WhileFailing, failing_disk
+from tests.campaign.figures import RecordPoints
 from tests.campaign.invariants import contents_of, lost_contents
 from tests.campaign.killing import kill_at, points_of, undisturbed
 from tests.campaign.planted_bugs import NO_FSYNC_OF_COPIES, PlantedBug, plant

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.campaign.conftest import RecordPoints
+from tests.campaign.figures import RecordPoints
 from tests.campaign.loop_images import FILE_SYSTEMS, require_file_system
 from tests.campaign.planted_bugs import (
     NO_FSYNC_OF_COPIES,

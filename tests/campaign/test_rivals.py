@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.campaign.conftest import RecordPoints
+from tests.campaign.figures import RecordPoints
 from tests.campaign.invariants import broken_promises, rows_not_once
 from tests.campaign.moments import at_moment, in_a_child, moments_of, start_child, wait_for
 from tests.campaign.noticing import complaints_about

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.campaign.bit_rot import flip_a_byte, photo, stands_on, warm
-from tests.campaign.conftest import RecordPoints
+from tests.campaign.figures import RecordPoints
 from tests.campaign.invariants import Contents, contents_of, lost_contents
 from tests.campaign.loop_images import Disk, mounted, require_file_system
 from tests.campaign.planted_bugs import NO_COLD_READ, plant

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.campaign.conftest import RecordPoints
+from tests.campaign.figures import RecordPoints
 from tests.campaign.noticing import complaints_about
 from tests.campaign.planted_bugs import PlantedBug
 from tests.campaign.resettable import quick_folder

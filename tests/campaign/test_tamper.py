@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.campaign.conftest import RecordPoints
+from tests.campaign.figures import RecordPoints
 from tests.campaign.moments import in_a_child, moments_of
 from tests.campaign.noticing import complaints_about
 from tests.campaign.planted_bugs import PlantedBug
