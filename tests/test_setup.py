@@ -62,7 +62,10 @@ def test_the_demo_needs_no_more_than_the_scripts() -> None:
 
 def test_the_development_requirements_are_exactly_what_tests_benchmarks_and_the_makefile_use() -> None:
     imported = third_party(path for folder in ("tests", "bench") for path in (ROOT / folder).rglob("*.py"))
-    run_by_make = set(re.findall(r"\$\(VENV_PYTHON\) -m (\w+)", (ROOT / "Makefile").read_text("utf-8")))
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    run_by_make = set(re.findall(r"\$\(VENV_PYTHON\) -m (\w+)", makefile))
+    if "-n auto" in makefile:  # an option of pytest that this plugin brings
+        run_by_make.add("pytest-xdist")
     development = required("requirements-dev.txt")
     stubs = {f"types-{name}" for name in required("requirements.txt") | development} & development
     there_already = required("requirements.txt") | {"pip", "demo", "bench"}
