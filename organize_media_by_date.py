@@ -36,7 +36,7 @@ from common.storing import Storer
 from common.tally import STATUSES, Scanned, Tally, count_scanned
 
 if TYPE_CHECKING:
-    from common.dating import Dater
+    from common.dating_pool import DatingPool
 
 SCRIPT = "organize_media_by_date.py"
 SOURCES = ("metadata", "sidecar", "filename", "filesystem")
@@ -261,9 +261,15 @@ def settings_of(options: Options, roots: Roots) -> dict[str, str]:
 # --- read ------------------------------------------------------------------------------------------
 
 
-def scan_source(roots: Roots, options: Options) -> deque[FolderScan]:
+def scan_source(roots: Roots, options: Options, pool: DatingPool) -> deque[FolderScan]:
     """Everything below the source but the archive, if it lies inside. Changes nothing."""
-    return deque(scan_tree(roots.source, ScanRules(skip_folders={roots.archive}, exclude=options.exclude)))
+    folders: deque[FolderScan] = deque()
+    files = 0
+    for folder in scan_tree(roots.source, ScanRules(skip_folders={roots.archive}, exclude=options.exclude)):
+        folders.append(folder)
+        files += len(folder.files)
+        pool.expect(files)
+    return folders
 
 
 def index_archive(run: Run, sizes: set[int], names: Names, contents: ContentIndex) -> None:
@@ -341,12 +347,13 @@ def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Sum
             scanned = Scanned(reviewed.rows, reviewed.planned_bytes, 0, 0)
         else:
             talk.info(f"scanning {shown(roots.source)}")
-            folders = scan_source(roots, options)
+            pool = make_dating_pool(options, stack)
+            folders = scan_source(roots, options, pool)
             index_archive(run, {file.size for folder in folders for file in folder.files}, names, contents)
             if session:
                 take_up(session, planner, tally)
             scanned = count_scanned(folders, tally)
-            groups = plan_rows(run, folders, planner, make_dater(options, stack), tally)
+            groups = plan_rows(run, folders, planner, pool, tally)
 
         progress = stack.enter_context(
             cli.Progress(
@@ -455,21 +462,24 @@ def take_up_ids(session: Session | None, tally: Tally) -> RowIds:
     return done
 
 
-def make_dater(options: Options, stack: ExitStack) -> Dater:
+def make_dating_pool(options: Options, stack: ExitStack) -> DatingPool:
     from common.dates.model import Source  # noqa: PLC0415 - none of these is needed to show --help
     from common.dates.second_opinion import SecondOpinion  # noqa: PLC0415
     from common.dates.zones import resolve_zone  # noqa: PLC0415
     from common.dating import Dater  # noqa: PLC0415
+    from common.dating_pool import DatingPool  # noqa: PLC0415
 
     zone = resolve_zone(options.timezone or None)
-    return Dater(tuple(Source(name) for name in options.date_sources), zone, stack.enter_context(SecondOpinion()))
+    order = tuple(Source(name) for name in options.date_sources)
+    dater = Dater(order, zone, stack.enter_context(SecondOpinion()))
+    return stack.enter_context(DatingPool(dater, options.layout, options.common.jobs))
 
 
 def plan_rows(
-    run: Run, folders: deque[FolderScan], planner: Planner, dater: Dater, tally: Tally
+    run: Run, folders: deque[FolderScan], planner: Planner, pool: DatingPool, tally: Tally
 ) -> Iterator[list[ReportRow]]:
     """The rows of one group after the other, in scan order; what is recorded already is left out. Empties the queue."""
-    from common.dating_pool import DatingPool, Question  # noqa: PLC0415 - not needed to show --help
+    from common.dating_pool import Question  # noqa: PLC0415 - not needed to show --help
 
     def question(one: Found | NotScanned) -> Question | None:
         if isinstance(one, NotScanned) or why_skipped(one, run.options.selection, None):
@@ -477,18 +487,16 @@ def plan_rows(
         return Question(one.primary, one.companions, one.shared_sidecar)
 
     row_id = tally.rows + 1
-    remaining = sum(len(folder.files) for folder in folders) - len(tally.paths)
-    with DatingPool(dater, run.options.layout, run.options.common.jobs, remaining) as pool:
-        chunks, to_be_dated = tee(in_chunks(fresh_work(folders, tally), pool.chunk_groups))
-        answers = pool.date_all([question(one) for one in chunk] for chunk in to_be_dated)
-        for chunk, decisions in zip(chunks, answers, strict=True):
-            for one, dated in zip(chunk, decisions, strict=True):
-                if isinstance(one, NotScanned):
-                    rows = [planner.unscanned(one, row_id)]
-                else:
-                    rows = plan_group(run, one, dated, planner, row_id)
-                row_id += len(rows)
-                yield rows
+    chunks, to_be_dated = tee(in_chunks(fresh_work(folders, tally), pool.chunk_groups))
+    answers = pool.date_all([question(one) for one in chunk] for chunk in to_be_dated)
+    for chunk, decisions in zip(chunks, answers, strict=True):
+        for one, dated in zip(chunk, decisions, strict=True):
+            if isinstance(one, NotScanned):
+                rows = [planner.unscanned(one, row_id)]
+            else:
+                rows = plan_group(run, one, dated, planner, row_id)
+            row_id += len(rows)
+            yield rows
 
 
 def fresh_work(folders: deque[FolderScan], tally: Tally) -> Iterator[Found | NotScanned]:

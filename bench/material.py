@@ -10,12 +10,25 @@ from __future__ import annotations
 import io
 import os
 import random
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
 _FOLDER_FILES = 1_000
+_TEMPLATE_MOMENT = datetime(2019, 7, 31, 12)
+_DATE_FORMS = ("%Y:%m:%d %H:%M:%S", "%Y:%m:%d", "%Y-%m-%dT%H:%M:%S")  # of EXIF, of its GPS block, of XMP
 _DATE = b"2019:07:31 12:00:00"
 _FIRST_MOMENT = datetime(2004, 1, 1, 8)
+_XMP_PACKET = b"""<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="Benchmark 1.0">
+ <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
+    xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/"
+    xmp:CreateDate="2019-07-31T12:00:00" xmp:ModifyDate="2019-07-31T12:00:00"
+    xmp:CreatorTool="1.0" photoshop:DateCreated="2019-07-31T12:00:00"/>
+ </rdf:RDF>
+</x:xmpmeta>
+<?xpacket end="w"?>"""
 
 
 def make_photos(folder: Path, count: int, sizes: tuple[int, int]) -> None:
@@ -24,7 +37,7 @@ def make_photos(folder: Path, count: int, sizes: tuple[int, int]) -> None:
     template = _template(largest)
     scan = template.rindex(b"\xff\xda") + 14
     mark = template.index(b"number:") + len(b"number:")
-    places = _all_places(template, _DATE)
+    places = _date_places(template)
     chance = random.Random(f"photos {count} {sizes}")
     for number in range(count):
         if number % _FOLDER_FILES == 0:
@@ -32,8 +45,7 @@ def make_photos(folder: Path, count: int, sizes: tuple[int, int]) -> None:
             where.mkdir(parents=True)
         photo = bytearray(template[: max(scan, chance.randint(*sizes) - 2)] + b"\xff\xd9")
         taken = _FIRST_MOMENT + timedelta(minutes=61 * number % (60 * 24 * 365 * 20))
-        for place in places:
-            photo[place : place + len(_DATE)] = taken.strftime("%Y:%m:%d %H:%M:%S").encode("ascii")
+        _write_date(photo, places, taken)
         photo[mark : mark + 8] = b"%08d" % number
         (where / f"DSC{number:06d}.JPG").write_bytes(photo)
 
@@ -42,15 +54,14 @@ def make_tiny_photos(folder: Path, count: int) -> None:
     """Write ``count`` photos of some 700 bytes, header and EXIF alone, and a hole behind; no two are alike."""
     template = _template(0)
     mark = template.index(b"number:") + len(b"number:")
-    places = _all_places(template, _DATE)
+    places = _date_places(template)
     for number in range(count):
         if number % _FOLDER_FILES == 0:
             where = folder / f"{number // _FOLDER_FILES:04d}"
             where.mkdir(parents=True)
-        taken = (_FIRST_MOMENT + timedelta(minutes=61 * number % (60 * 24 * 365 * 20))).strftime("%Y:%m:%d %H:%M:%S")
+        taken = _FIRST_MOMENT + timedelta(minutes=61 * number % (60 * 24 * 365 * 20))
         photo = bytearray(template)
-        for place in places:
-            photo[place : place + len(_DATE)] = taken.encode("ascii")
+        _write_date(photo, places, taken)
         photo[mark : mark + 8] = b"%08d" % number
         with open(where / f"DSC{number:06d}.JPG", "wb") as file:
             file.write(photo)
@@ -71,47 +82,133 @@ def make_films(folder: Path, count: int, size: int) -> None:
 
 
 def _template(noise_bytes: int) -> bytes:
-    """A JPEG with EXIF and a comment, whose picture has at least so many bytes; without a picture for 0."""
-    import piexif  # noqa: PLC0415 - development only
-    from PIL import Image  # noqa: PLC0415
+    """A JPEG with EXIF and a comment, whose picture has at least so many bytes; without a picture for 0.
 
-    exif = piexif.dump(
-        {
-            "0th": {
-                piexif.ImageIFD.Make: b"Benchmark",
-                piexif.ImageIFD.Model: b"Model 1",
-                piexif.ImageIFD.Orientation: 1,
-                piexif.ImageIFD.XResolution: (72, 1),
-                piexif.ImageIFD.YResolution: (72, 1),
-                piexif.ImageIFD.Software: b"1.0",
-                piexif.ImageIFD.DateTime: _DATE,
-            },
-            "Exif": {
-                piexif.ExifIFD.ExposureTime: (1, 250),
-                piexif.ExifIFD.FNumber: (28, 10),
-                piexif.ExifIFD.ISOSpeedRatings: 200,
-                piexif.ExifIFD.DateTimeOriginal: _DATE,
-                piexif.ExifIFD.DateTimeDigitized: _DATE,
-                piexif.ExifIFD.OffsetTimeOriginal: b"+02:00",
-                piexif.ExifIFD.FocalLength: (50, 1),
-            },
-        }
-    )
+    Its metadata is what a phone of 2020 writes: some ninety values, a thumbnail, a block of the maker's, a colour
+    profile and an XMP packet. ``bench/README.md`` compares what it costs exiftool with real photos.
+    """
+    from PIL import Image, ImageCms  # noqa: PLC0415
+
     side = max(8, int(noise_bytes**0.5) + 64)
     noise = random.Random(side).randbytes(side * side)
     picture = io.BytesIO()
-    Image.frombytes("L", (side, side), noise).save(picture, "JPEG", quality=95, exif=exif, comment=b"number:00000000")
+    Image.frombytes("L", (side, side), noise).save(
+        picture,
+        "JPEG",
+        quality=95,
+        exif=_phone_exif(),
+        icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+        xmp=_XMP_PACKET,
+        comment=b"number:00000000",
+    )
     data = picture.getvalue()
     return data if noise_bytes else data[: data.rindex(b"\xff\xda")] + b"\xff\xd9"
 
 
-def _all_places(data: bytes, wanted: bytes) -> list[int]:
-    places = []
-    place = data.find(wanted)
-    while place >= 0:
-        places.append(place)
-        place = data.find(wanted, place + 1)
-    return places
+def _phone_exif() -> bytes:
+    """EXIF of the tags that phones write, in all of its directories."""
+    import piexif  # noqa: PLC0415 - development only
+    from piexif import GPSIFD, ExifIFD, ImageIFD, InteropIFD  # noqa: PLC0415
+    from PIL import Image  # noqa: PLC0415
+
+    thumbnail = io.BytesIO()
+    Image.frombytes("L", (160, 120), random.Random(7).randbytes(160 * 120)).save(thumbnail, "JPEG", quality=20)
+    resolution = {
+        ImageIFD.XResolution: (72, 1),
+        ImageIFD.YResolution: (72, 1),
+        ImageIFD.ResolutionUnit: 2,
+    }
+    exif: bytes = piexif.dump(
+        {
+            "0th": resolution
+            | {
+                ImageIFD.Make: b"Benchmark",
+                ImageIFD.Model: b"Model 1",
+                ImageIFD.Orientation: 1,
+                ImageIFD.Software: b"1.0",
+                ImageIFD.DateTime: _DATE,
+                ImageIFD.YCbCrPositioning: 1,
+            },
+            "Exif": {
+                ExifIFD.ExposureTime: (1, 250),
+                ExifIFD.FNumber: (18, 10),
+                ExifIFD.ExposureProgram: 2,
+                ExifIFD.ISOSpeedRatings: 200,
+                ExifIFD.ExifVersion: b"0232",
+                ExifIFD.DateTimeOriginal: _DATE,
+                ExifIFD.DateTimeDigitized: _DATE,
+                ExifIFD.OffsetTime: b"+02:00",
+                ExifIFD.OffsetTimeOriginal: b"+02:00",
+                ExifIFD.OffsetTimeDigitized: b"+02:00",
+                ExifIFD.ComponentsConfiguration: b"\1\2\3\0",
+                ExifIFD.ShutterSpeedValue: (7965, 1000),
+                ExifIFD.ApertureValue: (1696, 1000),
+                ExifIFD.BrightnessValue: (5123, 1000),
+                ExifIFD.ExposureBiasValue: (0, 1),
+                ExifIFD.MaxApertureValue: (1696, 1000),
+                ExifIFD.MeteringMode: 5,
+                ExifIFD.Flash: 16,
+                ExifIFD.FocalLength: (425, 100),
+                ExifIFD.SubjectArea: (2013, 1511, 2116, 1270),
+                ExifIFD.MakerNote: random.Random(8).randbytes(1_200),
+                ExifIFD.UserComment: b"ASCII\0\0\0",
+                ExifIFD.SubSecTime: b"123",
+                ExifIFD.SubSecTimeOriginal: b"123",
+                ExifIFD.SubSecTimeDigitized: b"123",
+                ExifIFD.FlashpixVersion: b"0100",
+                ExifIFD.ColorSpace: 1,
+                ExifIFD.PixelXDimension: 4032,
+                ExifIFD.PixelYDimension: 3024,
+                ExifIFD.SensingMethod: 2,
+                ExifIFD.SceneType: b"\1",
+                ExifIFD.CustomRendered: 0,
+                ExifIFD.ExposureMode: 0,
+                ExifIFD.WhiteBalance: 0,
+                ExifIFD.DigitalZoomRatio: (1, 1),
+                ExifIFD.FocalLengthIn35mmFilm: 26,
+                ExifIFD.SceneCaptureType: 0,
+                ExifIFD.LensSpecification: ((425, 100), (425, 100), (18, 10), (18, 10)),
+                ExifIFD.LensMake: b"Benchmark",
+                ExifIFD.LensModel: b"Model 1 back camera 4.25mm f/1.8",
+            },
+            "GPS": {
+                GPSIFD.GPSVersionID: (2, 3, 0, 0),
+                GPSIFD.GPSLatitudeRef: b"N",
+                GPSIFD.GPSLatitude: ((52, 1), (31, 1), (1234, 100)),
+                GPSIFD.GPSLongitudeRef: b"E",
+                GPSIFD.GPSLongitude: ((13, 1), (24, 1), (1234, 100)),
+                GPSIFD.GPSAltitudeRef: 0,
+                GPSIFD.GPSAltitude: (3456, 100),
+                GPSIFD.GPSTimeStamp: ((10, 1), (0, 1), (0, 1)),
+                GPSIFD.GPSSpeedRef: b"K",
+                GPSIFD.GPSSpeed: (0, 1),
+                GPSIFD.GPSImgDirectionRef: b"T",
+                GPSIFD.GPSImgDirection: (12345, 100),
+                GPSIFD.GPSDateStamp: _DATE[:10],
+                GPSIFD.GPSHPositioningError: (5, 1),
+            },
+            "Interop": {InteropIFD.InteroperabilityIndex: b"R98"},
+            "1st": resolution | {ImageIFD.Compression: 6},
+            "thumbnail": thumbnail.getvalue(),
+        }
+    )
+    return exif
+
+
+def _date_places(template: bytes) -> list[tuple[int, str]]:
+    """Where a date stands in the template, and how it is written there."""
+    return [
+        (found.start(), form)
+        for form in _DATE_FORMS
+        for found in re.finditer(re.escape(_TEMPLATE_MOMENT.strftime(form).encode("ascii")), template)
+    ]
+
+
+def _write_date(photo: bytearray, places: list[tuple[int, str]], taken: datetime) -> None:
+    """Put another date into a copy of the template."""
+    for place, form in places:
+        text = taken.strftime(form).encode("ascii")
+        photo[place : place + len(text)] = text
 
 
 def count_and_size(folder: Path) -> tuple[int, int]:

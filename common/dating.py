@@ -61,8 +61,11 @@ class Dater:
                 candidates += reading.candidates
                 problems.note(reading, f"{os.path.basename(path)}: ")
         candidates += candidates_from_name(primary.name)
-        candidates.append(candidate_from_mtime(primary.mtime_ns))
-        choice = choose(candidates, Rules(order=self.order, zone=self.zone, now=now))
+        rules = Rules(self.order, self.zone, now)
+        choice = choose(candidates, rules)
+        if choice.moment is None or self.order[-1] is not Source.FILESYSTEM:
+            # The file system is mostly the last resort, and then it is heard only where nothing else decides.
+            choice = choose([*candidates, candidate_from_mtime(primary.mtime_ns)], rules)
         if choice.tag.partition(":")[0] in ("", "filename", "filesystem"):
             if problems.unread:
                 raise RowFailed(problems.unread[0])

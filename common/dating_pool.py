@@ -83,12 +83,17 @@ class DatingPool:
     process, which at least wait for the disk together; so is what a worker leaves that died.
     """
 
-    def __init__(self, dater: Dater, layout: str, jobs: int, files: int) -> None:
+    def __init__(self, dater: Dater, layout: str, jobs: int) -> None:
         self._dater = dater
         self._layout = layout
         self._jobs = jobs
-        workers = min(jobs, os.cpu_count() or 1) if files >= WORTH_WORKERS else 1
-        self._workers = [_Worker(dater, layout) for _ in range(workers)] if workers > 1 else []
+        self._workers: list[_Worker] = []
+
+    def expect(self, files: int) -> None:
+        """Told of the number of files found so far, start workers once it is worth them: while the scan goes on."""
+        workers = min(self._jobs, os.cpu_count() or 1)
+        if files >= WORTH_WORKERS and workers > 1 and not self._workers:
+            self._workers = [_Worker(self._dater, self._layout) for _ in range(workers)]
 
     @property
     def chunk_groups(self) -> int:

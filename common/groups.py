@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from common.media_types import RAW_EXTENSIONS, extension_of, kind_of
 from common.paths import fold
@@ -45,8 +45,7 @@ _EDITED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class NameGroup:
+class NameGroup(NamedTuple):
     """A primary file name and its companions, sorted.
 
     ``orphan``: a companion whose primary is not in the folder. ``shared_sidecar``: the Takeout JSON of the original

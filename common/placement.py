@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import NamedTuple
 
 from common.contents import ContentIndex, Known
 from common.dates.model import UNDATED, Dated
@@ -32,8 +33,7 @@ class RunFacts:
     keep_duplicates: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One file of a group on its way to a row: ``kind`` and ids as the report gives them."""
 
     file: FoundFile
@@ -62,11 +62,12 @@ class Names:
         """The run has given this name away."""
         self._claimed.add(self._key(folder, name))
 
-    def is_claimed(self, folder: str, name: str) -> bool:
-        return self._key(folder, name) in self._claimed
-
-    def exists(self, folder: str, name: str) -> bool:
-        return self._key(folder, name) in self._existing
+    def taken_by(self, folder: str, name: str) -> str:
+        """Who has a name: ``run``, ``archive`` (a file that stood there before), or nobody, an empty text."""
+        key = self._key(folder, name)
+        if key in self._claimed:
+            return "run"
+        return "archive" if key in self._existing else ""
 
     @staticmethod
     def _key(folder: str, name: str) -> int:
@@ -182,10 +183,11 @@ class Planner:
         ``planned``, ``already_archived`` (then the name is that of the file in the archive, which may differ in case or
         Unicode form), or empty when other content has the name.
         """
-        if self._names.is_claimed(folder, name):
-            return name, ""
-        if not self._names.exists(folder, name):
+        taken_by = self._names.taken_by(folder, name)
+        if not taken_by:
             return name, "planned"
+        if taken_by == "run":
+            return name, ""
         there = _name_of_same_content(file, folder, name)
         return (there, "already_archived") if there else (name, "")
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from common.dates.model import Dated
 from common.fileops import PARKED_PREFIX, TEMPORARY_PREFIX
@@ -24,8 +25,7 @@ class Selection:
     date_to: date | None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A group as the scan found it.
 
     An orphan is a companion without its photo or video. ``shared_sidecar`` is the path of one that

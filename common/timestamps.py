@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1)  # of UTC, as everything here: without a zone it is added to in half the time
 _MTIME = re.compile(r"(-?\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})Z")
 _BILLION = 1_000_000_000
 
@@ -38,6 +38,6 @@ def mtime_text(nanoseconds: int) -> str:
 def mtime_nanoseconds(text: str) -> int:
     """The inverse of ``mtime_text``. Raises ``ValueError`` for anything else."""
     if match := _MTIME.fullmatch(text):
-        since = datetime.fromisoformat(f"{match[1]}+00:00") - _EPOCH
+        since = datetime.fromisoformat(match[1]) - _EPOCH
         return (since.days * 86_400 + since.seconds) * _BILLION + int(match[2])
     return int(text)

@@ -51,14 +51,16 @@ def dater() -> Iterator[Dater]:
 
 def test_workers_decide_as_this_process_does_and_keep_the_order(chunks: list[Chunk], dater: Dater) -> None:
     expected = [date_chunk(dater, "%Y", chunk) for chunk in chunks]
-    with DatingPool(dater, "%Y", 2, WORTH_WORKERS) as pool:
+    with DatingPool(dater, "%Y", 2) as pool:
+        pool.expect(WORTH_WORKERS)
         assert list(pool.date_all(chunks)) == expected
     assert any(dated and dated.capture_date for dated in expected[0])
 
 
 def test_when_the_workers_are_killed_this_process_dates_the_rest(chunks: list[Chunk], dater: Dater) -> None:
     expected = [date_chunk(dater, "%Y", chunk) for chunk in chunks]
-    with DatingPool(dater, "%Y", 2, WORTH_WORKERS) as pool:
+    with DatingPool(dater, "%Y", 2) as pool:
+        pool.expect(WORTH_WORKERS)
         answers = pool.date_all(chunks)
         found = [next(answers)]
         for pid in pool.pids:
@@ -68,14 +70,16 @@ def test_when_the_workers_are_killed_this_process_dates_the_rest(chunks: list[Ch
 
 @pytest.mark.parametrize(("jobs", "files"), [(1, WORTH_WORKERS), (4, WORTH_WORKERS - 1)])
 def test_one_job_or_few_files_start_no_process(chunks: list[Chunk], jobs: int, files: int) -> None:
-    with DatingPool(Dater(ORDER, UTC, NobodyToAsk()), "%Y", jobs, files) as pool:
+    with DatingPool(Dater(ORDER, UTC, NobodyToAsk()), "%Y", jobs) as pool:
+        pool.expect(files)
         assert pool.pids == ()
         assert sum(len(answer) for answer in pool.date_all(chunks)) == FILES
 
 
 def test_a_file_that_went_away_comes_back_as_failed_and_not_misdated(dater: Dater, tmp_path: Path) -> None:
     gone = FoundFile(str(tmp_path), "IMG_20190318_142211.jpg", 10, 0)
-    with DatingPool(dater, "%Y", 2, WORTH_WORKERS) as pool:
+    with DatingPool(dater, "%Y", 2) as pool:
+        pool.expect(WORTH_WORKERS)
         ((dated,),) = pool.date_all([[Question(gone, (), "")]])
     assert dated is not None
     assert dated.capture_date == ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import NamedTuple
 
@@ -51,8 +50,7 @@ _WEAK_DAY = "only a day in the file's tags is left, which may be that of a publi
 _TRAILING_ZEROS = re.compile(r"(\.[0-9]*[1-9])0+")
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(NamedTuple):
     """How to decide.
 
     ``order``: the sources that may win, the most trusted first. ``zone``: where a bare UTC time is taken to have
@@ -137,7 +135,8 @@ def iso_text(choice: Choice) -> str:
         return ""
     if choice.date_only:
         return choice.moment.date().isoformat()
-    return _TRAILING_ZEROS.sub(r"\1", choice.moment.isoformat())
+    text = choice.moment.isoformat()
+    return _TRAILING_ZEROS.sub(r"\1", text) if choice.moment.microsecond else text
 
 
 def why_not_believed(candidate: Candidate, now: datetime) -> str:

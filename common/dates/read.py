@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from operator import attrgetter
 from typing import NamedTuple
 
 from common.dates.found import Findings
@@ -95,6 +96,9 @@ _OPEN_FLAGS = (
 )
 
 
+_rank = attrgetter("rank")
+
+
 def read_media(path: str) -> Reading:
     """What one file says of its time of capture. Reads the disk, changes nothing, raises nothing for any content.
 
@@ -148,7 +152,7 @@ def read_bytes(where: Bytes) -> Reading:
         problem = f"it is a damaged {kind.name} file: {stop}"
     if not found.candidates:
         return Reading(problem=problem)
-    return Reading(tuple(sorted(found.candidates, key=lambda candidate: candidate.rank)))
+    return Reading(tuple(sorted(found.candidates, key=_rank)))
 
 
 def looks_like_image(head: bytes, name: str) -> bool:

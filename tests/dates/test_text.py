@@ -143,3 +143,36 @@ def test_no_text_at_all_raises(text: str, subsec: str, offset: str) -> None:
 def test_no_text_of_date_characters_raises(text: str) -> None:
     found = parse_moment(text)
     assert found is None or (found.moment.tzinfo is None) == (found.clock is Clock.LOCAL)
+
+
+@pytest.mark.parametrize("text", ["2019:07:31 12+00:00", "2019-07-31T12-00:20", "2019:07:31 12:00+00Z"])
+def test_a_sign_where_a_colon_belongs_gives_no_zone_to_a_wall_clock(text: str) -> None:
+    """Python's own reader takes these for times with an offset."""
+    found = parse_moment(text)
+    assert found is not None
+    assert (found.moment.tzinfo is None) == (found.clock is Clock.LOCAL)
+    assert found.moment.date() == datetime(2019, 7, 31).date()
+
+
+_WRITTEN = ("2019:07:31 12:00:00", "2019-07-31T12:00:00", "2019:07:31 12:00:00Z", "2019-07-31T12:00:00Z")
+
+
+@given(
+    written=st.sampled_from(_WRITTEN),
+    changes=st.lists(st.tuples(st.integers(0, 18), st.sampled_from("0123456789:-T Z+.")), max_size=3),
+    subsec=st.sampled_from(("", "12")),
+    offset=st.sampled_from(("", "+02:00", "Z")),
+)
+def test_the_short_way_for_plain_dates_reads_them_as_the_general_way_does(
+    written: str, changes: list[tuple[int, str]], subsec: str, offset: str
+) -> None:
+    letters = list(written)
+    for place, letter in changes:
+        letters[place] = letter
+    text = "".join(letters)
+    short = parse_moment.__wrapped__(text, subsec, offset)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("common.dates.text._plain", lambda _text: None)
+        general = parse_moment.__wrapped__(text, subsec, offset)
+    assert short == general
+    assert short is None or general is None or short.moment.tzinfo == general.moment.tzinfo

@@ -14,6 +14,8 @@ from common.dates.readers import iptc, tiff, xmp
 from common.dates.source import View
 
 _MOST_SEGMENTS = 400
+# Most markers stand in the part of the file that is in memory already.
+_NEAR = 32 << 10
 _EXTENDED_XMP_PARTS = 16
 
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
@@ -50,10 +52,11 @@ def read_behind_a_header(view: View, found: Findings) -> None:
 
 def read(view: View, found: Findings) -> None:
     """Find the dates of a JPEG stream that starts the view. The image itself is not looked at."""
-    offset = 7 if view.read(0, 7) == b"\xff\x01Exiv2" else 2
+    start = view.read(0, _NEAR)
+    offset = 7 if start.startswith(b"\xff\x01Exiv2") else 2
     extended: list[bytes] = []
     for _ in range(_MOST_SEGMENTS):
-        head = view.read(offset, 4)
+        head = start[offset : offset + 4] if offset < _NEAR - 4 else view.read(offset, 4)
         if len(head) < 4 or head[0] != 0xFF or head[1] in _NO_MARKER:
             offset = _next_marker(view, offset)
             head = view.read(offset, 4)

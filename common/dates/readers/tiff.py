@@ -9,7 +9,7 @@ replace the 42 of the header by numbers of their own; Panasonic keeps the whole 
 from __future__ import annotations
 
 import struct
-from fractions import Fraction
+from functools import lru_cache
 
 from common.dates.found import DIGITIZED, EDITED, ORIGINAL, SATELLITE, Findings
 from common.dates.readers import iptc, xmp
@@ -103,9 +103,7 @@ def _header(head: bytes) -> tuple[str, bool] | None:
 
 def _entries(view: View, offset: int, order: str, big: bool, wanted: frozenset[int]) -> Entries:
     """Where the wanted values of one IFD stand. Entries outside of the view are left out."""
-    count_format, count_size, entry_format, entry_size, inline = (
-        ("Q", 8, "HHQ8s", 20, 8) if big else ("H", 2, "HHI4s", 12, 4)
-    )
+    count_format, count_size, entry_size, inline = ("Q", 8, 20, 8) if big else ("H", 2, 12, 4)
     raw = view.read(offset, count_size)
     if len(raw) < count_size:
         return {}
@@ -113,20 +111,26 @@ def _entries(view: View, offset: int, order: str, big: bool, wanted: frozenset[i
     view.step(count + 1)
     start = offset + count_size
     table = view.read(start, count * entry_size)
+    tags, entry = _layouts(order, big, len(table) // entry_size)
     entries: Entries = {}
-    whole = len(table) - len(table) % entry_size
-    position = start
-    for tag, kind, values, value in struct.iter_unpack(order + entry_format, table[:whole]):
+    # Of some fifty entries in a camera's file ten are wanted: only these are looked at further.
+    for index, tag in enumerate(tags.unpack_from(table)):
         if tag in wanted and tag not in entries:
+            at = index * entry_size
+            kind, values, where = entry.unpack_from(table, at + 2)
             length = _SIZES.get(kind, 1) * values
             if length <= inline:
-                entries[tag] = (position + entry_size - inline, length)
-            else:
-                where = struct.unpack(order + ("Q" if big else "I"), value)[0]
-                if where < view.size:
-                    entries[tag] = (where, length)
-        position += entry_size
+                entries[tag] = (start + at + entry_size - inline, length)
+            elif where < view.size:
+                entries[tag] = (where, length)
     return entries
+
+
+# The struct module forgets what it compiled after a hundred formats, and one this long takes as long as all the rest.
+@lru_cache(maxsize=512)
+def _layouts(order: str, big: bool, count: int) -> tuple[struct.Struct, struct.Struct]:
+    """The tags of an IFD alone, and what stands behind the tag of one entry: its type, count, and value or offset."""
+    return struct.Struct(order + ("H18x" if big else "H10x") * count), struct.Struct(order + ("HQQ" if big else "HII"))
 
 
 def _text(view: View, where: tuple[int, int]) -> str:
@@ -181,11 +185,10 @@ def _read_gps_ifd(view: View, offset: int, order: str, big: bool, found: Finding
         raw = view.read(entries[_GPS_TIME][0], 24)
         if len(raw) == 24:
             hour, minute, second = (
-                Fraction(top, bottom) if bottom else Fraction(0)
-                for top, bottom in struct.iter_unpack(order + "II", raw)
+                top // bottom if bottom else 0 for top, bottom in struct.iter_unpack(order + "II", raw)
             )
             if hour < 24 and minute < 60 and second < 60:
-                clock = f" {int(hour):02}:{int(minute):02}:{int(second):02}Z"
+                clock = f" {hour:02}:{minute:02}:{second:02}Z"
     found.text("gps:GPSDateTime", date + clock if date else "", SATELLITE, view.start + entries[_GPS_DATE][0])
 
 

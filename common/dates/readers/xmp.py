@@ -42,7 +42,7 @@ _DATES = {
 }
 _DECLARED = re.compile(rb"xmlns:([\w.-]{1,32})\s{0,8}=\s{0,8}[\"']([^\"'<>]{1,100})[\"']")
 _NAME = re.compile(rb":(DateTimeOriginal|DateTimeDigitized|DateCreated|CreateDate|shotDate)")
-_PREFIX = re.compile(rb"[\w.-]{1,32}\Z")
+_PREFIX_BACKWARDS = re.compile(rb"[\w.-]{1,32}")
 # As an attribute, name="…"; as an element, <name>…; or as an element that wraps its text in a list.
 _VALUE = re.compile(
     rb"\s{0,8}=\s{0,8}[\"']([^\"'<>]{4,64})"
@@ -67,19 +67,21 @@ def scan(packet: bytes, found: Findings, offset: int) -> None:
         packet = packet.replace(b"\0", b"")  # UTF-16 or UTF-32: the names and dates are ASCII within
     if b"Date" not in packet:
         return
-    packet = _PANTRY.sub(b"", packet)
+    if b"<xmpMM:" in packet:
+        packet = _PANTRY.sub(b"", packet)
     declared: dict[bytes, bytes] | None = None
     seen: set[str] = set()
     for match in islice(_NAME.finditer(packet), _MOST_DATES):
-        prefix = _PREFIX.search(packet, max(0, match.start() - 32), match.start())
+        before = _PREFIX_BACKWARDS.match(packet[max(0, match.start() - 32) : match.start()][::-1])
         value = _VALUE.match(packet, match.end())
-        if prefix is None or value is None:
+        if before is None or value is None:
             continue
-        schema = _PREFIXES.get(prefix.group())
+        prefix = before.group()[::-1]
+        schema = _PREFIXES.get(prefix)
         if schema is None:
             if declared is None:
                 declared = dict(_DECLARED.findall(packet))
-            schema = _SCHEMAS.get(declared.get(prefix.group(), b""), "")
+            schema = _SCHEMAS.get(declared.get(prefix, b""), "")
         known = _DATES.get((schema, match.group(1).decode("ascii")))
         if known is None or known[0] in seen:
             continue
