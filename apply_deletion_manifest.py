@@ -10,23 +10,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from common import archive, cli, fileops
 from common.aliases import Aliases
 from common.amounts import count_file, count_text
-from common.apply_session import TOOL, Call, Places, Session, first_state, open_manifest, remaining_rows
+from common.apply_session import TOOL, Call, Places, Session, first_state, open_manifest
 from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly, explain_os_error
 from common.housekeeping import folder_times, give_back_times, prune, sync_touched, tidy_quarantine
-from common.journal import JournalReader
+from common.journal import JournalReader, Key
 from common.lock import Lock, lock_unless_read_only
 from common.manifests import Reader, has_no_rows
 from common.media_types import QUARANTINE_FOLDER, kind_of
 from common.paths import is_inside, is_present, mount_points, shown
 from common.pipeline import in_order
-from common.removal import Outcome, Remover, journal_row, outcome_row
+from common.removal import Outcome, Remover, clear_leftovers, journal_row, outcome_row
 from common.run_id import is_run_id
 from common.shell import script_command
-from common.state import State, load_state
+from common.state import State, Window, load_state
 from common.tasks import (
     Kind,
     Survey,
@@ -122,8 +123,7 @@ def parse(argv: Sequence[str] | None) -> Options:
         manifest=cli.absolute(parsed.manifest),
         expected_run_id=parsed.expected_run_id,
         quarantine_root=cli.absolute(parsed.quarantine_root) if parsed.quarantine_root else "",
-        limit=parsed.limit,
-        offset=parsed.offset,
+        window=Window(parsed.offset, parsed.limit),
         state_file=cli.absolute(parsed.state_file) if parsed.state_file else "",
     )
     return Options(
@@ -176,33 +176,33 @@ def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summar
             lock_all(run, stack)
             state = load_state(places.state, TOOL)  # again, now that nobody else writes it
         if state and state.complete:
-            if options.call.limit:
+            if options.call.window.limit:
                 talk.info("all of this manifest was applied; to look at all rows once more, leave out --limit")
                 return with_review(sum_up(run, state, Counter(state.counts)), run)
             talk.info("all of this manifest was applied before: its rows are looked at once more")
             state = None
         state = state or first_state(options.call, kind, survey)
-        files = remaining_rows(run.survey, state)
-        files, first_offset = min(files, options.call.limit or files), state.next_offset
+        files, first_offset = options.call.window.rows_of_call(state), state.next_offset
         # Destroying reads whole files; taking them somewhere else mostly is a rename.
         size = survey.manifest.media_bytes * files // max(1, survey.manifest.rows)
         reads = kind.action in ("delete", "purge")
         progress = stack.enter_context(cli.Progress(kind.action, files, size if reads else None, options.common))
         remover = Remover(progress, stop, Aliases(), set(), mount_points(), oldest_allowed(options), options.dry_run)
         reader = stack.enter_context(Reader(options.call.manifest, kind.columns))
-        lines = read_lines(run, reader, state)
+        reader.seek(state.byte_offset)
         if options.dry_run:
-            return preview_all(run, lines, remover, state)
+            return preview_all(run, read_lines(run, reader, state, ()), remover, state)
 
         talk.detail(f"journal: {shown(places.journal)}")
         session = Session(places, state, survey.run_id)
         stack.callback(session.journal.close)
-        for batch in batches(lines, max(BATCH_ROWS, len(session.journal.unresolved))):
+        begun = session.journal.begun
+        for batch in batches(read_lines(run, reader, state, begun), max(BATCH_ROWS, len(begun))):
             if kind.needs_archive:
                 archive.require_archive(survey.archive_root, survey.archive_id)
             counts = carry_out(run, batch, session, remover)
             reached = session.state.next_offset + len(batch)
-            complete = reached >= survey.manifest.rows or 0 <= session.state.end_offset <= reached
+            complete = session.state.is_last(reached)
             session.checkpoint(counts, len(batch), batch[-1].end, complete)
             seen = session.call_counts
             progress.reach(session.state.next_offset - first_offset, sum(seen[f"{phase}: bytes"] for phase in PHASES))
@@ -264,20 +264,21 @@ def lock_all(run: Run, stack: ExitStack) -> None:
         stack.enter_context(lock_unless_read_only(os.path.join(survey.source_root, archive.LOCK)))
 
 
-def read_lines(run: Run, reader: Reader, state: State) -> Iterator[Line]:
-    """The rows that this call is to act on."""
-    if state.byte_offset:
-        reader.seek(state.byte_offset)
-    skip = 0 if state.byte_offset else state.next_offset
-    end = state.end_offset if state.end_offset >= 0 else run.survey.manifest.rows
-    if run.options.call.offset is None and run.options.call.limit:
-        end = min(end, state.next_offset + run.options.call.limit)
-    wanted = range(end - state.next_offset + skip)
-    for number, record in zip(wanted, reader, strict=False):
-        if number >= skip:
-            where = reader.where(record.line)
-            task = read_task(run.kind, record, where, run.places.quarantine_root, run.survey.void)
-            yield Line(task, record.end)
+def read_lines(run: Run, reader: Reader, state: State, begun: Iterable[Key]) -> Iterator[Line]:
+    """The rows that this call is to act on: as many as were asked for, and all that a killed call had begun.
+
+    What was begun is known behind the state's checkpoint only, so none of it may be left for a later call. It lies
+    within one batch.
+    """
+    waiting = set(begun)
+    wanted = run.options.call.window.rows_of_call(state)
+    for number, record in enumerate(islice(reader, state.remaining_rows)):
+        if number >= wanted and (not waiting or number >= BATCH_ROWS):
+            return
+        task = read_task(run.kind, record, reader.where(record.line), run.places.quarantine_root, run.survey.void)
+        if task:
+            waiting.discard(task.key)
+        yield Line(task, record.end)
 
 
 def batches(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
@@ -297,6 +298,7 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
     tasks = [line.task for line in batch if line.task]
     known = {key: Outcome(row.phase, row.reason) for key, row in journal.outcomes.items()}
     under_way = set(journal.unresolved)
+    clear_leftovers(task for task in tasks if task.key in under_way)
     was_done = {
         task.key
         for task in tasks
@@ -422,7 +424,7 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> cli.Summary:
     if survey.torn_line:
         notes.append(f"the last row of the manifest (line {survey.torn_line}) was cut short and is left out")
     if not state.complete and not dry_run:
-        notes.append(f"left to do: {count_text(remaining_rows(run.survey, state), 'row')}")
+        notes.append(f"left to do: {count_text(state.remaining_rows, 'row')}")
     return cli.Summary(
         tool=TOOL,
         action=action,

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from common import archive, cli
 from common.aliases import Aliases
@@ -28,7 +29,7 @@ from common.manifests import (
 from common.paths import mount_points, shown
 from common.pipeline import in_order
 from common.shell import script_command
-from common.state import State
+from common.state import State, Window
 from common.verify_session import (
     TOOL,
     Call,
@@ -36,8 +37,6 @@ from common.verify_session import (
     Survey,
     open_session,
     read_row,
-    remaining_rows,
-    survey_end,
 )
 
 SCRIPT = "verify_media_archive.py"
@@ -109,8 +108,7 @@ def parse(argv: Sequence[str] | None) -> Options:
         verified_out=cli.absolute(parsed.verified_out) if parsed.verified_out else "",
         unverified_out=cli.absolute(parsed.unverified_out) if parsed.unverified_out else "",
         state_file=cli.absolute(parsed.state_file) if parsed.state_file else "",
-        limit=parsed.limit,
-        offset=parsed.offset,
+        window=Window(parsed.offset, parsed.limit),
         archive_only=parsed.archive_only,
     )
     return Options(call, parsed.read_mode, cli.common_options(parsed))
@@ -138,7 +136,7 @@ def verify(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summa
         if state.complete:
             talk.info("everything was verified already; nothing is left to do")
             return with_review(sum_up(options, session, survey), session, options)
-        files = min(remaining_rows(state), options.call.limit or remaining_rows(state))
+        files = options.call.window.rows_of_call(state)
         # What rows have how many bytes is not known before they are read: an average one, then.
         size = survey.manifest.media_bytes * files // max(1, survey.manifest.rows)
         progress = stack.enter_context(cli.Progress("verify", files, size, options.common))
@@ -241,11 +239,7 @@ def _same_device(one: str, other: str) -> bool:
 
 def records(reader: Reader, state: State, options: Options) -> Iterator[Record]:
     """The records that this call is to examine."""
-    end = state.end_offset if state.end_offset >= 0 else survey_end(state)
-    if options.call.offset is None and options.call.limit:
-        end = min(end, state.next_offset + options.call.limit)
-    for record, _ in zip(reader, range(end - state.next_offset), strict=False):
-        yield record
+    return islice(reader, options.call.window.rows_of_call(state))
 
 
 def examine_with(examiner: Examiner, reader: Reader) -> Callable[[Record], tuple[VerifyRow, int]]:
@@ -258,9 +252,7 @@ def checkpoint(session: Session, survey: Survey, rows: Sequence[VerifyRow], next
     if survey.archive_id:
         archive.require_archive(survey.archive_root, survey.archive_id)
     reached = session.state.next_offset + len(rows)
-    end = session.state.end_offset
-    complete = reached >= survey.manifest.rows or 0 <= end <= reached
-    session.record(rows, next_byte, complete)
+    session.record(rows, next_byte, complete=session.state.is_last(reached))
 
 
 def sum_up(options: Options, session: Session, survey: Survey) -> cli.Summary:
@@ -280,7 +272,7 @@ def sum_up(options: Options, session: Session, survey: Survey) -> cli.Summary:
     if survey.torn_line:
         notes.append(f"the last row of the input (line {survey.torn_line}) was cut short and is left out")
     if not state.complete:
-        notes.append(f"left to do: {count_text(remaining_rows(state), 'row')}")
+        notes.append(f"left to do: {count_text(state.remaining_rows, 'row')}")
     return cli.Summary(
         tool=TOOL,
         action="archive-only" if options.call.archive_only else "verify",

@@ -13,7 +13,7 @@ from common.manifests import Reader, file_digest
 from common.media_types import QUARANTINE_FOLDER
 from common.paths import shown
 from common.run_id import require_run_id
-from common.state import SUFFIX, State, load_state, save_state
+from common.state import SUFFIX, State, Window, load_state, save_state
 from common.tasks import NOTHING_VOID, Kind, Survey, survey_manifest, void_intentions
 
 TOOL = "apply"
@@ -28,8 +28,7 @@ class Call:
     manifest: str
     expected_run_id: str
     quarantine_root: str
-    limit: int
-    offset: int | None
+    window: Window
     state_file: str
 
 
@@ -53,7 +52,7 @@ def places_of(call: Call, kind: Kind, run_id: str, source_root: str, digest: str
         folder = os.path.dirname(call.manifest)
         name = os.path.basename(call.manifest).removesuffix(".csv")
         journal = os.path.join(folder, f"{name}-{kind.action}.csv")
-    shard = f"-{call.offset}-{call.limit or 'end'}" if call.offset is not None else ""
+    shard = f"-{call.window.start}-{call.window.limit or 'end'}" if call.window.is_shard else ""
     state = call.state_file or os.path.join(folder, f"{kind.action}-{digest[:12]}{shard}{SUFFIX}")
     if os.path.realpath(state) in {os.path.realpath(path) for path in (journal, call.manifest)}:
         raise BadInput(f"{shown(state)} is the journal or the manifest itself; choose another --state-file")
@@ -101,7 +100,7 @@ def open_manifest(call: Call, kind: Kind) -> tuple[Survey, Places, State | None]
     places = places_of(call, kind, run_id, first.values["source_root"], digest)
     state = load_state(places.state, TOOL)
     if state is None or state.manifest is None:
-        return survey_manifest(call.manifest, call.expected_run_id, kind), places, None
+        return survey_manifest(call.manifest, call.expected_run_id, kind, call.window.start), places, None
     if state.manifest.sha256 != digest or state.run_id != run_id:
         raise BadInput(
             f"{shown(places.state)} belongs to another manifest, or to this one before it was changed; "
@@ -118,25 +117,22 @@ def open_manifest(call: Call, kind: Kind) -> tuple[Survey, Places, State | None]
         )
     roots = (first.values["source_root"], first.values["archive_root"], first.values["archive_id"])
     void = void_intentions(call.manifest, run_id) if kind.name == "journal" else NOTHING_VOID
-    return Survey(state.manifest, run_id, *roots, torn_line=0, void=void), places, state
+    return Survey(state.manifest, run_id, *roots, void), places, state
 
 
 def settings_of(call: Call, kind: Kind) -> dict[str, str]:
     """What a later call must repeat to go on."""
-    window = {"offset": "", "limit": ""}
-    if call.offset is not None:
-        window = {"offset": str(call.offset), "limit": str(call.limit or "")}
-    return {"action": kind.action, **window}
+    return {"action": kind.action, **call.window.settings}
 
 
 def first_state(call: Call, kind: Kind, survey: Survey) -> State:
     """Where a manifest is begun."""
-    start = call.offset or 0
-    end = start + call.limit if call.offset is not None and call.limit else -1
-    settings = settings_of(call, kind)
-    return State(TOOL, survey.run_id, settings, survey.manifest, next_offset=start, end_offset=end)
-
-
-def remaining_rows(survey: Survey, state: State) -> int:
-    """How many rows are left of the manifest, or of this shard of it."""
-    return max(0, (state.end_offset if state.end_offset >= 0 else survey.manifest.rows) - state.next_offset)
+    return State(
+        TOOL,
+        survey.run_id,
+        settings_of(call, kind),
+        survey.manifest,
+        next_offset=call.window.start,
+        byte_offset=survey.start_byte,
+        end_offset=call.window.end,
+    )

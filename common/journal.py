@@ -106,6 +106,11 @@ class Journal:
             self.outcomes[key] = row
 
     @property
+    def begun(self) -> set[Key]:
+        """What a killed run had begun, with an outcome or without: all that the state does not know of."""
+        return self.unresolved.keys() | self.outcomes.keys()
+
+    @property
     def length(self) -> int:
         """Bytes written so far."""
         return self._writer.length

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from common import fileops
@@ -55,8 +55,6 @@ class Remover:
             "restore": self._restore,
             "restore_folder": self._restore_folder,
         }
-        if interrupted_before:
-            _clear_leftovers(task)
         try:
             return acts[task.action](task, interrupted_before)
         except FileExistsError:
@@ -255,12 +253,16 @@ def _folder_is_as_recorded(task: Task) -> bool:
     return (stat.S_IMODE(status.st_mode), mtime_text(status.st_mtime_ns)) == (task.folder_mode, task.source_mtime)
 
 
-def _clear_leftovers(task: Task) -> None:
-    """Remove what a killed run left under temporary names where this task is at work."""
-    if task.to_path:
-        fileops.remove_temporaries(os.path.dirname(task.to_path))
-    for path in {task.from_path, task.source_path, task.destination_path} - {""}:
-        fileops.remove_stale_probes(os.path.dirname(path))
+def clear_leftovers(tasks: Iterable[Task]) -> None:
+    """Remove what a killed run left under temporary names where these tasks are at work. Changes those folders.
+
+    Before any of them begins: a task that runs beside others must not take their temporary files away.
+    """
+    places = [(task.to_path, (task.from_path, task.source_path, task.destination_path)) for task in tasks]
+    for folder in {os.path.dirname(to_path) for to_path, _ in places if to_path}:
+        fileops.remove_temporaries(folder)
+    for folder in {os.path.dirname(path) for _, paths in places for path in paths if path}:
+        fileops.remove_stale_probes(folder)
 
 
 def _look(path: str) -> os.stat_result | None:

@@ -51,6 +51,60 @@ class State:
     chain: str = ""
     complete: bool = False
 
+    @property
+    def last_offset(self) -> int:
+        """The row behind the last one that this run is to handle, as far as the state knows its manifest."""
+        if self.end_offset >= 0:
+            return self.end_offset
+        return self.manifest.rows if self.manifest else 0
+
+    @property
+    def remaining_rows(self) -> int:
+        """How many rows are left to do."""
+        return max(0, self.last_offset - self.next_offset)
+
+    def is_last(self, reached: int) -> bool:
+        """Whether with so many rows handled nothing is left: neither of the manifest nor of a shard of it."""
+        rows = self.manifest.rows if self.manifest else 0
+        return reached >= rows or 0 <= self.end_offset <= reached
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which rows of a manifest a call handles, as its command line says it.
+
+    ``offset`` is the number of rows before a shard, None for what goes on from call to call. ``limit`` is the most rows
+    of this call, 0 for all.
+    """
+
+    offset: int | None
+    limit: int
+
+    @property
+    def start(self) -> int:
+        """How many rows stand before the first one of a run that begins."""
+        return self.offset or 0
+
+    @property
+    def end(self) -> int:
+        """The ``end_offset`` of a run that begins: a shard has its own end, however many calls it takes."""
+        return self.start + self.limit if self.is_shard and self.limit else -1
+
+    @property
+    def is_shard(self) -> bool:
+        return self.offset is not None
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What a later call must repeat to go on: all of a shard's window, nothing of a batch's."""
+        if not self.is_shard:
+            return {"offset": "", "limit": ""}
+        return {"offset": str(self.offset), "limit": str(self.limit or "")}
+
+    def rows_of_call(self, state: State) -> int:
+        """How many rows this call is to handle, from where the state says."""
+        return min(state.remaining_rows, self.limit) if self.limit and not self.is_shard else state.remaining_rows
+
 
 def save_state(path: str, state: State) -> None:
     """Replace the state file atomically and durably. Changes the disk. Raises ``StoppedEarly``."""

@@ -143,7 +143,8 @@ NOTHING_VOID = Void(RowIds(), {})
 class Survey:
     """What a whole look through the manifest told; the same in all its rows.
 
-    ``void`` are the intentions in a journal of which there is nothing to take back.
+    ``void`` are the intentions in a journal of which there is nothing to take back, ``start_byte`` is where the first
+    row to be applied begins.
     """
 
     manifest: Manifest
@@ -151,15 +152,19 @@ class Survey:
     source_root: str
     archive_root: str
     archive_id: str
-    torn_line: int
     void: Void
+    torn_line: int = 0
+    start_byte: int = 0
 
 
-def survey_manifest(path: str, expected_run_id: str, kind: Kind) -> Survey:
-    """Read the whole manifest once and refuse it unless every row is sound and of the expected run. Changes nothing."""
+def survey_manifest(path: str, expected_run_id: str, kind: Kind, start: int = 0) -> Survey:
+    """Read the whole manifest once and refuse it unless every row is sound and of the expected run. Changes nothing.
+
+    ``start`` is the number of rows before the first one that is to be applied.
+    """
     first: dict[str, str] = {}
     seen = RowIds()
-    rows = size = 0
+    rows = size = start_byte = 0
     with Reader(path, kind.columns) as reader:
         for record in reader:
             where = reader.where(record.line)
@@ -179,13 +184,15 @@ def survey_manifest(path: str, expected_run_id: str, kind: Kind) -> Survey:
                 raise BadInput(f"{where}: row_id {values['row_id']} stands twice; remove the duplicated row")
             rows += 1
             size += task.size_bytes if task else 0
+            if rows <= start:
+                start_byte = record.end
         torn_line = reader.torn_line
     if not first:
         raise BadInput(f"{shown(path)} has no rows; there is nothing to do")
     void = void_intentions(path, first["run_id"]) if kind.name == "journal" else NOTHING_VOID
     manifest = Manifest(path, file_digest(path), rows, size)
     roots = (first["source_root"], first["archive_root"], first["archive_id"])
-    return Survey(manifest, first["run_id"], *roots, torn_line, void)
+    return Survey(manifest, first["run_id"], *roots, void, torn_line, start_byte)
 
 
 def void_intentions(path: str, run_id: str) -> Void:

@@ -27,7 +27,7 @@ from common.manifests import (
 )
 from common.paths import fold, shown
 from common.run_id import require_run_id
-from common.state import SUFFIX, Manifest, State, find_unfinished, load_state, save_state
+from common.state import SUFFIX, Manifest, State, Window, find_unfinished, load_state, save_state
 
 TOOL = "verify"
 VERIFIED_STATUSES = ("identical", "archive_intact")
@@ -41,8 +41,7 @@ class Call:
     verified_out: str
     unverified_out: str
     state_file: str
-    limit: int
-    offset: int | None
+    window: Window
     archive_only: bool
 
 
@@ -51,21 +50,25 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a whole look through the input told."""
+    """What a whole look through the input told. ``start_byte`` is where the first row to be verified begins."""
 
     manifest: Manifest
     run_id: str
     source_root: str
     archive_root: str
     archive_id: str
-    torn_line: int
+    torn_line: int = 0
+    start_byte: int = 0
 
 
-def survey_input(path: str) -> Survey:
-    """Read the whole input once and refuse it unless every row is sound and of one run. Changes nothing."""
+def survey_input(path: str, start: int) -> Survey:
+    """Read the whole input once and refuse it unless every row is sound and of one run. Changes nothing.
+
+    ``start`` is the number of rows before the first one that is to be verified.
+    """
     seen = RowIds()
     first: VerifyRow | None = None
-    rows = media_bytes = 0
+    rows = media_bytes = start_byte = 0
     with Reader(path, VERIFY_INPUT_COLUMNS) as reader:
         for record in reader:
             where = reader.where(record.line)
@@ -81,17 +84,22 @@ def survey_input(path: str) -> Survey:
                 raise BadInput(f"{where}: row_id {row.row_id} stands twice; remove the duplicated row")
             rows += 1
             media_bytes += row.size_bytes
+            if rows == start:
+                start_byte = record.end
         torn_line = reader.torn_line
     if first is None:
         raise BadInput(f"{shown(path)} has no rows; there is nothing to verify")
+    if rows < start:
+        raise BadInput(f"{shown(path)} has no row behind --offset {start}; give a smaller one")
     manifest = Manifest(path, file_digest(path), rows, media_bytes)
-    return Survey(manifest, first.run_id, first.source_root, first.archive_root, first.archive_id, torn_line)
+    roots = (first.source_root, first.archive_root, first.archive_id)
+    return Survey(manifest, first.run_id, *roots, torn_line, start_byte)
 
 
 def survey_or_recall(call: Call, state: State | None) -> Survey:
     """What is known of the input: from the state when it is the same file still, else by reading it all."""
     if state is None or state.manifest is None:
-        return survey_input(call.input_csv)
+        return survey_input(call.input_csv, call.window.start)
     if file_digest(call.input_csv) != state.manifest.sha256:
         raise BadInput(
             f"{shown(call.input_csv)} is not the file that the state file "
@@ -101,7 +109,7 @@ def survey_or_recall(call: Call, state: State | None) -> Survey:
     with Reader(call.input_csv, VERIFY_INPUT_COLUMNS) as reader:
         first = read_row(next(iter(reader)), reader.where(2))
     roots = (first.source_root, first.archive_root, first.archive_id)
-    return Survey(state.manifest, first.run_id, *roots, torn_line=0)
+    return Survey(state.manifest, first.run_id, *roots)
 
 
 def read_row(record: Record, where: str) -> VerifyRow:
@@ -117,20 +125,6 @@ def read_row(record: Record, where: str) -> VerifyRow:
     fresh = dict.fromkeys(("status", "reason", "source_inode", "archive_inode", "archive_mtime"), "")
     fresh |= dict.fromkeys(("read_mode", "verified_at", "row_seal"), "")
     return VERIFY.decode(values | fresh, where)
-
-
-def byte_offset_of(path: str, rows: int) -> int:
-    """Where the row behind a number of rows begins; rows are counted once, at the beginning of a shard."""
-    end = 0
-    if rows:
-        with Reader(path, VERIFY_INPUT_COLUMNS) as reader:
-            for number, record in enumerate(reader, 1):
-                end = record.end
-                if number == rows:
-                    break
-            else:
-                raise BadInput(f"{shown(path)} has no row behind --offset {rows}; give a smaller one")
-    return end
 
 
 # --- the outputs -----------------------------------------------------------------------------------
@@ -231,10 +225,7 @@ def open_session(call: Call, stack: ExitStack) -> tuple[Session, Survey]:
 
 def settings_of(call: Call) -> dict[str, str]:
     """What a later call must repeat to go on."""
-    window = {"offset": "", "limit": ""}
-    if call.offset is not None:
-        window = {"offset": str(call.offset), "limit": str(call.limit or "")}
-    return {"archive_only": "yes" if call.archive_only else "", **window}
+    return {"archive_only": "yes" if call.archive_only else "", **call.window.settings}
 
 
 def find_state(call: Call, settings: dict[str, str]) -> str:
@@ -259,7 +250,7 @@ def first_state(call: Call, settings: dict[str, str], survey: Survey, verified: 
     outputs = {
         "verified": verified,
         "unverified": unverified,
-        "checksums": checksums_path(verified, call.offset is not None),
+        "checksums": checksums_path(verified, call.window.is_shard),
     }
     files = [call.input_csv, state_path, *outputs.values()]
     real = [fold(os.path.realpath(path)) for path in files]
@@ -272,15 +263,14 @@ def first_state(call: Call, settings: dict[str, str], survey: Survey, verified: 
     for path in (state_path, *outputs.values()):
         if not os.path.isdir(os.path.dirname(path)):
             raise BadInput(f"{shown(os.path.dirname(path))} does not exist: make the folder for the outputs first")
-    start = call.offset or 0
     return State(
         TOOL,
         survey.run_id,
         settings,
         survey.manifest,
-        next_offset=start,
-        byte_offset=byte_offset_of(call.input_csv, start),
-        end_offset=start + call.limit if call.offset is not None and call.limit else -1,
+        next_offset=call.window.start,
+        byte_offset=survey.start_byte,
+        end_offset=call.window.end,
         outputs={kind: (path, 0) for kind, path in outputs.items()},
     )
 
@@ -314,13 +304,3 @@ def checksums_path(verified: str, shard: bool) -> str:
         path = f"{plain}.{os.path.basename(verified)}" + (f"-{number}" if number > 1 else "")
         number += 1
     return path
-
-
-def remaining_rows(state: State) -> int:
-    """How many rows are left of the input, or of this shard of it."""
-    return max(0, (state.end_offset if state.end_offset >= 0 else survey_end(state)) - state.next_offset)
-
-
-def survey_end(state: State) -> int:
-    """How many rows the input has, as far as the state knows it."""
-    return state.manifest.rows if state.manifest else 0

@@ -12,7 +12,7 @@ import pytest
 
 from common import fileops
 from common.aliases import Aliases
-from common.removal import Remover
+from common.removal import Remover, clear_leftovers
 from common.tasks import Task, quarantine_path
 from common.timestamps import mtime_text
 from tests.support.trees import read_tree
@@ -289,3 +289,16 @@ def test_a_pruned_folder_is_made_again_with_its_permissions_and_time(home: Home)
     assert home.do(task) == "done"
     status = os.stat(home.root / "source" / "sub")
     assert (status.st_mode & 0o777, mtime_text(status.st_mtime_ns)) == (0o750, task.source_mtime)
+
+
+def test_what_a_killed_run_left_is_cleared_before_and_not_while_other_tasks_are_at_work(home: Home) -> None:
+    """Tasks that run side by side share folders: one must not take the temporary file of the other away."""
+    folder = os.path.dirname(home.task.to_path)
+    os.makedirs(folder)
+    of_another = os.path.join(folder, f"{fileops.TEMPORARY_PREFIX}0123456789abcdef")
+    with open(of_another, "wb"):
+        pass
+    assert home.do(home.task, interrupted_before=True) == "done"
+    assert os.path.exists(of_another)
+    clear_leftovers([home.task])
+    assert not os.path.exists(of_another)

@@ -261,6 +261,19 @@ def test_permanent_deletion_killed_half_way_finishes_and_never_touches_the_archi
     assert read_tree(home.archive) == stored
 
 
+def test_a_killed_deletion_gone_on_with_in_smaller_batches_and_several_jobs_fails_no_row(home: Library) -> None:
+    """What the killed call had destroyed behind the new limit is known to be its own work."""
+    home.organize()
+    home.verify()
+    delete = home.apply_line("--delete-permanently", "--yes-really-delete", "--json")
+    assert kill_when(partial(at_most, COUNT // 2, home.source), scripts.APPLY, delete, home.out)
+    told = {"complete": False}
+    while not told["complete"]:
+        told = json.loads(finish(start(scripts.APPLY, *delete, "--limit", "5", "--jobs", "4", cwd=home.out)).stdout)
+        assert "failed" not in told["counts"]
+    assert home.photos() == {}
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_runs_say_130_leave_whole_files_and_finish_when_run_again(
     home: Library, number: signal.Signals
