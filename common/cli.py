@@ -19,7 +19,7 @@ from common.amounts import amount_text, amounts_of, rows_of, summed
 from common.disks import is_on_spinning_disk, suitable_jobs
 from common.errors import BadInput, ExitCode, MediaArchiveError, explain_os_error
 from common.fileops import Appender
-from common.paths import shown
+from common.paths import beginning_of, shown
 from common.shell import script_command
 from common.timestamps import now_for_names, now_text
 
@@ -206,12 +206,8 @@ _LOG_LINE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z
 def require_log(path: str) -> None:
     """Raise ``BadInput`` unless a log can be added to there: a photo or a report, named by mistake, can't. Changes
     nothing."""
-    # Opening a pipe would wait for ever; Appender refuses whatever is no file.
-    if not os.path.isfile(path):
-        return
     try:
-        with open(path, "rb") as file:
-            begins = file.read(21)
+        begins = beginning_of(path, 21)  # of what is no file there is none, and Appender refuses it
     except OSError as error:
         raise BadInput(f"{shown(path)}: cannot read the log: {explain_os_error(error)}; choose another") from None
     if begins and not _LOG_LINE.match(begins):

@@ -14,10 +14,9 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from types import TracebackType
-from typing import TYPE_CHECKING
 
+from common.clib import c_function
 from common.errors import BadInput, ChangedWhileReading, Interrupted, RowFailed, StoppedEarly, explain_os_error
 from common.hashing import (
     Comparison,
@@ -32,10 +31,7 @@ from common.hashing import (
     same_file_state,
 )
 from common.media_types import QUARANTINE_FOLDER
-from common.paths import is_folder, is_inside, is_present, shown
-
-if TYPE_CHECKING:
-    import ctypes
+from common.paths import beginning_of, is_folder, is_inside, is_present, shown
 
 TEMPORARY_PREFIX = ".media-tmp-"
 PROBE_PREFIX = ".media-probe-"
@@ -189,12 +185,10 @@ def write_atomically(path: str, data: bytes) -> None:
 
 def _require_own_beginning(temporary: str, data: bytes) -> None:
     """A file under a temporary name must be what a killed run began to write there, and not a person's."""
-    try:
-        with open(temporary, "rb") as file:
-            begins = file.read(_TELLING_BYTES)
-    except FileNotFoundError:
+    if not is_present(temporary):
         return
-    if begins.strip(b"\0") and not data.startswith(begins):
+    begins = beginning_of(temporary, _TELLING_BYTES)
+    if begins is None or (begins.strip(b"\0") and not data.startswith(begins)):
         raise BadInput(f"{shown(temporary)} is in the way and none of ours; move it away, then run again")
 
 
@@ -344,26 +338,18 @@ if sys.platform == "win32":
 
 else:
 
-    @cache
-    def _libc() -> ctypes.CDLL:
-        """The C library: Python has no call of its own for these. Loaded once, and not to show --help."""
-        import ctypes  # noqa: PLC0415
-
-        return ctypes.CDLL(None, use_errno=True)
-
     def _rename_exclusive(source: str, destination: str) -> None:
         import ctypes  # noqa: PLC0415 - not needed to show --help
 
-        libc = _libc()
         old, new = os.fsencode(source), os.fsencode(destination)
         if sys.platform == "darwin":
-            result = libc.renamex_np(old, new, 0x4)
-        elif hasattr(libc, "renameat2"):
-            at_cwd, no_replace = -100, 1
-            result = libc.renameat2(at_cwd, old, at_cwd, new, no_replace)
+            rename, arguments = c_function("renamex_np"), (old, new, 0x4)
         else:
-            raise OSError(errno.ENOSYS, "no renameat2")
-        if result != 0:
+            at_cwd, no_replace = -100, 1
+            rename, arguments = c_function("renameat2"), (at_cwd, old, at_cwd, new, no_replace)
+        if rename is None:
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+        if rename(*arguments) != 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number), source, None, destination)
 

@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 
+from common.clib import c_function
 from common.errors import ChangedWhileReading, Interrupted, NotRegular, SameFile
 
 # What is read, compared and hashed at a time stays in the processor's cache; what the disk fetches ahead is more.
@@ -357,21 +357,13 @@ def sync_open(path: str, fd: int) -> None:
 
 def _write_out(fd: int) -> bool:
     """Write the contents of an open file to its drive, if this C library can, and wait for it."""
-    sync_file_range = _c_function("sync_file_range")
+    sync_file_range = c_function("sync_file_range")
     if sync_file_range is None:
         return False
     from ctypes import c_int64  # noqa: PLC0415 - not needed to show --help
 
     wait_write_wait = 1 | 2 | 4
     return bool(sync_file_range(fd, c_int64(0), c_int64(0), wait_write_wait) == 0)
-
-
-@cache
-def _c_function(name: str) -> Callable[..., int] | None:
-    """A function of the C library, None where it has none of that name. Looking it up takes longer than the call."""
-    import ctypes  # noqa: PLC0415 - not needed to show --help
-
-    return getattr(ctypes.CDLL(None), name, None)
 
 
 def _is_any_cached(fd: int, size: int) -> bool:

@@ -52,6 +52,17 @@ def is_present(path: str) -> bool:
     return True
 
 
+def beginning_of(path: str, length: int) -> bytes | None:
+    """The first bytes of a regular file; None for what is none, or is not there: a pipe would be waited for.
+
+    Reads the disk, follows no link. Raises ``OSError`` when it can't be read.
+    """
+    if os.path.islink(path) or not os.path.isfile(path):
+        return None
+    with open(path, "rb") as file:
+        return file.read(length)
+
+
 def is_folder(path: str) -> bool:
     """Whether a path leads to a folder. Raises ``OSError`` when that can't be told."""
     try:

@@ -21,7 +21,7 @@ from common import fileops
 from common.amounts import count_text, size_text
 from common.errors import BadInput, explain_os_error
 from common.manifests import JournalRow, ReportRow, VerifyRow
-from common.paths import shown
+from common.paths import beginning_of, shown
 from common.review.applied import Applied
 from common.review.gatherer import Gatherer, MediaRow, places_inside
 from common.review.gathering import fair_shares
@@ -64,13 +64,10 @@ def require_review_path(path: str) -> None:
     for place in (path, path + ".tmp"):
         if not os.path.lexists(place):
             continue
-        begins = None
-        if os.path.isfile(place) and not os.path.islink(place):
-            try:
-                with open(place, "rb") as file:
-                    begins = file.read(len(_MARK))
-            except OSError as error:
-                raise BadInput(f"{shown(place)}: cannot read it: {explain_os_error(error)}") from None
+        try:
+            begins = beginning_of(place, len(_MARK))
+        except OSError as error:
+            raise BadInput(f"{shown(place)}: cannot read it: {explain_os_error(error)}") from None
         killed_early = begins == b"" and place != path
         if begins != _MARK and not killed_early:
             raise BadInput(f"{shown(place)} exists and is no review page; choose another --review-html")

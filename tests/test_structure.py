@@ -17,7 +17,17 @@ ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ("apply_deletion_manifest", "organize_media_by_date", "verify_media_archive")
 
 FLOORS = (
-    ("errors", "media_types", "paths", "timestamps", "worker", "dates.model", "dates.source", "review.gathering"),
+    (
+        "clib",
+        "errors",
+        "media_types",
+        "paths",
+        "timestamps",
+        "worker",
+        "dates.model",
+        "dates.source",
+        "review.gathering",
+    ),
     ("amounts", "shell", "thumbnails"),
     ("run_id", "scan", "hashing", "extents", "pipeline", "groups", "dates.zones", "dates.text", "dates.filename"),
     ("dates.found", "dates.filesystem", "review.model", "review.words", "review.thumbnail_worker"),

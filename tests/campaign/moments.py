@@ -44,7 +44,7 @@ def each_moment(act: Callable[[int, str], None]) -> Iterator[None]:
                 return
             if frame.f_code.co_filename.startswith("<frozen importlib"):
                 return
-        elif event == "call" and "renameat2" in frame.f_code.co_names:
+        elif event == "call" and "renameat2" in (*frame.f_code.co_names, *frame.f_code.co_consts):
             name = "renameat2"
         else:
             return
