@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from common import archive, cli, fileops
+from common import archive, cli
 from common.aliases import Aliases
 from common.amounts import count_file, count_text
 from common.apply_session import TOOL, Call, Places, Session, first_state, open_manifest
 from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly, explain_os_error
+from common.fileops.folders import make_folders, mark_quarantine
+from common.fileops.probing import remove_stale_probes
 from common.housekeeping import folder_times, give_back_times, prune, sync_touched, tidy_quarantine
 from common.journal import JournalReader, Key
 from common.lock import Lock, lock_unless_read_only
@@ -242,16 +244,16 @@ def lock_all(run: Run, stack: ExitStack) -> None:
     if is_inside(os.path.realpath(folder), survey.archive_root):
         raise BadInput(f"{shown(folder)} lies in the archive; choose another --quarantine-root")
     times = {survey.source_root: mtime_text(os.stat(survey.source_root).st_mtime_ns)}
-    fileops.remove_stale_probes(survey.source_root)
+    remove_stale_probes(survey.source_root)
     if run.kind.needs_archive and Aliases().are_one(survey.source_root, survey.archive_root):
         raise BadInput(
             f"{shown(survey.source_root)} and {shown(survey.archive_root)} show the same folder: "
             "there is no second copy of anything; nothing was changed"
         )
     try:
-        fileops.make_folders(folder, 0o700)
+        make_folders(folder, 0o700)
         if run.kind.name == "verified":
-            fileops.mark_quarantine(run.places.quarantine_root)
+            mark_quarantine(run.places.quarantine_root)
     except OSError as error:
         raise BadInput(
             f"{shown(folder)}: cannot make the quarantine: {explain_os_error(error)}; choose another --quarantine-root"

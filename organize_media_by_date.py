@@ -15,12 +15,14 @@ from datetime import date, datetime
 from itertools import islice, tee
 from typing import TYPE_CHECKING, TypeVar
 
-from common import archive, cli, fileops
+from common import archive, cli
 from common.aliases import Aliases
 from common.amounts import count_text
 from common.contents import ContentIndex, Known
 from common.dates.model import UNDATED, Dated
 from common.errors import BadInput, ExitCode, Interrupted, explain_os_error
+from common.fileops.folders import make_folders
+from common.fileops.names import is_temporary_name, remove_temporary
 from common.lock import Lock
 from common.manifests import ReportRow, RowIds, file_digest
 from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS, kind_of
@@ -286,9 +288,9 @@ def index_archive(run: Run, sizes: set[int], names: Names, contents: ContentInde
             if problem.failed:
                 run.talk.warn(f"{shown(problem.path)}: {problem.reason}; duplicates of what is in it are not noticed")
         for file in folder.files:
-            if fileops.is_temporary_name(file.name):
+            if is_temporary_name(file.name):
                 if run.options.acts:
-                    fileops.remove_temporary(file.path)
+                    remove_temporary(file.path)
                     run.talk.detail(f"removed {shown(file.path)}, left by an interrupted run")
                 continue
             names.add_existing(file.folder, file.name)
@@ -423,7 +425,7 @@ def prepare_archive(options: Options, roots: Roots, stack: ExitStack) -> str:
     if not options.acts:
         return archive.read_archive_id(roots.archive)
     try:
-        fileops.make_folders(roots.archive)
+        make_folders(roots.archive)
     except OSError as error:
         raise BadInput(f"{shown(roots.archive)}: cannot make the archive: {explain_os_error(error)}") from None
     stack.enter_context(Lock(os.path.join(roots.archive, archive.LOCK)))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from common.errors import BadInput, StoppedEarly, explain_os_error
-from common.fileops import make_folders, write_atomically
+from common.fileops.folders import make_folders
+from common.fileops.writing import write_atomically
 from common.paths import shown
 from common.timestamps import now_text
 

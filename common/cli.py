@@ -18,7 +18,7 @@ from typing import Protocol
 from common.amounts import amount_text, amounts_of, rows_of, summed
 from common.disks import is_on_spinning_disk, suitable_jobs
 from common.errors import BadInput, ExitCode, MediaArchiveError, explain_os_error
-from common.fileops import Appender
+from common.fileops.writing import Appender
 from common.paths import beginning_of, shown
 from common.shell import script_command
 from common.timestamps import now_for_names, now_text

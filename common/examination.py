@@ -10,11 +10,12 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from common import fileops
 from common.aliases import Aliases
 from common.archive import archive_failed
 from common.errors import ChangedWhileReading, NotRegular, RowFailed, SameFile, explain_os_error
 from common.extents import share_extents
+from common.fileops.folders import sync_folders_up_to
+from common.fileops.probing import remove_stale_probes
 from common.hashing import Comparison, Identity, compare, hash_file
 from common.manifests import VerifyRow, seal
 from common.paths import RealRoots, is_inside, is_plain_absolute, shown
@@ -99,8 +100,8 @@ class Examiner:
             return replace(row, status=status, reason=reason)
         folder = os.path.dirname(row.destination_path)
         if folder not in self.synced_folders:
-            fileops.remove_stale_probes(folder)
-        fileops.sync_folders_up_to(folder, row.archive_root, self.synced_folders)
+            remove_stale_probes(folder)
+        sync_folders_up_to(folder, row.archive_root, self.synced_folders)
         return self._compare(row) if source is not None else self._check_moved(row)
 
     def _scrub(self, row: VerifyRow) -> VerifyRow:

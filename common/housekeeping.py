@@ -7,8 +7,8 @@ import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from common import fileops
 from common.errors import explain_os_error
+from common.fileops.folders import remove_empty_folder, remove_empty_folders_up_to, set_folder_time, sync_folders
 from common.journal import Journal
 from common.manifests import JournalRow
 from common.paths import RealRoots, is_folder, is_inside, shown
@@ -35,7 +35,7 @@ def give_back_times(times: Mapping[str, str]) -> None:
     """Let no folder of the source look younger for what was taken from it or brought back. Changes the disk."""
     for folder, mtime in times.items():
         if is_folder(folder):
-            fileops.set_folder_time(folder, mtime_nanoseconds(mtime))
+            set_folder_time(folder, mtime_nanoseconds(mtime))
 
 
 def prune_rows(folders: Iterable[str], task: Task) -> list[JournalRow]:
@@ -83,7 +83,7 @@ def sync_touched(tasks: Sequence[Task]) -> None:
     """Make the renames durable: where the files are now before where they were."""
     for path in ("to_path", "from_path"):
         folders = {os.path.dirname(getattr(task, path)) for task in tasks if getattr(task, path)}
-        fileops.sync_folders(folder for folder in folders if os.path.isdir(folder))
+        sync_folders(folder for folder in folders if os.path.isdir(folder))
 
 
 def prune(journal: Journal, folders: Iterable[str], task: Task) -> list[str]:
@@ -94,13 +94,13 @@ def prune(journal: Journal, folders: Iterable[str], task: Task) -> list[str]:
     outcomes, refusals = [], []
     for row in rows:
         try:
-            removed = fileops.remove_empty_folder(row.from_path)
+            removed = remove_empty_folder(row.from_path)
         except OSError as error:
             removed = False
             refusals.append(_refusal(row.from_path, error))
         outcomes.append(replace(row, phase="done" if removed else "failed"))
     give_back_times({row.folder: row.folder_mtime for row in reversed(rows)} | journal.folder_times)
-    fileops.sync_folders({row.folder for row in rows if os.path.isdir(row.folder)})
+    sync_folders({row.folder for row in rows if os.path.isdir(row.folder)})
     journal.append(outcomes)
     return refusals
 
@@ -120,7 +120,7 @@ def tidy_quarantine(tasks: Iterable[Task]) -> list[str]:
     refusals = []
     for folder, root in root_of.items():
         try:
-            fileops.remove_empty_folders_up_to(folder, root)
+            remove_empty_folders_up_to(folder, root)
         except OSError as error:
             refusals.append(_refusal(folder, error))
     return refusals

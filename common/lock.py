@@ -7,7 +7,7 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 
 from common.errors import BadInput, Locked, explain_os_error
-from common.fileops import open_lock_file
+from common.fileops.writing import open_lock_file
 from common.hashing import close_file
 from common.paths import shown
 

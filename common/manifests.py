@@ -20,7 +20,7 @@ from operator import attrgetter
 from typing import Any, BinaryIO, Generic, TypeVar
 
 from common.errors import BadInput, StoppedEarly, explain_os_error
-from common.fileops import Appender
+from common.fileops.writing import Appender
 from common.paths import shown
 
 MAX_LINE_BYTES = 1 << 20

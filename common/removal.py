@@ -11,10 +11,15 @@ import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from common import fileops
 from common.aliases import Aliases
 from common.archive import archive_failed
 from common.errors import MediaArchiveError, RowFailed, explain_os_error
+from common.fileops.faults import writing_failed
+from common.fileops.folders import make_folders, restore_folder, sync_folders_up_to
+from common.fileops.moving import Move, destroy, drop_second_name, finish_relocation, relocate
+from common.fileops.names import parked_name, remove_temporaries
+from common.fileops.placing import remove_placeholder, unpark
+from common.fileops.probing import remove_stale_probes
 from common.hashing import Identity, compare, hash_file, identity_of
 from common.manifests import JournalRow
 from common.paths import RealRoots, is_present, shown
@@ -74,7 +79,7 @@ class Remover:
             return _folder_is_as_recorded(task)
         if is_present(task.from_path):
             return False
-        parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
+        parked = parked_name(task.from_path, task.run_id, task.row_id)
         if task.action == "quarantine":
             return bool(_as_recorded(task.to_path, task)) and not is_present(parked)
         return task.action == "restore" and is_present(task.to_path)
@@ -92,44 +97,44 @@ class Remover:
             return Outcome("failed", str(error))
 
     def _quarantine(self, task: Task, interrupted_before: bool) -> Outcome:
-        parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
-        fileops.unpark(task.from_path, parked)
+        parked = parked_name(task.from_path, task.run_id, task.row_id)
+        unpark(task.from_path, parked)
         if not is_present(task.from_path):
             if _as_recorded(task.to_path, task):
                 return Outcome("done", "was in the quarantine already")
             return Outcome("failed", "there is no such file in the source any more")
         judged = self._require_unchanged(task)
-        move = fileops.Move(task.from_path, task.to_path, judged, task.sha256, parked)
+        move = Move(task.from_path, task.to_path, judged, task.sha256, parked)
         if interrupted_before:
-            fileops.remove_placeholder(task.to_path, task.from_path)
+            remove_placeholder(task.to_path, task.from_path)
         if is_present(task.to_path):
             return self._finish_killed_move(move, task)
         self._relocate(move, 0o700)
         return Outcome("done")
 
-    def _finish_killed_move(self, move: fileops.Move, task: Task) -> Outcome:
+    def _finish_killed_move(self, move: Move, task: Task) -> Outcome:
         """Both names exist: a killed run had linked or copied the file, or somebody else's file stands there."""
         if not _as_recorded(task.to_path, task):
             raise FileExistsError
         if _found(move.destination).place == move.expected.place:
-            fileops.drop_second_name(move)
+            drop_second_name(move)
         else:
-            fileops.finish_relocation(move, self.stop)
+            finish_relocation(move, self.stop)
         return Outcome("done")
 
-    def _relocate(self, move: fileops.Move, folder_mode: int) -> None:
+    def _relocate(self, move: Move, folder_mode: int) -> None:
         folder = os.path.dirname(move.destination)
         try:
-            fileops.make_folders(folder, folder_mode)
+            make_folders(folder, folder_mode)
         except OSError as error:
-            raise fileops.writing_failed(folder, error) from None
-        fileops.relocate(move, self.stop)
+            raise writing_failed(folder, error) from None
+        relocate(move, self.stop)
 
     def _delete(self, task: Task, interrupted_before: bool) -> Outcome:
         """A quarantine, and at once the purge of what was quarantined: nobody can change the file in between."""
         in_quarantine = replace(task, from_path=task.to_path, to_path="")
-        parked = fileops.parked_name(in_quarantine.from_path, task.run_id, task.row_id)
-        in_source = fileops.parked_name(task.from_path, task.run_id, task.row_id)
+        parked = parked_name(in_quarantine.from_path, task.run_id, task.row_id)
+        in_source = parked_name(task.from_path, task.run_id, task.row_id)
         if interrupted_before and not any(is_present(p) for p in (task.from_path, in_source, task.to_path, parked)):
             return Outcome("done", "was destroyed before the interruption")
         if not is_present(parked):
@@ -142,7 +147,7 @@ class Remover:
             # What is not destroyed goes back to where it was, and the same row can be tried again.
             if left := _as_recorded(task.to_path, task):
                 try:
-                    fileops.relocate(fileops.Move(task.to_path, task.from_path, left, task.sha256, parked))
+                    relocate(Move(task.to_path, task.from_path, left, task.sha256, parked))
                 except FileExistsError:
                     raise RowFailed(
                         f"another file has its name by now; the original is kept at {shown(task.to_path)}: "
@@ -152,8 +157,8 @@ class Remover:
 
     def _purge(self, task: Task, interrupted_before: bool) -> Outcome:
         """Destroy a quarantined file after reading it and its archive copy from the disk, byte by byte."""
-        parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
-        fileops.unpark(task.from_path, parked)
+        parked = parked_name(task.from_path, task.run_id, task.row_id)
+        unpark(task.from_path, parked)
         if not is_present(task.from_path):
             if interrupted_before:
                 return Outcome("done", "was destroyed before the interruption")
@@ -170,14 +175,14 @@ class Remover:
         if judged is None:
             raise RowFailed("it was changed since it was put into the quarantine; it was kept")
         self._require_two_folders(task.from_path, task.destination_path)
-        fileops.sync_folders_up_to(os.path.dirname(task.destination_path), task.archive_root, self.synced_folders)
-        order = fileops.Move(task.from_path, task.destination_path, judged, task.sha256, parked)
-        return Outcome("done", read_mode=fileops.destroy(order, self.progress.add_bytes, self.stop))
+        sync_folders_up_to(os.path.dirname(task.destination_path), task.archive_root, self.synced_folders)
+        order = Move(task.from_path, task.destination_path, judged, task.sha256, parked)
+        return Outcome("done", read_mode=destroy(order, self.progress.add_bytes, self.stop))
 
     def _restore(self, task: Task, interrupted_before: bool) -> Outcome:
-        own_parked = fileops.parked_name(task.from_path, task.run_id, task.row_id)
-        fileops.unpark(task.to_path, fileops.parked_name(task.to_path, task.run_id, task.row_id))
-        fileops.unpark(task.from_path, own_parked)
+        own_parked = parked_name(task.from_path, task.run_id, task.row_id)
+        unpark(task.to_path, parked_name(task.to_path, task.run_id, task.row_id))
+        unpark(task.from_path, own_parked)
         if not is_present(task.from_path):
             if interrupted_before and _as_recorded(task.to_path, task):
                 return Outcome("done", "was restored before the interruption")
@@ -195,9 +200,9 @@ class Remover:
             return Outcome("failed", f"a symbolic link stands on the way to {shown(task.from_path)}")
         if found is None:
             return Outcome("failed", f"{shown(task.from_path)} was changed since it was put there")
-        move = fileops.Move(task.from_path, task.to_path, found, task.sha256, own_parked)
+        move = Move(task.from_path, task.to_path, found, task.sha256, own_parked)
         if interrupted_before:
-            fileops.remove_placeholder(task.to_path, task.from_path)
+            remove_placeholder(task.to_path, task.from_path)
         if is_present(task.to_path):
             return self._finish_killed_move(move, task)
         self._relocate(move, 0o777)
@@ -205,9 +210,9 @@ class Remover:
 
     def _restore_folder(self, task: Task, _interrupted_before: bool) -> Outcome:
         try:
-            fileops.restore_folder(task.to_path, task.folder_mode, mtime_nanoseconds(task.source_mtime))
+            restore_folder(task.to_path, task.folder_mode, mtime_nanoseconds(task.source_mtime))
         except OSError as error:
-            raise fileops.writing_failed(task.to_path, error) from None
+            raise writing_failed(task.to_path, error) from None
         return Outcome("done")
 
     def _require_unchanged(self, task: Task) -> Identity:
@@ -260,9 +265,9 @@ def clear_leftovers(tasks: Iterable[Task]) -> None:
     """
     places = [(task.to_path, (task.from_path, task.source_path, task.destination_path)) for task in tasks]
     for folder in {os.path.dirname(to_path) for to_path, _ in places if to_path}:
-        fileops.remove_temporaries(folder)
+        remove_temporaries(folder)
     for folder in {os.path.dirname(path) for _, paths in places for path in paths if path}:
-        fileops.remove_stale_probes(folder)
+        remove_stale_probes(folder)
 
 
 def _look(path: str) -> os.stat_result | None:

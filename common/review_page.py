@@ -17,9 +17,9 @@ from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 
-from common import fileops
 from common.amounts import count_text, size_text
 from common.errors import BadInput, explain_os_error
+from common.fileops.writing import write_atomically
 from common.manifests import JournalRow, ReportRow, VerifyRow
 from common.paths import beginning_of, shown
 from common.review.applied import Applied
@@ -121,7 +121,7 @@ def _write(path: str, run_id: str, gatherer: Gatherer[MediaRow], facts: ReviewFa
         has_all_pictures=has_all_pictures,
         made_at=now_text(),
     )
-    fileops.write_atomically(path, _MARK + html.encode("utf-8", "backslashreplace"))
+    write_atomically(path, _MARK + html.encode("utf-8", "backslashreplace"))
 
 
 def _items(gatherer: Gatherer[MediaRow], limits: PageLimits) -> tuple[list[Item], bool]:

@@ -9,7 +9,7 @@ from datetime import date
 from typing import NamedTuple
 
 from common.dates.model import Dated
-from common.fileops import PARKED_PREFIX, TEMPORARY_PREFIX
+from common.fileops.names import PARKED_PREFIX, TEMPORARY_PREFIX
 from common.groups import group_folder, is_takeout_name
 from common.media_types import extension_of, kind_of
 from common.scan import FolderScan, FoundFile

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from common.errors import BadInput, StoppedEarly, explain_os_error
-from common.fileops import write_atomically
+from common.fileops.writing import write_atomically
 from common.paths import shown
 
 SCHEMA = "media-archive-state/1"

@@ -6,8 +6,13 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from common import fileops
 from common.errors import RowFailed, StoppedEarly, explain_os_error
+from common.fileops.copying import copy_to_temporary, place
+from common.fileops.faults import writing_failed
+from common.fileops.folders import make_folders, sync_folders, sync_folders_up_to
+from common.fileops.moving import Move, drop_second_name, finish_relocation, relocate
+from common.fileops.names import parked_name, remove_temporaries
+from common.fileops.placing import remove_placeholder, unpark
 from common.hashing import Identity, hash_file
 from common.manifests import ReportRow
 from common.paths import RealRoots, is_present, shown
@@ -38,12 +43,12 @@ class Storer:
         planned = [row for row in rows if row.status == "planned"]
         for folder in {os.path.dirname(row.destination_path) for row in planned}:
             try:
-                fileops.make_folders(folder)
+                make_folders(folder)
             except OSError as error:
                 raise StoppedEarly(f"{shown(folder)}: cannot make it: {explain_os_error(error)}; run again") from None
             if again:
-                fileops.remove_temporaries(folder)
-            fileops.sync_folders_up_to(folder, planned[0].archive_root, self.synced_folders)
+                remove_temporaries(folder)
+            sync_folders_up_to(folder, planned[0].archive_root, self.synced_folders)
             if self.roots.leads_through_link(os.path.join(folder, "any"), planned[0].archive_root):
                 raise StoppedEarly(
                     f"{shown(folder)}: a symbolic link stands on the way in the archive, and verify would refuse what "
@@ -58,25 +63,25 @@ class Storer:
 
     def _sync_folders(self, rows: Iterable[ReportRow]) -> None:
         rows = list(rows)
-        fileops.sync_folders({os.path.dirname(row.destination_path) for row in rows})
+        sync_folders({os.path.dirname(row.destination_path) for row in rows})
         if self.mode == "move":
-            fileops.sync_folders({os.path.dirname(row.source_path) for row in rows})
+            sync_folders({os.path.dirname(row.source_path) for row in rows})
 
     def _copy(self, row: ReportRow, again: bool) -> ReportRow:
         try:
             if again and (finished := self._left_by_killed_run(row, "copied")):
                 return finished
             folder = os.path.dirname(row.destination_path)
-            staged = fileops.copy_to_temporary(row.source_path, folder, self.progress.add_bytes, self.stop)
+            staged = copy_to_temporary(row.source_path, folder, self.progress.add_bytes, self.stop)
             try:
                 _require_as_planned(row, staged.identity)
                 staged.sync()
-                fileops.place(staged, row.destination_path)
+                place(staged, row.destination_path)
             except OSError as error:
                 staged.discard()
                 if isinstance(error, FileExistsError):
                     return self._destination_taken(row, staged.sha256)
-                raise fileops.writing_failed(row.destination_path, error) from None
+                raise writing_failed(row.destination_path, error) from None
             except RowFailed:
                 staged.discard()
                 raise
@@ -86,23 +91,23 @@ class Storer:
             return replace(row, status="failed", reason=str(error))
 
     def _move(self, row: ReportRow, again: bool) -> ReportRow:
-        parked = fileops.parked_name(row.source_path, row.run_id, row.row_id)
+        parked = parked_name(row.source_path, row.run_id, row.row_id)
         try:
             if self.roots.leads_through_link(row.source_path, row.source_root):
                 raise RowFailed("a symbolic link stands on the way in the source")
             if again:
-                fileops.unpark(row.source_path, parked)
+                unpark(row.source_path, parked)
                 if not is_present(row.source_path) and is_present(row.destination_path):
                     return self._moved_by_killed_run(row)
             found = hash_file(row.source_path, on_bytes=self.progress.add_bytes, should_stop=self.stop)
             _require_as_planned(row, found.identity)
-            move = fileops.Move(row.source_path, row.destination_path, found.identity, found.sha256, parked)
+            move = Move(row.source_path, row.destination_path, found.identity, found.sha256, parked)
             if again and _is_one_file(row.source_path, row.destination_path):
-                fileops.drop_second_name(move)
+                drop_second_name(move)
             elif again and self._left_by_killed_run(row, "moved"):
-                fileops.finish_relocation(move, self.stop)
+                finish_relocation(move, self.stop)
             else:
-                self.lost.update(fileops.relocate(move, self.stop).lost)
+                self.lost.update(relocate(move, self.stop).lost)
             return replace(row, status="moved", sha256=found.sha256)
         except FileExistsError:
             return self._destination_taken(row, "")
@@ -115,7 +120,7 @@ class Storer:
         """The finished row when a killed run had put the whole content in place already."""
         if not is_present(row.destination_path):
             return None
-        if fileops.remove_placeholder(row.destination_path, row.source_path):
+        if remove_placeholder(row.destination_path, row.source_path):
             return None
         try:
             there = hash_file(row.destination_path, should_stop=self.stop)

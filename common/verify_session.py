@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from common import archive, cli, fileops
+from common import archive, cli
 from common.amounts import count_file
 from common.errors import BadInput
+from common.fileops.writing import Appender
 from common.hashing import is_sha256
 from common.lock import Lock
 from common.manifests import (
@@ -141,7 +142,7 @@ class Session:
             save_state(state_path, state)  # first, so that a crash from here on can be gone on with
         self._verified = Writer(VERIFY, *state.outputs["verified"])
         self._unverified = Writer(VERIFY, *state.outputs["unverified"])
-        self._sums = fileops.Appender(*state.outputs["checksums"], ours=begun)
+        self._sums = Appender(*state.outputs["checksums"], ours=begun)
         self.call_counts: Counter[str] = Counter()
         if not begun:
             self.record([], state.byte_offset, complete=False)

@@ -27,7 +27,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.errors import BadInput, ExitCode, MediaArchiveError, StoppedEarly, explain_os_error
-from common.fileops import Appender, sync_folder
+from common.fileops.folders import sync_folder
+from common.fileops.writing import Appender
 from common.lock import Lock
 from common.manifests import (
     REPORT,

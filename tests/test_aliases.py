@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from common import fileops
 from common.aliases import Aliases
 from common.errors import StoppedEarly
+from common.fileops.names import PROBE_PREFIX
+from common.fileops.probing import _host_mark
 from tests.support.trees import read_tree, write_tree
 
 OLD = 1_234_567_890_123_456_789
@@ -25,7 +26,7 @@ def stale() -> str:
         pytest.skip("Windows has no harmless way to ask whether a process lives: run the tests on Linux or macOS")
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    return f"{fileops.PROBE_PREFIX}{fileops._host_mark()}-{dead.pid}-0011223344556677"
+    return f"{PROBE_PREFIX}{_host_mark()}-{dead.pid}-0011223344556677"
 
 
 def test_one_folder_is_recognised_under_two_names_as_often_as_it_is_asked(tmp_path: Path) -> None:

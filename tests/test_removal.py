@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from common import fileops
 from common.aliases import Aliases
+from common.fileops.names import TEMPORARY_PREFIX, parked_name
 from common.removal import Remover, clear_leftovers
 from common.tasks import Task, quarantine_path
 from common.timestamps import mtime_text
@@ -262,7 +262,7 @@ def copied(task: Task) -> None:
 
 def parked_behind_a_copy(task: Task) -> None:
     copied(task)
-    os.rename(task.from_path, fileops.parked_name(task.from_path, task.run_id, task.row_id))
+    os.rename(task.from_path, parked_name(task.from_path, task.run_id, task.row_id))
 
 
 def renamed(task: Task) -> None:
@@ -295,7 +295,7 @@ def test_what_a_killed_run_left_is_cleared_before_and_not_while_other_tasks_are_
     """Tasks that run side by side share folders: one must not take the temporary file of the other away."""
     folder = os.path.dirname(home.task.to_path)
     os.makedirs(folder)
-    of_another = os.path.join(folder, f"{fileops.TEMPORARY_PREFIX}0123456789abcdef")
+    of_another = os.path.join(folder, f"{TEMPORARY_PREFIX}0123456789abcdef")
     with open(of_another, "wb"):
         pass
     assert home.do(home.task, interrupted_before=True) == "done"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from common import fileops
 from common.errors import Interrupted
+from common.fileops.names import parked_name
 from common.manifests import REPORT, ReportRow
 from common.storing import Storer, fail_duplicates_of_failed
 from common.timestamps import mtime_text
@@ -145,7 +145,7 @@ def placeholder(row: ReportRow) -> None:
 
 
 def parked(row: ReportRow) -> None:
-    os.rename(row.source_path, fileops.parked_name(row.source_path, row.run_id, row.row_id))
+    os.rename(row.source_path, parked_name(row.source_path, row.run_id, row.row_id))
 
 
 def parked_behind_a_copy(row: ReportRow) -> None:

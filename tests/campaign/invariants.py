@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from common.errors import BadInput
-from common.fileops import PROBE_PREFIX, TEMPORARY_PREFIX
+from common.fileops.names import PROBE_PREFIX, TEMPORARY_PREFIX
 from common.journal import JournalReader
 from common.manifests import Reader
 from common.state import SCHEMA

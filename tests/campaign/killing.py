@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from common.fileops import PROBE_PREFIX
+from common.fileops.names import PROBE_PREFIX
 from tests.campaign.endstate import Snapshot, differences
 from tests.campaign.invariants import (
     broken_promises,

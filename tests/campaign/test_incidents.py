@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from common import fileops
+from common.fileops.names import PARKED_PREFIX
+from common.fileops.placing import rename_no_replace
 from common.lock import Lock
 from common.manifests import seal_of
 from tests.campaign.moments import at_call, at_moment, each_moment, in_a_child, moments_of, start_child, wait_for
@@ -439,7 +440,7 @@ def test_incident_07_czkawka_a_roll_back_that_fails_is_loud_and_says_where_the_f
     parked = []
 
     def take_the_name() -> None:
-        if not stranger.exists() and (held := list(stranger.parent.glob(f"{fileops.PARKED_PREFIX}*-3"))):
+        if not stranger.exists() and (held := list(stranger.parent.glob(f"{PARKED_PREFIX}*-3"))):
             parked.extend(held)
             stranger.write_bytes(b"a stranger's")
 
@@ -491,7 +492,7 @@ def test_incident_13_trash_cli_when_the_source_can_not_be_changed_no_copy_is_lef
     """A move between disks copies first: if the original may not go then, the copy must be of use, or gone."""
     before = ready.source_snapshot()
     quarantine = ("--quarantine-root", other_disk / "q")
-    rename = fileops.rename_no_replace
+    rename = rename_no_replace
 
     def as_if_read_only(source: str, destination: str) -> None:
         if os.path.dirname(destination) == str(ready.source):
@@ -499,7 +500,7 @@ def test_incident_13_trash_cli_when_the_source_can_not_be_changed_no_copy_is_lef
         rename(source, destination)
 
     with monkeypatch.context() as patch:
-        patch.setattr(fileops, "rename_no_replace", as_if_read_only)
+        patch.setattr("common.fileops.moving.rename_no_replace", as_if_read_only)
         result = ready.apply(*quarantine, expect=1)
     assert "Permission denied" in result.stderr
     assert {name: entry for name, entry in ready.source_snapshot().items() if entry.kind == "file"} == {

@@ -105,7 +105,7 @@ def test_a_wrong_bit_shows_that_copies_are_not_read_back(tmp_path: Path, record_
 
 
 def test_short_writes_show_that_they_are_taken_for_whole_ones(tmp_path: Path, record_points: RecordPoints) -> None:
-    bug = PlantedBug("a short write is taken for a whole one", "_write_all", "os.write(fd, data); return")
+    bug = PlantedBug("a short write is taken for a whole one", "write_all", "os.write(fd, data); return")
     halves = Manner(half_writes=True)
     with failing_disk(tmp_path / "fuse", halves) as disk, Product(plant(bug, tmp_path / "product")) as product:
         world = world_at(product, tmp_path / "world", disk.root, "archive", tmp_path / "strace.log")

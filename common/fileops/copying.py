@@ -1,0 +1,133 @@
+"""Copying a file under a temporary name, with all that belongs to it, and putting the copy in place."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from common.errors import ChangedWhileReading, Interrupted, RowFailed, explain_os_error
+from common.fileops.faults import writing_failed
+from common.fileops.names import TEMPORARY_PREFIX, remove_temporary
+from common.fileops.placing import rename_no_replace
+from common.fileops.writing import write_all
+from common.hashing import Identity, chunks, close_file, identity_of, never_stop, open_regular
+from common.paths import shown
+
+
+@dataclass(slots=True)
+class Staged:
+    """A copy under its temporary name, still open, not yet durable.
+
+    ``identity`` is the source's while it was read, ``lost`` names attributes that the target's
+    file system could not hold.
+    """
+
+    path: str
+    fd: int
+    sha256: str
+    identity: Identity
+    lost: tuple[str, ...]
+
+    def sync(self) -> None:
+        """Return only once the content is on the storage medium. Raises ``OSError``."""
+        os.fsync(self.fd)
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            fd, self.fd = self.fd, -1  # it is closed even when that fails
+            close_file(fd, self.path)
+
+    def discard(self) -> None:
+        """Remove the temporary file."""
+        try:
+            self.close()
+        finally:
+            remove_temporary(self.path)
+
+
+def copy_to_temporary(
+    source: str,
+    folder: str,
+    on_bytes: Callable[[int], None] | None = None,
+    should_stop: Callable[[], bool] = never_stop,
+) -> Staged:
+    """Copy a regular file to a temporary name in a folder, hashing what is read. The source is not changed.
+
+    Modification time, permissions and extended attributes travel. Raises ``RowFailed`` when the
+    source can't be read or changes meanwhile, ``StoppedEarly`` or ``RowFailed`` when the copy
+    can't be written; nothing is left behind then.
+    """
+    import hashlib  # noqa: PLC0415 - copying alone needs it
+
+    digest = hashlib.sha256()
+    temporary = os.path.join(folder, TEMPORARY_PREFIX + os.urandom(8).hex())
+    try:
+        with open_regular(source) as (source_fd, identity):
+            try:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+                target_fd = os.open(temporary, flags, 0o600)
+            except OSError as error:
+                raise writing_failed(folder, error) from None
+            staged = Staged(temporary, target_fd, "", identity, ())
+            try:
+                copied = 0
+                for chunk in chunks(source, source_fd):
+                    copied += len(chunk)
+                    if copied > identity.size:
+                        raise ChangedWhileReading  # a file that grows all the while must not fill the archive
+                    digest.update(chunk)
+                    try:
+                        write_all(target_fd, chunk)
+                    except OSError as error:
+                        raise writing_failed(folder, error) from None
+                    if on_bytes:
+                        on_bytes(len(chunk))
+                    if should_stop():
+                        raise Interrupted
+                if identity_of(os.fstat(source_fd)) != identity:
+                    raise ChangedWhileReading
+                staged.lost = _carry_attributes(source_fd, target_fd, temporary, identity)
+            except BaseException:
+                staged.discard()
+                raise
+    except OSError as error:
+        raise RowFailed(f"cannot read: {explain_os_error(error)}") from None
+    staged.sha256 = digest.hexdigest()
+    return staged
+
+
+def _carry_attributes(source_fd: int, target_fd: int, target: str, identity: Identity) -> tuple[str, ...]:
+    """Give a copy the permissions, extended attributes and times of its source; return what could not be held."""
+    lost: list[str] = []
+    if sys.platform == "linux":
+        try:
+            names = os.listxattr(source_fd)
+        except OSError:
+            names = []
+        for name in names:
+            try:
+                os.setxattr(target_fd, name, os.getxattr(source_fd, name))
+            except OSError:
+                lost.append(f"extended attribute {shown(name)}")
+    status = os.fstat(source_fd)
+    try:
+        if sys.platform == "win32":
+            os.chmod(target, status.st_mode & 0o777)
+        else:
+            os.fchmod(target_fd, status.st_mode & 0o777)
+    except OSError:
+        lost.append("permissions")
+    try:
+        times = (status.st_atime_ns, identity.mtime_ns)
+        os.utime(target_fd if os.utime in os.supports_fd else target, ns=times)
+    except OSError:
+        lost.append("modification time")
+    return tuple(lost)
+
+
+def place(staged: Staged, destination: str) -> None:
+    """Give a synced copy its final name. Raises ``FileExistsError`` when that is taken, ``OSError`` otherwise."""
+    staged.close()
+    rename_no_replace(staged.path, destination)

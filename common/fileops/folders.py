@@ -1,0 +1,112 @@
+"""Folders: made, made durable, emptied ones removed, times given back."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+
+from common.errors import StoppedEarly, explain_os_error
+from common.fileops.faults import UNSUPPORTED
+from common.hashing import close_file
+from common.media_types import QUARANTINE_FOLDER
+from common.paths import is_folder, is_inside, shown
+
+
+def sync_folder(path: str) -> None:
+    """Make the names in a folder durable. Changes nothing else. Windows has no such call: a no-op there."""
+    if sys.platform == "win32":
+        return
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise OSError(error.errno, error.strerror, path) from error
+    finally:
+        close_file(fd, path)
+
+
+def sync_folders(folders: Iterable[str]) -> None:
+    """Make the names in several folders durable; raises ``StoppedEarly`` when that fails."""
+    for folder in sorted(folders):
+        try:
+            sync_folder(folder)
+        except OSError as error:
+            raise StoppedEarly(f"{shown(folder)}: cannot sync: {explain_os_error(error)}; run again") from None
+
+
+def sync_folders_up_to(folder: str, root: str, done: set[str]) -> None:
+    """Make a folder's names durable, and those of the folders above it up to a root; ``done`` saves doing it twice.
+
+    Raises ``StoppedEarly`` when that fails.
+    """
+    while folder not in done:
+        sync_folders([folder])
+        done.add(folder)
+        if folder == root or not is_inside(folder, root):
+            return
+        folder = os.path.dirname(folder)
+
+
+def make_folders(path: str, mode: int = 0o777) -> None:
+    """Create a folder and the missing ones above it, durably. Raises ``OSError``."""
+    missing: list[str] = []
+    folder = path
+    while not is_folder(folder):
+        if folder == os.path.dirname(folder):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    for folder in reversed(missing):
+        try:
+            os.mkdir(folder, mode)
+        except FileExistsError:
+            if not is_folder(folder):
+                raise
+        sync_folder(os.path.dirname(folder))
+
+
+def mark_quarantine(path: str) -> None:
+    """Put the mark into a quarantine that keeps every later scan out of it, whatever the folder is called."""
+    with suppress(FileExistsError):
+        os.close(os.open(os.path.join(path, QUARANTINE_FOLDER), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def remove_empty_folder(path: str) -> bool:
+    """Remove a folder if it is empty, and tell whether it is gone. The folder above is not synced.
+
+    Raises ``OSError`` when an empty one can't be removed.
+    """
+    try:
+        os.rmdir(path)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        with os.scandir(path) as entries:
+            if next(entries, None):
+                return False
+        raise
+    return True
+
+
+def remove_empty_folders_up_to(folder: str, root: str) -> None:
+    """Remove a folder and those above it as long as they are empty and lie below a root. Raises ``OSError``."""
+    while is_inside(folder, root) and remove_empty_folder(folder):
+        folder = os.path.dirname(folder)
+
+
+def restore_folder(path: str, mode: int, mtime_ns: int) -> None:
+    """Make a folder that had been pruned if it is missing, and give it its permissions and time. Raises ``OSError``."""
+    make_folders(path)
+    os.chmod(path, mode)
+    set_folder_time(path, mtime_ns)
+
+
+def set_folder_time(path: str, mtime_ns: int) -> None:
+    """Give a folder the modification time that it had before files in it were renamed. A refusal is no failure:
+    the time of a folder proves nothing and may be out of reach (another's folder)."""
+    with suppress(OSError):
+        os.utime(path, ns=(os.stat(path).st_atime_ns, mtime_ns))
