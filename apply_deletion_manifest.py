@@ -198,6 +198,8 @@ def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summar
         talk.detail(f"journal: {shown(places.journal)}")
         session = Session(places, state, survey.run_id)
         stack.callback(session.journal.close)
+        if not state.remaining_rows:  # a shard that begins behind the last row
+            session.checkpoint(Counter(), 0, state.byte_offset, complete=True)
         begun = session.journal.begun
         for batch in batches(read_lines(run, reader, state, begun), max(BATCH_ROWS, len(begun))):
             if kind.needs_archive:
@@ -425,6 +427,8 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> cli.Summary:
         notes.append(f"left behind: {count_text(counts[FOLDERS_LEFT], 'empty folder')}; the reasons are above")
     if survey.torn_line:
         notes.append(f"the last row of the manifest (line {survey.torn_line}) was cut short and is left out")
+    if run.kind.name == "journal" and not figures["rows"]:
+        notes.append("nothing was to be done for these rows: a journal has a row for each intention and each outcome")
     if not state.complete and not dry_run:
         notes.append(f"left to do: {count_text(state.remaining_rows, 'row')}")
     return cli.Summary(

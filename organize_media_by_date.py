@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
 from collections import Counter, deque
@@ -45,6 +46,7 @@ SOURCES = ("metadata", "sidecar", "filename", "filesystem")
 BATCH_FILES = 1_024
 BATCH_BYTES = 1 << 30
 REPORT_BATCH_FILES = 4_096
+_DIRECTIVES = "aAbBdGHIjmMpSuUVwWxXyYfzZc%"  # of strftime, in every system; others leave them as they are or fail
 BATCH_SECONDS = 2.0  # so that an interrupt is heard soon, however long dating takes
 
 Item = TypeVar("Item")
@@ -126,7 +128,11 @@ def command_line() -> argparse.ArgumentParser:
         help=f"evidence to believe, best first; leave one out to ignore it (default: {','.join(SOURCES)})",
     )
     how.add_argument(
-        "--timezone", default="", metavar="ZONE", help="where videos with UTC times were taken (IANA name)"
+        "--timezone",
+        type=_timezone,
+        default="",
+        metavar="ZONE",
+        help="where videos with UTC times were taken (IANA name)",
     )
     cli.add_common_options(parser)
     return parser
@@ -189,8 +195,20 @@ def _layout(text: str) -> str:
         example = datetime(2019, 7, 31, 12, 0, 0).strftime(text)
     except ValueError:
         example = ""
-    if not example or os.path.isabs(example) or not is_plain_absolute(os.path.join(os.sep, example)) or "\0" in example:
+    is_known = all(letter in _DIRECTIVES for letter in re.findall(r"%(.)", text)) and "\0" not in example
+    is_below = example and not os.path.isabs(example) and is_plain_absolute(os.path.join(os.sep, example))
+    if not (is_known and is_below):
         raise argparse.ArgumentTypeError(f"{text!r} is no pattern for folders below the archive; try %Y or %Y/%m")
+    return text
+
+
+def _timezone(text: str) -> str:
+    from common.dates.zones import resolve_zone  # noqa: PLC0415 - only with --timezone
+
+    try:
+        resolve_zone(text or None)
+    except BadInput as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
     return text
 
 

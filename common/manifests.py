@@ -245,7 +245,8 @@ class Reader:
         try:
             # Opening a pipe would wait for ever.
             if not os.path.isfile(path):
-                raise BadInput(f"{shown(path)}: there is no such file")
+                what = "it is no regular file; give a CSV file" if os.path.lexists(path) else "there is no such file"
+                raise BadInput(f"{shown(path)}: {what}")
             self._file: BinaryIO = open(path, "rb")  # noqa: SIM115 - this object is the context manager
         except OSError as error:
             raise BadInput(f"{shown(path)}: cannot read it: {explain_os_error(error)}") from None

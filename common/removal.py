@@ -92,6 +92,8 @@ class Remover:
                 return Outcome("done")
             if not is_present(task.from_path) and task.action != "restore_folder":
                 return Outcome("skipped", "it is not there to be taken")
+            if task.action == "purge":
+                _require_copy(task)
             return Outcome("done")
         except RowFailed as error:
             return Outcome("failed", str(error))
@@ -169,6 +171,7 @@ class Remover:
             raise RowFailed("a symbolic link stands on the way in the archive")
         if task.destination_path in self.mount_points:
             raise RowFailed("its archive copy is a mount point, a view of some other file")
+        _require_copy(task)
         judged = _as_recorded(task.from_path, task)
         if self.roots.leads_through_link(task.from_path, task.from_root):
             raise RowFailed("a symbolic link stands on the way in the quarantine")
@@ -248,6 +251,15 @@ class Remover:
     def _require_two_folders(self, path: str, copy: str) -> None:
         if self.aliases.are_one(os.path.dirname(path), os.path.dirname(copy)):
             raise RowFailed("it and its archive copy are in one folder seen twice (a mount)")
+
+
+def _require_copy(task: Task) -> None:
+    """Raise ``RowFailed`` when a look at the archive copy tells already that the two will not be found identical."""
+    copy = _look(task.destination_path)
+    if copy is None:
+        raise RowFailed(f"its archive copy {shown(task.destination_path)} is gone; it is kept")
+    if not stat.S_ISREG(copy.st_mode) or copy.st_size != task.size_bytes:
+        raise RowFailed(f"its archive copy {shown(task.destination_path)} is another file by now; it is kept")
 
 
 def _folder_is_as_recorded(task: Task) -> bool:

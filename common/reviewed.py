@@ -81,6 +81,11 @@ def _require_sound(row: ReportRow, first: ReportRow, where: str) -> None:
         raise BadInput(f"{where}: status {row.status!r} is none that organize writes; restore it or delete the row")
     if row.sha256 and not is_sha256(row.sha256):
         raise BadInput(f"{where}: sha256 holds {row.sha256[:80]!r}, not 64 lower-case hex digits")
+    if row.status in ("copied", "moved"):
+        raise BadInput(
+            f"{where}: the file was {row.status} already: this is the report of a run that acted, not a plan; "
+            "make a plan of what is in the source now, without --mode"
+        )
     if row.status in ("skipped", "failed"):
         return
     if not is_plain_absolute(row.source_path) or not is_inside(row.source_path, row.source_root):

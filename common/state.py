@@ -54,9 +54,8 @@ class State:
     @property
     def last_offset(self) -> int:
         """The row behind the last one that this run is to handle, as far as the state knows its manifest."""
-        if self.end_offset >= 0:
-            return self.end_offset
-        return self.manifest.rows if self.manifest else 0
+        rows = self.manifest.rows if self.manifest else 0
+        return min(self.end_offset, rows) if self.end_offset >= 0 else rows
 
     @property
     def remaining_rows(self) -> int:
@@ -65,8 +64,7 @@ class State:
 
     def is_last(self, reached: int) -> bool:
         """Whether with so many rows handled nothing is left: neither of the manifest nor of a shard of it."""
-        rows = self.manifest.rows if self.manifest else 0
-        return reached >= rows or 0 <= self.end_offset <= reached
+        return reached >= self.last_offset
 
 
 @dataclass(frozen=True, slots=True)

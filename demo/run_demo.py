@@ -28,6 +28,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 LIST_OF_MADE_FILES = ".made-by-the-demo.json"
 NOT_MEDIA = (".txt", ".db")
 BATCH = 6
+REMOVE = "python3 -m demo.run_demo --remove"
 
 
 class DemoFailed(Exception):
@@ -280,7 +281,7 @@ def main(argv: list[str] | None = None) -> int:
     except DemoFailed as failure:
         print(f"\nThe demo failed: {failure}", file=sys.stderr)
         return 1
-    say(f"All of it held. Look around in {shown(output)}, or remove it with: make clean")
+    say(f"All of it held. Look around in {shown(output)}, or remove it with: {REMOVE}")
     return 0
 
 

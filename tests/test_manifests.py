@@ -169,8 +169,8 @@ def test_what_is_no_such_table_is_refused_by_name(tmp_path: Path, data: bytes, t
 
 
 def test_a_folder_or_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "missing.csv"):
-        with pytest.raises(BadInput, match="there is no such file"):
+    for path, fault in ((tmp_path, "it is no regular file"), (tmp_path / "missing.csv", "there is no such file")):
+        with pytest.raises(BadInput, match=fault):
             Reader(str(path), ())
         with pytest.raises(BadInput, match=path.name):
             file_digest(str(path))

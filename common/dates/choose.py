@@ -47,7 +47,7 @@ _WEAK = {
 }
 _WEAK_DAY = "only a day in the file's tags is left, which may be that of a publication"
 
-_TRAILING_ZEROS = re.compile(r"(\.[0-9]*[1-9])0+")
+_TRAILING_ZEROS = re.compile(r"(\.[0-9]*[1-9])0+(?![0-9])")
 
 
 class Rules(NamedTuple):

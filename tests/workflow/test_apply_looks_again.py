@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 from collections import Counter
@@ -187,6 +188,8 @@ def test_a_quarantined_file_whose_archive_copy_was_damaged_is_not_purged(ready: 
     swap(ready.archive_path("p3.jpg"), OTHER)
     ready.archive_path("p4.jpg").unlink()
     line = ("--manifest", ready.journal, "--expected-run-id", "auto")
+    told = scripts.call(scripts.APPLY, *line, *FOREVER, "--dry-run", cwd=ready.out, expect=1)
+    assert "p4.jpg is gone" in told.stdout  # what a look tells; the damage shows only when it is read
     scripts.call(scripts.APPLY, *line, *FOREVER, cwd=ready.out, expect=1)
     assert ready.quarantined == {"p3.jpg": P3, "p4.jpg": jpeg(seed=4)}
     ready.restore(expect=(0, 1))
@@ -270,6 +273,13 @@ def test_offset_and_limit_never_widen_what_is_taken(
 ) -> None:
     ready.apply(*options, *flags, expect=(0, 2) if not taken else 0)
     assert sorted(ready.photos()) == [f"p{n}.jpg" for n in "123456" if n not in taken]
+
+
+def test_a_shard_behind_the_last_row_is_complete_at_once(ready: Library) -> None:
+    """A chain that calls until all is complete must come to an end."""
+    for offset in ("6", "100"):
+        told = ready.apply("--offset", offset, "--limit", "5", "--json")
+        assert json.loads(told.stdout)["complete"]
 
 
 def test_pruning_removes_only_the_folders_that_this_run_emptied_and_never_a_root(library: LibraryMaker) -> None:

@@ -465,11 +465,21 @@ def test_verify_refuses_senseless_options(six: Library, options: tuple[str, ...]
         ("--date-sources", "horoscope"),
         ("--layout", "../%Y"),
         ("--layout", "/%Y"),
+        ("--layout", "%Y/%Q"),
+        ("--timezone", "Mars/Olympus"),
         ("--jobs", "-2"),
     ],
 )
 def test_organize_refuses_senseless_options(six: Library, options: tuple[str, ...]) -> None:
     refused(six, scripts.ORGANIZE, *six.organize_line("copy", *options), naming=options[0])
+
+
+@pytest.mark.parametrize("mode", ["copy", "move"])
+def test_the_report_of_a_run_that_acted_is_no_plan_to_be_carried_out(six: Library, mode: str) -> None:
+    """What it calls copied or moved may have been taken back since: carrying it out would claim and do nothing."""
+    six.organize(mode=mode)
+    options = ("--from-report", six.report, "--mode", "copy", "--report-csv", six.out / "again.csv")
+    refused(six, scripts.ORGANIZE, *options, naming="not a plan")
 
 
 def test_organize_refuses_a_date_range_that_ends_before_it_begins(six: Library) -> None:

@@ -95,7 +95,7 @@ def scan(packet: bytes, found: Findings, offset: int) -> None:
 
 def _is_a_mere_day(text: str) -> bool:
     """Programs that know only the day write midnight."""
-    found = parse_moment(text)
+    found = parse_moment(text, "", "")  # as it is asked for the finding itself, so that it is read once
     return (
         found is None or found.date_only or (found.moment.hour, found.moment.minute, found.moment.second) == (0, 0, 0)
     )
