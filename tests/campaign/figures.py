@@ -6,6 +6,7 @@ registers the plugin, since the process that gathers the figures reads no other 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -16,6 +17,7 @@ RecordPoints = Callable[[str, int, int], None]
 """``record_points("kill", tried=230, losses=0)``: the type of the fixture of that name."""
 
 _PROPERTY = "campaign"
+_IN_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 
 
 def recorder(node: pytest.Item) -> RecordPoints:
@@ -28,7 +30,11 @@ def recorder(node: pytest.Item) -> RecordPoints:
 
 
 class Figures:
-    """Points tried and losses found, per part, in the order in which the parts first spoke. A plugin of pytest."""
+    """Points tried and losses found, per part, in the order in which the parts first spoke. A plugin of pytest.
+
+    At full size it also tells of each test as it ends, so that a campaign of hours which is stopped has said all that
+    it found.
+    """
 
     def __init__(self) -> None:
         self.tried: dict[str, int] = {}
@@ -36,8 +42,13 @@ class Figures:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Once a test has ended, count what it recorded: the report of its teardown has all."""
+        if FULL and report.failed and not _IN_WORKER:
+            print(f"\n{report.nodeid}, {report.when}:\n{report.longreprtext}", flush=True)
         if report.when != "teardown":
             return
+        if FULL and not _IN_WORKER:
+            recorded = [value for name, value in report.user_properties if name == _PROPERTY]
+            print(f"\n{report.nodeid}: {recorded}", flush=True)
         for name, value in report.user_properties:
             if name == _PROPERTY and isinstance(value, (tuple, list)):
                 part, tried, losses = value
