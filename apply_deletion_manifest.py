@@ -20,7 +20,7 @@ from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, St
 from common.fileops.folders import make_folders, mark_quarantine
 from common.fileops.probing import remove_stale_probes
 from common.housekeeping import folder_times, give_back_times, prune, sync_touched, tidy_quarantine
-from common.journal import JournalReader, Key
+from common.journal import JournalReader
 from common.lock import Lock, lock_unless_read_only
 from common.manifests import Reader, has_no_rows
 from common.media_types import QUARANTINE_FOLDER, kind_of
@@ -192,18 +192,19 @@ def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summar
         remover = Remover(progress, stop, Aliases(), set(), mount_points(), oldest_allowed(options), options.dry_run)
         reader = stack.enter_context(Reader(options.call.manifest, kind.columns))
         reader.seek(state.byte_offset)
+        lines = read_lines(run, reader, state)
         if options.dry_run:
-            return preview_all(run, read_lines(run, reader, state, ()), remover, state)
+            return preview_all(run, lines, remover, state)
 
         talk.detail(f"journal: {shown(places.journal)}")
         session = Session(places, state, survey.run_id)
         stack.callback(session.journal.close)
         if not state.remaining_rows:  # a shard that begins behind the last row
             session.checkpoint(Counter(), 0, state.byte_offset, complete=True)
-        begun = session.journal.begun
-        for batch in batches(read_lines(run, reader, state, begun), max(BATCH_ROWS, len(begun))):
+        for batch in batches(lines, max(BATCH_ROWS, state.under_way)):
             if kind.needs_archive:
                 archive.require_archive(survey.archive_root, survey.archive_id)
+            session.begin(len(batch))
             counts = carry_out(run, batch, session, remover)
             reached = session.state.next_offset + len(batch)
             complete = session.state.is_last(reached)
@@ -268,21 +269,11 @@ def lock_all(run: Run, stack: ExitStack) -> None:
         stack.enter_context(lock_unless_read_only(os.path.join(survey.source_root, archive.LOCK)))
 
 
-def read_lines(run: Run, reader: Reader, state: State, begun: Iterable[Key]) -> Iterator[Line]:
-    """The rows that this call is to act on: as many as were asked for, and all that a killed call had begun.
-
-    What was begun is known behind the state's checkpoint only, so none of it may be left for a later call. It lies
-    within one batch.
-    """
-    waiting = set(begun)
-    wanted = run.options.call.window.rows_of_call(state)
-    for number, record in enumerate(islice(reader, state.remaining_rows)):
-        if number >= wanted and (not waiting or number >= BATCH_ROWS):
-            return
-        task = read_task(run.kind, record, reader.where(record.line), run.places.quarantine_root, run.survey.void)
-        if task:
-            waiting.discard(task.key)
-        yield Line(task, record.end)
+def read_lines(run: Run, reader: Reader, state: State) -> Iterator[Line]:
+    """The rows that this call is to act on."""
+    for record in islice(reader, run.options.call.window.rows_of_call(state)):
+        where = reader.where(record.line)
+        yield Line(read_task(run.kind, record, where, run.places.quarantine_root, run.survey.void), record.end)
 
 
 def batches(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
@@ -300,7 +291,11 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
     """Write down what is intended, do it, write down what came of it. Changes the disk."""
     journal = session.journal
     tasks = [line.task for line in batch if line.task]
-    known = {key: Outcome(row.phase, row.reason) for key, row in journal.outcomes.items()}
+    known = {
+        task.key: Outcome(row.phase, row.reason)
+        for task in tasks
+        if (row := journal.outcomes.get(task.key)) and not (row.phase == "done" and is_present(task.from_path))
+    }
     under_way = set(journal.unresolved)
     clear_leftovers(task for task in tasks if task.key in under_way)
     was_done = {
@@ -388,7 +383,7 @@ def preview_all(run: Run, lines: Iterable[Line], remover: Remover, state: State)
         if line.task is None:
             counts["nothing to do"] += run.kind.name != "journal"
             continue
-        outcome = remover.preview(line.task)
+        outcome = Outcome("done before") if remover.is_done(line.task) else remover.preview(line.task)
         count_task(counts, outcome.phase, line.task)
         if not run.options.common.json:
             would = f"would {line.task.action.replace('_', ' ')}" if outcome.phase == "done" else outcome.phase

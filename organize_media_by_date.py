@@ -281,11 +281,14 @@ def settings_of(options: Options, roots: Roots) -> dict[str, str]:
 # --- read ------------------------------------------------------------------------------------------
 
 
-def scan_source(roots: Roots, options: Options, pool: DatingPool) -> deque[FolderScan]:
-    """Everything below the source but the archive, if it lies inside. Changes nothing."""
+def scan_source(run: Run, pool: DatingPool, stop: cli.StopRequest) -> deque[FolderScan]:
+    """Everything below the source but the archive, if it lies inside. Changes nothing. Raises ``Interrupted``."""
+    roots, options = run.roots, run.options
     folders: deque[FolderScan] = deque()
     files = 0
     for folder in scan_tree(roots.source, ScanRules(skip_folders={roots.archive}, exclude=options.exclude)):
+        if stop():
+            raise Interrupted
         folders.append(folder)
         files += len(folder.files)
         pool.expect(files)
@@ -368,7 +371,7 @@ def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Sum
         else:
             talk.info(f"scanning {shown(roots.source)}")
             pool = make_dating_pool(options, stack)
-            folders = scan_source(roots, options, pool)
+            folders = scan_source(run, pool, stop)
             index_archive(run, {file.size for folder in folders for file in folder.files}, names, contents)
             if session:
                 take_up(session, planner, tally)

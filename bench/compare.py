@@ -189,14 +189,6 @@ def report_race(options: Options) -> Iterator[Race]:
                     version=ask_exiftool,
                 ),
                 Contender(
-                    "exiftool -csv -r, one process",
-                    _shell(
-                        shlex.join(["exiftool", "-q", "-csv", "-r", *EXIFTOOL_TAGS, str(photos)])
-                        + f" > {_q(out)}/all.csv"
-                    ),
-                    needs="exiftool",
-                ),
-                Contender(
                     "phockup, dry run",
                     ["phockup", str(photos), str(folder / "phockup"), "--dry-run"],
                     needs="phockup",

@@ -69,8 +69,15 @@ class Session:
         sequence = state.counts.get(JOURNAL_ROWS, 0)
         self.journal = Journal(places.journal, run_id, length, state.chain, sequence)
         self.call_counts: Counter[str] = Counter()
+        if not state.under_way:
+            self.journal.forget_finished()
         if not length:
             self.checkpoint(Counter(), 0, state.byte_offset, complete=False)
+
+    def begin(self, rows: int) -> None:
+        """A batch of so many rows is about to be written into the journal: whoever goes on must finish all of it."""
+        self.state = replace(self.state, under_way=rows)
+        save_state(self.places.state, self.state)
 
     def checkpoint(self, counts: Counter[str], rows: int, next_byte: int, complete: bool) -> None:
         """The batch is done and in the journal: move the state on behind it."""
@@ -83,6 +90,7 @@ class Session:
             byte_offset=next_byte,
             counts=dict(totals),
             outputs={"journal": (self.places.journal, self.journal.length)},
+            under_way=0,
             chain=self.journal.chain,
             complete=complete,
         )

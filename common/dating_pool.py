@@ -88,12 +88,17 @@ class DatingPool:
         self._layout = layout
         self._jobs = jobs
         self._workers: list[_Worker] = []
+        self._asked_for_workers = False
 
     def expect(self, files: int) -> None:
         """Told of the number of files found so far, start workers once it is worth them: while the scan goes on."""
         workers = min(self._jobs, os.cpu_count() or 1)
-        if files >= WORTH_WORKERS and workers > 1 and not self._workers:
-            self._workers = [_Worker(self._dater, self._layout) for _ in range(workers)]
+        if files < WORTH_WORKERS or workers == 1 or self._asked_for_workers:
+            return
+        self._asked_for_workers = True
+        with suppress(OSError):  # a machine that has no more processes to give: threads do it, later
+            for _ in range(workers):
+                self._workers.append(_Worker(self._dater, self._layout))
 
     @property
     def chunk_groups(self) -> int:

@@ -16,7 +16,7 @@ from common.paths import is_present, shown
 from common.timestamps import now_text
 
 NAME = "journal.csv"
-Key = tuple[int, str, str]
+Key = tuple[int, str, str, str]
 
 
 class JournalReader:
@@ -95,7 +95,7 @@ class Journal:
             else:
                 self.pruning.pop(row.from_path, None)
             return
-        key = (row.row_id, row.from_path, row.to_path)
+        key = (row.row_id, row.action, row.from_path, row.to_path)
         if row.phase == "planned":
             self.unresolved[key] = row
             return
@@ -104,11 +104,6 @@ class Journal:
             self.destroyed.add(row.row_id)
         if behind_checkpoint:
             self.outcomes[key] = row
-
-    @property
-    def begun(self) -> set[Key]:
-        """What a killed run had begun, with an outcome or without: all that the state does not know of."""
-        return self.unresolved.keys() | self.outcomes.keys()
 
     @property
     def length(self) -> int:
@@ -128,12 +123,16 @@ class Journal:
         self.chain = chain_of(values, self.chain)
         return replace(row, sequence=self.sequence, time=time, chain=self.chain)
 
-    def forget_recalled(self) -> None:
-        """The killed run's batch has been finished: nothing of it is open any more."""
-        self.unresolved.clear()
-        self.pruning.clear()
+    def forget_finished(self) -> None:
+        """What stands behind the checkpoint is the finished work of other calls, not of a batch to go on with."""
         self.outcomes.clear()
         self.folder_times.clear()
+
+    def forget_recalled(self) -> None:
+        """The killed run's batch has been finished: nothing of it is open any more."""
+        self.forget_finished()
+        self.unresolved.clear()
+        self.pruning.clear()
 
     def close(self) -> None:
         self._writer.close()

@@ -34,8 +34,8 @@ class State:
     ``byte_offset`` is where the next row stands in the manifest. ``end_offset`` is the row behind
     the last one that this run is to handle (-1: the end of the manifest). ``outputs`` maps the
     kind of an output to its path and its length in bytes at this checkpoint. ``pending`` holds
-    rows that may have been carried out but are not recorded yet. ``chain`` is that of the
-    journal's last row.
+    rows that may have been carried out but are not recorded yet; where only their number matters, ``under_way`` is how
+    many rows from ``next_offset`` on have been begun. ``chain`` is that of the journal's last row.
     """
 
     tool: str
@@ -48,6 +48,7 @@ class State:
     counts: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, tuple[str, int]] = field(default_factory=dict)
     pending: tuple[dict[str, str], ...] = ()
+    under_way: int = 0
     chain: str = ""
     complete: bool = False
 
@@ -100,8 +101,13 @@ class Window:
         return {"offset": str(self.offset), "limit": str(self.limit or "")}
 
     def rows_of_call(self, state: State) -> int:
-        """How many rows this call is to handle, from where the state says."""
-        return min(state.remaining_rows, self.limit) if self.limit and not self.is_shard else state.remaining_rows
+        """How many rows this call is to handle, from where the state says: at least those that a killed call had begun.
+
+        What these have come to is known behind the state's checkpoint only, so none may be left for a later call.
+        """
+        if self.is_shard or not self.limit:
+            return state.remaining_rows
+        return min(state.remaining_rows, max(self.limit, state.under_way))
 
 
 def save_state(path: str, state: State) -> None:
@@ -174,11 +180,14 @@ def _decode(document: Any) -> State:
         counts={_text(name): _count(number) for name, number in document.pop("counts").items()},
         outputs=outputs,
         pending=tuple(_texts(row) for row in document.pop("pending")),
+        under_way=_count(document.pop("under_way", 0)),
         chain=_text(document.pop("chain")),
         complete=document.pop("complete") is True,
     )
     if document:
         raise ValueError("unknown fields")
+    if state.next_offset and not state.byte_offset:
+        raise ValueError("the place of the next row is missing")
     return state
 
 

@@ -62,9 +62,9 @@ class Task:
     folder_mtime: str = ""
 
     @property
-    def key(self) -> tuple[int, str, str]:
+    def key(self) -> tuple[int, str, str, str]:
         """What tells the task from all others of its journal: folders have no row of their own."""
-        return self.row_id, self.from_path, self.to_path
+        return self.row_id, self.action, self.from_path, self.to_path
 
     @property
     def from_root(self) -> str:

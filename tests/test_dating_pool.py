@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -66,6 +67,19 @@ def test_when_the_workers_are_killed_this_process_dates_the_rest(chunks: list[Ch
         for pid in pool.pids:
             os.kill(pid, signal.SIGTERM)
         assert [*found, *answers] == expected
+
+
+def test_where_no_process_can_be_had_this_one_dates_all(
+    chunks: list[Chunk], dater: Dater, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more_processes(module: str) -> subprocess.Popen[bytes]:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr("common.dating_pool.start_worker", no_more_processes)
+    with DatingPool(dater, "%Y", 2) as pool:
+        pool.expect(WORTH_WORKERS)
+        pool.expect(WORTH_WORKERS + 1)
+        assert list(pool.date_all(chunks)) == [date_chunk(dater, "%Y", chunk) for chunk in chunks]
 
 
 @pytest.mark.parametrize(("jobs", "files"), [(1, WORTH_WORKERS), (4, WORTH_WORKERS - 1)])

@@ -24,6 +24,7 @@ FULL = State(
     counts={"identical": 899, "size_differs": 1},
     outputs={"verified": ("/a/verified.csv", 5000), "unverified": ("/a/\udcfe.csv", 0)},
     pending=({"row_id": "7", "source_path": "/a/\udcff.jpg"}, {"row_id": "8", "source_path": 'a"b\n'}),
+    under_way=12,
     chain="cd" * 32,
     complete=True,
 )
@@ -52,6 +53,13 @@ def test_a_state_of_another_tool_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.state.json"
     save_state(str(path), FULL)
     is_refused(path, "verify")
+
+
+def test_a_state_that_does_not_know_where_its_next_row_stands_is_refused(tmp_path: Path) -> None:
+    """Going on at the beginning of the manifest would act on other rows."""
+    path = tmp_path / "x.state.json"
+    save_state(str(path), replace(FULL, byte_offset=0))
+    is_refused(path)
 
 
 def test_a_state_torn_at_any_place_is_refused(tmp_path: Path) -> None:

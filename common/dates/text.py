@@ -94,7 +94,8 @@ def _plain(text: str) -> datetime | None:
     """
     if len(text) != 19 and not (len(text) == 20 and text[19] == "Z"):
         return None
-    if text[4] + text[7] + text[10] + text[13] + text[16] not in _PLAIN_MARKS:
+    # Python 3.14 reads an hour 24 as the next day's first.
+    if text[4] + text[7] + text[10] + text[13] + text[16] not in _PLAIN_MARKS or text[11:13] == "24":
         return None
     try:
         return datetime.fromisoformat(f"{text[:4]}-{text[5:7]}-{text[8:19]}")

@@ -321,6 +321,18 @@ class Story(RuleBasedStateMachine):
             self.run_in_batches(APPLY, *self.apply_line(papers), *DELETE, "--jobs", jobs, limit=limit, kill_at=kill_at)
         self.note_journal(papers)
 
+    @precondition(there_is(is_verified))
+    @rule(draw=lots, limit=st.integers(1, 3), offset=st.none() | st.integers(0, 4), delete=st.booleans())
+    def one_batch(self, draw: int, limit: int, offset: int | None, delete: bool) -> None:
+        """A call that nobody goes on with for now takes no more than it was asked for, whatever calls came before."""
+        papers = self.pick(draw, is_verified)
+        window = ("--limit", str(limit), *(() if offset is None else ("--offset", str(offset))))
+        before = len(self.source_now())
+        with self.archive_kept():
+            self.run(APPLY, *self.apply_line(papers), *window, *(DELETE if delete else ()))
+        assert before - len(self.source_now()) <= limit, f"took more than {window}"
+        self.note_journal(papers)
+
     @precondition(there_is(is_taken))
     @rule(draw=lots, limit=batches, kill_at=kills)
     def purge(self, draw: int, limit: int, kill_at: int) -> None:

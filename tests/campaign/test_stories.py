@@ -57,7 +57,7 @@ def test_no_story_ends_with_a_loss(tmp_path: Path, record_points: RecordPoints) 
     print("how runs ended:", dict(sorted(told.codes.items())))
     for stage in ("organize_media_by_date", "verify_media_archive", "apply_deletion_manifest"):
         assert told.codes[f"{stage} 0"] > STORIES // 10, f"hardly any {stage} came to its end: the stories tell nothing"
-        assert told.codes[f"{stage} killed"] > STORIES // 30, f"hardly any {stage} was killed"
+        assert told.codes[f"{stage} killed"] > STORIES // 60, f"hardly any {stage} was killed"
 
 
 NO_COMPARISON = PlantedBug(

@@ -1,0 +1,101 @@
+"""``--limit`` and ``--offset`` of apply: no call takes more than it was asked for, whatever other calls have left."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import scripts
+from tests.support.library import Library, LibraryMaker
+from tests.support.media import jpeg
+from tests.support.scripts import Argument, files_below, start, wait_until
+from tests.support.tables import read_rows, write_rows
+
+FOREVER = ("--delete-permanently", "--yes-really-delete")
+COUNT = 60
+
+
+@pytest.fixture
+def ready(library: LibraryMaker) -> Library:
+    """Sixty photos, copied and verified."""
+    home = library({f"{n % 5}/IMG_{n:03d}.jpg": jpeg(seed=n) for n in range(COUNT)})
+    home.organize()
+    home.verify()
+    return home
+
+
+def told(home: Library, *options: Argument) -> dict[str, int]:
+    """The counts of a call."""
+    counts = json.loads(home.apply(*options, "--json").stdout)["counts"]
+    assert isinstance(counts, dict)
+    return counts
+
+
+def left(home: Library) -> int:
+    return len(home.photos())
+
+
+def narrowed(home: Library, rows: slice) -> Path:
+    """A manifest of some of the rows."""
+    path = home.out / "narrowed.csv"
+    write_rows(path, read_rows(home.verified)[rows])
+    return path
+
+
+def test_a_shard_between_two_batches_widens_neither(ready: Library) -> None:
+    for options, taken in ((("--limit", "5"), 5), (("--offset", "30", "--limit", "20"), 20), (("--limit", "5"), 5)):
+        before = left(ready)
+        ready.apply(*options, *FOREVER)
+        assert before - left(ready) == taken, options
+
+
+def test_a_narrowed_manifest_between_two_batches_widens_neither(ready: Library) -> None:
+    ready.apply("--limit", "3", *FOREVER)
+    line = ("--manifest", narrowed(ready, slice(40, 41)), "--expected-run-id", "auto", *FOREVER)
+    scripts.call(scripts.APPLY, *line, cwd=ready.out)
+    before = left(ready)
+    ready.apply("--limit", "3", *FOREVER)
+    assert before - left(ready) == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL: run this on Linux or macOS")
+def test_a_killed_quarantine_widens_no_deletion(ready: Library) -> None:
+    process = start(scripts.APPLY, *ready.apply_line(), cwd=ready.out)
+    try:
+        wait_until(lambda: files_below(ready.quarantined_files) >= 3, process)
+    finally:
+        process.kill()
+        process.communicate()
+    if process.returncode != -signal.SIGKILL:
+        pytest.skip("the quarantine was quicker than its kill: run the test again")
+    everything = {**ready.photos(), **ready.quarantined}
+    ready.apply("--limit", "1", *FOREVER)
+    assert len({**ready.photos(), **ready.quarantined}) == len(everything) - 1
+
+
+def test_what_was_deleted_quarantined_and_restored_in_turns_is_told_as_it_is(ready: Library) -> None:
+    """Outcomes that other calls have written since are no outcomes of this one."""
+    ready.apply("--limit", "5", *FOREVER)
+    ready.apply()
+    assert told(ready, *FOREVER)["deleted"] == COUNT - 5
+    assert ready.quarantined == {}
+
+
+def test_a_quarantine_gone_on_with_after_a_restore_takes_everything_again(ready: Library) -> None:
+    ready.apply("--limit", "5")
+    ready.apply("--offset", "20", "--limit", "20")
+    ready.restore()
+    ready.apply()
+    assert left(ready) == 5  # the first five were handled before the restore, by the state of this very command
+    ready.apply()  # all rows once more
+    assert left(ready) == 0
+
+
+def test_a_dry_run_of_the_next_batch_tells_of_as_many_rows_as_the_run(ready: Library) -> None:
+    ready.apply("--limit", "7")
+    assert told(ready, "--limit", "7", "--dry-run") == {"rows": 7, "would be quarantined": 7}
+    assert told(ready, "--limit", "7") == {"rows": 7, "quarantined": 7}
