@@ -120,6 +120,11 @@ def measure_rows(folder: Path, size: int) -> None:
     rest = max(BATCH, size - 3 * BATCH)
     tell(f"verify, all but three batches of {size:,}", rest, call(*verify, rest))
     tell(f"verify, last batch of 1,000 of {size:,}", BATCH, call(*verify, BATCH))
+    for offset in (0, size - BATCH):
+        outputs = ("--verified-out", folder / f"v{offset}.csv", "--unverified-out", folder / f"u{offset}.csv")
+        shard = (*outputs, "--offset", offset, "--limit", BATCH, "--read-mode", "cached")
+        cost = call("verify_media_archive.py", "--input-csv", report, *shard)
+        tell(f"verify, a shard of 1,000 at {offset:,} of {size:,}", BATCH, cost)
     tell("apply --dry-run", size, call(*apply_line(folder), "--dry-run", "--json"))
 
 

@@ -59,6 +59,16 @@ def fuse_view(shown: Path, at: Path) -> Iterator[None]:
         unmount(at)
 
 
+@contextmanager
+def disk_of_few_files(at: Path, files: int) -> Iterator[None]:
+    """A disk in memory on which so many files and folders have room, mounted on an empty folder."""
+    _run("mount", "-t", "tmpfs", "-o", f"size=8m,nr_inodes={files}", "tmpfs", str(at))
+    try:
+        yield
+    finally:
+        unmount(at)
+
+
 def unmount(at: Path) -> None:
     """Unmount; waits for whoever is just leaving."""
     done = None

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from common.archive import found_archive
 from tests.campaign.aliases import ALIASES, NESTED, PHOTOS, YEAR, Alias, Place, Roots
 from tests.campaign.figures import RecordPoints
 from tests.campaign.invariants import contents_of, lost_contents
-from tests.campaign.mounts import bind, fuse_view, overlay, require_bindfs, require_mounts
+from tests.campaign.mounts import bind, disk_of_few_files, fuse_view, overlay, require_bindfs, require_mounts
 from tests.campaign.planted_bugs import NO_ALIAS_PROBE, plant
 from tests.campaign.product import Line, Product
 from tests.campaign.sealed_rows import write_report, write_verified
@@ -248,6 +248,30 @@ def test_incident_3_a_view_with_its_own_inodes_is_known_by_a_name_that_appears_i
         scene.verify()
         assert statuses(read_rows(scene.desk / "unverified.csv")) == {"same_file": len(PHOTOS)}
         assert not [name for name in os.listdir(source.parent) if name.startswith(".media-probe-")]
+
+
+@pytest.mark.parametrize("flags", [(), FOR_GOOD], ids=["quarantine", "delete permanently"])
+@pytest.mark.parametrize("name", ["overlay with its changes in the source, as the archive", "bind mount of the root"])
+def test_incident_3_a_probe_that_a_full_disk_forbids_is_no_proof_of_two_folders(
+    name: str, flags: tuple[str, ...], tmp_path: Path, judge: Judge
+) -> None:
+    """Nothing can be made on the disk any more, but files can be removed from it: the only copies, here."""
+    alias = next(alias for alias in ALIASES if alias.name == name)
+    alias.require()
+    real, views, desk = tmp_path / "real", tmp_path / "views", tmp_path / "desk"
+    for path in (real, views, desk):
+        path.mkdir()
+    with ExitStack() as stack:
+        stack.enter_context(disk_of_few_files(real, 200))
+        scene = Scene(alias.make(Place(real, views, stack)), desk)
+        roots = (scene.roots.source, scene.roots.archive)
+        write_verified(desk / "verified.csv", scene.pairs, roots, found_archive(str(scene.roots.archive)))
+        before = contents_of(real)
+        with suppress(OSError):
+            for number in range(1_000):
+                (real / f"full-{number}").touch()
+        assert scene.apply("--quarantine-root", str(desk / "quarantine"), *flags).code in (2, 3)
+        judge(lost_contents(before, real, desk))
 
 
 @pytest.mark.parametrize("alias", NESTED, ids=str)
