@@ -66,7 +66,7 @@ def make_tiny_photos(folder: Path, count: int) -> None:
         with open(where / f"DSC{number:06d}.JPG", "wb") as file:
             file.write(photo)
             # A size of its own for most, as photos have; the hole behind the picture takes no room on the disk.
-            file.truncate(len(photo) + number * 7919 % 100_003)
+            file.truncate(len(photo) + number * 7919 % 7_000_003)
 
 
 def make_films(folder: Path, count: int, size: int) -> None:

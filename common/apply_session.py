@@ -134,7 +134,9 @@ def settings_of(call: Call, kind: Kind) -> dict[str, str]:
 
 
 def first_state(call: Call, kind: Kind, survey: Survey) -> State:
-    """Where a manifest is begun."""
+    """Where a manifest is begun, or begun once more when a state has come to its end."""
+    if survey.start_byte < 0:
+        survey = survey_manifest(call.manifest, call.expected_run_id, kind, call.window.start)
     return State(
         TOOL,
         survey.run_id,

@@ -144,7 +144,7 @@ class Survey:
     """What a whole look through the manifest told; the same in all its rows.
 
     ``void`` are the intentions in a journal of which there is nothing to take back, ``start_byte`` is where the first
-    row to be applied begins.
+    row to be applied begins (-1: not looked for, since a state knows where to go on).
     """
 
     manifest: Manifest
@@ -154,7 +154,7 @@ class Survey:
     archive_id: str
     void: Void
     torn_line: int = 0
-    start_byte: int = 0
+    start_byte: int = -1
 
 
 def survey_manifest(path: str, expected_run_id: str, kind: Kind, start: int = 0) -> Survey:

@@ -53,6 +53,17 @@ def test_a_shard_between_two_batches_widens_neither(ready: Library) -> None:
         assert before - left(ready) == taken, options
 
 
+def test_a_shard_that_is_looked_at_once_more_is_the_same_shard(ready: Library) -> None:
+    shard = ("--offset", str(COUNT - 3))
+    ready.apply(*shard)
+    ready.restore()
+    assert left(ready) == COUNT
+    before = set(ready.photos())
+    ready.apply(*shard)
+    last = {Path(row["source_path"]).name for row in read_rows(ready.verified)[-3:]}
+    assert {Path(name).name for name in before - set(ready.photos())} == last
+
+
 def test_a_narrowed_manifest_between_two_batches_widens_neither(ready: Library) -> None:
     ready.apply("--limit", "3", *FOREVER)
     line = ("--manifest", narrowed(ready, slice(40, 41)), "--expected-run-id", "auto", *FOREVER)
