@@ -136,14 +136,15 @@ class Planner:
         try:
             if not self._facts.keep_duplicates and (same := self._contents.find(candidate, primary.file.size)):
                 return self._as_duplicate(primary, same, candidate.sha256), same
-            name, status = self._choose_name(members, folder, candidate)
+            spot = self._choose_name(members, folder, candidate)
         except (OSError, RowFailed) as error:
             return self.unplaced(primary, "failed", _unreadable(error)), None
-        candidate.folder, candidate.name = folder, name
-        self._names.claim(folder, name)
+        candidate.folder, candidate.name = folder, spot.name
+        candidate.sha256 = candidate.sha256 or spot.sha256
+        self._names.claim(folder, spot.name)
         if not self._facts.keep_duplicates:
             self._contents.add(primary.file.size, candidate)
-        return self._row(primary, candidate.path, status, "", candidate.sha256), candidate
+        return self._row(primary, candidate.path, spot.status, "", candidate.sha256), candidate
 
     def _folder(self, relative: str) -> str:
         """The path of a folder of the archive, one text for all of its files: a million files share few folders."""
@@ -156,20 +157,20 @@ class Planner:
             return self._row(member, same.path, "duplicate", f"same content as row {same.row_id}", sha256)
         return self._row(member, same.path, "already_archived", "", sha256)
 
-    def _choose_name(self, members: Sequence[Member], folder: str, candidate: Known) -> tuple[str, str]:
-        """The first name under which the whole group is free, and the status that follows for the primary.
+    def _choose_name(self, members: Sequence[Member], folder: str, candidate: Known) -> _Spot:
+        """The first name under which the whole group is free, for the primary.
 
         A file that is there already keeps the name that it has there, whatever its case or Unicode form.
         """
         primary, *companions = members
         for suffix in chain([""], self._suffixes(candidate)):
             name = with_suffix(primary.file.name, suffix) if suffix else primary.file.name
-            there, status = self._status_at(primary.file, folder, name)
-            if status and all(
-                self._status_at(c.file, folder, companion_name(c.file.name, primary.file.name, name, suffix))[1]
+            spot = self._look_at(primary.file, folder, name)
+            if spot.status and all(
+                self._look_at(c.file, folder, companion_name(c.file.name, primary.file.name, name, suffix)).status
                 for c in companions
             ):
-                return there, status
+                return spot
         raise AssertionError("the suffixes never end")
 
     def _suffixes(self, candidate: Known) -> Iterator[str]:
@@ -177,19 +178,13 @@ class Planner:
         candidate.sha256 = candidate.sha256 or hash_file(candidate.readable_path()).sha256
         yield from collision_suffixes(candidate.sha256)
 
-    def _status_at(self, file: FoundFile, folder: str, name: str) -> tuple[str, str]:
-        """The name under which a file would stand, and what it would be there.
-
-        ``planned``, ``already_archived`` (then the name is that of the file in the archive, which may differ in case or
-        Unicode form), or empty when other content has the name.
-        """
+    def _look_at(self, file: FoundFile, folder: str, name: str) -> _Spot:
+        """What a file would be under a name of the archive."""
         taken_by = self._names.taken_by(folder, name)
         if not taken_by:
-            return name, "planned"
-        if taken_by == "run":
-            return name, ""
-        there = _name_of_same_content(file, folder, name)
-        return (there, "already_archived") if there else (name, "")
+            return _Spot(name, "planned")
+        same = _same_content(file, folder, name) if taken_by == "archive" else None
+        return same or _Spot(name, "")
 
     def _plan_companion(self, companion: Member, primary: Member, anchor: Known) -> ReportRow:
         """Beside the primary under the primary's stem; under a suffix of its own where other content stands there.
@@ -207,31 +202,33 @@ class Planner:
                 return self._as_duplicate(companion, same, candidate.sha256)
             for own_suffix in chain([""], self._suffixes(candidate)):
                 name = with_suffix(wanted, own_suffix) if own_suffix else wanted
-                name, status = self._status_at(companion.file, anchor.folder, name)
-                if not status and anchor.row_id != primary.row_id:
-                    there = self._name_of_stored_companion(companion, anchor, name)
-                    if not there:
+                spot = self._look_at(companion.file, anchor.folder, name)
+                if not spot.status and anchor.row_id != primary.row_id:
+                    stored = self._stored_companion(companion, anchor, name)
+                    if not stored:
                         continue
-                    name, status = there, "duplicate" if anchor.row_id else "already_archived"
+                    spot = stored._replace(status="duplicate" if anchor.row_id else "already_archived")
                     reason = f"same content as the companion of row {anchor.row_id}" if anchor.row_id else ""
-                if status:
+                if spot.status:
                     break
         except (OSError, RowFailed) as error:
             return self.unplaced(companion, "failed", _unreadable(error))
-        candidate.folder, candidate.name = anchor.folder, name
-        self._names.claim(anchor.folder, name)
+        candidate.folder, candidate.name = anchor.folder, spot.name
+        candidate.sha256 = candidate.sha256 or spot.sha256
+        self._names.claim(anchor.folder, spot.name)
         if is_shared:
             self._contents.add(companion.file.size, candidate)
-        return self._row(companion, candidate.path, status, reason, candidate.sha256)
+        return self._row(companion, candidate.path, spot.status, reason, candidate.sha256)
 
-    def _name_of_stored_companion(self, companion: Member, anchor: Known, name: str) -> str:
-        """The name in the archive of the companion of the row that the primary duplicates, if its content is the same.
+    def _stored_companion(self, companion: Member, anchor: Known, name: str) -> _Spot | None:
+        """The companion of the row that the primary duplicates, in the archive, if its content is the same.
 
-        In a run that has stored nothing yet, the companion beside the first primary stands for it. Empty when none is.
+        In a run that has stored nothing yet, the companion beside the first primary stands for it.
         """
-        if there := _name_of_same_content(companion.file, anchor.folder, name):
+        if there := _same_content(companion.file, anchor.folder, name):
             return there
-        return name if _name_of_same_content(companion.file, anchor.source_folder, companion.file.name) else ""
+        beside = _same_content(companion.file, anchor.source_folder, companion.file.name)
+        return beside and beside._replace(name=name)
 
     def _row(self, member: Member, destination: str, status: str, reason: str, sha256: str) -> ReportRow:
         return ReportRow(
@@ -278,8 +275,20 @@ def _suffix_between(name: str, new_name: str) -> str:
     return new_stem.rpartition("~")[2] if new_name != name and "~" in new_stem else ""
 
 
-def _name_of_same_content(file: FoundFile, folder: str, name: str) -> str:
-    """The name in a folder, equal or folding alike, under which the content of a file stands; empty if there is none.
+class _Spot(NamedTuple):
+    """A name in the archive, and what a file would be there.
+
+    ``status`` is ``planned``, ``already_archived`` (then the name is that of the file in the archive, which may differ
+    in case or Unicode form, and ``sha256`` that of both), or empty when other content has the name.
+    """
+
+    name: str
+    status: str
+    sha256: str = ""
+
+
+def _same_content(file: FoundFile, folder: str, name: str) -> _Spot | None:
+    """The file in a folder, of this name or one that folds alike, that has the content of a file.
 
     Raises ``OSError`` and ``RowFailed`` when that can't be told: then storing it once more would be a guess.
     """
@@ -289,9 +298,9 @@ def _name_of_same_content(file: FoundFile, folder: str, name: str) -> str:
             may_be = os.lstat(path).st_size == file.size and not os.path.samefile(path, file.path)
         except (FileNotFoundError, NotADirectoryError):
             continue
-        if may_be and hash_file(path).sha256 == hash_file(file.path).sha256:
-            return there
-    return ""
+        if may_be and (sha256 := hash_file(path).sha256) == hash_file(file.path).sha256:
+            return _Spot(there, "already_archived", sha256)
+    return None
 
 
 def _names_alike(folder: str, name: str) -> list[str]:
