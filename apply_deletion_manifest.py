@@ -20,7 +20,7 @@ from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, St
 from common.fileops.folders import make_folders, mark_quarantine
 from common.fileops.probing import remove_stale_probes
 from common.housekeeping import folder_times, give_back_times, prune, sync_touched, tidy_quarantine
-from common.journal import JournalReader
+from common.journal import JournalReader, destroyed_rows
 from common.lock import Lock, lock_unless_read_only
 from common.manifests import Reader, has_no_rows
 from common.media_types import QUARANTINE_FOLDER, kind_of
@@ -302,7 +302,7 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
         task.key
         for task in tasks
         if task.key not in known and task.key not in under_way
-        if remover.is_done(task) or (task.row_id in journal.destroyed and not is_present(task.from_path))
+        if remover.is_done(task) or (not is_present(task.from_path) and journal.has_destroyed(task.row_id))
     }
     # By key: a folder that was pruned, brought back and pruned again stands in the journal twice.
     by_key = {task.key: task for task in tasks if task.key not in known and task.key not in was_done}
@@ -356,7 +356,7 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
     refusals += tidy_quarantine(tasks)
     for refusal in refusals:
         run.talk.warn(refusal)
-    journal.forget_recalled()
+    journal.forget_recalled(task.key for task in tasks)
     counts: Counter[str] = Counter()
     for task, outcome in finished:
         count_task(counts, outcome.phase, task)
@@ -379,11 +379,15 @@ def until_stop(tasks: Iterable[Task], stop: Callable[[], bool]) -> Iterator[Task
 def preview_all(run: Run, lines: Iterable[Line], remover: Remover, state: State) -> cli.Summary:
     """Print the plan: what the same command without --dry-run would do, by what can be seen now."""
     counts: Counter[str] = Counter()
+    destroyed = destroyed_rows(run.places.journal, run.survey.run_id)
     for line in lines:
         if line.task is None:
             counts["nothing to do"] += run.kind.name != "journal"
             continue
-        outcome = Outcome("done before") if remover.is_done(line.task) else remover.preview(line.task)
+        outcome = remover.preview(line.task)
+        is_gone = line.task.row_id in destroyed and not is_present(line.task.from_path) and outcome.phase != "done"
+        if is_gone or remover.is_done(line.task):
+            outcome = Outcome("done before")
         count_task(counts, outcome.phase, line.task)
         if not run.options.common.json:
             would = f"would {line.task.action.replace('_', ' ')}" if outcome.phase == "done" else outcome.phase

@@ -7,10 +7,10 @@ after a crash finds here what was under way. Changes the disk through ``fileops`
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from common.errors import BadInput
+from common.errors import BadInput, StoppedEarly
 from common.manifests import JOURNAL, JournalRow, Reader, Record, RowIds, Writer, chain_of, first_chain
 from common.paths import is_present, shown
 from common.timestamps import now_text
@@ -58,17 +58,18 @@ class Journal:
 
     ``pruning`` are those about folders, by path. ``outcomes`` are the outcomes behind the checkpoint
     that was given: recorded, but the state does not know of them. ``folder_times`` are the times
-    that folders had before the killed run touched them, from rows behind it. ``destroyed`` are the
-    rows whose files were deleted for good, as far as the journal was read.
+    that folders had before the killed run touched them, from rows behind it.
     """
 
     def __init__(self, path: str, run_id: str, checkpoint: int = 0, chain: str = "", sequence: int = 0) -> None:
         self.path = path
+        self._run_id = run_id
+        self._checkpoint = checkpoint
         self.unresolved: dict[Key, JournalRow] = {}
         self.pruning: dict[str, JournalRow] = {}
         self.outcomes: dict[Key, JournalRow] = {}
         self.folder_times: dict[str, str] = {}
-        self.destroyed = RowIds()
+        self._destroyed = RowIds()
         if not is_present(path):
             if checkpoint:
                 raise BadInput(f"{shown(path)} is missing though the state file knows it; restore it")
@@ -101,7 +102,7 @@ class Journal:
             return
         self.unresolved.pop(key, None)
         if row.phase == "done" and row.action in ("delete", "purge"):
-            self.destroyed.add(row.row_id)
+            self._destroyed.add(row.row_id)
         if behind_checkpoint:
             self.outcomes[key] = row
 
@@ -123,16 +124,42 @@ class Journal:
         self.chain = chain_of(values, self.chain)
         return replace(row, sequence=self.sequence, time=time, chain=self.chain)
 
+    def has_destroyed(self, row_id: int) -> bool:
+        """Whether some call has deleted the file of a row for good.
+
+        What stands before the checkpoint is read once, when this is first asked of a row that is not known from behind
+        it. Raises ``StoppedEarly`` where it is not as it was written.
+        """
+        if row_id not in self._destroyed and self._checkpoint:
+            try:
+                self._destroyed = destroyed_rows(self.path, self._run_id)
+            except BadInput as error:
+                raise StoppedEarly(str(error)) from None
+            self._checkpoint = 0
+        return row_id in self._destroyed
+
     def forget_finished(self) -> None:
         """What stands behind the checkpoint is the finished work of other calls, not of a batch to go on with."""
         self.outcomes.clear()
         self.folder_times.clear()
 
-    def forget_recalled(self) -> None:
-        """The killed run's batch has been finished: nothing of it is open any more."""
+    def forget_recalled(self, finished: Iterable[Key]) -> None:
+        """A killed run's batch has been finished: of what it was to do nothing is open any more."""
         self.forget_finished()
-        self.unresolved.clear()
+        for key in finished:
+            self.unresolved.pop(key, None)
         self.pruning.clear()
 
     def close(self) -> None:
         self._writer.close()
+
+
+def destroyed_rows(path: str, run_id: str) -> RowIds:
+    """The rows of which a whole journal says that their files were deleted for good. Changes nothing."""
+    destroyed = RowIds()
+    if is_present(path) and os.path.getsize(path) >= len(JOURNAL.header()):
+        with JournalReader(path, run_id) as reader:
+            for row, _ in reader:
+                if row.phase == "done" and row.action in ("delete", "purge"):
+                    destroyed.add(row.row_id)
+    return destroyed

@@ -87,10 +87,14 @@ class Remover:
     def preview(self, task: Task) -> Outcome:
         """What ``apply_task`` would decide by looks. Changes nothing."""
         try:
+            if task.action == "delete" and not is_present(task.from_path) and _as_recorded(task.to_path, task):
+                return Outcome("done", "it is in the quarantine, from where it goes for good")
             if task.action in ("quarantine", "delete"):
                 self._require_unchanged(task)
                 return Outcome("done")
             if not is_present(task.from_path) and task.action != "restore_folder":
+                if task.action == "restore" and not is_present(task.to_path):
+                    raise RowFailed(_neither_here_nor_there(task))
                 return Outcome("skipped", "it is not there to be taken")
             if task.action == "purge":
                 _require_copy(task)
@@ -191,9 +195,7 @@ class Remover:
                 return Outcome("done", "was restored before the interruption")
             if is_present(task.to_path):
                 return Outcome("skipped", "it is in its place")
-            return Outcome(
-                "failed", f"it is neither here nor there; its archive copy is {shown(task.destination_path)}"
-            )
+            return Outcome("failed", _neither_here_nor_there(task))
         # Looked at before the way to it: what is moved in the end is this very file, so it can't be one behind a link
         # that appeared between the two.
         found = _as_recorded(task.from_path, task)
@@ -251,6 +253,10 @@ class Remover:
     def _require_two_folders(self, path: str, copy: str) -> None:
         if self.aliases.are_one(os.path.dirname(path), os.path.dirname(copy)):
             raise RowFailed("it and its archive copy are in one folder seen twice (a mount)")
+
+
+def _neither_here_nor_there(task: Task) -> str:
+    return f"it is neither here nor there; its archive copy is {shown(task.destination_path)}"
 
 
 def _require_copy(task: Task) -> None:

@@ -84,19 +84,24 @@ def test_the_journal_of_another_run_is_refused(path: str) -> None:
 
 
 def test_what_was_begun_and_has_no_outcome_is_remembered(path: str) -> None:
-    write(path, row(1, "planned"), row(2, "planned"), row(3, "planned"), row(1, "done"), row(2, "failed"))
+    planned = [row(number, "planned") for number in range(1, 5)]
+    write(path, *planned, row(1, "done"), row(2, "failed"))
     journal = Journal(path, RUN_ID)
-    assert [found.row_id for found in journal.unresolved.values()] == [3]
-    journal.forget_recalled()
-    assert not journal.unresolved
+    assert [found.row_id for found in journal.unresolved.values()] == [3, 4]
+    journal.forget_recalled(key for key, found in list(journal.unresolved.items()) if found.row_id == 3)
+    assert [found.row_id for found in journal.unresolved.values()] == [4]  # for a later batch
     journal.close()
 
 
 def test_what_was_destroyed_is_known_and_what_was_quarantined_is_not(path: str) -> None:
     write(path, row(1, "done", "delete"), row(2, "done", "purge"), row(3, "failed", "delete"), row(4, "done"))
     journal = Journal(path, RUN_ID)
-    assert [number for number in range(1, 5) if number in journal.destroyed] == [1, 2]
+    length, chain, sequence = journal.length, journal.chain, journal.sequence
+    assert [number for number in range(1, 5) if journal.has_destroyed(number)] == [1, 2]
     journal.close()
+    behind = Journal(path, RUN_ID, length, chain, sequence)  # goes on behind all of it
+    assert [number for number in range(1, 5) if behind.has_destroyed(number)] == [1, 2]
+    behind.close()
 
 
 def test_behind_a_checkpoint_outcomes_and_folder_times_are_recalled(path: str) -> None:

@@ -110,3 +110,17 @@ def test_a_dry_run_of_the_next_batch_tells_of_as_many_rows_as_the_run(ready: Lib
     ready.apply("--limit", "7")
     assert told(ready, "--limit", "7", "--dry-run") == {"rows": 7, "would be quarantined": 7}
     assert told(ready, "--limit", "7") == {"rows": 7, "quarantined": 7}
+
+
+def test_a_dry_run_of_deletion_tells_of_what_is_in_the_quarantine_and_of_what_is_gone(ready: Library) -> None:
+    ready.apply("--limit", "10")
+    assert told(ready, *FOREVER, "--dry-run") == {"rows": COUNT, "would be deleted": COUNT}
+    ready.apply(*FOREVER)
+    assert told(ready, *FOREVER, "--dry-run") == {"rows": COUNT, "done before": COUNT}
+
+
+def test_what_a_shard_has_destroyed_is_done_before_for_the_batches_behind_its_checkpoint(ready: Library) -> None:
+    ready.apply("--limit", "2", *FOREVER)
+    ready.apply("--offset", "4", "--limit", "8", *FOREVER)
+    ready.apply("--limit", "2", *FOREVER)
+    assert told(ready, "--limit", "8", *FOREVER) == {"rows": 8, "done before": 8}
