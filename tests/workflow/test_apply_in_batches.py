@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
-from tests.support.scripts import Argument, files_below, start, wait_until
+from tests.support.scripts import Argument
 from tests.support.tables import read_rows, write_rows
 
 FOREVER = ("--delete-permanently", "--yes-really-delete")
@@ -71,21 +69,6 @@ def test_a_narrowed_manifest_between_two_batches_widens_neither(ready: Library) 
     before = left(ready)
     ready.apply("--limit", "3", *FOREVER)
     assert before - left(ready) == 3
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL: run this on Linux or macOS")
-def test_a_killed_quarantine_widens_no_deletion(ready: Library) -> None:
-    process = start(scripts.APPLY, *ready.apply_line(), cwd=ready.out)
-    try:
-        wait_until(lambda: files_below(ready.quarantined_files) >= 3, process)
-    finally:
-        process.kill()
-        process.communicate()
-    if process.returncode != -signal.SIGKILL:
-        pytest.skip("the quarantine was quicker than its kill: run the test again")
-    everything = {**ready.photos(), **ready.quarantined}
-    ready.apply("--limit", "1", *FOREVER)
-    assert len({**ready.photos(), **ready.quarantined}) == len(everything) - 1
 
 
 def test_what_was_deleted_quarantined_and_restored_in_turns_is_told_as_it_is(ready: Library) -> None:

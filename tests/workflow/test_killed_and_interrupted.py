@@ -274,6 +274,16 @@ def test_a_killed_deletion_gone_on_with_in_smaller_batches_and_several_jobs_fail
     assert home.photos() == {}
 
 
+def test_a_killed_quarantine_widens_no_deletion(home: Library) -> None:
+    """What another act had begun is nothing that this one must finish."""
+    home.organize()
+    home.verify()
+    assert kill_when(partial(at_least, 3, home.quarantined_files), scripts.APPLY, home.apply_line(), home.out)
+    before = {**home.photos(), **home.quarantined}
+    home.apply("--limit", "1", "--delete-permanently", "--yes-really-delete")
+    assert len({**home.photos(), **home.quarantined}) == len(before) - 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_runs_say_130_leave_whole_files_and_finish_when_run_again(
     home: Library, number: signal.Signals
