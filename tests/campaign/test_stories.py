@@ -17,7 +17,7 @@ from tests.campaign.figures import RecordPoints
 from tests.campaign.noticing import complaints_about
 from tests.campaign.planted_bugs import PlantedBug
 from tests.campaign.resettable import quick_folder
-from tests.campaign.size import SEED, sized
+from tests.campaign.size import FULL, SEED, sized
 from tests.campaign.stories import Story, Told
 
 pytestmark = pytest.mark.campaign
@@ -55,9 +55,12 @@ def test_no_story_ends_with_a_loss(tmp_path: Path, record_points: RecordPoints) 
             raise
     record_points(PART, told.stories, 0)
     print("how runs ended:", dict(sorted(told.codes.items())))
-    for stage in ("organize_media_by_date", "verify_media_archive", "apply_deletion_manifest"):
+    stages = ("organize_media_by_date", "verify_media_archive", "apply_deletion_manifest")
+    for stage in stages:
         assert told.codes[f"{stage} 0"] > STORIES // 10, f"hardly any {stage} came to its end: the stories tell nothing"
-        assert told.codes[f"{stage} killed"] > STORIES // 60, f"hardly any {stage} was killed"
+        # Sixty stories are too few to ask for kills of each.
+        assert not FULL or told.codes[f"{stage} killed"] > STORIES // 60, f"hardly any {stage} was killed"
+    assert sum(told.codes[f"{stage} killed"] for stage in stages) > STORIES // 10, "hardly any run was killed"
 
 
 NO_COMPARISON = PlantedBug(
