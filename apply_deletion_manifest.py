@@ -302,7 +302,7 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
         task.key
         for task in tasks
         if task.key not in known and task.key not in under_way
-        if remover.is_done(task) or (not is_present(task.from_path) and journal.has_destroyed(task.row_id))
+        if was_done_before(task, remover, journal.has_destroyed)
     }
     # By key: a folder that was pruned, brought back and pruned again stands in the journal twice.
     by_key = {task.key: task for task in tasks if task.key not in known and task.key not in was_done}
@@ -369,6 +369,11 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
     return +counts
 
 
+def was_done_before(task: Task, remover: Remover, has_destroyed: Callable[[int], bool]) -> bool:
+    """Whether an earlier call has done what the task asks for: by looks, and for what is gone by the journal."""
+    return remover.is_done(task) or (not is_present(task.from_path) and has_destroyed(task.row_id))
+
+
 def until_stop(tasks: Iterable[Task], stop: Callable[[], bool]) -> Iterator[Task]:
     for task in tasks:
         if stop():
@@ -384,10 +389,8 @@ def preview_all(run: Run, lines: Iterable[Line], remover: Remover, state: State)
         if line.task is None:
             counts["nothing to do"] += run.kind.name != "journal"
             continue
-        outcome = remover.preview(line.task)
-        is_gone = line.task.row_id in destroyed and not is_present(line.task.from_path) and outcome.phase != "done"
-        if is_gone or remover.is_done(line.task):
-            outcome = Outcome("done before")
+        done_before = was_done_before(line.task, remover, destroyed.__contains__)
+        outcome = Outcome("done before") if done_before else remover.preview(line.task)
         count_task(counts, outcome.phase, line.task)
         if not run.options.common.json:
             would = f"would {line.task.action.replace('_', ' ')}" if outcome.phase == "done" else outcome.phase

@@ -101,7 +101,7 @@ class Journal:
             self.unresolved[key] = row
             return
         self.unresolved.pop(key, None)
-        if row.phase == "done" and row.action in ("delete", "purge"):
+        if _is_destruction(row):
             self._destroyed.add(row.row_id)
         if behind_checkpoint:
             self.outcomes[key] = row
@@ -160,6 +160,10 @@ def destroyed_rows(path: str, run_id: str) -> RowIds:
     if is_present(path) and os.path.getsize(path) >= len(JOURNAL.header()):
         with JournalReader(path, run_id) as reader:
             for row, _ in reader:
-                if row.phase == "done" and row.action in ("delete", "purge"):
+                if _is_destruction(row):
                     destroyed.add(row.row_id)
     return destroyed
+
+
+def _is_destruction(row: JournalRow) -> bool:
+    return row.phase == "done" and row.action in ("delete", "purge")
