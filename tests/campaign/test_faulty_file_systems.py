@@ -8,6 +8,7 @@ than was written.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
@@ -89,13 +90,16 @@ Fixture = Callable[[Manner, str], tuple[FailingDisk, World]]
 
 
 @pytest.fixture
-def fuse_world(product: Product, tmp_path: Path) -> Iterator[Fixture]:
+def fuse_world(product: Product, disks: tuple[Path, Path], tmp_path: Path) -> Iterator[Fixture]:
     """Make a world whose named part lies on a file system of that manner."""
+    base, elsewhere = disks
     with ExitStack() as stack:
 
         def make(manner: Manner, far: str) -> tuple[FailingDisk, World]:
-            disk = stack.enter_context(failing_disk(tmp_path / "fuse", manner))
-            return disk, world_at(product, tmp_path / "world", disk.root, far, tmp_path / "strace.log")
+            folder = elsewhere / "fuse"
+            stack.callback(shutil.rmtree, folder)
+            disk = stack.enter_context(failing_disk(folder, manner))
+            return disk, world_at(product, base / "world", disk.root, far, tmp_path / "strace.log")
 
         yield make
 
