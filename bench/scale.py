@@ -88,6 +88,7 @@ def measure_files(folder: Path, size: int, copies: bool) -> None:
     """Stages that need real files."""
     source, archive = folder / "source", folder / "archive"
     make_tiny_photos(source, size)
+    os.sync()  # what is new and not yet on the disk costs its first reader more
     organize = ("organize_media_by_date.py", "--source", source, "--destination-root", archive, "--report-csv")
     tell("report", size, call(*organize, folder / "report.csv"))
     if copies:
