@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from common import archive, cli
+from common import archive
 from common.aliases import Aliases
 from common.amounts import count_file, count_text
 from common.apply_session import TOOL, Call, Places, Session, first_state, open_manifest
+from common.cli import StopRequest, run_stage
 from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly, explain_os_error
 from common.fileops.folders import make_folders, mark_quarantine
 from common.fileops.probing import remove_stale_probes
@@ -24,12 +25,25 @@ from common.journal import JournalReader, destroyed_rows
 from common.lock import Lock, lock_unless_read_only
 from common.manifests import Reader, has_no_rows
 from common.media_types import QUARANTINE_FOLDER, kind_of
+from common.options import (
+    CommonOptions,
+    add_common_options,
+    common_options,
+    make_parser,
+    not_negative,
+    parse_arguments,
+    positive,
+    same_command,
+    with_jobs,
+)
 from common.paths import is_inside, is_present, mount_points, shown
 from common.pipeline import in_order
 from common.removal import Outcome, Remover, clear_leftovers, journal_row, outcome_row
 from common.run_id import is_run_id
 from common.shell import script_command
 from common.state import State, Window, load_state
+from common.summary import Summary, figures
+from common.talk import Progress, Talk
 from common.tasks import (
     Kind,
     Survey,
@@ -70,12 +84,12 @@ class Options:
     restore: bool
     prune_empty_dirs: bool
     max_age: int
-    common: cli.CommonOptions
+    common: CommonOptions
 
 
 def command_line() -> argparse.ArgumentParser:
     """The options of this script."""
-    parser = cli.make_parser(
+    parser = make_parser(
         "Take verified originals out of the source: into a quarantine, or for good when that is said twice.", EXAMPLES
     )
     main = parser.add_argument_group("what to do")
@@ -93,22 +107,22 @@ def command_line() -> argparse.ArgumentParser:
         "--restore", action="store_true", help="bring back what a journal, or the report of a move, names"
     )
     main.add_argument("--prune-empty-dirs", action="store_true", help="remove folders that this run emptied")
-    main.add_argument("--max-age", type=cli.positive, default=0, metavar="DAYS", help="refuse rows verified longer ago")
+    main.add_argument("--max-age", type=positive, default=0, metavar="DAYS", help="refuse rows verified longer ago")
     danger = parser.add_argument_group("permanent deletion: both are needed")
     danger.add_argument("--delete-permanently", action="store_true", help="destroy the originals")
     danger.add_argument("--yes-really-delete", action="store_true", help="yes, really")
     batch = parser.add_argument_group("batches")
-    batch.add_argument("--limit", type=cli.positive, default=0, metavar="N", help="rows in this call (default: all)")
-    batch.add_argument("--offset", type=cli.not_negative, metavar="N", help="skip this many rows")
+    batch.add_argument("--limit", type=positive, default=0, metavar="N", help="rows in this call (default: all)")
+    batch.add_argument("--offset", type=not_negative, metavar="N", help="skip this many rows")
     batch.add_argument("--state-file", default="", metavar="PATH", help="default: in the folder of the journal")
-    cli.add_common_options(parser)
+    add_common_options(parser)
     return parser
 
 
 def parse(argv: Sequence[str] | None) -> Options:
     """Check a command line. Ends the process with exit code 2 and one sentence when it can't be used."""
     parser = command_line()
-    parsed = cli.parse_arguments(parser, argv)
+    parsed = parse_arguments(parser, argv)
     if parsed.delete_permanently != parsed.yes_really_delete:
         parser.error("permanent deletion needs both --delete-permanently and --yes-really-delete; nothing was changed")
     if parsed.review_html and parsed.dry_run:
@@ -122,11 +136,11 @@ def parse(argv: Sequence[str] | None) -> Options:
             f"--expected-run-id {parsed.expected_run_id!r} is no run_id; give the one in the manifest, or auto"
         )
     call = Call(
-        manifest=cli.absolute(parsed.manifest),
+        manifest=os.path.abspath(parsed.manifest),
         expected_run_id=parsed.expected_run_id,
-        quarantine_root=cli.absolute(parsed.quarantine_root) if parsed.quarantine_root else "",
+        quarantine_root=os.path.abspath(parsed.quarantine_root) if parsed.quarantine_root else "",
         window=Window(parsed.offset, parsed.limit),
-        state_file=cli.absolute(parsed.state_file) if parsed.state_file else "",
+        state_file=os.path.abspath(parsed.state_file) if parsed.state_file else "",
     )
     return Options(
         call=call,
@@ -135,7 +149,7 @@ def parse(argv: Sequence[str] | None) -> Options:
         restore=parsed.restore,
         prune_empty_dirs=parsed.prune_empty_dirs,
         max_age=parsed.max_age,
-        common=cli.common_options(parsed),
+        common=common_options(parsed),
     )
 
 
@@ -158,10 +172,10 @@ class Run:
     kind: Kind
     survey: Survey
     places: Places
-    talk: cli.Talk
+    talk: Talk
 
 
-def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summary:
+def apply(options: Options, talk: Talk, stop: StopRequest) -> Summary:
     """Read rows from where the state says, look, write down what is intended, act, record, and sum up."""
     kind = kind_of_manifest(options.call.manifest, options.restore, options.delete_permanently)
     if has_no_rows(options.call.manifest, kind.columns):
@@ -169,7 +183,7 @@ def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summar
     survey, places, state = open_manifest(options.call, kind)
     require_surroundings(kind, survey)
     roots = (survey.source_root, survey.archive_root)
-    options = replace(options, common=cli.with_jobs(options.common, talk, roots))
+    options = replace(options, common=with_jobs(options.common, talk.detail, roots))
     run = Run(options, kind, survey, places, talk)
     if survey.torn_line:
         talk.warn(f"{shown(options.call.manifest)}, line {survey.torn_line}: the last row is cut short and is left out")
@@ -188,7 +202,7 @@ def apply(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summar
         # Destroying reads whole files; taking them somewhere else mostly is a rename.
         size = survey.manifest.media_bytes * files // max(1, survey.manifest.rows)
         reads = kind.action in ("delete", "purge")
-        progress = stack.enter_context(cli.Progress(kind.action, files, size if reads else None, options.common))
+        progress = stack.enter_context(Progress(kind.action, files, size if reads else None, options.common))
         remover = Remover(progress, stop, Aliases(), set(), mount_points(), oldest_allowed(options), options.dry_run)
         reader = stack.enter_context(Reader(options.call.manifest, kind.columns))
         reader.seek(state.byte_offset)
@@ -221,10 +235,10 @@ def oldest_allowed(options: Options) -> str:
     return text_of(datetime.now(UTC) - timedelta(days=options.max_age)) if options.max_age else ""
 
 
-def nothing_to_do(options: Options, kind: Kind) -> cli.Summary:
+def nothing_to_do(options: Options, kind: Kind) -> Summary:
     """The summary for an empty manifest."""
     headline = f"{kind.action}: {shown(options.call.manifest)} has no rows; there is nothing to do"
-    return cli.Summary(TOOL, headline, "", ExitCode.OK, {"rows": 0}, action=kind.action, dry_run=options.dry_run)
+    return Summary(TOOL, headline, "", ExitCode.OK, {"rows": 0}, action=kind.action, dry_run=options.dry_run)
 
 
 def require_surroundings(kind: Kind, survey: Survey) -> None:
@@ -381,7 +395,7 @@ def until_stop(tasks: Iterable[Task], stop: Callable[[], bool]) -> Iterator[Task
         yield task
 
 
-def preview_all(run: Run, lines: Iterable[Line], remover: Remover, state: State) -> cli.Summary:
+def preview_all(run: Run, lines: Iterable[Line], remover: Remover, state: State) -> Summary:
     """Print the plan: what the same command without --dry-run would do, by what can be seen now."""
     counts: Counter[str] = Counter()
     destroyed = destroyed_rows(run.places.journal, run.survey.run_id)
@@ -412,14 +426,14 @@ PHASES = ("done", "skipped", "failed", "done before")
 PAST = {"quarantine": "quarantined", "delete": "deleted", "purge": "purged", "restore": "restored"}
 
 
-def sum_up(run: Run, state: State, counts: Counter[str]) -> cli.Summary:
+def sum_up(run: Run, state: State, counts: Counter[str]) -> Summary:
     """The counts, and what to do next."""
     dry_run, action, survey = run.options.dry_run, run.kind.action, run.survey
     done = f"would be {PAST[action]}" if dry_run else PAST[action]
     names = {name: name for name in (*PHASES, "nothing to do")} | {"done": done}
-    figures, amounts = cli.figures("rows", counts, names)
-    first = state.next_offset - figures["rows"] + 1
-    is_part = survey.manifest.rows > figures["rows"] > 0 and run.kind.name == "verified"
+    shown_counts, amounts = figures("rows", counts, names)
+    first = state.next_offset - shown_counts["rows"] + 1
+    is_part = survey.manifest.rows > shown_counts["rows"] > 0 and run.kind.name == "verified"
     window = f", rows {first:,} to {state.next_offset:,} of {survey.manifest.rows:,}" if is_part and not dry_run else ""
     notes = []
     if counts["failed"]:
@@ -429,18 +443,18 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> cli.Summary:
         notes.append(f"left behind: {count_text(counts[FOLDERS_LEFT], 'empty folder')}; the reasons are above")
     if survey.torn_line:
         notes.append(f"the last row of the manifest (line {survey.torn_line}) was cut short and is left out")
-    if run.kind.name == "journal" and not figures["rows"]:
+    if run.kind.name == "journal" and not shown_counts["rows"]:
         notes.append("nothing was to be done for these rows: a journal has a row for each intention and each outcome")
     if not state.complete and not dry_run:
         notes.append(f"left to do: {count_text(state.remaining_rows, 'row')}")
-    return cli.Summary(
+    return Summary(
         tool=TOOL,
         action=action,
         dry_run=dry_run,
         headline=f"{action}{' (dry run)' if dry_run else ''}: {shown(run.options.call.manifest)}{window}",
         run_id=survey.run_id,
         exit_code=ExitCode.ATTENTION if counts["failed"] or counts[FOLDERS_LEFT] or survey.torn_line else ExitCode.OK,
-        counts=figures,
+        counts=shown_counts,
         amounts=amounts,
         outputs={} if dry_run else {"journal": run.places.journal, "state": run.places.state},
         notes=notes,
@@ -452,9 +466,9 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> cli.Summary:
 def next_steps(run: Run, state: State, counts: Mapping[str, int]) -> list[str]:
     """What to do now, with the command lines to paste."""
     if run.options.dry_run:
-        return [f"next: {cli.same_command(SCRIPT, run.options.common, without='--dry-run')}"] if counts["done"] else []
+        return [f"next: {same_command(SCRIPT, run.options.common, without='--dry-run')}"] if counts["done"] else []
     if not state.complete:
-        return [f"next: {cli.same_command(SCRIPT, run.options.common)}"]
+        return [f"next: {same_command(SCRIPT, run.options.common)}"]
     steps = []
     if run.kind.action == "quarantine" and (counts["done"] or counts["done before"]):
         again = ("--manifest", run.places.journal, "--expected-run-id", state.run_id)
@@ -462,11 +476,11 @@ def next_steps(run: Run, state: State, counts: Mapping[str, int]) -> list[str]:
         purge = script_command(SCRIPT, *again, "--delete-permanently", "--yes-really-delete")
         steps = ["next: look around for some weeks", f"to bring all back: {restore}", f"to free the space: {purge}"]
     if counts["failed"]:
-        steps.append(f"for what failed, when its cause is mended: {cli.same_command(SCRIPT, run.options.common)}")
+        steps.append(f"for what failed, when its cause is mended: {same_command(SCRIPT, run.options.common)}")
     return steps
 
 
-def with_review(summary: cli.Summary, run: Run) -> cli.Summary:
+def with_review(summary: Summary, run: Run) -> Summary:
     """The summary, with the review page if one was asked for. Changes the disk: that page."""
     path = run.options.common.review_html
     if not path:
@@ -484,7 +498,7 @@ def with_review(summary: cli.Summary, run: Run) -> cli.Summary:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script with a command line; return its exit code."""
     options = parse(argv)
-    return cli.run_stage(TOOL, lambda talk, stop: apply(options, talk, stop), options.common)
+    return run_stage(TOOL, lambda talk, stop: apply(options, talk, stop), options.common)
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ from datetime import date, datetime
 from itertools import islice, tee
 from typing import TYPE_CHECKING, TypeVar
 
-from common import archive, cli
+from common import archive
 from common.aliases import Aliases
 from common.amounts import count_text
+from common.cli import StopRequest, run_stage
 from common.contents import ContentIndex, Known
 from common.dates.model import UNDATED, Dated
 from common.errors import BadInput, ExitCode, Interrupted, explain_os_error
@@ -28,6 +29,16 @@ from common.fileops.names import is_temporary_name, remove_temporary
 from common.lock import Lock
 from common.manifests import ReportRow, RowIds, file_digest
 from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS, kind_of
+from common.options import (
+    CommonOptions,
+    add_common_options,
+    common_options,
+    make_parser,
+    parse_arguments,
+    require_folder,
+    same_command,
+    with_jobs,
+)
 from common.paths import is_inside, is_plain_absolute, shown
 from common.placement import Member, Names, Planner, RunFacts
 from common.report_session import TOOL, Session, find_report, open_session
@@ -37,6 +48,8 @@ from common.scan import FolderScan, NotScanned, ScanRules, scan_tree
 from common.selection import Found, Selection, groups_of, why_skipped
 from common.shell import script_command
 from common.storing import Storer
+from common.summary import Summary, figures
+from common.talk import Progress, Talk
 from common.tally import STATUSES, Scanned, Tally, count_scanned
 
 if TYPE_CHECKING:
@@ -83,7 +96,7 @@ class Options:
     duplicates: str
     exclude: tuple[str, ...]
     from_report: str
-    common: cli.CommonOptions
+    common: CommonOptions
 
     @property
     def writes_report(self) -> bool:
@@ -98,7 +111,7 @@ class Options:
 
 def command_line() -> argparse.ArgumentParser:
     """The options of this script."""
-    parser = cli.make_parser(
+    parser = make_parser(
         "Find when each photo and video was taken, and report, copy or move it into an archive by year.", EXAMPLES
     )
     main = parser.add_argument_group("what to do")
@@ -135,14 +148,14 @@ def command_line() -> argparse.ArgumentParser:
         metavar="ZONE",
         help="where videos with UTC times were taken (IANA name)",
     )
-    cli.add_common_options(parser)
+    add_common_options(parser)
     return parser
 
 
 def parse(argv: Sequence[str] | None) -> Options:
     """Check a command line. Ends the process with exit code 2 and one sentence when it can't be used."""
     parser = command_line()
-    parsed = cli.parse_arguments(parser, argv)
+    parsed = parse_arguments(parser, argv)
     if parsed.date_from and parsed.date_to and parsed.date_from > parsed.date_to:
         parser.error("--date-from is later than --date-to")
     if parsed.review_html and parsed.dry_run:
@@ -166,8 +179,8 @@ def parse(argv: Sequence[str] | None) -> Options:
         timezone=parsed.timezone,
         duplicates=parsed.duplicates,
         exclude=tuple(parsed.exclude),
-        from_report=cli.absolute(parsed.from_report) if parsed.from_report else "",
-        common=cli.common_options(parsed),
+        from_report=os.path.abspath(parsed.from_report) if parsed.from_report else "",
+        common=common_options(parsed),
     )
 
 
@@ -236,8 +249,8 @@ class Roots:
 
 def check_roots(options: Options) -> Roots:
     """Find the roots and refuse those that overlap in a dangerous way. Changes nothing."""
-    source = cli.require_folder(cli.absolute(options.source), "--source")
-    root = os.path.realpath(cli.absolute(options.destination_root))
+    source = require_folder(os.path.abspath(options.source), "--source")
+    root = os.path.realpath(os.path.abspath(options.destination_root))
     if os.path.lexists(root) and not os.path.isdir(root):
         raise BadInput(f"{shown(root)}: --destination-root is not a folder; name another")
     if not os.path.isdir(root) and not os.path.isdir(os.path.dirname(root)):
@@ -257,7 +270,7 @@ class Run:
 
     options: Options
     roots: Roots
-    talk: cli.Talk
+    talk: Talk
 
 
 def settings_of(options: Options, roots: Roots) -> dict[str, str]:
@@ -282,7 +295,7 @@ def settings_of(options: Options, roots: Roots) -> dict[str, str]:
 # --- read ------------------------------------------------------------------------------------------
 
 
-def scan_source(run: Run, pool: DatingPool, stop: cli.StopRequest) -> deque[FolderScan]:
+def scan_source(run: Run, pool: DatingPool, stop: StopRequest) -> deque[FolderScan]:
     """Everything below the source but the archive, if it lies inside. Changes nothing. Raises ``Interrupted``."""
     roots, options = run.roots, run.options
     folders: deque[FolderScan] = deque()
@@ -340,7 +353,7 @@ def plan_group(run: Run, found: Found, dated: Dated | None, planner: Planner, fi
 # --- the story -------------------------------------------------------------------------------------
 
 
-def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summary:
+def organize(options: Options, talk: Talk, stop: StopRequest) -> Summary:
     """Scan, or read a reviewed report; decide, act, record and sum up."""
     # Files by the million are kept, and none in a circle: looking for circles seldom saves a tenth of the time.
     gc.set_threshold(100_000)
@@ -348,7 +361,7 @@ def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Sum
     if reviewed:
         options = with_roots_of(reviewed, options)
     roots = check_roots(options)
-    options = replace(options, common=cli.with_jobs(options.common, talk, (roots.source, roots.archive)))
+    options = replace(options, common=with_jobs(options.common, talk.detail, (roots.source, roots.archive)))
     run = Run(options, roots, talk)
     settings = settings_of(options, roots)
     run_id = reviewed.run_id if reviewed else new_run_id()
@@ -382,7 +395,7 @@ def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Sum
             groups = plan_rows(run, folders, planner, pool, tally)
 
         progress = stack.enter_context(
-            cli.Progress(
+            Progress(
                 options.mode,
                 scanned.entries,
                 scanned.media_bytes if options.acts else None,
@@ -412,8 +425,8 @@ def organize(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Sum
 
 
 def with_review(
-    summary: cli.Summary, session: Session | None, reviewed: Reviewed | None, options: Options, scanned: Scanned
-) -> cli.Summary:
+    summary: Summary, session: Session | None, reviewed: Reviewed | None, options: Options, scanned: Scanned
+) -> Summary:
     """The summary, with the review page if one was asked for. Changes the disk: that page."""
     path = options.common.review_html
     if not path:
@@ -439,7 +452,7 @@ def with_roots_of(reviewed: Reviewed, options: Options) -> Options:
         ("--source", options.source, reviewed.source_root),
         ("--destination-root", options.destination_root, reviewed.archive_root),
     ):
-        if given and os.path.realpath(cli.absolute(given)) != root:
+        if given and os.path.realpath(os.path.abspath(given)) != root:
             raise BadInput(f"{shown(reviewed.path)} is a report with {option} {shown(root)}; leave the option out")
     return replace(options, source=reviewed.source_root, destination_root=reviewed.archive_root)
 
@@ -461,12 +474,12 @@ def prepare_archive(options: Options, roots: Roots, stack: ExitStack) -> str:
     return archive.found_archive(roots.archive)
 
 
-def finish_pending(session: Session, options: Options, stop: cli.StopRequest) -> None:
+def finish_pending(session: Session, options: Options, stop: StopRequest) -> None:
     """Finish the batch that was under way when an earlier call was killed, before anything is scanned."""
     pending = [session.decode_pending(values) for values in session.state.pending]
     if pending and options.acts:
         size = sum(row.size_bytes for row in pending)
-        with cli.Progress("finish", len(pending), size, options.common) as progress:
+        with Progress("finish", len(pending), size, options.common) as progress:
             storer = Storer(options.mode, options.common.jobs, progress, stop, set(), set())
             session.record(storer.apply_batch(pending, again=True))
         session.checkpoint()
@@ -589,10 +602,10 @@ def print_plan(rows: Iterable[ReportRow], mode: str) -> None:
         print(f"{what}: {shown(row.source_path)}{where}{f' ({row.reason})' if row.reason else ''}")
 
 
-def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lost: set[str]) -> cli.Summary:
+def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lost: set[str]) -> Summary:
     """The counts, whether they add up, and what to do next."""
     options, roots = run.options, run.roots
-    counts, amounts = cli.figures("scanned", tally.counts, {status: status for status in STATUSES})
+    counts, amounts = figures("scanned", tally.counts, {status: status for status in STATUSES})
     notes = []
     if tally.counts["review"]:
         notes.append(f"to look at: {count_text(tally.counts['review'], 'row')} with a review column that is not empty")
@@ -615,7 +628,7 @@ def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lo
         exit_code = ExitCode.ATTENTION
     what = {"report": "planned", "copy": "copied", "move": "moved"}[options.mode]
     what = f"{options.mode} (dry run)" if options.dry_run else what
-    return cli.Summary(
+    return Summary(
         tool=TOOL,
         action=options.mode,
         dry_run=options.dry_run,
@@ -642,7 +655,7 @@ def without_ffprobe(videos: int, can_be_redone: bool) -> str:
 def next_steps(options: Options, session: Session | None, counts: Mapping[str, int]) -> list[str]:
     """What to do now, with the command lines to paste."""
     if options.dry_run:
-        return [f"next: {cli.same_command(SCRIPT, options.common, without='--dry-run')}"]
+        return [f"next: {same_command(SCRIPT, options.common, without='--dry-run')}"]
     report = session.report_path if session else options.from_report
     steps = []
     if options.mode == "report":
@@ -657,7 +670,7 @@ def next_steps(options: Options, session: Session | None, counts: Mapping[str, i
         )
         steps.append(f"to take the move back: {back}")
     if counts.get("failed"):
-        again = cli.same_command(SCRIPT, options.common, without="--report-csv", values=1)
+        again = same_command(SCRIPT, options.common, without="--report-csv", values=1)
         if options.from_report:  # which carries out what it says, and that is stale for what failed
             roots = ("--source", options.source, "--destination-root", options.destination_root)
             again = script_command(SCRIPT, *roots, "--mode", options.mode)
@@ -668,7 +681,7 @@ def next_steps(options: Options, session: Session | None, counts: Mapping[str, i
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script with a command line; return its exit code."""
     options = parse(argv)
-    return cli.run_stage(TOOL, lambda talk, stop: organize(options, talk, stop), options.common)
+    return run_stage(TOOL, lambda talk, stop: organize(options, talk, stop), options.common)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from common import archive, cli
+from common import archive
 from common.aliases import Aliases
 from common.amounts import count_text
+from common.cli import StopRequest, run_stage
 from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly
 from common.examination import Examiner
 from common.manifests import (
@@ -26,10 +27,23 @@ from common.manifests import (
     Writer,
     has_no_rows,
 )
+from common.options import (
+    CommonOptions,
+    add_common_options,
+    common_options,
+    make_parser,
+    not_negative,
+    parse_arguments,
+    positive,
+    same_command,
+    with_jobs,
+)
 from common.paths import mount_points, shown
 from common.pipeline import in_order
 from common.shell import script_command
 from common.state import State, Window
+from common.summary import Summary, figures
+from common.talk import Progress, Talk
 from common.verify_session import (
     TOOL,
     Call,
@@ -65,12 +79,12 @@ class Options:
 
     call: Call
     read_mode: str
-    common: cli.CommonOptions
+    common: CommonOptions
 
 
 def command_line() -> argparse.ArgumentParser:
     """The options of this script."""
-    parser = cli.make_parser(
+    parser = make_parser(
         "Prove, reading every byte of both, that each source file has an identical copy in the archive.", EXAMPLES
     )
     main = parser.add_argument_group("what to do")
@@ -92,39 +106,39 @@ def command_line() -> argparse.ArgumentParser:
         "--archive-only", action="store_true", help="check the archive alone against recorded hashes: a yearly scrub"
     )
     batch = parser.add_argument_group("batches")
-    batch.add_argument("--limit", type=cli.positive, default=0, metavar="N", help="rows in this call (default: all)")
-    batch.add_argument("--offset", type=cli.not_negative, metavar="N", help="skip this many rows")
+    batch.add_argument("--limit", type=positive, default=0, metavar="N", help="rows in this call (default: all)")
+    batch.add_argument("--offset", type=not_negative, metavar="N", help="skip this many rows")
     batch.add_argument("--state-file", default="", metavar="PATH", help="default: <verified-out>.state.json")
-    cli.add_common_options(parser)
+    add_common_options(parser)
     return parser
 
 
 def parse(argv: Sequence[str] | None) -> Options:
     """Check a command line. Ends the process with exit code 2 and one sentence when it can't be used."""
     parser = command_line()
-    parsed = cli.parse_arguments(parser, argv)
+    parsed = parse_arguments(parser, argv)
     call = Call(
-        input_csv=cli.absolute(parsed.input_csv),
-        verified_out=cli.absolute(parsed.verified_out) if parsed.verified_out else "",
-        unverified_out=cli.absolute(parsed.unverified_out) if parsed.unverified_out else "",
-        state_file=cli.absolute(parsed.state_file) if parsed.state_file else "",
+        input_csv=os.path.abspath(parsed.input_csv),
+        verified_out=os.path.abspath(parsed.verified_out) if parsed.verified_out else "",
+        unverified_out=os.path.abspath(parsed.unverified_out) if parsed.unverified_out else "",
+        state_file=os.path.abspath(parsed.state_file) if parsed.state_file else "",
         window=Window(parsed.offset, parsed.limit),
         archive_only=parsed.archive_only,
     )
-    return Options(call, parsed.read_mode, cli.common_options(parsed))
+    return Options(call, parsed.read_mode, common_options(parsed))
 
 
 # --- the story -------------------------------------------------------------------------------------
 
 
-def verify(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summary:
+def verify(options: Options, talk: Talk, stop: StopRequest) -> Summary:
     """Read rows from where the state says, examine each pair, record, and sum up."""
     if has_no_rows(options.call.input_csv, VERIFY_INPUT_COLUMNS):
         return nothing_to_verify(options)
     with ExitStack() as stack:
         session, survey = open_session(options.call, stack)
         roots = (survey.source_root, survey.archive_root)
-        options = replace(options, common=cli.with_jobs(options.common, talk, roots))
+        options = replace(options, common=with_jobs(options.common, talk.detail, roots))
         state = session.state
         for kind, (path, _) in state.outputs.items():
             talk.detail(f"{kind}: {shown(path)}")
@@ -139,7 +153,7 @@ def verify(options: Options, talk: cli.Talk, stop: cli.StopRequest) -> cli.Summa
         files = options.call.window.rows_of_call(state)
         # What rows have how many bytes is not known before they are read: an average one, then.
         size = survey.manifest.media_bytes * files // max(1, survey.manifest.rows)
-        progress = stack.enter_context(cli.Progress("verify", files, size, options.common))
+        progress = stack.enter_context(Progress("verify", files, size, options.common))
         examiner = Examiner(
             options.read_mode == "cold", progress, stop, set(), Aliases(), mount_points(), options.call.archive_only, []
         )
@@ -219,7 +233,7 @@ class Alarm:
         )
 
 
-def warn_of_one_disk(examiner: Examiner, survey: Survey, talk: cli.Talk) -> None:
+def warn_of_one_disk(examiner: Examiner, survey: Survey, talk: Talk) -> None:
     """Tell when the copies are no safer than the originals."""
     if examiner.sharing:
         talk.warn(
@@ -255,12 +269,12 @@ def checkpoint(session: Session, survey: Survey, rows: Sequence[VerifyRow], next
     session.record(rows, next_byte, complete=session.state.is_last(reached))
 
 
-def sum_up(options: Options, session: Session, survey: Survey) -> cli.Summary:
+def sum_up(options: Options, session: Session, survey: Survey) -> Summary:
     """The counts, and what to do next."""
     state = session.state
-    figures = Counter(state.counts if state.complete else session.call_counts)
-    attention, cached = figures.pop("attention", 0), figures.pop("cached", 0)
-    counts, amounts = cli.figures("rows", figures)
+    tally = Counter(state.counts if state.complete else session.call_counts)
+    attention, cached = tally.pop("attention", 0), tally.pop("cached", 0)
+    counts, amounts = figures("rows", tally)
     first = state.next_offset - counts["rows"] + 1
     window = f"rows {first:,} to {state.next_offset:,}" if counts["rows"] else "none"
     notes = []
@@ -273,7 +287,7 @@ def sum_up(options: Options, session: Session, survey: Survey) -> cli.Summary:
         notes.append(f"the last row of the input (line {survey.torn_line}) was cut short and is left out")
     if not state.complete:
         notes.append(f"left to do: {count_text(state.remaining_rows, 'row')}")
-    return cli.Summary(
+    return Summary(
         tool=TOOL,
         action="archive-only" if options.call.archive_only else "verify",
         headline=f"verify: {shown(options.call.input_csv)}, {window} of {survey.manifest.rows:,}",
@@ -288,7 +302,7 @@ def sum_up(options: Options, session: Session, survey: Survey) -> cli.Summary:
     )
 
 
-def nothing_to_verify(options: Options) -> cli.Summary:
+def nothing_to_verify(options: Options) -> Summary:
     """The summary for an input without rows. Changes the disk: outputs that were named are made, without rows as well,
     so that the next stage of a chain finds its manifest."""
     named = {"verified": options.call.verified_out, "unverified": options.call.unverified_out}
@@ -303,13 +317,13 @@ def nothing_to_verify(options: Options) -> cli.Summary:
         writer.close()
     action = "archive-only" if options.call.archive_only else "verify"
     headline = f"verify: {shown(options.call.input_csv)} has no rows; there is nothing to verify"
-    return cli.Summary(TOOL, headline, "", ExitCode.OK, {"rows": 0}, action=action, outputs=outputs)
+    return Summary(TOOL, headline, "", ExitCode.OK, {"rows": 0}, action=action, outputs=outputs)
 
 
 def next_steps(options: Options, state: State, counts: Mapping[str, int], attention: int) -> list[str]:
     """What to do now, with the command lines to paste."""
     if not state.complete:
-        return [f"next: {cli.same_command(SCRIPT, options.common)}"]
+        return [f"next: {same_command(SCRIPT, options.common)}"]
     steps = []
     if options.call.archive_only:
         if attention:
@@ -324,7 +338,7 @@ def next_steps(options: Options, state: State, counts: Mapping[str, int], attent
     return steps
 
 
-def with_review(summary: cli.Summary, session: Session, options: Options) -> cli.Summary:
+def with_review(summary: Summary, session: Session, options: Options) -> Summary:
     """The summary, with the review page if one was asked for. Changes the disk: that page."""
     path = options.common.review_html
     if not path:
@@ -342,7 +356,7 @@ def with_review(summary: cli.Summary, session: Session, options: Options) -> cli
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script with a command line; return its exit code."""
     options = parse(argv)
-    return cli.run_stage(TOOL, lambda talk, stop: verify(options, talk, stop), options.common)
+    return run_stage(TOOL, lambda talk, stop: verify(options, talk, stop), options.common)
 
 
 if __name__ == "__main__":

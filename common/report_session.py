@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from common import cli
 from common.errors import BadInput
 from common.lock import Lock
 from common.manifests import REPORT, Reader, ReportRow, Writer
 from common.paths import is_inside, is_plain_absolute, shown
+from common.run_id import free_name
 from common.state import SUFFIX, State, find_unfinished, load_state, save_state
 from common.timestamps import mtime_nanoseconds
 
@@ -79,10 +79,10 @@ def find_report(report_csv: str, settings: dict[str, str], run_id: str) -> tuple
     Refuses a path that is taken by anything else. Changes nothing.
     """
     if report_csv:
-        path = cli.absolute(report_csv)
+        path = os.path.abspath(report_csv)
     else:
         unfinished = find_unfinished(os.getcwd(), "report-", TOOL, lambda state: state.settings == settings)
-        path = unfinished.removesuffix(SUFFIX) or cli.free_name(os.getcwd(), "report", run_id)
+        path = unfinished.removesuffix(SUFFIX) or free_name(os.getcwd(), "report", run_id)
     if not os.path.isdir(os.path.dirname(path)):
         raise BadInput(f"{shown(os.path.dirname(path))} does not exist: make the folder for the report first")
     # In this order: who begins a report at this moment writes its state first.

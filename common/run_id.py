@@ -1,10 +1,12 @@
-"""The run_id: a UUID4 that ties a report to everything that is later made from it."""
+"""The run_id: a UUID4 that ties a report to everything that is later made from it, by its rows and by its name."""
 
 from __future__ import annotations
 
+import os
 import re
 
 from common.errors import BadInput
+from common.timestamps import now_for_names
 
 # RFC 9562, section 5.4: version 4, of the variant that begins with the bits 10.
 _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -27,3 +29,14 @@ def require_run_id(text: str, where: str) -> str:
     if not is_run_id(text):
         raise BadInput(f"{where}: {text!r} is not a run_id (a UUID4 such as {'0' * 8}-0000-4000-8000-{'0' * 12})")
     return text
+
+
+def free_name(folder: str, what: str, run_id: str) -> str:
+    """A path for a default output that nothing has yet: what it is, the time, the start of the run_id."""
+    stem = f"{what}-{now_for_names()}-{run_id[:8]}"
+    path = os.path.join(folder, f"{stem}.csv")
+    number = 2
+    while os.path.lexists(path):
+        path = os.path.join(folder, f"{stem}-{number}.csv")
+        number += 1
+    return path

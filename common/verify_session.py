@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from common import archive, cli
+from common import archive
 from common.amounts import count_file
 from common.errors import BadInput
 from common.fileops.writing import Appender
@@ -27,7 +27,7 @@ from common.manifests import (
     seal_of,
 )
 from common.paths import fold, shown
-from common.run_id import require_run_id
+from common.run_id import free_name, require_run_id
 from common.state import SUFFIX, Manifest, State, Window, find_unfinished, load_state, save_state
 
 TOOL = "verify"
@@ -202,7 +202,7 @@ def open_session(call: Call, stack: ExitStack) -> tuple[Session, Survey]:
     survey = survey_or_recall(call, state)
     if survey.archive_id:
         archive.require_archive(survey.archive_root, survey.archive_id)
-    verified = call.verified_out or cli.free_name(os.path.dirname(call.input_csv), "verified", survey.run_id)
+    verified = call.verified_out or free_name(os.path.dirname(call.input_csv), "verified", survey.run_id)
     state_path = state_path or verified + SUFFIX
     if state is None:
         try:
@@ -247,7 +247,7 @@ def find_state(call: Call, settings: dict[str, str]) -> str:
 def first_state(call: Call, settings: dict[str, str], survey: Survey, verified: str, state_path: str) -> State:
     """The state at the very beginning; refuses outputs that exist or that are one file. Changes nothing."""
     folder = os.path.dirname(verified)
-    unverified = call.unverified_out or cli.free_name(folder, "unverified", survey.run_id)
+    unverified = call.unverified_out or free_name(folder, "unverified", survey.run_id)
     outputs = {
         "verified": verified,
         "unverified": unverified,

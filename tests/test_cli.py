@@ -16,20 +16,37 @@ from pathlib import Path
 
 import pytest
 
-from common import cli
+from common.cli import StopRequest, run_stage, stop_on_signals
 from common.errors import BadInput, ExitCode, Interrupted, Locked, MediaArchiveError, RowFailed, StoppedEarly
+from common.options import (
+    EXIT_STATUS,
+    CommonOptions,
+    add_common_options,
+    columns,
+    common_options,
+    make_parser,
+    not_negative,
+    parse_arguments,
+    positive,
+    require_folder,
+    same_command,
+    with_jobs,
+)
+from common.run_id import free_name
+from common.summary import Summary, figures
+from common.talk import Progress, Talk
 from tests.support.trees import make_pipe, write_tree
 
 
-def parsed(*line: str) -> cli.CommonOptions:
+def parsed(*line: str) -> CommonOptions:
     """The common options of a command line."""
-    parser = cli.make_parser("What it does.", "examples:")
-    cli.add_common_options(parser)
-    return cli.common_options(cli.parse_arguments(parser, line))
+    parser = make_parser("What it does.", "examples:")
+    add_common_options(parser)
+    return common_options(parse_arguments(parser, line))
 
 
 QUIETLY = parsed()
-SUMMARY = cli.Summary(
+SUMMARY = Summary(
     tool="verify",
     headline="verify: /a/report.csv",
     run_id="3f2b8c1e",
@@ -41,12 +58,12 @@ SUMMARY = cli.Summary(
 )
 
 
-def ends(stage: Callable[[cli.Talk, cli.StopRequest], cli.Summary], options: cli.CommonOptions = QUIETLY) -> int:
-    return cli.run_stage("verify", stage, options)
+def ends(stage: Callable[[Talk, StopRequest], Summary], options: CommonOptions = QUIETLY) -> int:
+    return run_stage("verify", stage, options)
 
 
-def raising(error: BaseException) -> Callable[[cli.Talk, cli.StopRequest], cli.Summary]:
-    def stage(_talk: cli.Talk, _stop: cli.StopRequest) -> cli.Summary:
+def raising(error: BaseException) -> Callable[[Talk, StopRequest], Summary]:
+    def stage(_talk: Talk, _stop: StopRequest) -> Summary:
         raise error
 
     return stage
@@ -170,7 +187,7 @@ def test_machines_get_one_object_also_from_a_run_that_fails(
 def test_figures_add_up_under_the_name_of_their_sum() -> None:
     counts = {"attention": 7, "done": 2, "done: photos": 2, "done: bytes": 30, "failed": 1, "failed: bytes": 4}
     names = {"failed": "failed", "skipped": "skipped", "done": "restored"}
-    assert cli.figures("rows", counts, names) == (
+    assert figures("rows", counts, names) == (
         {"rows": 3, "failed": 1, "restored": 2},
         {
             "rows": {"photos": 2, "bytes": 34},
@@ -178,7 +195,7 @@ def test_figures_add_up_under_the_name_of_their_sum() -> None:
             "restored": {"photos": 2, "bytes": 30},
         },
     )
-    assert cli.figures("rows", {}) == ({"rows": 0}, {})
+    assert figures("rows", {}) == ({"rows": 0}, {})
 
 
 # --- talk ---------------------------------------------------------------------------------------------
@@ -194,11 +211,11 @@ def test_figures_add_up_under_the_name_of_their_sum() -> None:
     ],
 )
 def test_quiet_and_verbose_choose_what_is_heard_and_the_log_has_it_all(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, options: cli.CommonOptions, heard: list[str]
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, options: CommonOptions, heard: list[str]
 ) -> None:
     log = tmp_path / "run.log"
     for _ in range(2):  # a log file is added to
-        talk = cli.Talk(replace(options, log_file=str(log)))
+        talk = Talk(replace(options, log_file=str(log)))
         talk.detail("detail")
         talk.info("info")
         talk.warn("warn")
@@ -214,13 +231,13 @@ def test_quiet_and_verbose_choose_what_is_heard_and_the_log_has_it_all(
 def test_a_log_whose_last_line_was_torn_is_added_to(tmp_path: Path) -> None:
     log = tmp_path / "run.log"
     log.write_bytes(b"2024-05-01T12:34:56Z half a li")
-    cli.Talk(replace(QUIETLY, log_file=str(log))).log("the next run")
+    Talk(replace(QUIETLY, log_file=str(log))).log("the next run")
     assert log.read_bytes().startswith(b"2024-05-01T12:34:56Z half a li")
     assert log.read_text().endswith("Z the next run\n")
 
 
 def test_there_is_no_bar_away_from_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    with cli.Progress("copy", 2, 100, QUIETLY) as progress:
+    with Progress("copy", 2, 100, QUIETLY) as progress:
         progress.add_bytes(50)
         progress.add_file()
     assert capsys.readouterr() == ("", "")
@@ -235,7 +252,7 @@ def test_on_a_terminal_bytes_and_files_are_counted(monkeypatch: pytest.MonkeyPat
 
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    with cli.Progress("copy", 2, 2_000_000, QUIETLY) as progress:
+    with Progress("copy", 2, 2_000_000, QUIETLY) as progress:
         progress.add_file()
         progress.add_bytes(1_000_000)
         progress.add_file()
@@ -244,7 +261,7 @@ def test_on_a_terminal_bytes_and_files_are_counted(monkeypatch: pytest.MonkeyPat
     assert "copy" in shown
     assert "2.00M" in shown
     for options in (replace(QUIETLY, quiet=True), replace(QUIETLY, json=True)):
-        with cli.Progress("copy", 2, 100, options) as progress:
+        with Progress("copy", 2, 100, options) as progress:
             progress.add_bytes(50)
     assert terminal.getvalue() == shown
 
@@ -282,7 +299,7 @@ def bars(monkeypatch: pytest.MonkeyPatch) -> list[FakeBar]:
 
 
 def test_the_bar_goes_over_bytes_and_comes_to_its_end_whatever_had_to_be_read(bars: list[FakeBar]) -> None:
-    with cli.Progress("copy", 4, 1000, QUIETLY, done_files=1, done_bytes=100) as progress:
+    with Progress("copy", 4, 1000, QUIETLY, done_files=1, done_bytes=100) as progress:
         progress.add_bytes(200)
         progress.reach(2, 300)  # the same bytes, now finished
         progress.reach(4, 900)  # two duplicates, of which nothing was read
@@ -296,7 +313,7 @@ def test_the_bar_goes_over_bytes_and_comes_to_its_end_whatever_had_to_be_read(ba
 
 
 def test_where_nothing_is_read_the_bar_goes_over_files(bars: list[FakeBar]) -> None:
-    with cli.Progress("report", 4, None, QUIETLY, done_files=1, done_bytes=7) as progress:
+    with Progress("report", 4, None, QUIETLY, done_files=1, done_bytes=7) as progress:
         progress.reach(3, 900)
         progress.add_file()
     [bar] = bars
@@ -309,7 +326,7 @@ def test_where_nothing_is_read_the_bar_goes_over_files(bars: list[FakeBar]) -> N
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_asks_for_a_stop_and_the_handlers_come_back(number: signal.Signals) -> None:
     before = signal.getsignal(number)
-    with cli.stop_on_signals() as stop:
+    with stop_on_signals() as stop:
         assert not stop()
         signal.raise_signal(number)
         assert stop()
@@ -322,22 +339,22 @@ def test_the_first_signal_asks_for_a_stop_and_the_handlers_come_back(number: sig
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "1e3", "two", "٣", " 1", "+1"])
 def test_a_count_is_a_whole_number_and_nothing_else(text: str) -> None:
-    for parse in (cli.positive, cli.not_negative):
+    for parse in (positive, not_negative):
         with pytest.raises(argparse.ArgumentTypeError):
             parse(text)
 
 
 def test_zero_rows_behind_an_offset_are_fine_and_a_limit_of_zero_is_not() -> None:
-    assert cli.not_negative("0") == 0
-    assert cli.positive("12") == 12
+    assert not_negative("0") == 0
+    assert positive("12") == 12
     with pytest.raises(argparse.ArgumentTypeError):
-        cli.positive("0")
+        positive("0")
 
 
 def test_every_exit_code_stands_in_the_help_with_its_meaning() -> None:
     documented = inspect.getdoc(ExitCode) or ""
     for code in ExitCode:
-        [line] = [line for line in cli.EXIT_STATUS.splitlines() if line.split(maxsplit=1)[:1] == [str(int(code))]]
+        [line] = [line for line in EXIT_STATUS.splitlines() if line.split(maxsplit=1)[:1] == [str(int(code))]]
         meaning = line.split(maxsplit=1)[1].split(",")[0]
         assert meaning in documented
 
@@ -355,10 +372,10 @@ def test_the_number_of_jobs_is_what_was_asked_for_else_what_suits_the_disks_and_
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     asked = parsed("--jobs", "7", "--verbose")
-    assert cli.with_jobs(asked, cli.Talk(asked), [str(tmp_path)]) == asked
+    assert with_jobs(asked, Talk(asked).detail, [str(tmp_path)]) == asked
     assert capsys.readouterr().err == ""
     free = parsed("--verbose")
-    chosen = cli.with_jobs(free, cli.Talk(free), [str(tmp_path)])
+    chosen = with_jobs(free, Talk(free).detail, [str(tmp_path)])
     assert chosen.jobs >= 1
     assert capsys.readouterr().err.startswith(f"jobs: {chosen.jobs}, since ")
 
@@ -366,7 +383,7 @@ def test_the_number_of_jobs_is_what_was_asked_for_else_what_suits_the_disks_and_
 def test_a_default_output_gets_a_name_that_nothing_has(tmp_path: Path) -> None:
     names = set()
     for _ in range(3):
-        path = Path(cli.free_name(str(tmp_path), "verified", "3f2b8c1e-9d4a"))
+        path = Path(free_name(str(tmp_path), "verified", "3f2b8c1e-9d4a"))
         assert path.name.startswith("verified-20")
         assert "3f2b8c1e" in path.name
         path.touch()
@@ -377,10 +394,10 @@ def test_a_default_output_gets_a_name_that_nothing_has(tmp_path: Path) -> None:
 def test_a_folder_is_found_by_its_real_path_and_a_missing_one_may_be_an_unmounted_disk(tmp_path: Path) -> None:
     write_tree(tmp_path, {"real/": b"", "file": b""})
     os.symlink("real", tmp_path / "link")
-    assert cli.require_folder(str(tmp_path / "link"), "--source") == os.path.realpath(tmp_path / "real")
+    assert require_folder(str(tmp_path / "link"), "--source") == os.path.realpath(tmp_path / "real")
     for name in ("missing", "file"):
         with pytest.raises(BadInput, match=rf"{name}: --source must name an existing folder; is the disk mounted\?"):
-            cli.require_folder(str(tmp_path / name), "--source")
+            require_folder(str(tmp_path / name), "--source")
 
 
 @pytest.mark.parametrize(
@@ -394,7 +411,7 @@ def test_a_folder_is_found_by_its_real_path_and_a_missing_one_may_be_an_unmounte
 )
 def test_the_same_command_can_leave_out_an_option(without: str, values: int, rest: str) -> None:
     options = parsed("--log-file", "it.log", "--verbose", "--jobs=3")
-    assert cli.same_command("a.py", options, without, values).endswith(f"a.py {rest}")
+    assert same_command("a.py", options, without, values).endswith(f"a.py {rest}")
 
 
 # --- arguments from a file ----------------------------------------------------------------------------
@@ -439,18 +456,18 @@ def test_nobody_is_left_behind_by_colours(monkeypatch: pytest.MonkeyPatch, capsy
     assert "\x1b" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("columns", "width"), [("200", 200), ("60", 60), ("", 80), ("0", 80), ("wide", 80)])
-def test_the_help_is_as_wide_as_it_is_told(monkeypatch: pytest.MonkeyPatch, columns: str, width: int) -> None:
-    monkeypatch.setenv("COLUMNS", columns)
+@pytest.mark.parametrize(("wanted", "width"), [("200", 200), ("60", 60), ("", 80), ("0", 80), ("wide", 80)])
+def test_the_help_is_as_wide_as_it_is_told(monkeypatch: pytest.MonkeyPatch, wanted: str, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", wanted)
     monkeypatch.setattr(sys, "__stdout__", None)
-    assert cli.columns() == width
+    assert columns() == width
 
 
 def test_a_log_is_made_readable_and_never_through_a_link(tmp_path: Path) -> None:
     write_tree(tmp_path, {"photo.jpg": b"photo"})
     os.symlink("photo.jpg", tmp_path / "run.log")
     with pytest.raises(BadInput):
-        cli.Talk(replace(QUIETLY, log_file=str(tmp_path / "run.log"))).info("x")
+        Talk(replace(QUIETLY, log_file=str(tmp_path / "run.log"))).info("x")
     assert (tmp_path / "photo.jpg").read_bytes() == b"photo"
     assert stat.S_ISLNK(os.lstat(tmp_path / "run.log").st_mode)
 
@@ -459,4 +476,4 @@ def test_a_pipe_named_as_the_log_is_refused_and_not_waited_for(tmp_path: Path) -
     pipe = tmp_path / "run.log"
     make_pipe(pipe)
     with pytest.raises(BadInput, match="exists already"):
-        cli.Talk(replace(QUIETLY, log_file=str(pipe)))
+        Talk(replace(QUIETLY, log_file=str(pipe)))

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import pytest
 
-from common.cli import EXIT_STATUS
 from common.errors import ExitCode
 from common.manifests import JournalRow, ReportRow, VerifyRow
+from common.options import EXIT_STATUS
 from common.tally import STATUSES
 from organize_media_by_date import SOURCES
 from tests.support.scripts import APPLY, ORGANIZE, ROOT, VERIFY
