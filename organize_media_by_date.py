@@ -6,20 +6,18 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import re
 import sys
-import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from itertools import islice, tee
-from typing import TYPE_CHECKING, TypeVar
+from itertools import tee
+from typing import TYPE_CHECKING
 
 from common import archive
 from common.aliases import Aliases
 from common.amounts import count_text
+from common.batches import batches, in_chunks
 from common.cli import StopRequest, run_stage
 from common.contents import ContentIndex, Known
 from common.dates.model import UNDATED, Dated
@@ -28,7 +26,8 @@ from common.fileops.folders import make_folders
 from common.fileops.names import is_temporary_name, remove_temporary
 from common.lock import Lock
 from common.manifests import ReportRow, RowIds, file_digest
-from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS, kind_of
+from common.media_types import kind_of
+from common.option_values import SOURCES, to_date_sources, to_day, to_layout, to_timezone, to_types
 from common.options import (
     CommonOptions,
     add_common_options,
@@ -39,7 +38,7 @@ from common.options import (
     same_command,
     with_jobs,
 )
-from common.paths import is_inside, is_plain_absolute, shown
+from common.paths import is_inside, shown
 from common.placement import Member, Names, Planner, RunFacts
 from common.report_session import TOOL, Session, find_report, open_session
 from common.reviewed import Reviewed, reviewed_rows, survey_report
@@ -56,14 +55,7 @@ if TYPE_CHECKING:
     from common.dating_pool import DatingPool
 
 SCRIPT = "organize_media_by_date.py"
-SOURCES = ("metadata", "sidecar", "filename", "filesystem")
-BATCH_FILES = 1_024
-BATCH_BYTES = 1 << 30
-REPORT_BATCH_FILES = 4_096
-_DIRECTIVES = "aAbBdGHIjmMpSuUVwWxXyYfzZc%"  # of strftime, in every system; others leave them as they are or fail
-BATCH_SECONDS = 2.0  # so that an interrupt is heard soon, however long dating takes
 
-Item = TypeVar("Item")
 
 EXAMPLES = """
 what it changes: report and --dry-run change nothing but the report; copy adds files to the archive;
@@ -123,27 +115,33 @@ def command_line() -> argparse.ArgumentParser:
     main.add_argument("--from-report", default="", metavar="PATH", help="carry out a report that you have reviewed")
     which = parser.add_argument_group("which files")
     which.add_argument("--media-kind", choices=("images", "videos", "both"), default="both", help="default: both")
-    which.add_argument("--types", type=_types, default=(), metavar=".jpg,.mov", help="these instead of all known types")
-    which.add_argument("--date-from", type=_day, metavar="YYYY-MM-DD", help="taken on this day or later")
-    which.add_argument("--date-to", type=_day, metavar="YYYY-MM-DD", help="taken on this day or earlier")
+    which.add_argument(
+        "--types", type=to_types, default=(), metavar=".jpg,.mov", help="these instead of all known types"
+    )
+    which.add_argument("--date-from", type=to_day, metavar="YYYY-MM-DD", help="taken on this day or later")
+    which.add_argument("--date-to", type=to_day, metavar="YYYY-MM-DD", help="taken on this day or earlier")
     which.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="leave out; may be repeated")
     how = parser.add_argument_group("how to file them")
     how.add_argument(
-        "--layout", type=_layout, default="%Y", metavar="PATTERN", help="folders, by strftime (default: %%Y)"
+        "--layout",
+        type=to_layout,
+        default="%Y",
+        metavar="PATTERN",
+        help="folders, by strftime (default: %%Y)",
     )
     how.add_argument(
         "--duplicates", choices=("skip", "keep"), default="skip", help="store equal files once (default: skip)"
     )
     how.add_argument(
         "--date-sources",
-        type=_date_sources,
+        type=to_date_sources,
         default=SOURCES,
         metavar="LIST",
         help=f"evidence to believe, best first; leave one out to ignore it (default: {','.join(SOURCES)})",
     )
     how.add_argument(
         "--timezone",
-        type=_timezone,
+        type=to_timezone,
         default="",
         metavar="ZONE",
         help="where videos with UTC times were taken (IANA name)",
@@ -182,58 +180,6 @@ def parse(argv: Sequence[str] | None) -> Options:
         from_report=os.path.abspath(parsed.from_report) if parsed.from_report else "",
         common=common_options(parsed),
     )
-
-
-def _types(text: str) -> tuple[str, ...]:
-    types = tuple(sorted({part.strip().lower() for part in text.split(",") if part.strip()}))
-    known = IMAGE_EXTENSIONS | VIDEO_EXTENSIONS | SIDECAR_EXTENSIONS
-    for extension in types:
-        if not extension.startswith(".") or extension == ".":
-            raise argparse.ArgumentTypeError(f"{extension!r} is no extension; write it as .jpg")
-        if extension not in known:
-            raise argparse.ArgumentTypeError(f"{extension} is no media type known here")
-    if not types:
-        raise argparse.ArgumentTypeError("names no extension; write it as .jpg,.mov")
-    return types
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a day such as 2019-07-31") from None
-
-
-def _layout(text: str) -> str:
-    try:
-        example = datetime(2019, 7, 31, 12, 0, 0).strftime(text)
-    except ValueError:
-        example = ""
-    is_known = all(letter in _DIRECTIVES for letter in re.findall(r"%(.)", text)) and "\0" not in example
-    is_below = example and not os.path.isabs(example) and is_plain_absolute(os.path.join(os.sep, example))
-    if not (is_known and is_below):
-        raise argparse.ArgumentTypeError(f"{text!r} is no pattern for folders below the archive; try %Y or %Y/%m")
-    return text
-
-
-def _timezone(text: str) -> str:
-    from common.dates.zones import resolve_zone  # noqa: PLC0415 - only with --timezone
-
-    try:
-        resolve_zone(text or None)
-    except BadInput as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return text
-
-
-def _date_sources(text: str) -> tuple[str, ...]:
-    sources = tuple(part.strip() for part in text.split(","))
-    for source in sources:
-        if source not in SOURCES:
-            raise argparse.ArgumentTypeError(f"{source!r} is none of {', '.join(SOURCES)}")
-    if len(set(sources)) != len(sources):
-        raise argparse.ArgumentTypeError("names a source twice")
-    return sources
 
 
 # --- config ----------------------------------------------------------------------------------------
@@ -551,32 +497,6 @@ def fresh_work(folders: deque[FolderScan], tally: Tally) -> Iterator[Found | Not
         for problem in folder.not_scanned:
             if not tally.knows(problem):
                 yield problem
-
-
-def in_chunks(work: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    remaining = iter(work)
-    while chunk := list(islice(remaining, size)):
-        yield chunk
-
-
-def batches(groups: Iterable[list[ReportRow]], acts: bool) -> Iterator[list[ReportRow]]:
-    """Groups joined to batches that are worth a checkpoint: by number of files, bytes or time, never cutting a group.
-
-    A batch that is only written down is lost at the cost of reading it again, and may be larger.
-    """
-    most_files = BATCH_FILES if acts else REPORT_BATCH_FILES
-    batch: list[ReportRow] = []
-    size = 0
-    until = time.monotonic() + BATCH_SECONDS
-    for rows in groups:
-        batch += rows
-        size += sum(row.size_bytes for row in rows if row.status == "planned") if acts else 0
-        if len(batch) >= most_files or size >= BATCH_BYTES or time.monotonic() >= until:
-            yield batch
-            batch, size = [], 0
-            until = time.monotonic() + BATCH_SECONDS
-    if batch:
-        yield batch
 
 
 def carry_out(

@@ -23,9 +23,9 @@ import pytest
 
 from common.errors import ExitCode
 from common.manifests import JournalRow, ReportRow, VerifyRow
+from common.option_values import SOURCES
 from common.options import EXIT_STATUS
 from common.tally import STATUSES
-from organize_media_by_date import SOURCES
 from tests.support.scripts import APPLY, ORGANIZE, ROOT, VERIFY
 
 README = ROOT / "README.md"

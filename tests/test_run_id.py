@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 
 import pytest
 
 from common.errors import BadInput
-from common.run_id import is_run_id, new_run_id, require_run_id
+from common.run_id import free_name, is_run_id, new_run_id, require_run_id
 
 GOOD = "3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b"
 
@@ -41,3 +42,14 @@ def test_anything_else_is_refused_with_the_place_where_it_stood(text: str) -> No
 
 def test_a_run_id_comes_back_as_it_is() -> None:
     assert require_run_id(GOOD, "here") == GOOD
+
+
+def test_a_default_output_gets_a_name_that_nothing_has(tmp_path: Path) -> None:
+    names = set()
+    for _ in range(3):
+        path = Path(free_name(str(tmp_path), "verified", "3f2b8c1e-9d4a"))
+        assert path.name.startswith("verified-20")
+        assert "3f2b8c1e" in path.name
+        path.touch()
+        names.add(path.name)
+    assert len(names) == 3
