@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import os
 import re
 import stat
@@ -10,6 +11,8 @@ import unicodedata
 from collections.abc import Iterator
 
 MAX_NAME_BYTES = 255
+NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
+"""What says, of a path, that there is nothing under it."""
 # Python loads this codec at its first use, which may be when the disk with Python on it has just failed.
 codecs.lookup("unicode_escape")
 _OCTAL = re.compile(rb"\\([0-7]{3})")
@@ -44,11 +47,16 @@ class RealRoots:
 
 
 def is_present(path: str) -> bool:
-    """Whether there is anything under a path. An error in looking is an error, never a "no": raises ``OSError``."""
+    """Whether there is anything under a path. An error in looking is an error, never a "no": raises ``OSError``.
+
+    Nothing can be where the system says that the path is too long.
+    """
     try:
         os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+    except OSError as error:
+        if error.errno in NOTHING_THERE:
+            return False
+        raise
     return True
 
 

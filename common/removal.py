@@ -22,7 +22,7 @@ from common.fileops.placing import remove_placeholder, unpark
 from common.fileops.probing import remove_stale_probes
 from common.hashing import Identity, compare, hash_file, identity_of
 from common.manifests import JournalRow
-from common.paths import RealRoots, is_present, shown
+from common.paths import NOTHING_THERE, RealRoots, is_present, shown
 from common.pipeline import Progress
 from common.tasks import Task, decide_by_looks, shared_fields
 from common.timestamps import mtime_nanoseconds, mtime_text
@@ -82,7 +82,7 @@ class Remover:
         parked = parked_name(task.from_path, task.run_id, task.row_id)
         if task.action == "quarantine":
             return bool(_as_recorded(task.to_path, task)) and not is_present(parked)
-        return task.action == "restore" and is_present(task.to_path)
+        return task.action == "restore" and bool(_as_recorded(task.to_path, task))
 
     def preview(self, task: Task) -> Outcome:
         """What ``apply_task`` would decide by looks. Changes nothing."""
@@ -166,10 +166,10 @@ class Remover:
         parked = parked_name(task.from_path, task.run_id, task.row_id)
         unpark(task.from_path, parked)
         if not is_present(task.from_path):
-            if interrupted_before:
-                return Outcome("done", "was destroyed before the interruption")
             if is_present(task.source_path):
                 return Outcome("skipped", "it is in the source, not in the quarantine")
+            if interrupted_before:
+                return Outcome("done", "was destroyed before the interruption")
             return Outcome("skipped", "it is not in the quarantine any more")
         if self.roots.leads_through_link(task.destination_path, task.archive_root):
             raise RowFailed("a symbolic link stands on the way in the archive")
@@ -193,8 +193,10 @@ class Remover:
         if not is_present(task.from_path):
             if interrupted_before and _as_recorded(task.to_path, task):
                 return Outcome("done", "was restored before the interruption")
-            if is_present(task.to_path):
+            if _as_recorded(task.to_path, task):
                 return Outcome("skipped", "it is in its place")
+            if is_present(task.to_path):
+                return Outcome("skipped", "another file, or an edited one, is in its place")
             return Outcome("failed", _neither_here_nor_there(task))
         # Looked at before the way to it: what is moved in the end is this very file, so it can't be one behind a link
         # that appeared between the two.
@@ -214,6 +216,8 @@ class Remover:
         return Outcome("done")
 
     def _restore_folder(self, task: Task, _interrupted_before: bool) -> Outcome:
+        if self.roots.leads_through_link(os.path.join(task.to_path, "any"), task.source_root):
+            return Outcome("failed", "a symbolic link stands in its place, or on the way to it")
         try:
             restore_folder(task.to_path, task.folder_mode, mtime_nanoseconds(task.source_mtime))
         except OSError as error:
@@ -291,9 +295,9 @@ def clear_leftovers(tasks: Iterable[Task]) -> None:
 def _look(path: str) -> os.stat_result | None:
     try:
         return os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
     except OSError as error:
+        if error.errno in NOTHING_THERE:
+            return None
         raise archive_failed(path, error) from None
 
 

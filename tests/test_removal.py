@@ -302,3 +302,58 @@ def test_what_a_killed_run_left_is_cleared_before_and_not_while_other_tasks_are_
     assert os.path.exists(of_another)
     clear_leftovers([home.task])
     assert not os.path.exists(of_another)
+
+
+def test_a_purge_that_was_killed_and_taken_back_has_destroyed_nothing(home: Home) -> None:
+    """The intention in the journal stands without an outcome, but the file is in the source again."""
+    home.do(home.task)
+    home.do(home.restore)
+    assert home.do(home.purge, interrupted_before=True) == "skipped"
+    assert home.where() == {"archive", "source"}
+
+
+@pytest.mark.parametrize("act", ["purge", "restore"])
+def test_a_link_to_the_parked_file_is_no_reason_to_destroy_it(home: Home, act: str) -> None:
+    """A run was killed while a file was parked; somebody made a link to it under its name, and the copy is gone."""
+    home.do(home.task)
+    parked = Path(parked_name(str(home.quarantined), RUN_ID, 7))
+    os.rename(home.quarantined, parked)
+    home.quarantined.symlink_to(parked.name)
+    home.copy.unlink()
+    assert home.do({"purge": home.purge, "restore": home.restore}[act], interrupted_before=True) == "failed"
+    assert parked.read_bytes() == b"content"
+
+
+def test_another_file_in_the_place_of_an_original_does_not_count_as_restored(home: Home) -> None:
+    home.do(home.task)
+    home.quarantined.unlink()
+    home.source.write_bytes(b"foreign")
+    assert not home.remover().is_done(home.restore)
+    outcome = home.remover().apply_task(home.restore, False)
+    assert (outcome.phase, outcome.reason) == ("skipped", "another file, or an edited one, is in its place")
+
+
+def test_a_pruned_folder_is_not_made_again_behind_a_link(home: Home) -> None:
+    private = home.root / "private"
+    private.mkdir(mode=0o700)
+    (home.root / "source" / "sub").symlink_to(private)
+    for path in ("source/sub", "source/sub/deeper"):
+        task = replace(home.restore, action="restore_folder", to_path=str(home.root / path), folder_mode=0o755)
+        before = os.stat(private)
+        assert not home.remover().is_done(task)
+        assert home.do(task) == "failed"
+        assert (os.stat(private).st_mode, os.stat(private).st_mtime_ns) == (before.st_mode, before.st_mtime_ns)
+        assert not list(private.iterdir())
+
+
+def test_a_path_too_long_for_the_quarantine_fails_its_row_alone(home: Home) -> None:
+    task = replace(home.task, to_path=str(home.root / "q" / "/".join(["d" * 200] * 30) / "a.jpg"))
+    clear_leftovers([task])
+    assert not home.remover().is_done(task)
+    outcome = home.remover().apply_task(task, False)
+    assert outcome.phase == "failed"
+    assert "too long" in outcome.reason
+    assert home.where() == {"archive", "source"}
+    home.source.unlink()
+    assert not home.remover().is_done(task)
+    assert home.do(task) == "failed"

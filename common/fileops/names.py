@@ -6,6 +6,7 @@ import os
 import re
 
 from common.hashing import is_regular
+from common.paths import is_present
 
 TEMPORARY_PREFIX = ".media-tmp-"
 PROBE_PREFIX = ".media-probe-"
@@ -37,10 +38,9 @@ def remove_temporary(path: str) -> None:
 
 def remove_temporaries(folder: str) -> None:
     """Remove what a killed run left under temporary names in a folder where nobody else is at work."""
-    try:
-        names = os.listdir(folder)
-    except FileNotFoundError:
+    if not is_present(folder):
         return
+    names = os.listdir(folder)
     for name in names:
         if is_temporary_name(name) and name.startswith(TEMPORARY_PREFIX):
             remove_temporary(os.path.join(folder, name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from contextlib import suppress
 
 from common.clib import c_function
 from common.fileops.faults import UNSUPPORTED
@@ -24,7 +25,8 @@ def rename_no_replace(source: str, destination: str) -> None:
         try:
             return rename(source, destination)
         except OSError as error:
-            if error.errno not in UNSUPPORTED:
+            # One that names the source alone is of the unlink: the link was made, so this way is open.
+            if error.errno not in UNSUPPORTED or error.filename2 is None:
                 raise
     return _rename_over_placeholder(source, destination)
 
@@ -57,7 +59,8 @@ def _link_then_unlink(source: str, destination: str) -> None:
     try:
         os.unlink(source)
     except OSError:
-        os.unlink(destination)
+        with suppress(OSError):  # in a folder that can only be added to, both names stay
+            os.unlink(destination)
         raise
 
 
@@ -88,6 +91,12 @@ def remove_placeholder(path: str, original: str) -> bool:
     return True
 
 
+def _are_two_names(path: str, other: str) -> bool:
+    """Whether two names are hard links to one file. A symbolic link to it, or a mount of it, is no name of it."""
+    status = os.lstat(path)
+    return os.path.samestat(status, os.lstat(other)) and status.st_nlink > 1
+
+
 def unpark(path: str, parked: str) -> bool:
     """Give a file that a killed run had parked its own name back, and tell whether there was one."""
     if not is_present(parked):
@@ -95,7 +104,7 @@ def unpark(path: str, parked: str) -> bool:
     if is_present(path):
         # Killed in the middle of a rename on a file system that has no exclusive one: the second name of
         # one file can go, and so can the empty file that held a name.
-        if os.path.samefile(path, parked):
+        if _are_two_names(path, parked):
             os.unlink(parked)
             return False
         if remove_placeholder(parked, path) or not remove_placeholder(path, parked):

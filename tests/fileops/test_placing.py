@@ -141,3 +141,35 @@ def test_a_parked_file_gets_its_name_back_unless_somebody_has_it(folder: Path) -
     assert not unpark(path, parked)
     assert Path(path).read_bytes() == b"content"
     assert Path(parked).read_bytes() == b"other"
+
+
+@pytest.mark.parametrize("stranger", ["symbolic link", "hard link"])
+def test_a_parked_file_with_one_name_keeps_it_whatever_points_there(folder: Path, stranger: str) -> None:
+    """A link under the old name that leads to the parked file is no second name of it."""
+    path = f"{folder}/a.jpg"
+    parked = parked_name(path, RUN_ID, 7)
+    put(Path(parked), b"content")
+    if stranger == "symbolic link":
+        os.symlink(os.path.basename(parked), path)
+    else:
+        os.link(parked, path)
+    assert not unpark(path, parked)
+    assert Path(path).read_bytes() == b"content"
+    assert os.path.exists(parked) == (stranger == "symbolic link")
+
+
+def test_where_no_name_can_be_removed_the_refusal_is_told_as_it_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An append-only folder on a file system without an exclusive rename: the content keeps its name."""
+
+    def refuse_unlink(path: str) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), path)
+
+    monkeypatch.setattr("common.fileops.placing._rename_exclusive", refuse(errno.ENOSYS))
+    monkeypatch.setattr("os.unlink", refuse_unlink)
+    put(folder / "a", b"content")
+    with pytest.raises(PermissionError) as refused:
+        rename_no_replace(f"{folder}/a", f"{folder}/b")
+    assert refused.value.filename == f"{folder}/a"
+    assert (folder / "a").read_bytes() == b"content"
