@@ -24,11 +24,12 @@ from common.housekeeping import folder_times, give_back_times, prune, sync_touch
 from common.journal import JournalReader, destroyed_rows
 from common.lock import Lock, lock_unless_read_only
 from common.manifests import Reader, has_no_rows
-from common.media_types import QUARANTINE_FOLDER, kind_of
+from common.media_types import QUARANTINE_FOLDER, is_system_folder, kind_of
 from common.options import (
     CommonOptions,
     add_common_options,
     common_options,
+    days,
     make_parser,
     not_negative,
     parse_arguments,
@@ -41,7 +42,7 @@ from common.pipeline import in_order
 from common.removal import Outcome, Remover, clear_leftovers, journal_row, outcome_row
 from common.run_id import is_run_id
 from common.shell import script_command
-from common.state import State, Window, load_state
+from common.state import State, Window, load_state, require_finished
 from common.summary import Summary, figures
 from common.talk import Progress, Talk
 from common.tasks import (
@@ -107,7 +108,7 @@ def command_line() -> argparse.ArgumentParser:
         "--restore", action="store_true", help="bring back what a journal, or the report of a move, names"
     )
     main.add_argument("--prune-empty-dirs", action="store_true", help="remove folders that this run emptied")
-    main.add_argument("--max-age", type=positive, default=0, metavar="DAYS", help="refuse rows verified longer ago")
+    main.add_argument("--max-age", type=days, default=0, metavar="DAYS", help="refuse rows verified longer ago")
     danger = parser.add_argument_group("permanent deletion: both are needed")
     danger.add_argument("--delete-permanently", action="store_true", help="destroy the originals")
     danger.add_argument("--yes-really-delete", action="store_true", help="yes, really")
@@ -173,18 +174,22 @@ class Run:
     survey: Survey
     places: Places
     talk: Talk
+    lost: set[str]
+    """What the file systems on the way could not hold of the files, filled as the work goes on."""
 
 
 def apply(options: Options, talk: Talk, stop: StopRequest) -> Summary:
     """Read rows from where the state says, look, write down what is intended, act, record, and sum up."""
     kind = kind_of_manifest(options.call.manifest, options.restore, options.delete_permanently)
+    if kind.name == "report":
+        require_finished(options.call.manifest, "organize")
     if has_no_rows(options.call.manifest, kind.columns):
         return nothing_to_do(options, kind)
     survey, places, state = open_manifest(options.call, kind)
     require_surroundings(kind, survey)
     roots = (survey.source_root, survey.archive_root)
     options = replace(options, common=with_jobs(options.common, talk.detail, roots))
-    run = Run(options, kind, survey, places, talk)
+    run = Run(options, kind, survey, places, talk, set())
     if survey.torn_line:
         talk.warn(f"{shown(options.call.manifest)}, line {survey.torn_line}: the last row is cut short and is left out")
     with ExitStack() as stack:
@@ -203,7 +208,8 @@ def apply(options: Options, talk: Talk, stop: StopRequest) -> Summary:
         size = survey.manifest.media_bytes * files // max(1, survey.manifest.rows)
         reads = kind.action in ("delete", "purge")
         progress = stack.enter_context(Progress(kind.action, files, size if reads else None, options.common))
-        remover = Remover(progress, stop, Aliases(), set(), mount_points(), oldest_allowed(options), options.dry_run)
+        oldest = oldest_allowed(options)
+        remover = Remover(progress, stop, Aliases(), set(), mount_points(), oldest, options.dry_run, run.lost)
         reader = stack.enter_context(Reader(options.call.manifest, kind.columns))
         reader.seek(state.byte_offset)
         lines = read_lines(run, reader, state)
@@ -258,6 +264,11 @@ def lock_all(run: Run, stack: ExitStack) -> None:
             f"{shown(quarantine_root)} holds the source: a quarantine there would hide it from every later scan; "
             "choose another --quarantine-root"
         )
+    if run.kind.name == "verified" and holds_others_files(quarantine_root):
+        raise BadInput(
+            f"{shown(quarantine_root)} holds other files, which a quarantine there would hide from every later scan; "
+            "choose a new or an empty folder as --quarantine-root"
+        )
     if is_inside(os.path.realpath(folder), survey.archive_root):
         raise BadInput(f"{shown(folder)} lies in the archive; choose another --quarantine-root")
     times = {survey.source_root: mtime_text(os.stat(survey.source_root).st_mtime_ns)}
@@ -267,6 +278,11 @@ def lock_all(run: Run, stack: ExitStack) -> None:
             f"{shown(survey.source_root)} and {shown(survey.archive_root)} show the same folder: "
             "there is no second copy of anything; nothing was changed"
         )
+    # The quarantine comes last: a run that is refused leaves none behind.
+    if run.kind.needs_archive:
+        stack.enter_context(lock_unless_read_only(os.path.join(survey.archive_root, archive.LOCK)))
+    if archive.read_archive_id(survey.source_root):
+        stack.enter_context(lock_unless_read_only(os.path.join(survey.source_root, archive.LOCK)))
     try:
         make_folders(folder, 0o700)
         if run.kind.name == "verified":
@@ -277,10 +293,13 @@ def lock_all(run: Run, stack: ExitStack) -> None:
         ) from None
     give_back_times(times)
     stack.enter_context(Lock(os.path.join(folder, "lock")))
-    if run.kind.needs_archive:
-        stack.enter_context(lock_unless_read_only(os.path.join(survey.archive_root, archive.LOCK)))
-    if archive.read_archive_id(survey.source_root):
-        stack.enter_context(lock_unless_read_only(os.path.join(survey.source_root, archive.LOCK)))
+
+
+def holds_others_files(quarantine_root: str) -> bool:
+    """Whether a folder that bears no mark of a quarantine yet holds anything but what a killed run began in it."""
+    if not os.path.isdir(quarantine_root) or is_present(os.path.join(quarantine_root, QUARANTINE_FOLDER)):
+        return False
+    return not all(is_run_id(name) or is_system_folder(name) for name in os.listdir(quarantine_root))
 
 
 def read_lines(run: Run, reader: Reader, state: State) -> Iterator[Line]:
@@ -439,6 +458,10 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> Summary:
     if counts["failed"]:
         where = "above" if dry_run else "above and in the journal"
         notes.append(f"failed: {count_text(counts['failed'], 'file')}, not touched; the reasons are {where}")
+    if counts["skipped"] and not dry_run:
+        notes.append(f"skipped: {count_text(counts['skipped'], 'file')}, not there to be taken; the journal tells more")
+    if run.lost:
+        notes.append(f"the file system could not hold: {', '.join(sorted(run.lost))}")
     if counts[FOLDERS_LEFT]:
         notes.append(f"left behind: {count_text(counts[FOLDERS_LEFT], 'empty folder')}; the reasons are above")
     if survey.torn_line:

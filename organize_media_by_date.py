@@ -40,7 +40,7 @@ from common.options import (
 )
 from common.paths import is_inside, shown
 from common.placement import Member, Names, Planner, RunFacts
-from common.report_session import TOOL, Session, find_report, open_session
+from common.report_session import TOOL, Session, archive_of, find_report, open_session
 from common.reviewed import Reviewed, reviewed_rows, survey_report
 from common.run_id import new_run_id
 from common.scan import FolderScan, NotScanned, ScanRules, scan_tree
@@ -311,12 +311,13 @@ def organize(options: Options, talk: Talk, stop: StopRequest) -> Summary:
     run = Run(options, roots, talk)
     settings = settings_of(options, roots)
     run_id = reviewed.run_id if reviewed else new_run_id()
-    report_path, _ = ("", None) if not options.writes_report else find_report(options.report_csv, settings, run_id)
+    report_path, unfinished = find_report(options.report_csv, settings, run_id) if options.writes_report else ("", None)
     with ExitStack() as stack:
-        archive_id = prepare_archive(options, roots, stack)
+        known = archive_of(unfinished) or (reviewed.archive_id if reviewed else "")
+        archive_id = prepare_archive(options, roots, known, stack)
         session = None
         if options.writes_report:
-            session = open_session(report_path, settings, run_id, stack)
+            session = open_session(report_path, settings, archive_id, run_id, stack)
             run_id = session.state.run_id
             talk.detail(f"report: {shown(session.report_path)}")
             finish_pending(session, options, stop)
@@ -403,10 +404,15 @@ def with_roots_of(reviewed: Reviewed, options: Options) -> Options:
     return replace(options, source=reviewed.source_root, destination_root=reviewed.archive_root)
 
 
-def prepare_archive(options: Options, roots: Roots, stack: ExitStack) -> str:
-    """The archive_id; for a run that acts, the archive is founded if it is new, locked, and proved to be no alias."""
+def prepare_archive(options: Options, roots: Roots, known: str, stack: ExitStack) -> str:
+    """The archive_id; for a run that acts, the archive is founded if it is new, locked, and proved to be no alias.
+
+    ``known`` is the archive_id of what this run goes on with: then it must be there, and none is founded in its place.
+    """
     if not options.acts:
         return archive.read_archive_id(roots.archive)
+    if known:
+        archive.require_archive(roots.archive, known)
     try:
         make_folders(roots.archive)
     except OSError as error:

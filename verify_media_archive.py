@@ -41,7 +41,7 @@ from common.options import (
 from common.paths import mount_points, shown
 from common.pipeline import in_order
 from common.shell import script_command
-from common.state import State, Window
+from common.state import State, Window, require_finished
 from common.summary import Summary, figures
 from common.talk import Progress, Talk
 from common.verify_session import (
@@ -133,6 +133,7 @@ def parse(argv: Sequence[str] | None) -> Options:
 
 def verify(options: Options, talk: Talk, stop: StopRequest) -> Summary:
     """Read rows from where the state says, examine each pair, record, and sum up."""
+    require_finished(options.call.input_csv, "organize")
     if has_no_rows(options.call.input_csv, VERIFY_INPUT_COLUMNS):
         return nothing_to_verify(options)
     with ExitStack() as stack:

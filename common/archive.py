@@ -31,7 +31,7 @@ def read_archive_id(root: str) -> str:
         return ""
     except OSError as error:
         raise StoppedEarly(f"{shown(path)}: cannot read it: {explain_os_error(error)}; is the disk well?") from None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise BadInput(f"{shown(path)} is not a whole archive marker; restore it from a report's archive_id") from None
     return archive_id
 

@@ -89,17 +89,11 @@ def run_stage(tool: str, stage: Callable[[Talk, StopRequest], Summary], options:
             talk.log(traceback.format_exc())
             if options.verbose:
                 talk.detail(traceback.format_exc())
-        sentence, exit_code = (
-            (
-                f"a fault in this program ({type(error).__name__}: {error}); nothing unverified was removed; "
-                "please report it with the output of --verbose"
-            ),
-            ExitCode.STOPPED_EARLY,
-        )
+        sentence, exit_code = _told_of_fault(error), ExitCode.STOPPED_EARLY
     with suppress(OSError, MediaArchiveError):  # who can't be told of the error is told by the exit code
         if talk:
             talk.error(sentence)
-        else:
+        elif sys.stderr:
             print(f"error: {sentence}", file=sys.stderr)
     if options.json:
         try:
@@ -107,3 +101,14 @@ def run_stage(tool: str, stage: Callable[[Talk, StopRequest], Summary], options:
         except OSError:  # standard output is what failed, and standard error has been told
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - lives until the process ends
     return int(exit_code)
+
+
+def _told_of_fault(error: Exception) -> str:
+    if isinstance(error, RuntimeError) and str(error).startswith("can't start new thread"):
+        return (
+            "this system lets no more threads start: give --jobs 1, or raise its limit, and run the same command again"
+        )
+    return (
+        f"a fault in this program ({type(error).__name__}: {error}); nothing unverified was removed; "
+        "please report it with the output of --verbose"
+    )

@@ -25,7 +25,9 @@ class Lock:
         try:
             self._fd = open_lock_file(path)
         except OSError as error:
-            raise BadInput(f"{shown(path)}: cannot make the lock file: {explain_os_error(error)}") from None
+            raise BadInput(
+                f"{shown(path)}: cannot make the lock file: {explain_os_error(error)}; make that folder writable"
+            ) from None
         try:
             _lock(self._fd)
         except (BlockingIOError, PermissionError):

@@ -69,6 +69,11 @@ def is_system_folder(name: str) -> bool:
     return name.lower() in SYSTEM_FOLDERS or name.lower().startswith(".trash-")
 
 
+def system_folder_in(relative: str) -> str:
+    """The first folder of a relative path that every scan leaves out, empty when there is none."""
+    return next(filter(is_system_folder, relative.split(os.sep)), "")
+
+
 def is_system_file(name: str) -> bool:
     """Whether a file is a trace of an operating system: ``Thumbs.db``, or the ``._name`` of macOS."""
     return name.lower() in SYSTEM_FILES or name.startswith(("._", ".media-archive", ".media-probe-"))

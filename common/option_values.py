@@ -11,7 +11,7 @@ import re
 from datetime import date, datetime
 
 from common.errors import BadInput
-from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS
+from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS, system_folder_in
 from common.paths import is_plain_absolute
 
 SOURCES = ("metadata", "sidecar", "filename", "filesystem")
@@ -48,6 +48,8 @@ def to_layout(text: str) -> str:
         example = ""
     is_known = all(letter in _DIRECTIVES for letter in re.findall(r"%(.)", text)) and "\0" not in example
     is_below = example and not os.path.isabs(example) and is_plain_absolute(os.path.join(os.sep, example))
+    if left_out := system_folder_in(example):
+        raise argparse.ArgumentTypeError(f"{text!r}: no scan looks into a folder {left_out}; try %Y or %Y/%m")
     if not (is_known and is_below):
         raise argparse.ArgumentTypeError(f"{text!r} is no pattern for folders below the archive; try %Y or %Y/%m")
     return text

@@ -17,6 +17,7 @@ from common.shell import script_command
 ARGUMENTS_FROM_FILE = """@FILE as an argument stands for the arguments in that file, one on each line as it is.
 A name that begins with @ itself is given as ./@name, or as --option=@name.
 """
+_CENTURY_DAYS = 36_525
 EXIT_STATUS = """exit status:
   0  all rows good (also: this batch good, more remain)
   1  finished, some rows need attention
@@ -159,6 +160,14 @@ def positive(text: str) -> int:
     number = not_negative(text)
     if number == 0:
         raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def days(text: str) -> int:
+    """An option's value that is a number of days, of a century at most: a date that far back can be told."""
+    number = positive(text)
+    if number > _CENTURY_DAYS:
+        raise argparse.ArgumentTypeError(f"must be {_CENTURY_DAYS:,} or less")
     return number
 
 

@@ -16,7 +16,7 @@ from common.archive import archive_failed
 from common.errors import MediaArchiveError, RowFailed, explain_os_error
 from common.fileops.faults import writing_failed
 from common.fileops.folders import make_folders, restore_folder, sync_folders_up_to
-from common.fileops.moving import Move, destroy, drop_second_name, finish_relocation, relocate
+from common.fileops.moving import Move, destroy, drop_second_name, finish_relocation, give_time_back, relocate
 from common.fileops.names import parked_name, remove_temporaries
 from common.fileops.placing import remove_placeholder, unpark
 from common.fileops.probing import remove_stale_probes
@@ -48,6 +48,7 @@ class Remover:
     mount_points: frozenset[str]
     oldest_allowed: str
     dry_run: bool = False
+    lost: set[str] = field(default_factory=set)
     roots: RealRoots = field(default_factory=RealRoots)
 
     def apply_task(self, task: Task, interrupted_before: bool) -> Outcome:
@@ -134,7 +135,7 @@ class Remover:
             make_folders(folder, folder_mode)
         except OSError as error:
             raise writing_failed(folder, error) from None
-        relocate(move, self.stop)
+        self.lost.update(relocate(move, self.stop).lost)
 
     def _delete(self, task: Task, interrupted_before: bool) -> Outcome:
         """A quarantine, and at once the purge of what was quarantined: nobody can change the file in between."""
@@ -192,6 +193,7 @@ class Remover:
         unpark(task.from_path, own_parked)
         if not is_present(task.from_path):
             if interrupted_before and _as_recorded(task.to_path, task):
+                give_time_back(task.to_path, mtime_nanoseconds(task.source_mtime))
                 return Outcome("done", "was restored before the interruption")
             if _as_recorded(task.to_path, task):
                 return Outcome("skipped", "it is in its place")
@@ -211,8 +213,11 @@ class Remover:
         if interrupted_before:
             remove_placeholder(task.to_path, task.from_path)
         if is_present(task.to_path):
-            return self._finish_killed_move(move, task)
-        self._relocate(move, 0o777)
+            self._finish_killed_move(move, task)
+        else:
+            self._relocate(move, 0o777)
+        if mtime_text(found.mtime_ns) != task.source_mtime:
+            give_time_back(task.to_path, mtime_nanoseconds(task.source_mtime))
         return Outcome("done")
 
     def _restore_folder(self, task: Task, _interrupted_before: bool) -> Outcome:

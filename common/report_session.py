@@ -16,6 +16,7 @@ from common.state import SUFFIX, State, find_unfinished, load_state, save_state
 from common.timestamps import mtime_nanoseconds
 
 TOOL = "organize"
+_ARCHIVE = "archive_id"  # kept beside the settings: it is found, and not given
 
 
 class Session:
@@ -81,10 +82,12 @@ def find_report(report_csv: str, settings: dict[str, str], run_id: str) -> tuple
     if report_csv:
         path = os.path.abspath(report_csv)
     else:
-        unfinished = find_unfinished(os.getcwd(), "report-", TOOL, lambda state: state.settings == settings)
+        unfinished = find_unfinished(os.getcwd(), "report-", TOOL, lambda state: not _differing(state, settings))
         path = unfinished.removesuffix(SUFFIX) or free_name(os.getcwd(), "report", run_id)
     if not os.path.isdir(os.path.dirname(path)):
         raise BadInput(f"{shown(os.path.dirname(path))} does not exist: make the folder for the report first")
+    if not os.access(os.path.dirname(path), os.W_OK | os.X_OK):
+        raise BadInput(f"{shown(os.path.dirname(path))} can't be written: choose another folder for --report-csv")
     # In this order: who begins a report at this moment writes its state first.
     is_taken = os.path.lexists(path)
     state = load_state(path + SUFFIX, TOOL)
@@ -93,7 +96,7 @@ def find_report(report_csv: str, settings: dict[str, str], run_id: str) -> tuple
             raise BadInput(f"{shown(path)} exists already; choose another --report-csv or move it away")
     elif state.complete:
         raise BadInput(f"{shown(path)} is a finished report; choose another --report-csv or move it away")
-    elif differing := [name for name in settings if state.settings.get(name) != settings[name]]:
+    elif differing := _differing(state, settings):
         raise BadInput(
             f"{shown(path)} is the unfinished report of a run with another {' and '.join(differing)}; "
             "give the same options again, or choose another --report-csv"
@@ -101,10 +104,20 @@ def find_report(report_csv: str, settings: dict[str, str], run_id: str) -> tuple
     return path, state
 
 
-def open_session(path: str, settings: dict[str, str], run_id: str, stack: ExitStack) -> Session:
+def _differing(state: State, settings: dict[str, str]) -> list[str]:
+    return [name for name in settings if state.settings.get(name) != settings[name]]
+
+
+def archive_of(state: State | None) -> str:
+    """The archive_id of the archive that an unfinished run had before it, empty where it had none yet."""
+    return state.settings.get(_ARCHIVE, "") if state else ""
+
+
+def open_session(path: str, settings: dict[str, str], archive_id: str, run_id: str, stack: ExitStack) -> Session:
     """Begin the report, or go on with it. Changes the disk."""
     stack.enter_context(Lock(path + ".lock"))
     path, state = find_report(path, settings, run_id)  # again, now that nobody else writes it
-    session = Session(path, state or State(TOOL, run_id, settings, outputs={"report": (path, 0)}))
+    begun = State(TOOL, run_id, settings | {_ARCHIVE: archive_id}, outputs={"report": (path, 0)})
+    session = Session(path, state or begun)
     stack.callback(session.close)
     return session

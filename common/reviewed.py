@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from common.errors import BadInput
 from common.hashing import is_sha256
 from common.manifests import REPORT, Reader, ReportRow, RowIds, file_digest
+from common.media_types import system_folder_in
 from common.paths import fold, is_inside, is_plain_absolute, shown
 from common.run_id import require_run_id
 from common.timestamps import mtime_nanoseconds
@@ -31,6 +32,7 @@ class Reviewed:
     run_id: str
     source_root: str
     archive_root: str
+    archive_id: str
     rows: int
     planned_bytes: int
     firsts: frozenset[int]
@@ -65,13 +67,13 @@ def survey_report(path: str) -> Reviewed:
             raise BadInput(f"{reader.where(reader.torn_line)}: the last row is cut short; complete it or delete it")
     if first is None:
         raise BadInput(f"{shown(path)} has no rows; there is nothing to do")
-    roots = (first.source_root, first.archive_root)
+    roots = (first.source_root, first.archive_root, first.archive_id)
     return Reviewed(path, file_digest(path), first.run_id, *roots, rows, planned_bytes, frozenset(firsts - {0}))
 
 
 def _require_sound(row: ReportRow, first: ReportRow, where: str) -> None:
     require_run_id(row.run_id, where)
-    for column in ("run_id", "source_root", "archive_root"):
+    for column in ("run_id", "source_root", "archive_root", "archive_id"):
         if getattr(row, column) != getattr(first, column):
             raise BadInput(f"{where}: {column} is not that of the rows before; a report is of one run")
     for root in (row.source_root, row.archive_root):
@@ -94,6 +96,10 @@ def _require_sound(row: ReportRow, first: ReportRow, where: str) -> None:
         raise BadInput(f"{where}: {shown(row.destination_path)} does not lie in the archive; correct it")
     if is_inside(row.source_path, row.archive_root):
         raise BadInput(f"{where}: {shown(row.source_path)} lies in the archive itself; delete the row")
+    if left_out := system_folder_in(os.path.relpath(row.destination_path, row.archive_root)):
+        raise BadInput(
+            f"{where}: {shown(row.destination_path)} lies in {shown(left_out)}, which no scan looks into; correct it"
+        )
     if os.path.basename(row.destination_path).startswith("."):
         raise BadInput(f"{where}: {shown(row.destination_path)} would be a hidden file; give it another name")
     try:

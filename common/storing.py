@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,9 @@ from common.manifests import ReportRow
 from common.paths import RealRoots, is_present, shown
 from common.pipeline import Progress, in_order
 from common.timestamps import mtime_nanoseconds
+
+# What says that a folder of this name can't be, whatever is mended: a plan that was edited may ask for one.
+_NO_SUCH_FOLDER = frozenset({errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,15 @@ class Storer:
         then to be given again.
         """
         done: dict[int, ReportRow] = {}
+        impossible: dict[str, str] = {}
         planned = [row for row in rows if row.status == "planned"]
         for folder in {os.path.dirname(row.destination_path) for row in planned}:
             try:
                 make_folders(folder)
             except OSError as error:
+                if error.errno in _NO_SUCH_FOLDER:
+                    impossible[folder] = f"cannot make {shown(folder)}: {explain_os_error(error)}"
+                    continue
                 raise StoppedEarly(f"{shown(folder)}: cannot make it: {explain_os_error(error)}; run again") from None
             if again:
                 remove_temporaries(folder)
@@ -54,8 +62,13 @@ class Storer:
                     f"{shown(folder)}: a symbolic link stands on the way in the archive, and verify would refuse what "
                     "is behind it; mount or move the folder itself there"
                 )
-        do = self._copy if self.mode == "copy" else self._move
-        for row in in_order(lambda row: do(row, again), planned, self.jobs):
+        store = self._copy if self.mode == "copy" else self._move
+
+        def do(row: ReportRow) -> ReportRow:
+            reason = impossible.get(os.path.dirname(row.destination_path))
+            return replace(row, status="failed", reason=reason) if reason else store(row, again)
+
+        for row in in_order(do, planned, self.jobs):
             done[row.row_id] = row
             self.progress.add_file()
         self._sync_folders(row for row in done.values() if row.status != "failed")
@@ -133,7 +146,7 @@ class Storer:
     def _moved_by_killed_run(self, row: ReportRow) -> ReportRow:
         """The row of a file that a killed run had moved; the archive's file system may round its time."""
         found = hash_file(row.destination_path, should_stop=self.stop)
-        if found.identity.size != row.size_bytes:
+        if found.identity.size != row.size_bytes or row.sha256 not in ("", found.sha256):
             raise RowFailed("gone from the source, and another file stands at its destination; organize again")
         return replace(row, status="moved", sha256=found.sha256)
 

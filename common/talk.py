@@ -63,7 +63,7 @@ class Talk:
         self._say(text, to_terminal=False)
 
     def _say(self, text: str, to_terminal: bool) -> None:
-        if to_terminal:
+        if to_terminal and sys.stderr:  # some services are started without
             print(text, file=sys.stderr, flush=True)
         if self._log:
             self._log.append(f"{now_text()} {text}\n".encode("utf-8", "backslashreplace"))
@@ -100,7 +100,7 @@ class Progress:
         self._files = done_files
         self._of_files = files
         self._guard = threading.Lock()
-        if options.quiet or options.json or not sys.stderr.isatty():
+        if options.quiet or options.json or not (sys.stderr and sys.stderr.isatty()):
             return
         try:
             from tqdm import tqdm  # noqa: PLC0415 - not needed to show --help

@@ -16,7 +16,7 @@ from common.cli import StopRequest, run_stage, stop_on_signals
 from common.errors import BadInput, ExitCode, Interrupted, Locked, MediaArchiveError, RowFailed, StoppedEarly
 from common.options import CommonOptions
 from common.summary import Summary
-from common.talk import Talk
+from common.talk import Progress, Talk
 from tests.support.options import QUIETLY
 
 SUMMARY = Summary(tool="verify", headline="verify: /a/report.csv", run_id="3f2b8c1e", exit_code=ExitCode.ATTENTION)
@@ -72,6 +72,28 @@ def test_a_fault_of_ours_is_said_to_be_one_and_its_traceback_is_in_the_log(
     assert f"a fault in this program ({type(error).__name__}: x)" in shown
     assert "Traceback" not in shown
     assert "Traceback" in log.read_text()
+
+
+def test_a_system_that_has_no_more_threads_is_no_fault_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ends(raising(RuntimeError("can't start new thread"))) == 3
+    shown = capsys.readouterr().err
+    assert "--jobs 1" in shown
+    assert "fault in this program" not in shown
+
+
+def test_a_service_without_standard_error_is_served_and_its_output_holds_nothing_else(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+
+    def stage(talk: Talk, _stop: StopRequest) -> Summary:
+        talk.warn("nobody hears this")
+        with Progress("copy", 1, 1, QUIETLY):
+            return SUMMARY
+
+    assert ends(stage) == 1
+    assert ends(raising(BadInput("no"))) == 2
+    assert capsys.readouterr().out == SUMMARY.as_text() + "\n"
 
 
 def test_the_exit_code_is_that_of_the_summary(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from common.errors import BadInput, ExitCode
 from common.options import (
     EXIT_STATUS,
     columns,
+    days,
     not_negative,
     positive,
     require_folder,
@@ -37,6 +38,13 @@ def test_zero_rows_behind_an_offset_are_fine_and_a_limit_of_zero_is_not() -> Non
     assert positive("12") == 12
     with pytest.raises(argparse.ArgumentTypeError):
         positive("0")
+
+
+def test_an_age_is_of_a_century_at_most() -> None:
+    assert days("36525") == 36_525
+    for text in ("0", "36526", "99999999"):
+        with pytest.raises(argparse.ArgumentTypeError):
+            days(text)
 
 
 def test_every_exit_code_stands_in_the_help_with_its_meaning() -> None:

@@ -190,3 +190,32 @@ def test_a_duplicate_counts_only_when_what_it_repeats_is_stored(place: Place) ->
     checked = fail_duplicates_of_failed(rows)
     assert [row.status for row in checked] == ["copied", "duplicate", "failed", "failed", "skipped"]
     assert "row 3" in checked[3].reason
+
+
+def test_a_killed_move_is_not_believed_where_the_archive_holds_other_bytes_by_now(place: Place) -> None:
+    """Of the same size, but not the content that was planned: a new hash must never become the truth."""
+    planned = replace(place.row("a.jpg"), sha256=hashlib.sha256(b"aaa").hexdigest())
+    write_tree(place.archive, {"2019/a.jpg": b"xxx"})
+    os.unlink(place.source / "a.jpg")
+    [(status, reason)] = place.store("move", [planned], again=True)
+    assert status == "failed"
+    assert "another file stands at its destination" in reason
+
+
+@both_modes
+@pytest.mark.parametrize("folder", [".media-archive.lock/2019", "d" * 256])
+def test_a_folder_that_cannot_be_fails_its_rows_alone(place: Place, mode: str, folder: str) -> None:
+    write_tree(place.archive, {".media-archive.lock": b""})
+    row = replace(place.row("a.jpg"), destination_path=str(place.archive / folder / "a.jpg"))
+    (status, reason), other = place.store(mode, [row, place.row("sub/b.jpg", 2)])
+    assert status == "failed"
+    assert "cannot make" in reason
+    assert other[0] != "failed"
+
+
+@both_modes
+def test_a_name_too_long_fails_again_and_again_and_stops_nothing(place: Place, mode: str) -> None:
+    row = replace(place.row("a.jpg"), destination_path=str(place.archive / "2019" / ("n" * 256)))
+    for again in (False, True):
+        assert place.store(mode, [row], again)[0][0] == "failed"
+    assert (place.source / "a.jpg").read_bytes() == b"aaa"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from common.errors import ChangedWhileReading, Interrupted, RowFailed, explain_os_error
@@ -55,7 +56,7 @@ def copy_to_temporary(
 ) -> Staged:
     """Copy a regular file to a temporary name in a folder, hashing what is read. The source is not changed.
 
-    Modification time, permissions and extended attributes travel. Raises ``RowFailed`` when the
+    Modification time, permissions, extended attributes and, for root, the owner travel. Raises ``RowFailed`` when the
     source can't be read or changes meanwhile, ``StoppedEarly`` or ``RowFailed`` when the copy
     can't be written; nothing is left behind then.
     """
@@ -112,18 +113,24 @@ def _carry_attributes(source_fd: int, target_fd: int, target: str, identity: Ide
             except OSError:
                 lost.append(f"extended attribute {shown(name)}")
     status = os.fstat(source_fd)
-    try:
+    if sys.platform != "win32":
+        with suppress(OSError):  # only root may give files away; whose copy it is else is known to whoever made it
+            os.fchown(target_fd, status.st_uid, status.st_gid)
+    mode = status.st_mode & 0o777
+    with suppress(OSError):
         if sys.platform == "win32":
-            os.chmod(target, status.st_mode & 0o777)
+            os.chmod(target, mode)
         else:
-            os.fchmod(target_fd, status.st_mode & 0o777)
-    except OSError:
-        lost.append("permissions")
-    try:
+            os.fchmod(target_fd, mode)
+    with suppress(OSError):
         times = (status.st_atime_ns, identity.mtime_ns)
         os.utime(target_fd if os.utime in os.supports_fd else target, ns=times)
-    except OSError:
-        lost.append("modification time")
+    # Some file systems refuse, others say yes and keep what they can: whole seconds, or years up to 2038.
+    kept = os.fstat(target_fd)
+    if sys.platform != "win32" and kept.st_mode & 0o777 != mode:
+        lost.append("permissions")
+    if kept.st_mtime_ns != identity.mtime_ns:
+        lost.append("exact modification times")
     return tuple(lost)
 
 

@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from common.errors import ChangedWhileReading, RowFailed, StoppedEarly, explain_os_error
@@ -178,6 +179,13 @@ def _prove_identical(
             break
         before = after
     raise ChangedWhileReading
+
+
+def give_time_back(path: str, mtime_ns: int) -> None:
+    """Give a file the modification time that a file system on its way could not hold. A refusal is no failure."""
+    with suppress(OSError):
+        here = os.utime in os.supports_follow_symlinks
+        os.utime(path, ns=(os.lstat(path).st_atime_ns, mtime_ns), follow_symlinks=not here)
 
 
 def drop_second_name(move: Move) -> None:

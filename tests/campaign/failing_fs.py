@@ -34,6 +34,7 @@ class Manner:
     half_reads: bool = False
     half_writes: bool = False
     fsync_folders: bool = True
+    whole_seconds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +301,8 @@ def _serve(root: str, words: dict[str, Any]) -> None:
 
         def utimens(self, path: str, times: tuple[int, int] | None = None) -> None:
             self._enter("utimens", path)
+            if times and manner.whole_seconds:
+                times = (times[0] // 10**9 * 10**9, times[1] // 10**9 * 10**9)
             os.utime(self._at(path), ns=times) if times else os.utime(self._at(path))
 
         def statfs(self, path: str) -> dict[str, int]:

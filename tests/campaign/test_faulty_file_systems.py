@@ -145,6 +145,19 @@ def test_names_that_differ_by_case_alone_are_all_kept_where_case_does_not_count(
     assert {name: data for name, data in read_tree(world.library.source).items() if name in photos} == photos
 
 
+def test_times_that_a_quarantine_can_not_hold_come_back_from_its_journal(
+    fuse_world: Fixture, record_points: RecordPoints
+) -> None:
+    """As on FAT and on ext4 with small inodes. That they are not kept on the way is said."""
+    _, world = fuse_world(Manner(whole_seconds=True), "quarantine")
+    stage = _BY_NAME["quarantine across devices"]
+    undisturbed(world, stage)
+    stage.prepare(world)
+    result = world.do(stage.line(world))
+    record_points("faults", 1, 0)
+    assert "exact modification times" in result.stdout
+
+
 @pytest.mark.parametrize(("name", "far"), FAILING, ids=str)
 def test_any_one_operation_of_the_file_system_may_fail(
     name: str, far: str, fuse_world: Fixture, record_points: RecordPoints

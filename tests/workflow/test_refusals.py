@@ -577,3 +577,45 @@ def test_two_outputs_that_are_one_file_through_a_linked_folder_are_refused(six: 
     outputs = ("--verified-out", six.out / "one/v.csv", "--unverified-out", six.out / "other/v.csv")
     said = scripts.call(scripts.VERIFY, "--input-csv", six.report, *outputs, cwd=six.out, expect=2)
     assert "is named for two things at once" in said.error
+
+
+# Places that no scan looks into, or that hold what is not ours.
+
+
+@pytest.mark.parametrize("layout", [".media-quarantine/%Y", "%Y/@eaDir", "lost+found"])
+def test_organize_refuses_a_layout_that_no_later_scan_would_see(six: Library, layout: str) -> None:
+    result = refused(six, scripts.ORGANIZE, *six.organize_line("copy", "--layout", layout), naming=layout)
+    assert "no scan looks into" in result.stderr
+
+
+def test_organize_refuses_a_plan_into_a_folder_that_no_later_scan_would_see(six: Library) -> None:
+    six.organize(mode="report")
+    hidden = str(six.archive / "@eaDir" / "a.jpg")
+    plan = edited(six.report, set_cell(0, "destination_path", hidden))
+    line = ("--from-report", plan, "--mode", "copy", "--report-csv", six.out / "done.csv")
+    refused(six, scripts.ORGANIZE, *line, naming=hidden)
+
+
+def test_apply_refuses_a_quarantine_that_would_hide_other_files(ready: Library) -> None:
+    """The mark of a quarantine keeps every later scan out: photos beside it would never be found again."""
+    other = ready.root / "other"
+    other.mkdir()
+    (other / "photo.jpg").write_bytes(jpeg())
+    refused(ready, scripts.APPLY, *ready.apply_line("--quarantine-root", other), naming=str(other))
+    empty = ready.root / "disk"
+    (empty / "lost+found").mkdir(parents=True)
+    ready.apply("--quarantine-root", empty, "--limit", "2")
+    ready.apply("--quarantine-root", empty)
+
+
+def test_apply_that_cannot_lock_the_archive_makes_no_quarantine(ready: Library) -> None:
+    lock = ready.archive / ".media-archive.lock"
+    lock.unlink()
+    lock.mkdir()
+    refused(ready, scripts.APPLY, *ready.apply_line(), naming=str(lock))
+    assert not ready.quarantine.exists()
+
+
+def test_a_marker_that_nests_without_end_is_refused(ready: Library) -> None:
+    (ready.archive / ".media-archive.json").write_text("[" * 60_000)
+    refused(ready, scripts.VERIFY, *ready.verify_line(), naming=".media-archive.json")

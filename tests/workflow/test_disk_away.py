@@ -1,0 +1,87 @@
+"""The archive's disk is away when a run goes on: its empty mount point is no archive, and none is founded there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import pytest
+
+from tests.support import scripts
+from tests.support.library import Library, LibraryMaker
+from tests.support.media import jpeg
+from tests.support.scripts import start, wait_until
+from tests.support.trees import archived, read_tree, snapshot
+
+if sys.platform == "win32":
+    pytest.skip("Windows has no SIGKILL: run the tests on Linux or macOS", allow_module_level=True)
+
+COUNT = 2_500  # more than two batches: the kill comes in time
+TREE = {f"IMG_{number:04d}.jpg": jpeg(datetime(2019, 5, 1), seed=number) for number in range(COUNT)}
+
+
+@contextmanager
+def away(home: Library) -> Iterator[None]:
+    """The disk is not mounted: an empty folder stands where it was."""
+    aside = home.archive.with_name("elsewhere")
+    os.rename(home.archive, aside)
+    home.archive.mkdir()
+    yield
+    assert not list(home.archive.iterdir()), "something was written to the mount point"
+    home.archive.rmdir()
+    os.rename(aside, home.archive)
+
+
+@pytest.fixture
+def half_done(library: LibraryMaker) -> Library:
+    """A move that was killed behind its first batch."""
+    home = library(TREE)
+    process = start(scripts.ORGANIZE, *home.organize_line("move"), cwd=home.out)
+    try:
+        wait_until(lambda: home.report.exists() and home.report.stat().st_size > 100_000, process)
+    finally:
+        process.kill()
+        process.communicate()
+    return home
+
+
+def test_a_move_waits_for_its_archive_and_then_comes_to_its_end(half_done: Library) -> None:
+    with away(half_done):
+        before = snapshot(half_done.source)
+        result = half_done.organize(mode="move", expect=3)
+        assert "mount the disk" in result.error
+        assert snapshot(half_done.source) == before
+    half_done.organize(mode="move")
+    assert sorted(archived(half_done.archive).values()) == sorted(TREE.values())
+    half_done.verify(expect=0)
+    half_done.restore(half_done.report)
+    assert read_tree(half_done.source) == TREE
+
+
+def test_a_plan_of_an_archive_waits_for_it(library: LibraryMaker) -> None:
+    home = library({"a.jpg": jpeg(datetime(2019, 5, 1), seed=1)})
+    home.organize()
+    plan = home.out / "plan.csv"
+    (home.source / "b.jpg").write_bytes(jpeg(datetime(2019, 5, 1), seed=2))
+    roots = ("--source", home.source, "--destination-root", home.archive)
+    scripts.call(scripts.ORGANIZE, *roots, "--report-csv", plan, cwd=home.out)
+    line = ("--from-report", plan, "--mode", "copy", "--report-csv", home.out / "done.csv")
+    with away(home):
+        result = scripts.call(scripts.ORGANIZE, *line, cwd=home.out, expect=3)
+        assert "mount the disk" in result.error
+    scripts.call(scripts.ORGANIZE, *line, cwd=home.out)
+    assert len(archived(home.archive)) == 2
+
+
+@pytest.mark.parametrize("stage", ["verify", "restore"])
+def test_a_report_that_is_not_finished_is_no_input(half_done: Library, stage: str) -> None:
+    """Its last batch would be left out without a word, and all of it where nothing is recorded yet."""
+    restore = ("--manifest", half_done.report, "--expected-run-id", "auto", "--restore")
+    script, line = {"verify": (scripts.VERIFY, half_done.verify_line()), "restore": (scripts.APPLY, restore)}[stage]
+    before = snapshot(half_done.root)
+    result = scripts.call(script, *line, cwd=half_done.out, expect=2)
+    assert f"{half_done.report} is not finished" in result.error
+    assert snapshot(half_done.root) == before
