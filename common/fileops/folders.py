@@ -108,5 +108,8 @@ def restore_folder(path: str, mode: int, mtime_ns: int) -> None:
 def set_folder_time(path: str, mtime_ns: int) -> None:
     """Give a folder the modification time that it had before files in it were renamed. A refusal is no failure:
     the time of a folder proves nothing and may be out of reach (another's folder)."""
+    accessed_ns = mtime_ns
     with suppress(OSError):
-        os.utime(path, ns=(os.stat(path).st_atime_ns, mtime_ns))
+        accessed_ns = os.stat(path).st_atime_ns
+    with suppress(OSError):
+        os.utime(path, ns=(accessed_ns, mtime_ns))

@@ -46,8 +46,11 @@ def _appears_in(here: str, there: str) -> bool:
     finally:
         with suppress(OSError):  # it is empty: closing it can lose nothing
             os.close(fd)
-        with suppress(PermissionError):  # from a folder that can only be added to, nothing else can be removed either
+        try:
             remove_temporary(probe)
+        except OSError as error:
+            if error.errno != errno.EPERM:  # from a folder that can only be added to, nothing else can go either
+                raise
         set_folder_time(here, time_before)
         with suppress(OSError):  # so that no power cut brings the probe back; it would be litter, not loss
             sync_folder(here)
