@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from common.archive import archive_failed
 from common.errors import RowFailed, StoppedEarly, explain_os_error
 from common.fileops.copying import copy_to_temporary, place
 from common.fileops.faults import writing_failed
@@ -14,9 +15,9 @@ from common.fileops.folders import make_folders, sync_folders, sync_folders_up_t
 from common.fileops.moving import Move, drop_second_name, finish_relocation, relocate
 from common.fileops.names import parked_name, remove_temporaries
 from common.fileops.placing import remove_placeholder, unpark
-from common.hashing import Identity, hash_file
+from common.hashing import Identity, hash_file, is_regular
 from common.manifests import ReportRow
-from common.paths import RealRoots, is_present, shown
+from common.paths import NOTHING_THERE, RealRoots, is_present, shown
 from common.pipeline import Progress, in_order
 from common.timestamps import mtime_nanoseconds
 
@@ -162,6 +163,16 @@ class Storer:
         return replace(row, status="failed", reason=reason)
 
 
+def _may_be_its_copy(row: ReportRow) -> bool:
+    try:
+        status = os.lstat(row.destination_path)
+    except OSError as error:
+        if error.errno in NOTHING_THERE:
+            return False
+        raise archive_failed(row.destination_path, error) from None
+    return is_regular(status) and status.st_size == row.size_bytes
+
+
 def _is_one_file(path: str, other: str) -> bool:
     return is_present(other) and os.path.samefile(path, other)
 
@@ -172,12 +183,15 @@ def _require_as_planned(row: ReportRow, found: Identity) -> None:
 
 
 def fail_duplicates_of_failed(rows: Sequence[ReportRow]) -> list[ReportRow]:
-    """A duplicate is accounted for only if what it duplicates stands in the archive. Looks there, changes nothing."""
+    """A duplicate is accounted for only if what it duplicates stands in the archive. Looks there, changes nothing.
+
+    By its size: a plan may be older than an edit there. The bytes are for verify to compare.
+    """
     failed = {row.destination_path for row in rows if row.status == "failed"}
     checked = []
     for row in rows:
         relies_on_copy = row.status in ("duplicate", "already_archived")
-        if relies_on_copy and (row.destination_path in failed or not is_present(row.destination_path)):
+        if relies_on_copy and (row.destination_path in failed or not _may_be_its_copy(row)):
             what = row.reason or "same content as a file of the archive"
             checked.append(replace(row, status="failed", reason=f"{what}, but that is not stored; organize again"))
         else:

@@ -182,14 +182,20 @@ def test_a_duplicate_counts_only_when_what_it_repeats_is_stored(place: Place) ->
     there, gone = str(place.archive / "2019" / "there.jpg"), str(place.archive / "2019" / "gone.jpg")
     rows = [
         replace(BLANK, row_id=1, status="copied", destination_path=there),
-        replace(BLANK, row_id=2, status="duplicate", destination_path=there, reason="same content as row 1"),
+        replace(
+            BLANK, row_id=2, status="duplicate", destination_path=there, size_bytes=1, reason="same content as row 1"
+        ),
         replace(BLANK, row_id=3, status="failed", destination_path=gone, reason="cannot read"),
         replace(BLANK, row_id=4, status="duplicate", destination_path=gone, reason="same content as row 3"),
         replace(BLANK, row_id=5, status="skipped", reason="no media"),
+        replace(BLANK, row_id=6, status="already_archived", destination_path=there, size_bytes=1),
+        replace(BLANK, row_id=7, status="already_archived", destination_path=there, size_bytes=2),
     ]
+    statuses = ["copied", "duplicate", "failed", "failed", "skipped", "already_archived", "failed"]
     checked = fail_duplicates_of_failed(rows)
-    assert [row.status for row in checked] == ["copied", "duplicate", "failed", "failed", "skipped"]
+    assert [row.status for row in checked] == statuses
     assert "row 3" in checked[3].reason
+    assert "not stored" in checked[6].reason
 
 
 def test_a_killed_move_is_not_believed_where_the_archive_holds_other_bytes_by_now(place: Place) -> None:
