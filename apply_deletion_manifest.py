@@ -17,28 +17,25 @@ from common.aliases import Aliases
 from common.amounts import count_file, count_text
 from common.apply_session import TOOL, Call, Places, Session, first_state, open_manifest
 from common.cli import StopRequest, run_stage
-from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly, explain_os_error
-from common.fileops.folders import make_folders, mark_quarantine
-from common.fileops.probing import remove_stale_probes
+from common.errors import ExitCode, Interrupted, MediaArchiveError, StoppedEarly
 from common.housekeeping import folder_times, give_back_times, prune, sync_touched, tidy_quarantine
 from common.journal import JournalReader, destroyed_rows
-from common.lock import Lock, lock_unless_read_only
 from common.manifests import Reader, has_no_rows
-from common.media_types import QUARANTINE_FOLDER, is_system_folder, kind_of
+from common.media_types import QUARANTINE_FOLDER, kind_of
 from common.options import (
     CommonOptions,
+    add_batch_options,
     add_common_options,
     common_options,
     days,
     make_parser,
-    not_negative,
     parse_arguments,
-    positive,
     same_command,
     with_jobs,
 )
-from common.paths import is_inside, is_present, mount_points, shown
+from common.paths import is_present, mount_points, shown
 from common.pipeline import in_order
+from common.quarantine import prepare_quarantine
 from common.removal import Outcome, Remover, clear_leftovers, journal_row, outcome_row
 from common.run_id import is_run_id
 from common.shell import script_command
@@ -52,7 +49,7 @@ from common.tasks import (
     kind_of_manifest,
     read_task,
 )
-from common.timestamps import mtime_text, text_of
+from common.timestamps import text_of
 
 SCRIPT = "apply_deletion_manifest.py"
 BATCH_ROWS = 512
@@ -112,10 +109,7 @@ def command_line() -> argparse.ArgumentParser:
     danger = parser.add_argument_group("permanent deletion: both are needed")
     danger.add_argument("--delete-permanently", action="store_true", help="destroy the originals")
     danger.add_argument("--yes-really-delete", action="store_true", help="yes, really")
-    batch = parser.add_argument_group("batches")
-    batch.add_argument("--limit", type=positive, default=0, metavar="N", help="rows in this call (default: all)")
-    batch.add_argument("--offset", type=not_negative, metavar="N", help="skip this many rows")
-    batch.add_argument("--state-file", default="", metavar="PATH", help="default: in the folder of the journal")
+    add_batch_options(parser, "in the folder of the journal")
     add_common_options(parser)
     return parser
 
@@ -194,7 +188,7 @@ def apply(options: Options, talk: Talk, stop: StopRequest) -> Summary:
         talk.warn(f"{shown(options.call.manifest)}, line {survey.torn_line}: the last row is cut short and is left out")
     with ExitStack() as stack:
         if not options.dry_run:
-            lock_all(run, stack)
+            prepare_quarantine(kind, survey, places, stack)
             state = load_state(places.state, TOOL)  # again, now that nobody else writes it
         if state and state.complete:
             if options.call.window.limit:
@@ -253,53 +247,6 @@ def require_surroundings(kind: Kind, survey: Survey) -> None:
         raise StoppedEarly(f"{shown(survey.source_root)} does not exist: mount the disk of the source, then run again")
     if kind.needs_archive:
         archive.require_archive(survey.archive_root, survey.archive_id)
-
-
-def lock_all(run: Run, stack: ExitStack) -> None:
-    """Keep out other runs on this quarantine, and all that change the archive, or the source if it is one as well."""
-    folder, survey = run.places.folder, run.survey
-    quarantine_root = os.path.realpath(run.places.quarantine_root)
-    if run.kind.name == "verified" and is_inside(os.path.join(survey.source_root, "any"), quarantine_root):
-        raise BadInput(
-            f"{shown(quarantine_root)} holds the source: a quarantine there would hide it from every later scan; "
-            "choose another --quarantine-root"
-        )
-    if run.kind.name == "verified" and holds_others_files(quarantine_root):
-        raise BadInput(
-            f"{shown(quarantine_root)} holds other files, which a quarantine there would hide from every later scan; "
-            "choose a new or an empty folder as --quarantine-root"
-        )
-    if is_inside(os.path.realpath(folder), survey.archive_root):
-        raise BadInput(f"{shown(folder)} lies in the archive; choose another --quarantine-root")
-    times = {survey.source_root: mtime_text(os.stat(survey.source_root).st_mtime_ns)}
-    remove_stale_probes(survey.source_root)
-    if run.kind.needs_archive and Aliases().are_one(survey.source_root, survey.archive_root):
-        raise BadInput(
-            f"{shown(survey.source_root)} and {shown(survey.archive_root)} show the same folder: "
-            "there is no second copy of anything; nothing was changed"
-        )
-    # The quarantine comes last: a run that is refused leaves none behind.
-    if run.kind.needs_archive:
-        stack.enter_context(lock_unless_read_only(os.path.join(survey.archive_root, archive.LOCK)))
-    if archive.read_archive_id(survey.source_root):
-        stack.enter_context(lock_unless_read_only(os.path.join(survey.source_root, archive.LOCK)))
-    try:
-        make_folders(folder, 0o700)
-        if run.kind.name == "verified":
-            mark_quarantine(run.places.quarantine_root)
-    except OSError as error:
-        raise BadInput(
-            f"{shown(folder)}: cannot make the quarantine: {explain_os_error(error)}; choose another --quarantine-root"
-        ) from None
-    give_back_times(times)
-    stack.enter_context(Lock(os.path.join(folder, "lock")))
-
-
-def holds_others_files(quarantine_root: str) -> bool:
-    """Whether a folder that bears no mark of a quarantine yet holds anything but what a killed run began in it."""
-    if not os.path.isdir(quarantine_root) or is_present(os.path.join(quarantine_root, QUARANTINE_FOLDER)):
-        return False
-    return not all(is_run_id(name) or is_system_folder(name) for name in os.listdir(quarantine_root))
 
 
 def read_lines(run: Run, reader: Reader, state: State) -> Iterator[Line]:

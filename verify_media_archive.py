@@ -29,12 +29,11 @@ from common.manifests import (
 )
 from common.options import (
     CommonOptions,
+    add_batch_options,
     add_common_options,
     common_options,
     make_parser,
-    not_negative,
     parse_arguments,
-    positive,
     same_command,
     with_jobs,
 )
@@ -105,10 +104,7 @@ def command_line() -> argparse.ArgumentParser:
     main.add_argument(
         "--archive-only", action="store_true", help="check the archive alone against recorded hashes: a yearly scrub"
     )
-    batch = parser.add_argument_group("batches")
-    batch.add_argument("--limit", type=positive, default=0, metavar="N", help="rows in this call (default: all)")
-    batch.add_argument("--offset", type=not_negative, metavar="N", help="skip this many rows")
-    batch.add_argument("--state-file", default="", metavar="PATH", help="default: <verified-out>.state.json")
+    add_batch_options(parser, "<verified-out>.state.json")
     add_common_options(parser)
     return parser
 

@@ -107,6 +107,14 @@ def arguments_in_file(path: str) -> list[str]:
     return [os.fsdecode(line) for line in (line.removesuffix(b"\r") for line in lines) if line]
 
 
+def add_batch_options(parser: argparse.ArgumentParser, state_file: str) -> None:
+    """Add the options of the scripts that work off a manifest; ``state_file`` says where the state is by default."""
+    group = parser.add_argument_group("batches")
+    group.add_argument("--limit", type=positive, default=0, metavar="N", help="rows in this call (default: all)")
+    group.add_argument("--offset", type=not_negative, metavar="N", help="skip this many rows")
+    group.add_argument("--state-file", default="", metavar="PATH", help=f"default: {state_file}")
+
+
 def add_common_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that all three scripts have."""
     group = parser.add_argument_group("common options")

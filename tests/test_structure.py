@@ -57,6 +57,7 @@ FLOORS = (
     ("removal", "review_page"),
     ("housekeeping", "cli"),
     ("apply_session", "report_session", "verify_session"),
+    ("quarantine",),
     SCRIPTS,
 )
 """From the ground up. A room may know what lies on the floors below it, and nobody on its own floor."""
