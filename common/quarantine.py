@@ -53,7 +53,7 @@ def prepare_quarantine(kind: Kind, survey: Survey, places: Places, stack: ExitSt
 
 
 def require_place(kind: Kind, survey: Survey, places: Places) -> None:
-    """Raise ``BadInput`` where no quarantine may be: in the archive, and where it would hide files that are not its own.
+    """Raise ``BadInput`` where no quarantine may be: in the archive, and where it would hide files of others.
 
     Reads the disk, changes nothing.
     """
