@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ def start_worker(module: str) -> subprocess.Popen[bytes]:
     """
     import subprocess  # noqa: PLC0415 - most runs need no worker
 
-    root = str(Path(__file__).resolve().parents[1])
+    root = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     # A group of its own, which signals of the terminal don't reach; on POSIX that is a session.
     flags = 0
