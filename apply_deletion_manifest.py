@@ -15,7 +15,7 @@ from itertools import islice
 from common import archive
 from common.aliases import Aliases
 from common.amounts import count_file, count_text
-from common.apply_session import TOOL, Call, Places, Session, first_state, open_manifest
+from common.apply_session import TOOL, Call, Places, Session, first_state, open_manifest, restored_since
 from common.cli import StopRequest, run_stage
 from common.errors import ExitCode, Interrupted, MediaArchiveError, StoppedEarly
 from common.housekeeping import folder_times, give_back_times, prune, sync_touched, tidy_quarantine
@@ -35,7 +35,7 @@ from common.options import (
 )
 from common.paths import is_present, mount_points, shown
 from common.pipeline import in_order
-from common.quarantine import prepare_quarantine
+from common.quarantine import prepare_quarantine, require_place
 from common.removal import Outcome, Remover, clear_leftovers, journal_row, outcome_row
 from common.run_id import is_run_id
 from common.shell import script_command
@@ -187,11 +187,12 @@ def apply(options: Options, talk: Talk, stop: StopRequest) -> Summary:
     if survey.torn_line:
         talk.warn(f"{shown(options.call.manifest)}, line {survey.torn_line}: the last row is cut short and is left out")
     with ExitStack() as stack:
+        require_place(kind, survey, places)
         if not options.dry_run:
             prepare_quarantine(kind, survey, places, stack)
             state = load_state(places.state, TOOL)  # again, now that nobody else writes it
         if state and state.complete:
-            if options.call.window.limit:
+            if options.call.window.limit and not restored_since(places):
                 talk.info("all of this manifest was applied; to look at all rows once more, leave out --limit")
                 return with_review(sum_up(run, state, Counter(state.counts)), run)
             talk.info("all of this manifest was applied before: its rows are looked at once more")
@@ -415,6 +416,8 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> Summary:
         notes.append(f"the last row of the manifest (line {survey.torn_line}) was cut short and is left out")
     if run.kind.name == "journal" and not shown_counts["rows"]:
         notes.append("nothing was to be done for these rows: a journal has a row for each intention and each outcome")
+    if run.kind.name == "report" and set(shown_counts) == {"rows", "nothing to do"}:
+        notes.append("nothing was moved by this report, so there is nothing to take back")
     if not state.complete and not dry_run:
         notes.append(f"left to do: {count_text(state.remaining_rows, 'row')}")
     return Summary(

@@ -46,10 +46,11 @@ from common.run_id import new_run_id
 from common.scan import FolderScan, NotScanned, ScanRules, scan_tree
 from common.selection import Found, Selection, groups_of, why_skipped
 from common.shell import script_command
+from common.state import require_finished
 from common.storing import Storer
 from common.summary import Summary, figures
 from common.talk import Progress, Talk
-from common.tally import STATUSES, Scanned, Tally, count_scanned
+from common.tally import FAILED_IN_PLAN, STATUSES, Scanned, Tally, count_scanned
 
 if TYPE_CHECKING:
     from common.dating_pool import DatingPool
@@ -217,6 +218,8 @@ class Run:
     options: Options
     roots: Roots
     talk: Talk
+    begins_archive: bool
+    """Whether no archive is there yet: what looks like a new one may be the empty mount point of another."""
 
 
 def settings_of(options: Options, roots: Roots) -> dict[str, str]:
@@ -303,12 +306,14 @@ def organize(options: Options, talk: Talk, stop: StopRequest) -> Summary:
     """Scan, or read a reviewed report; decide, act, record and sum up."""
     # Files by the million are kept, and none in a circle: looking for circles seldom saves a tenth of the time.
     gc.set_threshold(100_000)
-    reviewed = survey_report(options.from_report) if options.from_report else None
-    if reviewed:
+    reviewed = None
+    if options.from_report:
+        require_finished(options.from_report, TOOL)
+        reviewed = survey_report(options.from_report)
         options = with_roots_of(reviewed, options)
     roots = check_roots(options)
     options = replace(options, common=with_jobs(options.common, talk.detail, (roots.source, roots.archive)))
-    run = Run(options, roots, talk)
+    run = Run(options, roots, talk, begins_archive=not archive.read_archive_id(roots.archive))
     settings = settings_of(options, roots)
     run_id = reviewed.run_id if reviewed else new_run_id()
     report_path, unfinished = find_report(options.report_csv, settings, run_id) if options.writes_report else ("", None)
@@ -410,7 +415,7 @@ def prepare_archive(options: Options, roots: Roots, known: str, stack: ExitStack
     ``known`` is the archive_id of what this run goes on with: then it must be there, and none is founded in its place.
     """
     if not options.acts:
-        return archive.read_archive_id(roots.archive)
+        return known or archive.read_archive_id(roots.archive)
     if known:
         archive.require_archive(roots.archive, known)
     try:
@@ -544,6 +549,9 @@ def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lo
         notes.append(f"left out: {traces} of an operating system, such as Thumbs.db")
     if scanned.excluded_folders:
         notes.append(f"left out: {count_text(scanned.excluded_folders, 'folder')} by --exclude")
+    if run.begins_archive:
+        begun = "a new archive was begun" if options.acts else "copy or move will begin a new archive"
+        notes.append(f"{begun}: {shown(roots.archive)}")
     if lost:
         notes.append(f"the archive's file system can't hold: {', '.join(sorted(lost))}")
     exit_code = ExitCode.ATTENTION if counts.get("failed") else ExitCode.OK
@@ -565,7 +573,7 @@ def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lo
         amounts=amounts,
         outputs={"report": session.report_path} if session else {},
         notes=notes,
-        next_steps=next_steps(options, session, counts),
+        next_steps=next_steps(options, session, counts, tally.counts[FAILED_IN_PLAN]),
     )
 
 
@@ -578,7 +586,7 @@ def without_ffprobe(videos: int, can_be_redone: bool) -> str:
     )
 
 
-def next_steps(options: Options, session: Session | None, counts: Mapping[str, int]) -> list[str]:
+def next_steps(options: Options, session: Session | None, counts: Mapping[str, int], failed_in_plan: int) -> list[str]:
     """What to do now, with the command lines to paste."""
     if options.dry_run:
         return [f"next: {same_command(SCRIPT, options.common, without='--dry-run')}"]
@@ -595,12 +603,12 @@ def next_steps(options: Options, session: Session | None, counts: Mapping[str, i
             "apply_deletion_manifest.py", "--manifest", report, "--expected-run-id", "auto", "--restore"
         )
         steps.append(f"to take the move back: {back}")
-    if counts.get("failed"):
+    if counts.get("failed", 0) > failed_in_plan:
         again = same_command(SCRIPT, options.common, without="--report-csv", values=1)
-        if options.from_report:  # which carries out what it says, and that is stale for what failed
-            roots = ("--source", options.source, "--destination-root", options.destination_root)
-            again = script_command(SCRIPT, *roots, "--mode", options.mode)
         steps.append(f"for what failed, when its cause is mended: {again}")
+    if failed_in_plan:
+        anew = script_command(SCRIPT, "--source", options.source, "--destination-root", options.destination_root)
+        steps.append(f"for what had failed in the plan already, a new one: {anew}")
     return steps
 
 

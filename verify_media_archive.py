@@ -145,7 +145,7 @@ def verify(options: Options, talk: Talk, stop: StopRequest) -> Summary:
                 "run the stage before once more"
             )
         if state.complete:
-            talk.info("everything was verified already; nothing is left to do")
+            talk.info("everything was verified already; to read it all anew, name other outputs (or none)")
             return with_review(sum_up(options, session, survey), session, options)
         files = options.call.window.rows_of_call(state)
         # What rows have how many bytes is not known before they are read: an average one, then.
@@ -328,7 +328,11 @@ def next_steps(options: Options, state: State, counts: Mapping[str, int], attent
     elif counts.get("identical"):
         arguments = ("--manifest", state.outputs["verified"][0], "--expected-run-id", state.run_id, "--dry-run")
         steps.append(f"next: {script_command('apply_deletion_manifest.py', *arguments)}")
-    if attention:
+    unread = counts.get("not_archived", 0)
+    if attention and unread and not options.call.archive_only:
+        plan = script_command("organize_media_by_date.py", "--from-report", options.call.input_csv, "--mode", "copy")
+        steps.append(f"for what is not archived: organize it (of a plan: {plan}), then verify the report of that")
+    if attention > unread or (attention and options.call.archive_only):
         scrub = ("--archive-only",) if options.call.archive_only else ()
         again = script_command(SCRIPT, "--input-csv", state.outputs["unverified"][0], *scrub)
         steps.append(f"for what is not verified, when its cause is mended: {again}")
@@ -344,7 +348,7 @@ def with_review(summary: Summary, session: Session, options: Options) -> Summary
     from common.review_page import write_verify_review  # noqa: PLC0415
 
     facts = ReviewFacts(
-        "verify", summary.outputs, summary.notes, "\n".join(summary.next_steps), complete=summary.complete
+        summary.action, summary.outputs, summary.notes, "\n".join(summary.next_steps), complete=summary.complete
     )
     write_verify_review(path, summary.run_id, session.recorded_rows(), facts)
     return replace(summary, outputs={**summary.outputs, "review": path})

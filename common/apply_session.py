@@ -45,6 +45,8 @@ class Places:
 def places_of(call: Call, kind: Kind, run_id: str, source_root: str, digest: str) -> Places:
     """The places for a manifest. Raises ``BadInput`` for a state file that would replace another."""
     quarantine_root = call.quarantine_root or os.path.join(source_root, QUARANTINE_FOLDER)
+    if os.path.isfile(quarantine_root):
+        raise BadInput(f"{shown(quarantine_root)} is a file, no folder; choose another --quarantine-root")
     if kind.name == "verified":
         folder = os.path.join(quarantine_root, run_id)
         journal = os.path.join(folder, JOURNAL_NAME)
@@ -57,6 +59,15 @@ def places_of(call: Call, kind: Kind, run_id: str, source_root: str, digest: str
     if os.path.realpath(state) in {os.path.realpath(path) for path in (journal, call.manifest)}:
         raise BadInput(f"{shown(state)} is the journal or the manifest itself; choose another --state-file")
     return Places(quarantine_root, folder, journal, state)
+
+
+def restored_since(places: Places) -> bool:
+    """Whether a restore from this run's journal was at work after its state was written. Reads two times."""
+    restored = places.journal.removesuffix(".csv") + "-restore.csv"
+    try:
+        return os.stat(restored).st_mtime_ns > os.stat(places.state).st_mtime_ns
+    except OSError:
+        return False  # there was none
 
 
 class Session:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple, Protocol
 
-from common.dates.choose import Rules, choose, iso_text, why_not_believed
+from common.dates.choose import Rules, choose, iso_text, offset_of_still, why_not_believed
 from common.dates.filename import candidates_from_name
 from common.dates.filesystem import candidate_from_mtime
 from common.dates.found import EDITED
@@ -66,12 +66,28 @@ class Dater:
         if choice.moment is None or self.order[-1] is not Source.FILESYSTEM:
             # The file system is mostly the last resort, and then it is heard only where nothing else decides.
             choice = choose([*candidates, candidate_from_mtime(primary.mtime_ns)], rules)
+        if doubts := self._doubts_of_movies(choice, primary, companions, rules):
+            choice = choice._replace(review="; ".join(filter(None, [choice.review, *doubts])))
         if choice.tag.partition(":")[0] in ("", "filename", "filesystem"):
             if problems.unread:
                 raise RowFailed(problems.unread[0])
             if problems.told:
                 choice = choice._replace(review="; ".join(filter(None, [choice.review, *problems.told])))
         return choice
+
+    def _doubts_of_movies(
+        self, choice: Choice, photo: FoundFile, companions: Sequence[FoundFile], rules: Rules
+    ) -> list[str]:
+        """What movies beside a photo say of another year: a counter that began anew makes such pairs."""
+        doubts = []
+        for movie in companions:
+            if choice.moment is None or kind_of(movie.name) != "video" or kind_of(photo.name) != "image":
+                continue
+            candidates = read_media(movie.path).candidates
+            own = choose(candidates, rules._replace(paired_offset=offset_of_still(choice, candidates)))
+            if own.moment and own.moment.year != choice.moment.year:
+                doubts.append(f"{choice.tag} says {choice.moment.year}, but {movie.name} says {own.moment.year}")
+        return doubts
 
     def _metadata(self, path: str, now: datetime, problems: _Problems, where: str) -> list[Candidate]:
         reading = read_media(path)

@@ -274,6 +274,10 @@ class Reader:
         columns = tuple(values[0])
         for column in required:
             if column not in columns:
+                if any(";" in name or "\t" in name for name in columns):
+                    raise BadInput(
+                        f"{shown(self.path)} has its columns apart by semicolons or tabs: save it anew with commas"
+                    )
                 raise BadInput(
                     f"{shown(self.path)} has no column {column}; give the CSV file that the step before wrote"
                 )

@@ -188,6 +188,8 @@ def not_negative(text: str) -> int:
 
 def require_folder(path: str, option: str) -> str:
     """The real path of a folder that an option names; raises ``BadInput`` when it is none."""
+    if os.path.isfile(path):
+        raise BadInput(f"{shown(path)} is a file: {option} must name the folder that holds it")
     if not os.path.isdir(path):
         raise BadInput(f"{shown(path)}: {option} must name an existing folder; is the disk mounted?")
     return os.path.realpath(path)

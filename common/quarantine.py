@@ -24,10 +24,9 @@ def prepare_quarantine(kind: Kind, survey: Survey, places: Places, stack: ExitSt
     """Make the folder of this run, and keep out whoever else would work on it or change the archive.
 
     So it is with the source where that is an archive as well. Changes the disk. Raises ``BadInput``, with nothing made,
-    and ``Locked``.
+    and ``Locked``. The place was asked for before, by ``require_place``.
     """
     folder = places.folder
-    require_place(kind, survey, places)
     times = {survey.source_root: mtime_text(os.stat(survey.source_root).st_mtime_ns)}
     remove_stale_probes(survey.source_root)
     if kind.needs_archive and Aliases().are_one(survey.source_root, survey.archive_root):

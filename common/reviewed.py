@@ -17,6 +17,7 @@ from common.manifests import REPORT, Reader, ReportRow, RowIds, file_digest
 from common.media_types import system_folder_in
 from common.paths import fold, is_inside, is_plain_absolute, shown
 from common.run_id import require_run_id
+from common.tally import FAILED_IN_PLAN
 from common.timestamps import mtime_nanoseconds
 
 _SAME_CONTENT = re.compile(r"same content as row ([0-9]{1,19})")
@@ -130,7 +131,7 @@ def _as_edited(row: ReportRow, places: Mapping[int, str]) -> ReportRow:
     if first:
         return replace(row, status="planned", reason="")
     if row.status == "failed":
-        return replace(row, reason=f"failed already when the report was made: {row.reason}")
+        return replace(row, reason=f"{FAILED_IN_PLAN}: {row.reason}")
     return row
 
 

@@ -14,6 +14,8 @@ from common.manifests import ReportRow
 from common.scan import FolderScan, FoundFile, NotScanned
 
 STATUSES = ("planned", "copied", "moved", "already_archived", "duplicate", "skipped", "failed")
+FAILED_IN_PLAN = "failed already when the report was made"
+"""How the reason of such a row begins; the same plan once more can't mend it."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Tally:
             count_file(self.counts, row.status, row.media_kind, row.size_bytes)
             self.counts["review"] += bool(row.review)
             self.counts["without ffprobe"] += NO_FFPROBE in row.review
+            self.counts[FAILED_IN_PLAN] += row.reason.startswith(FAILED_IN_PLAN)
 
     def recall(self, row: ReportRow) -> None:
         """A row that an earlier call has recorded."""

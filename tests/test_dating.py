@@ -138,3 +138,27 @@ def test_a_photo_that_cannot_be_read_is_not_dated_by_its_name_or_time(tmp_path: 
     os.unlink(group.files[0].path)
     with pytest.raises(RowFailed, match=r"^it can't be opened: No such file"):
         group.date()
+
+
+@pytest.mark.parametrize(
+    ("movie", "doubt"),
+    [
+        (datetime(2022, 8, 5, 16, 21), "exif:DateTimeOriginal says 2019, but IMG_1.mov says 2022"),
+        (datetime(2019, 7, 14, 8, 30), ""),  # the same moment, in UTC
+        (datetime(2019, 12, 1), ""),
+    ],
+)
+def test_a_movie_of_another_year_beside_a_photo_is_worth_a_look(tmp_path: Path, movie: datetime, doubt: str) -> None:
+    """A camera whose counter began anew gives a movie the name of an old photo."""
+    choice = Group(tmp_path, {"IMG_1.jpg": jpeg(MORNING), "IMG_1.mov": mp4(movie)}).date()
+    assert (choice.moment, choice.review) == (MORNING, doubt)
+
+
+def test_a_live_photo_of_new_years_night_is_of_one_year(tmp_path: Path) -> None:
+    """The movie tells UTC: still the old year in the west, already the new one in the east."""
+    for photo, movie in (
+        (datetime(2019, 12, 31, 20, 0), datetime(2020, 1, 1, 1, 0)),
+        (datetime(2020, 1, 1, 6, 0), datetime(2019, 12, 31, 21, 0)),
+    ):
+        group = Group(tmp_path / str(photo.year), {"IMG_1.jpg": jpeg(photo), "IMG_1.mov": mp4(movie)})
+        assert group.date().review == ""

@@ -80,8 +80,11 @@ def test_a_folder_is_found_by_its_real_path_and_a_missing_one_may_be_an_unmounte
     write_tree(tmp_path, {"real/": b"", "file": b""})
     os.symlink("real", tmp_path / "link")
     assert require_folder(str(tmp_path / "link"), "--source") == os.path.realpath(tmp_path / "real")
-    for name in ("missing", "file"):
-        with pytest.raises(BadInput, match=rf"{name}: --source must name an existing folder; is the disk mounted\?"):
+    for name, told in (
+        ("missing", r"--source must name an existing folder; is the disk mounted\?"),
+        ("file", "is a file: --source must name the folder that holds it"),
+    ):
+        with pytest.raises(BadInput, match=f"{name}:? {told}"):
             require_folder(str(tmp_path / name), "--source")
 
 

@@ -85,3 +85,30 @@ def test_a_report_that_is_not_finished_is_no_input(half_done: Library, stage: st
     result = scripts.call(script, *line, cwd=half_done.out, expect=2)
     assert f"{half_done.report} is not finished" in result.error
     assert snapshot(half_done.root) == before
+
+
+def test_verify_waits_for_the_source(library: LibraryMaker) -> None:
+    """A disk that is away is no reason to write down that its files are missing."""
+    home = library({"a.jpg": jpeg(datetime(2019, 5, 1), seed=1)})
+    home.organize()
+    home.source.rename(home.root / "elsewhere")
+    assert f"{home.source} does not exist" in home.verify(expect=3).error
+    (home.root / "elsewhere").rename(home.source)
+    assert "1  identical" in home.verify().stdout
+
+
+def test_an_archive_that_is_begun_is_told_of(library: LibraryMaker) -> None:
+    """An empty mount point looks like a new archive: whoever expected an old one must see it."""
+    home = library({"a.jpg": jpeg(datetime(2019, 5, 1), seed=1)})
+    plan = ("--source", home.source, "--destination-root", home.archive, "--report-csv")
+    told = scripts.call(scripts.ORGANIZE, *plan, home.out / "plan.csv", cwd=home.out)
+    assert f"copy or move will begin a new archive: {home.archive}" in told.stdout
+    assert f"a new archive was begun: {home.archive}" in home.organize().stdout
+    told = scripts.call(scripts.ORGANIZE, *plan, home.out / "plan-2.csv", cwd=home.out)
+    assert "new archive" not in told.stdout
+
+
+def test_a_plan_that_is_not_finished_is_not_carried_out(half_done: Library) -> None:
+    line = ("--from-report", half_done.report, "--mode", "copy", "--report-csv", half_done.out / "copy.csv")
+    result = scripts.call(scripts.ORGANIZE, *line, cwd=half_done.out, expect=2)
+    assert f"{half_done.report} is not finished" in result.error
