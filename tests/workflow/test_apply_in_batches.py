@@ -107,3 +107,28 @@ def test_what_a_shard_has_destroyed_is_done_before_for_the_batches_behind_its_ch
     ready.apply("--offset", "4", "--limit", "8", *FOREVER)
     ready.apply("--limit", "2", *FOREVER)
     assert told(ready, "--limit", "8", *FOREVER) == {"rows": 8, "done before": 8}
+
+
+def test_batches_begin_anew_once_a_restore_has_brought_all_back(six: Library) -> None:
+    six.organize()
+    six.verify()
+    six.apply("--limit", "6")
+    assert "all of this manifest was applied" in six.apply("--limit", "6").stderr
+    six.restore()
+    said = six.apply("--limit", "3").stdout
+    assert "3  quarantined" in said
+    assert "left to do: 3 rows" in said
+    six.apply("--limit", "3")
+    assert not six.photos()
+
+
+def test_the_report_of_a_copy_has_nothing_to_take_back_and_says_so(six: Library) -> None:
+    six.organize()
+    assert "nothing was moved by this report" in six.restore(six.report).stdout
+
+
+def test_what_is_not_archived_is_to_be_organized_and_not_verified_again_and_again(six: Library) -> None:
+    six.organize(mode="report")
+    said = six.verify(expect=1).stdout
+    assert f"--from-report {six.report} --mode copy" in said
+    assert "for what is not verified" not in said

@@ -619,3 +619,23 @@ def test_apply_that_cannot_lock_the_archive_makes_no_quarantine(ready: Library) 
 def test_a_marker_that_nests_without_end_is_refused(ready: Library) -> None:
     (ready.archive / ".media-archive.json").write_text("[" * 60_000)
     refused(ready, scripts.VERIFY, *ready.verify_line(), naming=".media-archive.json")
+
+
+def test_a_table_from_a_spreadsheet_that_writes_semicolons_is_told_apart_from_a_foreign_file(six: Library) -> None:
+    six.organize(mode="report")
+    table = six.out / "semicolons.csv"
+    table.write_bytes(six.report.read_bytes().replace(b'","', b";").replace(b'"', b""))
+    line = ("--from-report", table, "--mode", "copy", "--report-csv", six.out / "done.csv")
+    assert "save it anew with commas" in refused(six, scripts.ORGANIZE, *line, naming=str(table)).error
+
+
+def test_a_file_is_no_quarantine_root(ready: Library) -> None:
+    result = refused(
+        ready, scripts.APPLY, *ready.apply_line("--quarantine-root", ready.report), naming=str(ready.report)
+    )
+    assert "--quarantine-root" in result.error
+
+
+def test_a_dry_run_refuses_the_quarantine_that_the_run_would_refuse(ready: Library) -> None:
+    inside = ready.archive / "q"
+    refused(ready, scripts.APPLY, *ready.apply_line("--quarantine-root", inside, "--dry-run"), naming=str(inside))
