@@ -14,7 +14,7 @@ from itertools import islice
 
 from common import archive
 from common.aliases import Aliases
-from common.amounts import count_file, count_text
+from common.amounts import count_file, count_folder, count_text
 from common.apply_session import TOOL, Call, Places, Session, first_state, open_manifest, restored_since
 from common.cli import StopRequest, run_stage
 from common.errors import ExitCode, Interrupted, MediaArchiveError, StoppedEarly
@@ -54,6 +54,7 @@ from common.timestamps import text_of
 SCRIPT = "apply_deletion_manifest.py"
 BATCH_ROWS = 512
 FOLDERS_LEFT = "folders left"
+FOLDERS_REMOVED = "folders removed"
 
 EXAMPLES = """
 what it changes: by default originals are renamed into the quarantine, from where --restore brings
@@ -330,10 +331,13 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
             run.talk.warn(f"{shown(task.from_path or task.to_path)}: {outcome.reason}")
     finished = [*done, *((task, known[task.key]) for task in tasks if task.key in known)]
     refusals: list[str] = []
+    removed = 0
     if run.kind.name == "verified" and run.options.prune_empty_dirs and tasks:
         taken = [task for task, outcome in finished if outcome.phase == "done"]
         taken += [task for task in tasks if task.key in was_done]
-        refusals += prune(journal, [os.path.dirname(task.source_path) for task in taken], tasks[0])
+        pruned = prune(journal, [os.path.dirname(task.source_path) for task in taken], tasks[0])
+        refusals += pruned.refusals
+        removed = pruned.removed
     refusals += tidy_quarantine(tasks)
     for refusal in refusals:
         run.talk.warn(refusal)
@@ -345,6 +349,7 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
         if task.key in was_done:
             count_task(counts, "done before", task)
     counts[FOLDERS_LEFT] = len(refusals)
+    counts[FOLDERS_REMOVED] = removed
     if run.kind.name != "journal":
         counts["nothing to do"] += len(batch) - len(tasks)
     return +counts
@@ -382,9 +387,9 @@ def preview_all(run: Run, lines: Iterable[Line], remover: Remover, state: State)
 
 
 def count_task(counts: Counter[str], phase: str, task: Task) -> None:
-    """Count one task with what came of it. A folder has no size and is no file."""
+    """Count one task with what came of it."""
     if task.action == "restore_folder":
-        counts[phase] += 1
+        count_folder(counts, phase)
     else:
         count_file(counts, phase, kind_of(os.path.basename(task.source_path)), task.size_bytes)
 
@@ -410,6 +415,8 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> Summary:
         notes.append(f"skipped: {count_text(counts['skipped'], 'file')}, not there to be taken; the journal tells more")
     if run.lost:
         notes.append(f"the file system could not hold: {', '.join(sorted(run.lost))}")
+    if counts[FOLDERS_REMOVED]:
+        notes.append(f"removed: {count_text(counts[FOLDERS_REMOVED], 'empty folder')}")
     if counts[FOLDERS_LEFT]:
         notes.append(f"left behind: {count_text(counts[FOLDERS_LEFT], 'empty folder')}; the reasons are above")
     if survey.torn_line:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 _SEPARATOR = ": "
 _KINDS = {"image": "photos", "video": "videos", "sidecar": "companions", "": "other_files"}
-KINDS = (*_KINDS.values(), "bytes")
+KINDS = (*_KINDS.values(), "folders", "bytes")
 """What an amount may tell of, in the order in which it is said."""
 
 
@@ -40,6 +40,12 @@ def count_file(counts: Counter[str], status: str, media_kind: str, size: int) ->
     counts[status] += 1
     counts[f"{status}{_SEPARATOR}{_KINDS.get(media_kind, 'other_files')}"] += 1
     counts[f"{status}{_SEPARATOR}bytes"] += size
+
+
+def count_folder(counts: Counter[str], status: str) -> None:
+    """Count one folder with a status. Changes ``counts``."""
+    counts[status] += 1
+    counts[f"{status}{_SEPARATOR}folders"] += 1
 
 
 def rows_of(counts: Mapping[str, int]) -> dict[str, int]:
@@ -72,4 +78,6 @@ def amount_text(amount: Mapping[str, int]) -> str:
         for kind in KINDS
         if kind != "bytes" and amount.get(kind)
     ]
-    return ", ".join([*parts, size_text(amount.get("bytes", 0))])
+    if amount.keys() != {"folders"}:
+        parts.append(size_text(amount.get("bytes", 0)))
+    return ", ".join(parts)

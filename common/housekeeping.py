@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from common.errors import explain_os_error
 from common.fileops.folders import remove_empty_folder, remove_empty_folders_up_to, set_folder_time, sync_folders
@@ -86,8 +87,15 @@ def sync_touched(tasks: Sequence[Task]) -> None:
         sync_folders(folder for folder in folders if os.path.isdir(folder))
 
 
-def prune(journal: Journal, folders: Iterable[str], task: Task) -> list[str]:
-    """Remove the folders that this run emptied, and say which empty ones had to stay and why. Changes the disk."""
+class Pruned(NamedTuple):
+    """How many folders were removed, and which empty ones had to stay and why."""
+
+    removed: int
+    refusals: list[str]
+
+
+def prune(journal: Journal, folders: Iterable[str], task: Task) -> Pruned:
+    """Remove the folders that this run emptied. Changes the disk."""
     fresh = [row for row in prune_rows(folders, task) if row.from_path not in journal.pruning]
     journal.append(fresh)
     rows = [*journal.pruning.values(), *fresh]
@@ -102,7 +110,7 @@ def prune(journal: Journal, folders: Iterable[str], task: Task) -> list[str]:
     give_back_times({row.folder: row.folder_mtime for row in reversed(rows)} | journal.folder_times)
     sync_folders({row.folder for row in rows if os.path.isdir(row.folder)})
     journal.append(outcomes)
-    return refusals
+    return Pruned(sum(outcome.phase == "done" for outcome in outcomes), refusals)
 
 
 def tidy_quarantine(tasks: Iterable[Task]) -> list[str]:

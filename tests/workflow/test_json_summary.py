@@ -163,6 +163,19 @@ def test_apply(home: Library) -> None:
     assert summary_of(APPLY, *journal, "--restore", *page, cwd=home.out)["action"] == "restore"
 
 
+def test_apply_tells_of_the_folders_that_it_removes_and_makes_again(home: Library) -> None:
+    (home.source / "notes.txt").unlink()
+    home.organize()
+    home.verify()
+    taken = summary_of(APPLY, *home.apply_line("--prune-empty-dirs"), cwd=home.out)
+    assert taken["notes"] == ["removed: 1 empty folder"]
+    journal = ("--manifest", home.journal, "--expected-run-id", "auto")
+    back = summary_of(APPLY, *journal, "--restore", cwd=home.out)
+    assert back["amounts"]["restored"]["folders"] == 1
+    again = scripts.call(APPLY, *journal, "--restore", cwd=home.out).stdout
+    assert "6  done before: 3 photos, 1 video, 1 companion, 1 folder" in again
+
+
 def test_apply_purges_deletes_is_given_nothing_and_refuses(home: Library) -> None:
     home.organize()
     home.verify()
