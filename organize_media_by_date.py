@@ -361,7 +361,7 @@ def organize(options: Options, talk: Talk, stop: StopRequest) -> Summary:
             if stop():
                 raise Interrupted
             for row in batch:
-                talk.detail(f"{row.status}: {shown(row.source_path)} -> {shown(row.destination_path)} {row.reason}")
+                talk.detail(line_of(row.status, row))
             if options.dry_run and not options.common.json:
                 print_plan(batch, options.mode)
             done_rows = carry_out(batch, session, planner, storer, options) if session else batch
@@ -529,8 +529,13 @@ def carry_out(
 def print_plan(rows: Iterable[ReportRow], mode: str) -> None:
     for row in rows:
         what = f"would {mode}" if row.status == "planned" and mode != "report" else row.status
-        where = f" -> {shown(row.destination_path)}" if row.destination_path else ""
-        print(f"{what}: {shown(row.source_path)}{where}{f' ({row.reason})' if row.reason else ''}")
+        print(line_of(what, row))
+
+
+def line_of(what: str, row: ReportRow) -> str:
+    """What a person is told of one row: where from, where to, and why."""
+    where = f" -> {shown(row.destination_path)}" if row.destination_path else ""
+    return f"{what}: {shown(row.source_path)}{where}{f' ({row.reason})' if row.reason else ''}"
 
 
 def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lost: set[str]) -> Summary:
@@ -549,6 +554,8 @@ def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lo
         notes.append(f"left out: {traces} of an operating system, such as Thumbs.db")
     if scanned.excluded_folders:
         notes.append(f"left out: {count_text(scanned.excluded_folders, 'folder')} by --exclude")
+    if not scanned.entries:
+        notes.append(f"there is nothing in {shown(roots.source)}: is its disk mounted?")
     if run.begins_archive:
         begun = "a new archive was begun" if options.acts else "copy or move will begin a new archive"
         notes.append(f"{begun}: {shown(roots.archive)}")

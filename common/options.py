@@ -165,10 +165,13 @@ def same_command(script: str, options: CommonOptions, without: str = "", values:
 
 def positive(text: str) -> int:
     """An option's value that is a whole number above 0."""
-    number = not_negative(text)
-    if number == 0:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
+    if not _is_count(text) or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 1 or above")
+    return int(text)
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
 
 
 def days(text: str) -> int:
@@ -181,7 +184,7 @@ def days(text: str) -> int:
 
 def not_negative(text: str) -> int:
     """An option's value that is a whole number, 0 or above."""
-    if not (text.isascii() and text.isdecimal()):
+    if not _is_count(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or above")
     return int(text)
 

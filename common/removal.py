@@ -265,7 +265,7 @@ class Remover:
 
 
 def _neither_here_nor_there(task: Task) -> str:
-    return f"it is neither here nor there; its archive copy is {shown(task.destination_path)}"
+    return f"it is neither here nor there (was it purged?); its archive copy is {shown(task.destination_path)}"
 
 
 def _require_copy(task: Task) -> None:

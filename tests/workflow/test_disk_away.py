@@ -112,3 +112,9 @@ def test_a_plan_that_is_not_finished_is_not_carried_out(half_done: Library) -> N
     line = ("--from-report", half_done.report, "--mode", "copy", "--report-csv", half_done.out / "copy.csv")
     result = scripts.call(scripts.ORGANIZE, *line, cwd=half_done.out, expect=2)
     assert f"{half_done.report} is not finished" in result.error
+
+
+def test_a_source_with_nothing_in_it_is_told_of(library: LibraryMaker) -> None:
+    home = library({})
+    home.source.mkdir(exist_ok=True)
+    assert f"there is nothing in {home.source}" in home.organize().stdout
