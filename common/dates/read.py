@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -113,11 +115,19 @@ def read_media(path: str) -> Reading:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             return Reading(problem="it is not a regular file")
+        _read_no_more_than_asked(descriptor)
         return read_guarded(FileBytes(descriptor, facts.st_size))
     except OSError as error:
         return Reading(problem=f"it can't be read: {explain_os_error(error)}", unreadable=True)
     finally:
         os.close(descriptor)
+
+
+def _read_no_more_than_asked(descriptor: int) -> None:
+    """Dates stand in pieces here and there: what the system would fetch behind them is three quarters of a photo."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # a file system that takes no such advice
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
 
 
 def read_guarded(where: Bytes) -> Reading:
