@@ -61,10 +61,12 @@ class FailingDisk:
     control: Path
 
     def break_next(self, *faults: Fault) -> None:
-        """From now on these faults, with their counts begun anew, and no others."""
+        """From now on these faults, with their counts begun anew, and no others; the log of operations begins anew too,
+        since thousands of runs would fill the disk with it."""
         temporary = self.control.with_suffix(".new")
         temporary.write_text(json.dumps([asdict(fault) for fault in faults]), encoding="utf-8")
         temporary.replace(self.control)
+        self.forget_operations()
 
     def mend(self) -> None:
         """No faults any more."""
