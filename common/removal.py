@@ -28,6 +28,9 @@ from common.tasks import Task, decide_by_looks, shared_fields
 from common.timestamps import mtime_nanoseconds, mtime_text
 
 
+_COARSEST_NS = 2_000_000_000  # FAT keeps times in steps of two seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of a task: ``done``, ``skipped`` (nothing was to be done) or ``failed``, with the reason."""
@@ -192,8 +195,8 @@ class Remover:
         unpark(task.to_path, parked_name(task.to_path, task.run_id, task.row_id))
         unpark(task.from_path, own_parked)
         if not is_present(task.from_path):
-            if interrupted_before and _as_recorded(task.to_path, task):
-                give_time_back(task.to_path, mtime_nanoseconds(task.source_mtime))
+            if interrupted_before and (arrived := _as_recorded(task.to_path, task)):
+                _mend_time(task, arrived)
                 return Outcome("done", "was restored before the interruption")
             if _as_recorded(task.to_path, task):
                 return Outcome("skipped", "it is in its place")
@@ -216,8 +219,7 @@ class Remover:
             self._finish_killed_move(move, task)
         else:
             self._relocate(move, 0o777)
-        if mtime_text(found.mtime_ns) != task.source_mtime:
-            give_time_back(task.to_path, mtime_nanoseconds(task.source_mtime))
+        _mend_time(task, found)
         return Outcome("done")
 
     def _restore_folder(self, task: Task, _interrupted_before: bool) -> Outcome:
@@ -262,6 +264,16 @@ class Remover:
     def _require_two_folders(self, path: str, copy: str) -> None:
         if self.aliases.are_one(os.path.dirname(path), os.path.dirname(copy)):
             raise RowFailed("it and its archive copy are in one folder seen twice (a mount)")
+
+
+def _mend_time(task: Task, found: Identity) -> None:
+    """Give a restored file the time that a file system on its way had rounded.
+
+    What is further away is no rounding: an edited manifest must not change the time of a photo.
+    """
+    recorded = mtime_nanoseconds(task.source_mtime)
+    if recorded != found.mtime_ns and abs(recorded - found.mtime_ns) <= _COARSEST_NS:
+        give_time_back(task.to_path, recorded)
 
 
 def _neither_here_nor_there(task: Task) -> str:

@@ -357,3 +357,13 @@ def test_a_path_too_long_for_the_quarantine_fails_its_row_alone(home: Home) -> N
     home.source.unlink()
     assert not home.remover().is_done(task)
     assert home.do(task) == "failed"
+
+
+@pytest.mark.parametrize(("away_ns", "given_back"), [(1, True), (1_999_999_999, True), (3_000_000_000, False)])
+def test_a_restore_mends_a_rounded_time_and_believes_no_other(home: Home, away_ns: int, given_back: bool) -> None:
+    """What differs by more than a file system rounds stands in a manifest that was edited."""
+    home.do(home.task)
+    kept = os.stat(home.quarantined).st_mtime_ns
+    recorded = replace(home.restore, source_mtime=mtime_text(kept + away_ns))
+    assert home.do(recorded) == "done"
+    assert os.stat(home.source).st_mtime_ns == (kept + away_ns if given_back else kept)
