@@ -27,7 +27,6 @@ from common.pipeline import Progress
 from common.tasks import Task, decide_by_looks, shared_fields
 from common.timestamps import mtime_nanoseconds, mtime_text
 
-
 _COARSEST_NS = 2_000_000_000  # FAT keeps times in steps of two seconds
 
 
