@@ -276,7 +276,8 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
     known = {
         task.key: Outcome(row.phase, row.reason)
         for task in tasks
-        if (row := journal.outcomes.get(task.key)) and not (row.phase == "done" and is_present(task.from_path))
+        if (row := journal.outcomes.get(task.key))
+        and not (row.phase == "done" and task.from_path and is_present(task.from_path))
     }
     under_way = set(journal.unresolved)
     clear_leftovers(task for task in tasks if task.key in under_way)
@@ -357,6 +358,8 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
 
 def was_done_before(task: Task, remover: Remover, has_destroyed: Callable[[int], bool]) -> bool:
     """Whether an earlier call has done what the task asks for: by looks, and for what is gone by the journal."""
+    if task.action == "restore_folder":  # it comes from nowhere
+        return remover.is_done(task)
     return remover.is_done(task) or (not is_present(task.from_path) and has_destroyed(task.row_id))
 
 
