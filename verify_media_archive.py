@@ -45,6 +45,7 @@ from common.summary import Summary, figures
 from common.talk import Progress, Talk
 from common.verify_session import (
     TOOL,
+    VERIFIED_STATUSES,
     Call,
     Session,
     Survey,
@@ -328,11 +329,13 @@ def next_steps(options: Options, state: State, counts: Mapping[str, int], attent
     elif counts.get("identical"):
         arguments = ("--manifest", state.outputs["verified"][0], "--expected-run-id", state.run_id, "--dry-run")
         steps.append(f"next: {script_command('apply_deletion_manifest.py', *arguments)}")
-    unread = counts.get("not_archived", 0)
-    if attention and unread and not options.call.archive_only:
+    # What organize was to leave out is not archived either, and needs nobody.
+    settled = ("rows", "not_archived", *VERIFIED_STATUSES)
+    examined = sum(number for status, number in counts.items() if status not in settled)
+    if attention > examined and not options.call.archive_only:
         plan = script_command("organize_media_by_date.py", "--from-report", options.call.input_csv, "--mode", "copy")
         steps.append(f"for what is not archived: organize it (of a plan: {plan}), then verify the report of that")
-    if attention > unread or (attention and options.call.archive_only):
+    if examined or (attention and options.call.archive_only):
         scrub = ("--archive-only",) if options.call.archive_only else ()
         again = script_command(SCRIPT, "--input-csv", state.outputs["unverified"][0], *scrub)
         steps.append(f"for what is not verified, when its cause is mended: {again}")

@@ -132,3 +132,12 @@ def test_what_is_not_archived_is_to_be_organized_and_not_verified_again_and_agai
     said = six.verify(expect=1).stdout
     assert f"--from-report {six.report} --mode copy" in said
     assert "for what is not verified" not in said
+
+
+def test_files_that_were_to_be_left_out_hide_no_step_for_what_is_not_verified(library: LibraryMaker) -> None:
+    home = library({"a.jpg": jpeg(seed=1), "notes.txt": b"no media", "more.txt": b"no media either"})
+    home.organize()
+    home.archive_path("a.jpg").write_bytes(jpeg(seed=2))
+    said = home.verify(expect=1).stdout
+    assert "for what is not verified" in said
+    assert "for what is not archived" not in said
