@@ -37,9 +37,10 @@ from common.paths import is_present, mount_points, shown
 from common.pipeline import in_order
 from common.quarantine import prepare_quarantine, require_place
 from common.removal import Outcome, Remover, clear_leftovers, journal_row, outcome_row
+from common.report_session import require_finished
 from common.run_id import is_run_id
 from common.shell import script_command
-from common.state import State, Window, load_state, require_finished
+from common.state import State, Window, load_state
 from common.summary import Summary, figures
 from common.talk import Progress, Talk
 from common.tasks import (
@@ -177,7 +178,7 @@ def apply(options: Options, talk: Talk, stop: StopRequest) -> Summary:
     """Read rows from where the state says, look, write down what is intended, act, record, and sum up."""
     kind = kind_of_manifest(options.call.manifest, options.restore, options.delete_permanently)
     if kind.name == "report":
-        require_finished(options.call.manifest, "organize")
+        require_finished(options.call.manifest)
     if has_no_rows(options.call.manifest, kind.columns):
         return nothing_to_do(options, kind)
     survey, places, state = open_manifest(options.call, kind)
@@ -468,13 +469,10 @@ def with_review(summary: Summary, run: Run) -> Summary:
     path = run.options.common.review_html
     if not path:
         return summary
-    from common.review.model import ReviewFacts  # noqa: PLC0415 - only with --review-html
-    from common.review_page import write_apply_review  # noqa: PLC0415
+    from common.review_page import facts_of, write_apply_review  # noqa: PLC0415 - only with --review-html
 
-    steps = "\n".join(summary.next_steps)
-    facts = ReviewFacts(run.kind.action, summary.outputs, summary.notes, steps, complete=summary.complete)
     with JournalReader(run.places.journal, run.survey.run_id) as reader:
-        write_apply_review(path, summary.run_id, (row for row, _ in reader), facts)
+        write_apply_review(path, summary.run_id, (row for row, _ in reader), facts_of(summary))
     return replace(summary, outputs={**summary.outputs, "review": path})
 
 

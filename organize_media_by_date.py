@@ -8,25 +8,22 @@ import gc
 import os
 import sys
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from itertools import tee
 from typing import TYPE_CHECKING
 
 from common import archive
 from common.aliases import Aliases
 from common.amounts import count_text
-from common.batches import batches, in_chunks
+from common.batches import batches
 from common.cli import StopRequest, run_stage
 from common.contents import ContentIndex, Known
-from common.dates.model import UNDATED, Dated
 from common.errors import BadInput, ExitCode, Interrupted, explain_os_error
 from common.fileops.folders import make_folders
 from common.fileops.names import is_temporary_name, remove_temporary
 from common.lock import Lock
 from common.manifests import ReportRow, RowIds, file_digest
-from common.media_types import kind_of
 from common.option_values import SOURCES, to_date_sources, to_day, to_layout, to_timezone, to_types
 from common.options import (
     CommonOptions,
@@ -39,14 +36,13 @@ from common.options import (
     with_jobs,
 )
 from common.paths import is_inside, shown
-from common.placement import Member, Names, Planner, RunFacts
-from common.report_session import TOOL, Session, archive_of, find_report, open_session
+from common.placement import Names, Planner, RunFacts
+from common.report_session import TOOL, Session, archive_of, find_report, open_session, require_finished
 from common.reviewed import Reviewed, reviewed_rows, survey_report
 from common.run_id import new_run_id
-from common.scan import FolderScan, NotScanned, ScanRules, scan_tree
-from common.selection import Found, Selection, groups_of, why_skipped
+from common.scan import FolderScan, ScanRules, scan_tree
+from common.selection import Selection
 from common.shell import script_command
-from common.state import require_finished
 from common.storing import Storer
 from common.summary import Summary, figures
 from common.talk import Progress, Talk
@@ -54,6 +50,7 @@ from common.tally import FAILED_IN_PLAN, STATUSES, Scanned, Tally, count_scanned
 
 if TYPE_CHECKING:
     from common.dating_pool import DatingPool
+    from common.planning import Planning
 
 SCRIPT = "organize_media_by_date.py"
 
@@ -282,23 +279,6 @@ def index_archive(run: Run, sizes: set[int], names: Names, contents: ContentInde
                 contents.add(file.size, Known(file.folder, file.name))
 
 
-# --- decide ----------------------------------------------------------------------------------------
-
-
-def plan_group(run: Run, found: Found, dated: Dated | None, planner: Planner, first_row_id: int) -> list[ReportRow]:
-    """The rows of one group. ``dated`` is None when the group was left out before its date was read."""
-    files = (found.primary, *found.companions)
-    members = [
-        Member(file, kind_of(file.name), first_row_id + number, first_row_id, dated or UNDATED)
-        for number, file in enumerate(files)
-    ]
-    if dated and dated.failed:
-        return planner.unplaced_group(members, "failed", dated.failed)
-    if reason := why_skipped(found, run.options.selection, dated):
-        return planner.unplaced_group(members, "skipped", reason)
-    return planner.plan(members)
-
-
 # --- the story -------------------------------------------------------------------------------------
 
 
@@ -308,7 +288,7 @@ def organize(options: Options, talk: Talk, stop: StopRequest) -> Summary:
     gc.set_threshold(100_000)
     reviewed = None
     if options.from_report:
-        require_finished(options.from_report, TOOL)
+        require_finished(options.from_report)
         reviewed = survey_report(options.from_report)
         options = with_roots_of(reviewed, options)
     roots = check_roots(options)
@@ -338,13 +318,13 @@ def organize(options: Options, talk: Talk, stop: StopRequest) -> Summary:
             scanned = Scanned(reviewed.rows, reviewed.planned_bytes, 0, 0)
         else:
             talk.info(f"scanning {shown(roots.source)}")
-            pool = make_dating_pool(options, stack)
-            folders = scan_source(run, pool, stop)
+            planning = make_planning(options, planner, stack)
+            folders = scan_source(run, planning.pool, stop)
             index_archive(run, {file.size for folder in folders for file in folder.files}, names, contents)
             if session:
                 take_up(session, planner, tally)
             scanned = count_scanned(folders, tally)
-            groups = plan_rows(run, folders, planner, pool, tally)
+            groups = planning.rows_of(folders, tally)
 
         progress = stack.enter_context(
             Progress(
@@ -373,28 +353,22 @@ def organize(options: Options, talk: Talk, stop: StopRequest) -> Summary:
         if session:
             session.checkpoint(complete=True)
         summary = sum_up(run, session, scanned, tally, storer.lost)
-        return with_review(summary, session, reviewed, options, scanned)
+        return with_review(summary, session, reviewed, options)
 
 
-def with_review(
-    summary: Summary, session: Session | None, reviewed: Reviewed | None, options: Options, scanned: Scanned
-) -> Summary:
+def with_review(summary: Summary, session: Session | None, reviewed: Reviewed | None, options: Options) -> Summary:
     """The summary, with the review page if one was asked for. Changes the disk: that page."""
     path = options.common.review_html
     if not path:
         return summary
-    from common.review.model import ReviewFacts  # noqa: PLC0415 - only with --review-html
-    from common.review_page import write_organize_review  # noqa: PLC0415
+    from common.review_page import facts_of, write_organize_review  # noqa: PLC0415 - only with --review-html
 
     rows: Iterable[ReportRow] = ()
     if session:
         rows = session.recorded_rows()
     elif reviewed:
         rows = (row for group in reviewed_rows(reviewed, "", RowIds()) for row in group)
-    facts = ReviewFacts(
-        options.mode, summary.outputs, summary.notes, "\n".join(summary.next_steps), scanned.entries, summary.complete
-    )
-    write_organize_review(path, summary.run_id, rows, facts)
+    write_organize_review(path, summary.run_id, rows, facts_of(summary))
     return replace(summary, outputs={**summary.outputs, "review": path})
 
 
@@ -458,56 +432,20 @@ def take_up_ids(session: Session | None, tally: Tally) -> RowIds:
     return done
 
 
-def make_dating_pool(options: Options, stack: ExitStack) -> DatingPool:
+def make_planning(options: Options, planner: Planner, stack: ExitStack) -> Planning:
+    """Who dates and places what is scanned, by the rules of the command line; the stack ends its processes."""
     from common.dates.model import Source  # noqa: PLC0415 - none of these is needed to show --help
     from common.dates.second_opinion import SecondOpinion  # noqa: PLC0415
     from common.dates.zones import resolve_zone  # noqa: PLC0415
     from common.dating import Dater  # noqa: PLC0415
     from common.dating_pool import DatingPool  # noqa: PLC0415
+    from common.planning import Planning  # noqa: PLC0415
 
     zone = resolve_zone(options.timezone or None)
     order = tuple(Source(name) for name in options.date_sources)
     dater = Dater(order, zone, stack.enter_context(SecondOpinion()))
-    return stack.enter_context(DatingPool(dater, options.layout, options.common.jobs))
-
-
-def plan_rows(
-    run: Run, folders: deque[FolderScan], planner: Planner, pool: DatingPool, tally: Tally
-) -> Iterator[list[ReportRow]]:
-    """The rows of one group after the other, in scan order; what is recorded already is left out. Empties the queue."""
-    from common.dating_pool import Question  # noqa: PLC0415 - not needed to show --help
-
-    def question(one: Found | NotScanned) -> Question | None:
-        if isinstance(one, NotScanned) or why_skipped(one, run.options.selection, None):
-            return None
-        return Question(one.primary, one.companions, one.shared_sidecar)
-
-    row_id = tally.rows + 1
-    chunks, to_be_dated = tee(in_chunks(fresh_work(folders, tally), pool.chunk_groups))
-    answers = pool.date_all([question(one) for one in chunk] for chunk in to_be_dated)
-    for chunk, decisions in zip(chunks, answers, strict=True):
-        for one, dated in zip(chunk, decisions, strict=True):
-            if isinstance(one, NotScanned):
-                rows = [planner.unscanned(one, row_id)]
-            else:
-                rows = plan_group(run, one, dated, planner, row_id)
-            row_id += len(rows)
-            yield rows
-
-
-def fresh_work(folders: deque[FolderScan], tally: Tally) -> Iterator[Found | NotScanned]:
-    """All groups and all that could not be scanned, in scan order; what is recorded already is left out.
-
-    Takes the folders out of the queue: what was planned need not be kept in memory twice.
-    """
-    while folders:
-        folder = folders.popleft()
-        for group in groups_of(folder):
-            if not tally.knows(group.primary):
-                yield group
-        for problem in folder.not_scanned:
-            if not tally.knows(problem):
-                yield problem
+    pool = stack.enter_context(DatingPool(dater, options.layout, options.common.jobs))
+    return Planning(options.selection, planner, pool)
 
 
 def carry_out(

@@ -39,8 +39,9 @@ from common.options import (
 )
 from common.paths import mount_points, shown
 from common.pipeline import in_order
+from common.report_session import require_finished
 from common.shell import script_command
-from common.state import State, Window, require_finished
+from common.state import State, Window
 from common.summary import Summary, figures
 from common.talk import Progress, Talk
 from common.verify_session import (
@@ -130,7 +131,7 @@ def parse(argv: Sequence[str] | None) -> Options:
 
 def verify(options: Options, talk: Talk, stop: StopRequest) -> Summary:
     """Read rows from where the state says, examine each pair, record, and sum up."""
-    require_finished(options.call.input_csv, "organize")
+    require_finished(options.call.input_csv)
     if has_no_rows(options.call.input_csv, VERIFY_INPUT_COLUMNS):
         return nothing_to_verify(options)
     with ExitStack() as stack:
@@ -347,13 +348,9 @@ def with_review(summary: Summary, session: Session, options: Options) -> Summary
     path = options.common.review_html
     if not path:
         return summary
-    from common.review.model import ReviewFacts  # noqa: PLC0415 - only with --review-html
-    from common.review_page import write_verify_review  # noqa: PLC0415
+    from common.review_page import facts_of, write_verify_review  # noqa: PLC0415 - only with --review-html
 
-    facts = ReviewFacts(
-        summary.action, summary.outputs, summary.notes, "\n".join(summary.next_steps), complete=summary.complete
-    )
-    write_verify_review(path, summary.run_id, session.recorded_rows(), facts)
+    write_verify_review(path, summary.run_id, session.recorded_rows(), facts_of(summary))
     return replace(summary, outputs={**summary.outputs, "review": path})
 
 

@@ -104,6 +104,19 @@ def find_report(report_csv: str, settings: dict[str, str], run_id: str) -> tuple
     return path, state
 
 
+def require_finished(report: str) -> None:
+    """Raise ``BadInput`` for the report of a run that has not come to its end. Reads the state beside it."""
+    try:
+        state = load_state(report + SUFFIX, TOOL)
+    except BadInput:
+        return  # that of another tool, or torn: whoever goes on with it says so
+    if state and not state.complete:
+        raise BadInput(
+            f"{shown(report)} is not finished: run the same {TOOL} command again first "
+            f"(or remove {shown(report + SUFFIX)}, to make do with the rows that are there)"
+        )
+
+
 def _differing(state: State, settings: dict[str, str]) -> list[str]:
     return [name for name in settings if state.settings.get(name) != settings[name]]
 

@@ -29,6 +29,7 @@ from common.review.model import Item, Page, ReviewFacts
 from common.review.organized import Organized
 from common.review.proved import Proved
 from common.review.words import clipped, file_link
+from common.summary import Summary
 from common.thumbnails import Limits as ThumbnailLimits
 from common.thumbnails import Thumbnailer
 from common.timestamps import now_text
@@ -71,6 +72,18 @@ def require_review_path(path: str) -> None:
         killed_early = begins == b"" and place != path
         if begins != _MARK and not killed_early:
             raise BadInput(f"{shown(place)} exists and is no review page; choose another --review-html")
+
+
+def facts_of(summary: Summary) -> ReviewFacts:
+    """What the summary of a run tells its page. Pure."""
+    return ReviewFacts(
+        mode=summary.action,
+        outputs=summary.outputs,
+        notes=summary.notes,
+        next_step="\n".join(summary.next_steps),
+        found=summary.counts.get("scanned"),
+        complete=summary.complete,
+    )
 
 
 def write_organize_review(

@@ -207,19 +207,6 @@ def _count(value: Any) -> int:
     return value
 
 
-def require_finished(path: str, tool: str) -> None:
-    """Raise ``BadInput`` for an output that a tool has begun and not come to the end of. Reads the state beside it."""
-    try:
-        state = load_state(path + SUFFIX, tool)
-    except BadInput:
-        return  # that of another tool, or torn: whoever goes on with it says so
-    if state and not state.complete:
-        raise BadInput(
-            f"{shown(path)} is not finished: run the same {tool} command again first "
-            f"(or remove {shown(path + SUFFIX)}, to make do with the rows that are there)"
-        )
-
-
 def find_unfinished(folder: str, prefix: str, tool: str, belongs: Callable[[State], bool]) -> str:
     """The newest unfinished state file of a tool in a folder that ``belongs`` to this call, or an empty string.
 

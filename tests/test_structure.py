@@ -53,7 +53,7 @@ FLOORS = (
     ("aliases", "archive", "lock", "manifests", "state", "dating_pool"),
     ("selection", "tally", "batches"),
     ("journal", "placement", "storing", "examination", "dating_worker", "reviewed", "review.gatherer"),
-    ("tasks", "review.applied", "review.organized", "review.proved"),
+    ("planning", "tasks", "review.applied", "review.organized", "review.proved"),
     ("removal", "review_page"),
     ("housekeeping", "cli"),
     ("apply_session", "report_session", "verify_session"),

@@ -1,0 +1,76 @@
+"""From what a scan found to the rows of a report: groups are dated on all cores, and placed in scan order.
+
+Reads the files that are dated, and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import tee
+
+from common.batches import in_chunks
+from common.dates.model import UNDATED, Dated
+from common.dating_pool import DatingPool, Question
+from common.manifests import ReportRow
+from common.media_types import kind_of
+from common.placement import Member, Planner
+from common.scan import FolderScan, NotScanned
+from common.selection import Found, Selection, groups_of, why_skipped
+from common.tally import Tally
+
+
+@dataclass(frozen=True)
+class Planning:
+    """What decides about one group after the other."""
+
+    selection: Selection
+    planner: Planner
+    pool: DatingPool
+
+    def rows_of(self, folders: deque[FolderScan], tally: Tally) -> Iterator[list[ReportRow]]:
+        """The rows of one group after the other, in scan order; what the tally knows already is left out.
+
+        Takes the folders out of the queue: what was planned need not be kept in memory twice.
+        """
+        row_id = tally.rows + 1
+        chunks, to_be_dated = tee(in_chunks(_fresh_work(folders, tally), self.pool.chunk_groups))
+        answers = self.pool.date_all([self._question(one) for one in chunk] for chunk in to_be_dated)
+        for chunk, decisions in zip(chunks, answers, strict=True):
+            for one, dated in zip(chunk, decisions, strict=True):
+                if isinstance(one, NotScanned):
+                    rows = [self.planner.unscanned(one, row_id)]
+                else:
+                    rows = self._plan_group(one, dated, row_id)
+                row_id += len(rows)
+                yield rows
+
+    def _question(self, one: Found | NotScanned) -> Question | None:
+        if isinstance(one, NotScanned) or why_skipped(one, self.selection, None):
+            return None
+        return Question(one.primary, one.companions, one.shared_sidecar)
+
+    def _plan_group(self, found: Found, dated: Dated | None, first_row_id: int) -> list[ReportRow]:
+        """The rows of one group. ``dated`` is None when the group was left out before its date was read."""
+        members = [
+            Member(file, kind_of(file.name), first_row_id + number, first_row_id, dated or UNDATED)
+            for number, file in enumerate((found.primary, *found.companions))
+        ]
+        if dated and dated.failed:
+            return self.planner.unplaced_group(members, "failed", dated.failed)
+        if reason := why_skipped(found, self.selection, dated):
+            return self.planner.unplaced_group(members, "skipped", reason)
+        return self.planner.plan(members)
+
+
+def _fresh_work(folders: deque[FolderScan], tally: Tally) -> Iterator[Found | NotScanned]:
+    """All groups and all that could not be scanned, in scan order, but for what is recorded already."""
+    while folders:
+        folder = folders.popleft()
+        for group in groups_of(folder):
+            if not tally.knows(group.primary):
+                yield group
+        for problem in folder.not_scanned:
+            if not tally.knows(problem):
+                yield problem
