@@ -195,8 +195,8 @@ def apply(options: Options, talk: Talk, stop: StopRequest) -> Summary:
             state = load_state(places.state, TOOL)  # again, now that nobody else writes it
         if state and state.complete:
             if options.call.window.limit and not restored_since(places):
-                talk.info("all of this manifest was applied; to look at all rows once more, leave out --limit")
-                return with_review(sum_up(run, state, Counter(state.counts)), run)
+                summary = sum_up(run, state, Counter(state.counts))
+                return with_review(replace(summary, notes=[NOTHING_DONE, *summary.notes]), run)
             talk.info("all of this manifest was applied before: its rows are looked at once more")
             state = None
         state = state or first_state(options.call, kind, survey)
@@ -398,6 +398,7 @@ def count_task(counts: Counter[str], phase: str, task: Task) -> None:
         count_file(counts, phase, kind_of(os.path.basename(task.source_path)), task.size_bytes)
 
 
+NOTHING_DONE = "NOTHING WAS DONE: all rows were applied before; to look at all once more, leave out --limit"
 PHASES = ("done", "skipped", "failed", "done before")
 PAST = {"quarantine": "quarantined", "delete": "deleted", "purge": "purged", "restore": "restored"}
 

@@ -489,11 +489,13 @@ def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lo
         notes.append(without_ffprobe(tally.counts["without ffprobe"], not options.acts))
     if scanned.system_entries:
         traces = count_text(scanned.system_entries, "entry", "entries")
-        notes.append(f"left out: {traces} of an operating system, such as Thumbs.db")
+        notes.append(f"left out: {traces} of an operating system or of these scripts, such as Thumbs.db")
     if scanned.excluded_folders:
         notes.append(f"left out: {count_text(scanned.excluded_folders, 'folder')} by --exclude")
     if not scanned.entries:
         notes.append(f"there is nothing in {shown(roots.source)}: is its disk mounted?")
+    if os.path.lexists(os.path.join(roots.source, archive.MARKER)):
+        notes.append(f"the source is an archive itself: {shown(roots.source)}")
     if run.begins_archive:
         begun = "a new archive was begun" if options.acts else "copy or move will begin a new archive"
         notes.append(f"{begun}: {shown(roots.archive)}")

@@ -414,6 +414,11 @@ def test_apply_again_on_a_finished_manifest_changes_nothing_more(ready: Library)
     assert ready.journal.read_bytes().startswith(journal)
 
 
+def test_batches_that_are_all_done_say_that_nothing_was_done(ready: Library) -> None:
+    assert "NOTHING WAS DONE" not in ready.apply("--limit", "100").stdout
+    assert "NOTHING WAS DONE" in ready.apply("--limit", "100").stdout
+
+
 def test_two_verified_rows_of_one_content_are_both_taken_and_one_copy_is_left(library: LibraryMaker) -> None:
     home = library({"a.jpg": jpeg(), "b/a.jpg": jpeg()})
     home.organize()

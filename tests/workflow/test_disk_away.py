@@ -118,3 +118,12 @@ def test_a_source_with_nothing_in_it_is_told_of(library: LibraryMaker) -> None:
     home = library({})
     home.source.mkdir(exist_ok=True)
     assert f"there is nothing in {home.source}" in home.organize().stdout
+
+
+def test_an_archive_that_is_given_as_the_source_is_told_of(library: LibraryMaker) -> None:
+    """Archives may be joined, but a mistaken --source must be seen before a move takes one apart."""
+    home = library({"a.jpg": jpeg(datetime(2019, 5, 1), seed=1)})
+    assert "archive itself" not in home.organize().stdout
+    other = ("--source", home.archive, "--destination-root", home.root / "other", "--dry-run")
+    told = scripts.call(scripts.ORGANIZE, *other, cwd=home.out)
+    assert f"the source is an archive itself: {home.archive}" in told.stdout

@@ -1,0 +1,95 @@
+"""The archive alone, read again when the originals are gone: what a person does once a year."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from tests.support import scripts
+from tests.support.library import Library, LibraryMaker
+from tests.support.media import jpeg
+from tests.support.scripts import Codes, Result
+from tests.support.tables import by_name, read_rows, statuses
+from tests.support.trees import MTIME, set_mtime
+
+GONE_FOR_GOOD = ("--delete-permanently", "--yes-really-delete")
+
+
+@pytest.fixture
+def kept(library: LibraryMaker) -> Library:
+    """A library whose three originals are destroyed, and of which the archive is left."""
+    home = library({f"p{n}.jpg": jpeg(datetime(2019, 5, n), seed=n) for n in (1, 2, 3)})
+    home.organize()
+    home.verify()
+    home.apply(*GONE_FOR_GOOD)
+    return home
+
+
+def check(home: Library, *outputs: str, expect: Codes = 0) -> Result:
+    names = ("--verified-out", "good.csv", "--unverified-out", "bad.csv")
+    line = ("--input-csv", home.verified, "--archive-only", *(outputs or names))
+    return scripts.call(scripts.VERIFY, *line, cwd=home.out, expect=expect)
+
+
+def a_bit_off_with_the_old_time(copy: Path) -> None:
+    data = bytearray(copy.read_bytes())
+    data[-1] ^= 1
+    copy.write_bytes(data)
+    set_mtime(copy, MTIME)
+
+
+def shorter(copy: Path) -> None:
+    copy.write_bytes(copy.read_bytes()[:-1])
+
+
+def gone(copy: Path) -> None:
+    copy.unlink()
+
+
+def a_link(copy: Path) -> None:
+    copy.rename(copy.with_suffix(".moved"))
+    copy.symlink_to(copy.with_suffix(".moved"))
+
+
+def test_an_archive_that_is_well_needs_nobody(kept: Library) -> None:
+    assert "3  archive intact" in check(kept).stdout
+    assert statuses(read_rows(kept.out / "good.csv")) == {"archive_intact": 3}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "status"),
+    [
+        (a_bit_off_with_the_old_time, "content_differs"),
+        (shorter, "content_differs"),
+        (gone, "archive_missing"),
+        (a_link, "not_regular"),
+    ],
+)
+def test_a_copy_that_is_spoiled_is_named_and_the_rest_is_read(
+    kept: Library, spoil: Callable[[Path], None], status: str
+) -> None:
+    spoil(kept.archive / "2019" / "p2.jpg")
+    told = check(kept, expect=1)
+    assert by_name(read_rows(kept.out / "bad.csv"))["p2.jpg"]["status"] == status
+    assert "2  archive intact" in told.stdout
+    assert "another copy" in told.stdout
+
+
+def test_a_check_that_reads_nothing_says_so_and_when_it_was_that_all_was_read(kept: Library) -> None:
+    """Under the names of last year all is done: who is told of an intact archive must see that nobody looked."""
+    check(kept)
+    a_bit_off_with_the_old_time(kept.archive / "2019" / "p2.jpg")
+    told = check(kept)
+    last = max(row["verified_at"] for row in read_rows(kept.out / "good.csv"))
+    assert f"NOTHING WAS READ: all rows were verified before, the last at {last}" in told.stdout
+    assert "NOTHING WAS READ" not in check(kept, "--verified-out", "of-this-year.csv", expect=1).stdout
+
+
+def test_a_check_without_names_reads_all_anew(kept: Library) -> None:
+    for _ in range(2):
+        told = check(kept, "--jobs", "1")
+        assert "3  archive intact" in told.stdout
+        assert "NOTHING WAS READ" not in told.stdout
