@@ -29,9 +29,10 @@ def kept(library: LibraryMaker) -> Library:
 
 
 def check(home: Library, *outputs: str, expect: Codes = 0) -> Result:
-    names = ("--verified-out", "good.csv", "--unverified-out", "bad.csv")
-    line = ("--input-csv", home.verified, "--archive-only", *(outputs or names))
-    return scripts.call(scripts.VERIFY, *line, cwd=home.out, expect=expect)
+    names = outputs or ("--verified-out", "good.csv", "--unverified-out", "bad.csv")
+    return scripts.call(
+        scripts.VERIFY, "--input-csv", home.verified, "--archive-only", *names, cwd=home.out, expect=expect
+    )
 
 
 def a_bit_off_with_the_old_time(copy: Path) -> None:
