@@ -17,7 +17,7 @@ from common.aliases import Aliases
 from common.amounts import count_file, count_folder, count_text
 from common.apply_session import TOOL, Call, Places, Session, first_state, open_manifest, restored_since
 from common.cli import StopRequest, run_stage
-from common.errors import ExitCode, Interrupted, MediaArchiveError, StoppedEarly
+from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly
 from common.housekeeping import folder_times, give_back_times, prune, sync_touched, tidy_quarantine
 from common.journal import JournalReader, destroyed_rows
 from common.manifests import Reader, has_no_rows
@@ -30,12 +30,13 @@ from common.options import (
     days,
     make_parser,
     parse_arguments,
+    require_apart,
     same_command,
     with_jobs,
 )
 from common.paths import is_present, mount_points, shown
 from common.pipeline import in_order
-from common.quarantine import prepare_quarantine, require_place
+from common.quarantine import holds_files, prepare_quarantine, require_place, require_quarantine
 from common.removal import Outcome, Remover, clear_leftovers, journal_row, outcome_row
 from common.report_session import require_finished
 from common.run_id import is_run_id
@@ -177,12 +178,15 @@ class Run:
 def apply(options: Options, talk: Talk, stop: StopRequest) -> Summary:
     """Read rows from where the state says, look, write down what is intended, act, record, and sum up."""
     kind = kind_of_manifest(options.call.manifest, options.restore, options.delete_permanently)
+    require_options_of(kind, options)
     if kind.name == "report":
         require_finished(options.call.manifest)
     if has_no_rows(options.call.manifest, kind.columns):
         return nothing_to_do(options, kind)
     survey, places, state = open_manifest(options.call, kind)
+    require_apart(options.common, (places.journal, places.state))
     require_surroundings(kind, survey)
+    require_quarantine(kind, options.call.manifest, survey.run_id)
     roots = (survey.source_root, survey.archive_root)
     options = replace(options, common=with_jobs(options.common, talk.detail, roots))
     run = Run(options, kind, survey, places, talk, set())
@@ -244,9 +248,19 @@ def nothing_to_do(options: Options, kind: Kind) -> Summary:
     return Summary(TOOL, headline, "", ExitCode.OK, {"rows": 0}, action=kind.action, dry_run=options.dry_run)
 
 
+def require_options_of(kind: Kind, options: Options) -> None:
+    """Refuse options that mean nothing for this kind of manifest: whoever gave them would believe that they held."""
+    for option, value in (("--max-age", options.max_age), ("--prune-empty-dirs", options.prune_empty_dirs)):
+        if value and kind.name != "verified":
+            raise BadInput(f"{option} goes with a verified.csv, not with a {kind.name}; leave it out")
+
+
 def require_surroundings(kind: Kind, survey: Survey) -> None:
-    """Both disks must be there: a missing one is an error of the surroundings, not of a million rows."""
-    if not os.path.isdir(survey.source_root):
+    """Both disks must be there: a missing one is an error of the surroundings, not of a million rows.
+
+    A purge leaves the source alone, and needs none.
+    """
+    if kind.action != "purge" and not os.path.isdir(survey.source_root):
         raise StoppedEarly(f"{shown(survey.source_root)} does not exist: mount the disk of the source, then run again")
     if kind.needs_archive:
         archive.require_archive(survey.archive_root, survey.archive_id)
@@ -455,7 +469,7 @@ def next_steps(run: Run, state: State, counts: Mapping[str, int]) -> list[str]:
     if not state.complete:
         return [f"next: {same_command(SCRIPT, run.options.common)}"]
     steps = []
-    if run.kind.action == "quarantine" and (counts["done"] or counts["done before"]):
+    if run.kind.action == "quarantine" and holds_files(run.places):
         again = ("--manifest", run.places.journal, "--expected-run-id", state.run_id)
         restore = script_command(SCRIPT, *again, "--restore")
         purge = script_command(SCRIPT, *again, "--delete-permanently", "--yes-really-delete")

@@ -19,11 +19,12 @@ from common.amounts import count_text
 from common.batches import batches
 from common.cli import StopRequest, run_stage
 from common.contents import ContentIndex, Known
-from common.errors import BadInput, ExitCode, Interrupted, explain_os_error
+from common.errors import BadInput, ExitCode, Interrupted, StoppedEarly, explain_os_error
 from common.fileops.folders import make_folders
 from common.fileops.names import is_temporary_name, remove_temporary
 from common.lock import Lock
 from common.manifests import ReportRow, RowIds, file_digest
+from common.media_types import QUARANTINE_FOLDER
 from common.option_values import SOURCES, to_date_sources, to_day, to_layout, to_timezone, to_types
 from common.options import (
     CommonOptions,
@@ -31,6 +32,7 @@ from common.options import (
     common_options,
     make_parser,
     parse_arguments,
+    require_apart,
     require_folder,
     same_command,
     with_jobs,
@@ -43,6 +45,7 @@ from common.run_id import new_run_id
 from common.scan import FolderScan, ScanRules, scan_tree
 from common.selection import Selection
 from common.shell import script_command
+from common.state import SUFFIX
 from common.storing import Storer
 from common.summary import Summary, figures
 from common.talk import Progress, Talk
@@ -197,6 +200,12 @@ def check_roots(options: Options) -> Roots:
     root = os.path.realpath(os.path.abspath(options.destination_root))
     if os.path.lexists(root) and not os.path.isdir(root):
         raise BadInput(f"{shown(root)}: --destination-root is not a folder; name another")
+    for folder, option in ((source, "--source"), (root, "--destination-root")):
+        if os.path.isfile(os.path.join(folder, QUARANTINE_FOLDER)):
+            raise BadInput(
+                f"{shown(folder)} is a quarantine, into which no scan looks (its journal with --restore brings files "
+                f"back); name another {option}"
+            )
     if not os.path.isdir(root) and not os.path.isdir(os.path.dirname(root)):
         raise BadInput(f"{shown(os.path.dirname(root))} does not exist: mount the disk, or make the folder first")
     if source == root or (os.path.isdir(root) and os.path.samefile(source, root)):
@@ -297,6 +306,7 @@ def organize(options: Options, talk: Talk, stop: StopRequest) -> Summary:
     settings = settings_of(options, roots)
     run_id = reviewed.run_id if reviewed else new_run_id()
     report_path, unfinished = find_report(options.report_csv, settings, run_id) if options.writes_report else ("", None)
+    require_apart(options.common, (report_path, report_path + SUFFIX))
     with ExitStack() as stack:
         known = archive_of(unfinished) or (reviewed.archive_id if reviewed else "")
         archive_id = prepare_archive(options, roots, known, stack)
@@ -391,7 +401,7 @@ def prepare_archive(options: Options, roots: Roots, known: str, stack: ExitStack
     if not options.acts:
         return known or archive.read_archive_id(roots.archive)
     if known:
-        archive.require_archive(roots.archive, known)
+        require_known_archive(options, roots, known)
     try:
         make_folders(roots.archive)
     except OSError as error:
@@ -403,6 +413,15 @@ def prepare_archive(options: Options, roots: Roots, known: str, stack: ExitStack
             "name another --destination-root"
         )
     return archive.found_archive(roots.archive)
+
+
+def require_known_archive(options: Options, roots: Roots, known: str) -> None:
+    """Raise ``StoppedEarly`` unless the archive that this run goes on with is there."""
+    try:
+        archive.require_archive(roots.archive, known)
+    except StoppedEarly as error:
+        what = "make a new plan" if options.from_report else "name another --report-csv"
+        raise StoppedEarly(f"{error} (to begin anew with what is there, {what})") from None
 
 
 def finish_pending(session: Session, options: Options, stop: StopRequest) -> None:
@@ -540,7 +559,7 @@ def next_steps(options: Options, session: Session | None, counts: Mapping[str, i
     report = session.report_path if session else options.from_report
     steps = []
     if options.mode == "report":
-        if counts.get("planned"):
+        if counts.get("planned") or counts.get("already_archived"):
             copy = script_command(SCRIPT, "--from-report", report, "--mode", "copy")
             steps.append(f"next: look at the report, then {copy}")
     elif any(counts.get(status) for status in ("copied", "moved", "already_archived", "duplicate")):

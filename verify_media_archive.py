@@ -34,6 +34,7 @@ from common.options import (
     common_options,
     make_parser,
     parse_arguments,
+    require_apart,
     same_command,
     with_jobs,
 )
@@ -132,6 +133,9 @@ def parse(argv: Sequence[str] | None) -> Options:
 def verify(options: Options, talk: Talk, stop: StopRequest) -> Summary:
     """Read rows from where the state says, examine each pair, record, and sum up."""
     require_finished(options.call.input_csv)
+    call = options.call
+    sums = os.path.join(os.path.dirname(call.verified_out), "SHA256SUMS")
+    require_apart(options.common, (call.verified_out, call.unverified_out, call.state_file, sums))
     if has_no_rows(options.call.input_csv, VERIFY_INPUT_COLUMNS):
         return nothing_to_verify(options)
     with ExitStack() as stack:

@@ -13,7 +13,7 @@ from common.manifests import Reader, file_digest
 from common.media_types import QUARANTINE_FOLDER
 from common.paths import shown
 from common.run_id import require_run_id
-from common.state import SUFFIX, State, Window, load_state, save_state
+from common.state import SUFFIX, State, Window, load_state, require_outputs, save_state
 from common.tasks import NOTHING_VOID, Kind, Survey, survey_manifest, void_intentions
 
 TOOL = "apply"
@@ -134,6 +134,7 @@ def open_manifest(call: Call, kind: Kind) -> tuple[Survey, Places, State | None]
             f"{shown(call.manifest)}: the manifest is of run {run_id}, not of the expected "
             f"{call.expected_run_id}; nothing was changed"
         )
+    require_outputs(state, places.state)
     roots = (first.values["source_root"], first.values["archive_root"], first.values["archive_id"])
     void = void_intentions(call.manifest, run_id) if kind.name == "journal" else NOTHING_VOID
     return Survey(state.manifest, run_id, *roots, void), places, state

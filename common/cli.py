@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import signal
 import sys
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from common.errors import ExitCode, MediaArchiveError, explain_os_error
+from common.errors import BadInput, ExitCode, MediaArchiveError, explain_os_error
 from common.options import CommonOptions
 from common.paths import shown
 from common.summary import Summary
@@ -55,6 +56,7 @@ def run_stage(tool: str, stage: Callable[[Talk, StopRequest], Summary], options:
     talk = None
     try:
         talk = Talk(options)
+        require_names_as_they_are()
         if options.review_html:
             from common.review_page import require_review_path  # noqa: PLC0415 - only with --review-html
 
@@ -101,6 +103,16 @@ def run_stage(tool: str, stage: Callable[[Talk, StopRequest], Summary], options:
         except OSError:  # standard output is what failed, and standard error has been told
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - lives until the process ends
     return int(exit_code)
+
+
+def require_names_as_they_are() -> None:
+    """Raise ``BadInput`` where the locale is of an older encoding: the bytes of names would not outlive a CSV file."""
+    encoding = sys.getfilesystemencoding()
+    if codecs.lookup(encoding).name != "utf-8":
+        raise BadInput(
+            f"names of files would be told in {encoding}, and be wrong elsewhere: set PYTHONUTF8=1 in the environment, "
+            "then run again"
+        )
 
 
 def _told_of_fault(error: Exception) -> str:

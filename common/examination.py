@@ -12,7 +12,15 @@ from dataclasses import dataclass, field, replace
 
 from common.aliases import Aliases
 from common.archive import archive_failed
-from common.errors import ChangedWhileReading, NotRegular, RowFailed, SameFile, StoppedEarly, explain_os_error
+from common.errors import (
+    ChangedWhileReading,
+    MediaArchiveError,
+    NotRegular,
+    RowFailed,
+    SameFile,
+    StoppedEarly,
+    explain_os_error,
+)
 from common.extents import share_extents
 from common.fileops.folders import sync_folders_up_to
 from common.fileops.probing import remove_stale_probes
@@ -35,6 +43,8 @@ def decide_before_reading(row: VerifyRow) -> tuple[str, str]:
         return "same_file", "source and destination are one path"
     if is_inside(row.source_path, row.archive_root):
         return "outside_root", "the source path lies in the archive"
+    if not row.archive_id:
+        return "not_archived", "the archive was not begun when this plan was made; carry it out, then verify its report"
     return "", ""
 
 
@@ -116,8 +126,10 @@ class Examiner:
             return replace(row, status="archive_missing", reason="there is no such file in the archive")
         except OSError as error:
             raise RowFailed(f"cannot look at the archive copy: {explain_os_error(error)}") from None
-        if not stat.S_ISREG(copy.st_mode):
-            return replace(row, status="not_regular", reason="the archive path is not a regular file")
+        if not stat.S_ISREG(copy.st_mode) or row.destination_path in self.mount_points:
+            return replace(row, status="not_regular", reason="the archive path is no regular file of the archive")
+        if self.roots.leads_through_link(row.destination_path, row.archive_root):
+            return replace(row, status="outside_root", reason="a symbolic link stands on the way in the archive")
         try:
             return self._check_hash(row)
         except OSError as error:
@@ -176,7 +188,7 @@ class Examiner:
             raise RowFailed(f"went away while it was looked at: {shown(str(error.filename))}") from None
         except OSError as error:
             if error.filename == row.destination_path:
-                raise archive_failed(row.destination_path, error) from None
+                raise _archive_copy_failed(row, error) from None
             raise RowFailed(f"cannot read the source: {explain_os_error(error)}") from None
 
     def _check_moved(self, row: VerifyRow) -> VerifyRow:
@@ -186,7 +198,7 @@ class Examiner:
         try:
             return self._check_hash(row)
         except OSError as error:
-            raise archive_failed(row.destination_path, error) from None
+            raise _archive_copy_failed(row, error) from None
 
     def _check_hash(self, row: VerifyRow) -> VerifyRow:
         """The archive copy against the hash that was recorded. Raises ``OSError`` when it can't be read."""
@@ -200,6 +212,13 @@ class Examiner:
         if found.sha256 == row.sha256:
             return replace(row, status="archive_intact")
         return replace(row, status="content_differs", reason="the archive copy no longer has the recorded hash")
+
+
+def _archive_copy_failed(row: VerifyRow, error: OSError) -> MediaArchiveError | RowFailed:
+    """What a read error of an archive copy means: where this user may not read, its row fails; else it is the disk."""
+    if isinstance(error, PermissionError):
+        return RowFailed(f"cannot read the archive copy: {explain_os_error(error)}")
+    return archive_failed(row.destination_path, error)
 
 
 def with_facts(row: VerifyRow, result: Comparison) -> VerifyRow:

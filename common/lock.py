@@ -15,9 +15,9 @@ from common.paths import shown
 class Lock:
     """Holds an exclusive lock from its making to the end of its ``with`` block.
 
-    The file stays: only the lock on it counts, so a crash leaves nothing to clean. Changes the
-    disk (makes the file). Raises ``Locked`` when another run holds it, ``BadInput`` when the file
-    can't be made.
+    The file stays: only the lock on it counts, so a crash leaves nothing to clean; one that another
+    user has made serves as well. Changes the disk (makes the file). Raises ``Locked`` when another
+    run holds it, ``BadInput`` when the file can't be made.
     """
 
     def __init__(self, path: str) -> None:

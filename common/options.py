@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from common.disks import is_on_spinning_disk, suitable_jobs
 from common.errors import BadInput, explain_os_error
-from common.paths import shown
+from common.paths import fold, shown
 from common.shell import script_command
 
 ARGUMENTS_FROM_FILE = """@FILE as an argument stands for the arguments in that file, one on each line as it is.
@@ -92,6 +92,12 @@ def parse_arguments(parser: argparse.ArgumentParser, argv: Sequence[str] | None)
                 f"{plain[1:] or '@'}: cannot read arguments from it: {explain_os_error(error)}; "
                 f"for a name that begins with @ itself write ./{plain} or --option={plain}"
             )
+    if any("\0" in argument for argument in arguments):
+        parser.error("an argument holds a NUL byte, which no path can; was the @file saved as UTF-16?")
+    try:
+        os.getcwd()
+    except OSError as error:
+        parser.error(f"the current folder can't be told: {explain_os_error(error)}; change to another one first")
     parsed = parser.parse_args(arguments)
     parsed.arguments = tuple(arguments)
     return parsed
@@ -147,6 +153,13 @@ def with_jobs(options: CommonOptions, tell: Callable[[str], None], paths: Iterab
     jobs, reason = suitable_jobs(paths, is_on_spinning_disk)
     tell(f"jobs: {jobs}, since {reason}")
     return replace(options, jobs=jobs)
+
+
+def require_apart(options: CommonOptions, outputs: Iterable[str]) -> None:
+    """Raise ``BadInput`` where the review page would stand under the name of another output. Changes nothing."""
+    page = fold(os.path.realpath(options.review_html))
+    if options.review_html and page in {fold(os.path.realpath(path)) for path in outputs if path}:
+        raise BadInput(f"{shown(options.review_html)} is another output's name as well; choose another --review-html")
 
 
 def same_command(script: str, options: CommonOptions, without: str = "", values: int = 0) -> str:

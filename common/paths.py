@@ -99,14 +99,15 @@ def fold(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
-def with_suffix(name: str, suffix: str) -> str:
+def with_suffix(name: str, suffix: str, spare: int = 0) -> str:
     """Put ``~suffix`` before the extension, and shorten the stem where the name would become too long.
 
+    ``spare`` is how many bytes longer the name of a companion is, which is to have the same stem.
     File systems limit a name to 255 bytes (ext4, btrfs, APFS) or 255 UTF-16 units (NTFS, exFAT);
     bytes are the narrower measure.
     """
     stem, extension = os.path.splitext(name)
-    room = MAX_NAME_BYTES - len(os.fsencode(extension)) - len(suffix) - 1
+    room = MAX_NAME_BYTES - spare - len(os.fsencode(extension)) - len(suffix) - 1
     while stem and len(os.fsencode(stem)) > room:
         stem = stem[:-1]
     return f"{stem}~{suffix}{extension}"

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from common.contents import ContentIndex, Known
 from common.dates.model import UNDATED, Dated
 from common.errors import RowFailed, explain_os_error
-from common.hashing import hash_file
+from common.hashing import hash_file, is_regular
 from common.manifests import ReportRow
 from common.paths import collision_suffixes, fold, is_present, with_suffix
 from common.scan import FoundFile, NotScanned
@@ -163,8 +163,10 @@ class Planner:
         A file that is there already keeps the name that it has there, whatever its case or Unicode form.
         """
         primary, *companions = members
+        longest = max(len(os.fsencode(member.file.name)) for member in members)
+        spare = longest - len(os.fsencode(primary.file.name))
         for suffix in chain([""], self._suffixes(candidate)):
-            name = with_suffix(primary.file.name, suffix) if suffix else primary.file.name
+            name = with_suffix(primary.file.name, suffix, spare) if suffix else primary.file.name
             spot = self._look_at(primary.file, folder, name)
             if spot.status and all(
                 self._look_at(c.file, folder, companion_name(c.file.name, primary.file.name, name, suffix)).status
@@ -295,7 +297,8 @@ def _same_content(file: FoundFile, folder: str, name: str) -> _Spot | None:
     for there in _names_alike(folder, name):
         path = os.path.join(folder, there)
         try:
-            may_be = os.lstat(path).st_size == file.size and not os.path.samefile(path, file.path)
+            status = os.lstat(path)
+            may_be = is_regular(status) and status.st_size == file.size and not os.path.samefile(path, file.path)
         except (FileNotFoundError, NotADirectoryError):
             continue
         if may_be and (sha256 := hash_file(path).sha256) == hash_file(file.path).sha256:

@@ -8,15 +8,16 @@ from contextlib import ExitStack
 from common import archive
 from common.aliases import Aliases
 from common.apply_session import Places
-from common.errors import BadInput, explain_os_error
+from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.folders import make_folders, mark_quarantine
 from common.fileops.probing import remove_stale_probes
 from common.housekeeping import give_back_times
+from common.journal import JournalReader
 from common.lock import Lock, lock_unless_read_only
 from common.media_types import QUARANTINE_FOLDER, is_system_folder
 from common.paths import is_inside, is_present, shown
 from common.run_id import is_run_id
-from common.tasks import Kind, Survey
+from common.tasks import Kind, Survey, is_quarantine_place, without_root
 from common.timestamps import mtime_text
 
 
@@ -27,8 +28,10 @@ def prepare_quarantine(kind: Kind, survey: Survey, places: Places, stack: ExitSt
     and ``Locked``. The place was asked for before, by ``require_place``.
     """
     folder = places.folder
-    times = {survey.source_root: mtime_text(os.stat(survey.source_root).st_mtime_ns)}
-    remove_stale_probes(survey.source_root)
+    times = {}
+    if os.path.isdir(survey.source_root):  # what is in the quarantine can be purged without it
+        times = {survey.source_root: mtime_text(os.stat(survey.source_root).st_mtime_ns)}
+        remove_stale_probes(survey.source_root)
     if kind.needs_archive and Aliases().are_one(survey.source_root, survey.archive_root):
         raise BadInput(
             f"{shown(survey.source_root)} and {shown(survey.archive_root)} show the same folder: "
@@ -68,8 +71,32 @@ def require_place(kind: Kind, survey: Survey, places: Places) -> None:
             f"{shown(quarantine_root)} holds other files, which a quarantine there would hide from every later scan; "
             "choose a new or an empty folder as --quarantine-root"
         )
-    if is_inside(os.path.realpath(folder), survey.archive_root):
+    if kind.name == "verified" and is_inside(os.path.realpath(folder), os.path.realpath(survey.archive_root)):
         raise BadInput(f"{shown(folder)} lies in the archive; choose another --quarantine-root")
+
+
+def require_quarantine(kind: Kind, journal: str, run_id: str) -> None:
+    """Raise ``StoppedEarly`` where the quarantine that a journal speaks of is not there: not mounted, or moved away.
+
+    Reads the disk, changes nothing.
+    """
+    if kind.name != "journal":
+        return
+    with JournalReader(journal, run_id) as reader:
+        for row, _ in reader:
+            if row.action in ("quarantine", "delete") and is_quarantine_place(row.to_path, run_id, row.source_path):
+                folder = row.to_path.removesuffix(os.path.join("files", without_root(row.source_path)))
+                if not os.path.isdir(folder):
+                    raise StoppedEarly(f"{shown(folder)} does not exist: mount its disk, or move the quarantine back")
+                return
+
+
+def holds_files(places: Places) -> bool:
+    """Whether anything of this run is in the quarantine, which a restore could bring back. Reads the disk."""
+    try:
+        return bool(os.listdir(os.path.join(places.folder, "files")))
+    except OSError:
+        return False
 
 
 def holds_others_files(quarantine_root: str) -> bool:

@@ -20,6 +20,7 @@ from common.fileops.moving import Move, destroy, drop_second_name, finish_reloca
 from common.fileops.names import parked_name, remove_temporaries
 from common.fileops.placing import remove_placeholder, unpark
 from common.fileops.probing import remove_stale_probes
+from common.hard_links import Turns
 from common.hashing import Identity, compare, hash_file, identity_of
 from common.manifests import JournalRow
 from common.paths import NOTHING_THERE, RealRoots, is_present, shown
@@ -52,6 +53,7 @@ class Remover:
     dry_run: bool = False
     lost: set[str] = field(default_factory=set)
     roots: RealRoots = field(default_factory=RealRoots)
+    turns: Turns = field(default_factory=Turns)
 
     def apply_task(self, task: Task, interrupted_before: bool) -> Outcome:
         """Carry out one task. Changes the disk. Raises ``StoppedEarly`` or ``Interrupted``, with nothing half done
@@ -64,7 +66,8 @@ class Remover:
             "restore_folder": self._restore_folder,
         }
         try:
-            return acts[task.action](task, interrupted_before)
+            with self.turns.of(task.from_path):
+                return acts[task.action](task, interrupted_before)
         except FileExistsError:
             return Outcome("failed", f"another file stands at {shown(task.to_path)}; it was not touched")
         except RowFailed as error:

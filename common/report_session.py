@@ -12,7 +12,7 @@ from common.lock import Lock
 from common.manifests import REPORT, Reader, ReportRow, Writer
 from common.paths import is_inside, is_plain_absolute, shown
 from common.run_id import free_name
-from common.state import SUFFIX, State, find_unfinished, load_state, save_state
+from common.state import SUFFIX, State, find_unfinished, load_state, require_outputs, save_state
 from common.timestamps import mtime_nanoseconds
 
 TOOL = "organize"
@@ -83,7 +83,7 @@ def find_report(report_csv: str, settings: dict[str, str], run_id: str) -> tuple
         path = os.path.abspath(report_csv)
     else:
         unfinished = find_unfinished(os.getcwd(), "report-", TOOL, lambda state: not _differing(state, settings))
-        path = unfinished.removesuffix(SUFFIX) or free_name(os.getcwd(), "report", run_id)
+        path = unfinished.removesuffix(SUFFIX) or free_name(os.getcwd(), "report", run_id, SUFFIX)
     if not os.path.isdir(os.path.dirname(path)):
         raise BadInput(f"{shown(os.path.dirname(path))} does not exist: make the folder for the report first")
     if not os.access(os.path.dirname(path), os.W_OK | os.X_OK):
@@ -94,9 +94,11 @@ def find_report(report_csv: str, settings: dict[str, str], run_id: str) -> tuple
     if state is None:
         if is_taken:
             raise BadInput(f"{shown(path)} exists already; choose another --report-csv or move it away")
-    elif state.complete:
+        return path, None
+    require_outputs(state, path + SUFFIX)
+    if state.complete:
         raise BadInput(f"{shown(path)} is a finished report; choose another --report-csv or move it away")
-    elif differing := _differing(state, settings):
+    if differing := _differing(state, settings):
         raise BadInput(
             f"{shown(path)} is the unfinished report of a run with another {' and '.join(differing)}; "
             "give the same options again, or choose another --report-csv"

@@ -1,19 +1,21 @@
 """A report that a person has looked at and perhaps edited: validated as a whole, then read again to be carried out.
 
-Rows may have been deleted, and destinations corrected; everything else must be as organize wrote
-it. Reads the disk, changes nothing.
+Rows may have been deleted and sorted, and destinations corrected; everything else must be as organize
+wrote it. Reads the disk, changes nothing.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
 
 from common.errors import BadInput
 from common.hashing import is_sha256
-from common.manifests import REPORT, Reader, ReportRow, RowIds, file_digest
+from common.manifests import REPORT, Reader, Record, ReportRow, RowIds, file_digest
 from common.media_types import system_folder_in
 from common.paths import fold, is_inside, is_plain_absolute, shown
 from common.run_id import require_run_id
@@ -21,12 +23,21 @@ from common.tally import FAILED_IN_PLAN
 from common.timestamps import mtime_nanoseconds
 
 _SAME_CONTENT = re.compile(r"same content as row ([0-9]{1,19})")
+_SAME_COMPANION = re.compile(r"same content as the companion of row ([0-9]{1,19})")
 _STATUSES = frozenset({"planned", "copied", "moved", "already_archived", "duplicate", "skipped", "failed"})
+
+
+# A row; or a group, and the name that a companion has in it.
+_First = int | tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """What a whole look through a reviewed report told. ``firsts`` are the rows that others are duplicates of."""
+    """What a whole look through a reviewed report told.
+
+    ``firsts`` are the files that others are duplicates of. ``starts`` are the bytes at which the rows begin, in the
+    order of their ids; empty where they stand in that order already.
+    """
 
     path: str
     digest: str
@@ -36,16 +47,18 @@ class Reviewed:
     archive_id: str
     rows: int
     planned_bytes: int
-    firsts: frozenset[int]
+    firsts: frozenset[_First]
+    starts: Sequence[int] = ()
 
 
 def survey_report(path: str) -> Reviewed:
     """Read the whole report once and refuse it unless every row can be carried out as it stands. Changes nothing."""
     seen = RowIds()
     destinations: dict[int, int] = {}
-    firsts: set[int] = set()
+    firsts: set[_First] = set()
     first: ReportRow | None = None
-    rows = planned_bytes = 0
+    rows = planned_bytes = end = 0
+    ids, starts = array("q"), array("q")
     with Reader(path, REPORT.columns) as reader:
         for record in reader:
             where = reader.where(record.line)
@@ -54,8 +67,12 @@ def survey_report(path: str) -> Reviewed:
             _require_sound(row, first, where)
             if not seen.add(row.row_id):
                 raise BadInput(f"{where}: row_id {row.row_id} stands twice; remove the duplicated row")
+            ids.append(row.row_id)
+            starts.append(end)
+            end = record.end
             rows += 1
-            firsts.add(_first_of(row))
+            if its_first := _first_of(row):
+                firsts.add(its_first)
             if row.status == "planned":
                 planned_bytes += row.size_bytes
                 earlier = destinations.setdefault(hash(fold(row.destination_path)), record.line)
@@ -69,7 +86,16 @@ def survey_report(path: str) -> Reviewed:
     if first is None:
         raise BadInput(f"{shown(path)} has no rows; there is nothing to do")
     roots = (first.source_root, first.archive_root, first.archive_id)
-    return Reviewed(path, file_digest(path), first.run_id, *roots, rows, planned_bytes, frozenset(firsts - {0}))
+    return Reviewed(
+        path, file_digest(path), first.run_id, *roots, rows, planned_bytes, frozenset(firsts), _in_order(ids, starts)
+    )
+
+
+def _in_order(ids: Sequence[int], starts: Sequence[int]) -> Sequence[int]:
+    """Where rows begin, in the order of their ids; nothing where that is their order already. Pure."""
+    if all(one < other for one, other in pairwise(ids)):
+        return ()
+    return array("q", (starts[index] for index in sorted(range(len(ids)), key=ids.__getitem__)))
 
 
 def _require_sound(row: ReportRow, first: ReportRow, where: str) -> None:
@@ -113,17 +139,20 @@ def _require_sound(row: ReportRow, first: ReportRow, where: str) -> None:
 
 
 def reviewed_rows(reviewed: Reviewed, archive_id: str, done: RowIds) -> Iterator[list[ReportRow]]:
-    """The rows of a validated report, one by one, with the archive's identity; those in ``done`` are left out.
+    """The rows of a validated report, group by group, with the archive's identity; those in ``done`` are left out.
+
+    In the order of their ids, however they were sorted: what is equal or goes along is decided behind its first.
 
     A duplicate follows the file that it equals, wherever that was sent; where that row was deleted, it takes its place.
     """
     places = _places_of(reviewed)
-    for row in _rows(reviewed.path):
-        if row.row_id not in done:
-            yield [replace(_as_edited(row, places), archive_id=archive_id)]
+    for _, group in groupby(_rows(reviewed), key=lambda row: row.group_id):
+        rows = [replace(_as_edited(row, places), archive_id=archive_id) for row in group if row.row_id not in done]
+        if rows:
+            yield rows
 
 
-def _as_edited(row: ReportRow, places: Mapping[int, str]) -> ReportRow:
+def _as_edited(row: ReportRow, places: Mapping[_First, str]) -> ReportRow:
     """A row as the other rows of the edited report make it. Pure."""
     first = _first_of(row)
     if first in places:
@@ -135,20 +164,41 @@ def _as_edited(row: ReportRow, places: Mapping[int, str]) -> ReportRow:
     return row
 
 
-def _places_of(reviewed: Reviewed) -> dict[int, str]:
-    """Where the files go that others are duplicates of, by row."""
+def _places_of(reviewed: Reviewed) -> dict[_First, str]:
+    """Where the files go that others are duplicates of."""
     if not reviewed.firsts:
         return {}
-    return {row.row_id: row.destination_path for row in _rows(reviewed.path) if row.row_id in reviewed.firsts}
+    return {
+        name: row.destination_path
+        for row in _rows(reviewed)
+        for name in (row.row_id, _as_companion(row.group_id, row))
+        if name in reviewed.firsts
+    }
 
 
-def _rows(path: str) -> Iterator[ReportRow]:
-    with Reader(path, REPORT.columns) as reader:
-        for record in reader:
+def _rows(reviewed: Reviewed) -> Iterator[ReportRow]:
+    with Reader(reviewed.path, REPORT.columns) as reader:
+        for record in _sorted(reader, reviewed.starts) if reviewed.starts else reader:
             yield REPORT.decode(record.values, reader.where(record.line))
 
 
-def _first_of(row: ReportRow) -> int:
-    """The row that a duplicate says it equals, 0 for all other rows. Pure."""
-    found = _SAME_CONTENT.fullmatch(row.reason) if row.status == "duplicate" else None
-    return int(found[1]) if found else 0
+def _sorted(reader: Reader, starts: Sequence[int]) -> Iterator[Record]:
+    for start in starts:
+        reader.seek(start)
+        yield next(iter(reader))
+
+
+def _first_of(row: ReportRow) -> _First:
+    """The file that a duplicate says it equals, 0 for all other rows. Pure."""
+    if row.status != "duplicate":
+        return 0
+    if found := _SAME_CONTENT.fullmatch(row.reason):
+        return int(found[1])
+    if found := _SAME_COMPANION.fullmatch(row.reason):
+        return _as_companion(int(found[1]), row)
+    return 0
+
+
+def _as_companion(group_id: int, row: ReportRow) -> tuple[int, str]:
+    """A companion by its name in a group: that of the one that it equals, which organize has compared it with."""
+    return group_id, os.path.basename(row.source_path)

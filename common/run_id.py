@@ -31,12 +31,15 @@ def require_run_id(text: str, where: str) -> str:
     return text
 
 
-def free_name(folder: str, what: str, run_id: str) -> str:
-    """A path for a default output that nothing has yet: what it is, the time, the start of the run_id."""
+def free_name(folder: str, what: str, run_id: str, beside: str) -> str:
+    """A path for a default output that nothing has yet: what it is, the time, the start of the run_id.
+
+    ``beside`` is what follows the name of the file that goes along: one without its output may be left there.
+    """
     stem = f"{what}-{now_for_names()}-{run_id[:8]}"
     path = os.path.join(folder, f"{stem}.csv")
     number = 2
-    while os.path.lexists(path):
+    while os.path.lexists(path) or os.path.lexists(path + beside):
         path = os.path.join(folder, f"{stem}-{number}.csv")
         number += 1
     return path

@@ -102,7 +102,7 @@ def _scan_folder(
         return FolderScan(folder, (), (failure,), 0, 0), [], place
 
     if any(entry.name == QUARANTINE_FOLDER and entry.is_file(follow_symlinks=False) for entry in entries):
-        return FolderScan(folder, (), (), 0, 0), [], place
+        return FolderScan(folder, (), (), 1, 0), [], place
     for entry in entries:
         try:
             if entry.is_symlink():

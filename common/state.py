@@ -207,6 +207,19 @@ def _count(value: Any) -> int:
     return value
 
 
+def require_outputs(state: State, path: str) -> None:
+    """Raise ``BadInput`` where an output is gone that the state file at ``path`` goes on from. Reads the disk."""
+    if gone := _output_gone(state):
+        raise BadInput(
+            f"{shown(gone)} is gone, but its state file {shown(path)} is there: bring it back, "
+            "or remove that state file as well, to begin anew"
+        )
+
+
+def _output_gone(state: State) -> str:
+    return next((path for path, length in state.outputs.values() if length and not os.path.lexists(path)), "")
+
+
 def find_unfinished(folder: str, prefix: str, tool: str, belongs: Callable[[State], bool]) -> str:
     """The newest unfinished state file of a tool in a folder that ``belongs`` to this call, or an empty string.
 
@@ -220,6 +233,6 @@ def find_unfinished(folder: str, prefix: str, tool: str, belongs: Callable[[Stat
             state = load_state(path, tool)
         except BadInput:
             continue  # somebody else's file: it was not named by the user, so it is not ours to judge
-        if state and not state.complete and belongs(state):
+        if state and not state.complete and not _output_gone(state) and belongs(state):
             return path
     return ""

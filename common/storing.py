@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from common.archive import archive_failed
@@ -15,12 +15,14 @@ from common.fileops.folders import make_folders, sync_folders, sync_folders_up_t
 from common.fileops.moving import Move, drop_second_name, finish_relocation, relocate
 from common.fileops.names import parked_name, remove_temporaries
 from common.fileops.placing import remove_placeholder, unpark
+from common.hard_links import Turns
 from common.hashing import Identity, hash_file, is_regular
 from common.manifests import ReportRow
 from common.paths import NOTHING_THERE, RealRoots, is_present, shown
 from common.pipeline import Progress, in_order
 from common.timestamps import mtime_nanoseconds
 
+_CHANGED = "changed since it was scanned; organize again"
 # What says that a folder of this name can't be, whatever is mended: a plan that was edited may ask for one.
 _NO_SUCH_FOLDER = frozenset({errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
 
@@ -36,6 +38,7 @@ class Storer:
     lost: set[str]
     synced_folders: set[str]
     roots: RealRoots = field(default_factory=RealRoots)
+    turns: Turns = field(default_factory=Turns)
 
     def apply_batch(self, rows: Sequence[ReportRow], again: bool) -> list[ReportRow]:
         """Copy or move the planned rows of a batch; what is returned is durable. Changes the disk.
@@ -44,7 +47,6 @@ class Storer:
         it left is found and finished. Raises ``StoppedEarly`` or ``Interrupted``; the batch is
         then to be given again.
         """
-        done: dict[int, ReportRow] = {}
         impossible: dict[str, str] = {}
         planned = [row for row in rows if row.status == "planned"]
         for folder in {os.path.dirname(row.destination_path) for row in planned}:
@@ -69,9 +71,17 @@ class Storer:
             reason = impossible.get(os.path.dirname(row.destination_path))
             return replace(row, status="failed", reason=reason) if reason else store(row, again)
 
-        for row in in_order(do, planned, self.jobs):
-            done[row.row_id] = row
-            self.progress.add_file()
+        # The primaries of all groups first: beside one that failed, its companions would stand with somebody else's.
+        done: dict[int, ReportRow] = {}
+        for turn in (_is_primary, _is_companion):
+            fallen = _fallen_primaries(rows, done)
+            for row in planned:
+                if turn(row) and row.group_id in fallen:
+                    reason = f"goes with {os.path.basename(fallen[row.group_id])}, which failed"
+                    done[row.row_id] = replace(row, status="failed", reason=reason)
+            for row in in_order(do, [row for row in planned if turn(row) and row.row_id not in done], self.jobs):
+                done[row.row_id] = row
+                self.progress.add_file()
         self._sync_folders(row for row in done.values() if row.status != "failed")
         return fail_duplicates_of_failed([done.get(row.row_id, row) for row in rows])
 
@@ -105,6 +115,10 @@ class Storer:
             return replace(row, status="failed", reason=str(error))
 
     def _move(self, row: ReportRow, again: bool) -> ReportRow:
+        with self.turns.of(row.source_path):
+            return self._move_in_turn(row, again)
+
+    def _move_in_turn(self, row: ReportRow, again: bool) -> ReportRow:
         parked = parked_name(row.source_path, row.run_id, row.row_id)
         try:
             if self.roots.leads_through_link(row.source_path, row.source_root):
@@ -179,21 +193,53 @@ def _is_one_file(path: str, other: str) -> bool:
 
 def _require_as_planned(row: ReportRow, found: Identity) -> None:
     if (found.size, found.mtime_ns) != (row.size_bytes, mtime_nanoseconds(row.source_mtime)):
-        raise RowFailed("changed since it was scanned; organize again")
+        raise RowFailed(_CHANGED)
+
+
+def _is_primary(row: ReportRow) -> bool:
+    return row.row_id == row.group_id
+
+
+def _is_companion(row: ReportRow) -> bool:
+    return row.row_id != row.group_id
+
+
+def _fallen_primaries(rows: Sequence[ReportRow], done: Mapping[int, ReportRow]) -> dict[int, str]:
+    """The source paths, by group, of primaries that are not archived and won't be by this batch. Looks at the disk."""
+    now = [done.get(row.row_id, row) for row in rows if _is_primary(row)]
+    under_way = {row.destination_path for row in rows if row.status == "planned" and row.row_id not in done}
+    return {
+        row.group_id: row.source_path
+        for row in now
+        if row.status == "failed" or (row.destination_path not in under_way and _why_not_archived(row))
+    }
+
+
+def _why_not_archived(row: ReportRow) -> str:
+    """Why a file that is said to need no copy is not in the archive after all, or an empty string. Looks at the disk.
+
+    At sizes and times: a plan may be older than an edit. The bytes are for verify to compare.
+    """
+    if row.status not in ("duplicate", "already_archived"):
+        return ""
+    if not _may_be_its_copy(row):
+        return f"{row.reason or 'same content as a file of the archive'}, but that is not stored; organize again"
+    try:
+        status = os.lstat(row.source_path)
+    except OSError as error:
+        return f"cannot look at it: {explain_os_error(error)}"
+    if (status.st_size, status.st_mtime_ns) != (row.size_bytes, mtime_nanoseconds(row.source_mtime)):
+        return _CHANGED
+    return ""
 
 
 def fail_duplicates_of_failed(rows: Sequence[ReportRow]) -> list[ReportRow]:
-    """A duplicate is accounted for only if what it duplicates stands in the archive. Looks there, changes nothing.
-
-    By its size: a plan may be older than an edit there. The bytes are for verify to compare.
-    """
+    """A duplicate is accounted for only if what it duplicates stands in the archive. Looks there, changes nothing."""
     failed = {row.destination_path for row in rows if row.status == "failed"}
     checked = []
     for row in rows:
-        relies_on_copy = row.status in ("duplicate", "already_archived")
-        if relies_on_copy and (row.destination_path in failed or not _may_be_its_copy(row)):
-            what = row.reason or "same content as a file of the archive"
-            checked.append(replace(row, status="failed", reason=f"{what}, but that is not stored; organize again"))
-        else:
-            checked.append(row)
+        reason = _why_not_archived(row)
+        if not reason and row.status in ("duplicate", "already_archived") and row.destination_path in failed:
+            reason = f"{row.reason or 'same content as a file of the archive'}, but that is not stored; organize again"
+        checked.append(replace(row, status="failed", reason=reason) if reason else row)
     return checked

@@ -20,7 +20,7 @@ FAILED_IN_PLAN = "failed already when the report was made"
 
 @dataclass(frozen=True)
 class Tally:
-    """What has been decided so far: rows by status, and a digest of each source path among them."""
+    """What has been decided so far: rows by status, and a digest of each source path that is no moved file's."""
 
     counts: Counter[str]
     paths: set[bytes]
@@ -33,8 +33,9 @@ class Tally:
             self.counts[FAILED_IN_PLAN] += row.reason.startswith(FAILED_IN_PLAN)
 
     def recall(self, row: ReportRow) -> None:
-        """A row that an earlier call has recorded."""
-        self.paths.add(_path_digest(row.source_path))
+        """A row that an earlier call has recorded. What has come to bear the name of a moved file is another one."""
+        if row.status != "moved":
+            self.paths.add(_path_digest(row.source_path))
         self.add([row])
 
     def knows(self, entry: FoundFile | NotScanned) -> bool:
@@ -65,7 +66,7 @@ def count_scanned(folders: Collection[FolderScan], tally: Tally) -> Scanned:
     new = sum(not tally.knows(file) for folder in folders for file in folder.files)
     new += sum(not tally.knows(problem) for folder in folders for problem in folder.not_scanned)
     return Scanned(
-        len(tally.paths) + new,
+        tally.rows + new,
         sum(file.size for folder in folders for file in folder.files),
         sum(folder.system_entries for folder in folders),
         sum(folder.excluded_folders for folder in folders),

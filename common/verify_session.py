@@ -28,7 +28,7 @@ from common.manifests import (
 )
 from common.paths import fold, shown
 from common.run_id import free_name, require_run_id
-from common.state import SUFFIX, Manifest, State, Window, find_unfinished, load_state, save_state
+from common.state import SUFFIX, Manifest, State, Window, find_unfinished, load_state, require_outputs, save_state
 
 TOOL = "verify"
 VERIFIED_STATUSES = ("identical", "archive_intact")
@@ -202,7 +202,7 @@ def open_session(call: Call, stack: ExitStack) -> tuple[Session, Survey]:
     survey = survey_or_recall(call, state)
     if survey.archive_id:
         archive.require_archive(survey.archive_root, survey.archive_id)
-    verified = call.verified_out or free_name(os.path.dirname(call.input_csv), "verified", survey.run_id)
+    verified = call.verified_out or free_name(os.path.dirname(call.input_csv), "verified", survey.run_id, SUFFIX)
     state_path = state_path or verified + SUFFIX
     if state is None:
         try:
@@ -247,7 +247,7 @@ def find_state(call: Call, settings: dict[str, str]) -> str:
 def first_state(call: Call, settings: dict[str, str], survey: Survey, verified: str, state_path: str) -> State:
     """The state at the very beginning; refuses outputs that exist or that are one file. Changes nothing."""
     folder = os.path.dirname(verified)
-    unverified = call.unverified_out or free_name(folder, "unverified", survey.run_id)
+    unverified = call.unverified_out or free_name(folder, "unverified", survey.run_id, SUFFIX)
     outputs = {
         "verified": verified,
         "unverified": unverified,
@@ -277,7 +277,7 @@ def first_state(call: Call, settings: dict[str, str], survey: Survey, verified: 
 
 
 def require_same_call(call: Call, settings: dict[str, str], survey: Survey, state: State, state_path: str) -> None:
-    """Refuse to go on under other names, or with other rows, than the state file records."""
+    """Refuse to go on under other names, or with other rows, than the state file records, or without its outputs."""
     if state.run_id != survey.run_id or set(state.outputs) != {"verified", "unverified", "checksums"}:
         raise BadInput(f"{shown(state_path)} is the state file of another run; it is left as it is: choose another")
     if state.settings != settings:
@@ -291,6 +291,7 @@ def require_same_call(call: Call, settings: dict[str, str], survey: Survey, stat
                 f"{shown(state_path)} goes with {shown(state.outputs[kind][0])}, not {shown(path)}; "
                 "give the same names, or another state file"
             )
+    require_outputs(state, state_path)
 
 
 def checksums_path(verified: str, shard: bool) -> str:

@@ -23,6 +23,7 @@ ROW = replace(
     destination_path="/archive/2019/a.jpg",
     source_root="/source",
     archive_root="/archive",
+    archive_id="5d9f8d6e-7a0c-4d3b-9e55-0c6b8f1e2a4d",
     report_status="copied",
 )
 
@@ -41,6 +42,7 @@ BEFORE = {
     "only planned": ({"report_status": "planned"}, "not_archived"),
     "skipped": ({"report_status": "skipped"}, "not_archived"),
     "failed": ({"report_status": "failed"}, "not_archived"),
+    "in an archive that was not begun": ({"archive_id": ""}, "not_archived"),
     "source elsewhere": ({"source_path": "/etc/passwd"}, "outside_root"),
     "source by way of ..": ({"source_path": "/source/../etc/passwd"}, "outside_root"),
     "source is its root": ({"source_path": "/source"}, "outside_root"),

@@ -282,3 +282,21 @@ def test_what_is_no_file_becomes_a_row_with_its_reason(desk: Desk, failed: bool,
 def test_what_a_companion_has_in_common_with_its_primary_changes_alike(companion: str, expected: str) -> None:
     assert companion_name(companion, "IMG_1.jpg", "IMG_1~0a1b2c3d.jpg", "0a1b2c3d") == expected
     assert companion_name(companion, "IMG_1.jpg", "IMG_1.jpg", "") == companion
+
+
+def test_a_long_name_leaves_room_for_that_of_its_companion(desk: Desk) -> None:
+    """A name has 255 bytes at most, and the photo and its sidecar are to have one stem."""
+    long = "N" * 246
+    desk.plan("a", {f"{long}.jpg": b"one"})
+    photo, sidecar = desk.plan("b", {f"{long}.jpg": b"another", f"{long}.jpg.xmp": b"<x/>"})
+    assert sidecar == ("planned", f"{photo[1]}.xmp")
+    assert len(sidecar[1]) == 255
+    assert digits(b"another") in photo[1]
+
+
+def test_a_folder_under_the_name_of_a_photo_is_no_copy_of_it_whatever_its_size(desk: Desk) -> None:
+    (desk.year / "a.jpg").mkdir()
+    size = (desk.year / "a.jpg").stat().st_size
+    desk.begin()
+    [(status, name)] = desk.plan("a", {"a.jpg": b"x" * size})
+    assert (status, name) == ("planned", f"a~{digits(b'x' * size)}.jpg")

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from common.batches import BATCH_FILES
 from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
-from tests.support.tables import Row, read_rows, write_rows
+from tests.support.tables import Row, assert_each_row_once, read_rows, statuses, write_rows
 
 
 @pytest.fixture
@@ -35,23 +36,67 @@ def test_a_duplicate_follows_the_file_that_it_equals_to_its_corrected_year(twins
     first, other, duplicate = read_rows(twins.report)
     corrected = str(twins.archive / "1987" / "a.jpg")
     rows = edit(twins, [{**first, "destination_path": corrected}, duplicate, other])
-    assert [row["status"] for row in rows] == ["copied", "duplicate", "copied"]
-    assert [row["destination_path"] for row in rows[:2]] == [corrected, corrected]
+    assert [row["status"] for row in rows] == ["copied", "copied", "duplicate"]
+    assert [row["destination_path"] for row in rows[::2]] == [corrected, corrected]
     twins.report.write_bytes((twins.out / "done.csv").read_bytes())
     assert twins.verify("--json").count("identical") == 3
 
 
 def test_the_rows_may_be_sorted_another_way(twins: Library) -> None:
     rows = edit(twins, read_rows(twins.report)[::-1])
-    assert [row["status"] for row in rows] == ["duplicate", "copied", "copied"]
+    assert [row["status"] for row in rows] == ["copied", "copied", "duplicate"]
+
+
+def test_rows_sorted_by_status_are_carried_out_whatever_batch_they_would_be_in(library: LibraryMaker) -> None:
+    """Duplicates stand before their firsts then, by more than a batch."""
+    count = BATCH_FILES + 30
+    home = library({f"{folder}/{n:04d}.jpg": b"%d" % n for folder in ("a", "b") for n in range(count)})
+    home.organize(mode="report")
+    rows = edit(home, sorted(read_rows(home.report), key=lambda row: row["status"]))
+    assert statuses(rows) == {"copied": count, "duplicate": count}
+    assert_each_row_once(rows)
+
+
+@pytest.fixture
+def pairs(library: LibraryMaker) -> Library:
+    """A report of a photo with its sidecar, and the same two once more."""
+    pair = {"IMG_1.jpg": jpeg(seed=1), "IMG_1.xmp": b"<x:xmpmeta>1</x:xmpmeta>"}
+    home = library({f"{folder}/{name}": data for folder in "ab" for name, data in pair.items()})
+    home.organize(mode="report")
+    assert [row["status"] for row in read_rows(home.report)] == ["planned", "planned", "duplicate", "duplicate"]
+    return home
+
+
+def test_the_companion_of_a_duplicate_follows_its_like_to_the_corrected_year(pairs: Library) -> None:
+    rows = read_rows(pairs.report)
+    for row in rows[:2]:
+        row["destination_path"] = str(pairs.archive / "1987" / os.path.basename(row["destination_path"]))
+    done = edit(pairs, rows)
+    assert [row["status"] for row in done] == ["copied", "copied", "duplicate", "duplicate"]
+    assert [row["destination_path"] for row in done[2:]] == [row["destination_path"] for row in rows[:2]]
+
+
+def test_the_companion_of_a_duplicate_takes_the_place_of_the_row_that_was_deleted(pairs: Library) -> None:
+    rows = read_rows(pairs.report)
+    done = edit(pairs, rows[2:])
+    assert [row["status"] for row in done] == ["copied", "copied"]
+    assert [row["destination_path"] for row in done] == [row["destination_path"] for row in rows[:2]]
+
+
+def test_what_was_edited_since_the_report_is_not_called_a_duplicate_any_more(twins: Library) -> None:
+    (twins.source / "backup" / "a.jpg").write_bytes(jpeg(seed=3))
+    done = twins.out / "done.csv"
+    line = ("--from-report", twins.report, "--mode", "copy", "--report-csv", done)
+    scripts.call(scripts.ORGANIZE, *line, cwd=twins.out, expect=1)
+    assert [row["reason"] for row in read_rows(done)] == ["", "", "changed since it was scanned; organize again"]
 
 
 def test_a_duplicate_takes_the_place_of_the_row_that_was_deleted(twins: Library) -> None:
     first, other, duplicate = read_rows(twins.report)
     rows = edit(twins, [duplicate, other])
     assert [row["status"] for row in rows] == ["copied", "copied"]
-    assert rows[0]["destination_path"] == first["destination_path"]
-    assert Path(rows[0]["destination_path"]).read_bytes() == jpeg(seed=1)
+    assert rows[1]["destination_path"] == first["destination_path"]
+    assert Path(rows[1]["destination_path"]).read_bytes() == jpeg(seed=1)
 
 
 def test_what_had_failed_when_the_report_was_made_says_so_and_is_told_how_to_be_organized(six: Library) -> None:
@@ -81,3 +126,21 @@ def test_what_a_killed_run_left_half_copied_is_cleared(six: Library) -> None:
     (year / f".media-tmp-{'0' * 16}").write_bytes(b"half")
     scripts.call(scripts.ORGANIZE, *line, cwd=six.out)
     assert sorted(os.listdir(year)) == [f"p{number}.jpg" for number in range(1, 7)]
+
+
+def test_two_plans_for_one_name_keep_each_photo_with_its_own_companions(library: LibraryMaker) -> None:
+    """Two phones, two plans, one archive: the second photo finds its name taken, and its sidecar must not go alone."""
+    one = library({"IMG_1.jpg": jpeg(seed=1)})
+    two = library({"IMG_1.jpg": jpeg(seed=2), "IMG_1.jpg.json": b'{"title": "IMG_1.jpg"}'})
+    for home in (one, two):
+        plan = ("--source", home.source, "--destination-root", one.archive, "--report-csv", home.report)
+        scripts.call(scripts.ORGANIZE, *plan, cwd=home.out)
+    for home, code in ((one, 0), (two, 1)):
+        move = ("--from-report", home.report, "--mode", "move", "--report-csv", home.out / "done.csv")
+        scripts.call(scripts.ORGANIZE, *move, cwd=home.out, expect=code)
+    assert len(two.photos()) == 2
+    again = ("--source", two.source, "--destination-root", one.archive, "--mode", "move", "--report-csv")
+    scripts.call(scripts.ORGANIZE, *again, two.out / "again.csv", cwd=two.out)
+    photo, sidecar = (os.path.basename(row["destination_path"]) for row in read_rows(two.out / "again.csv"))
+    assert photo.startswith("IMG_1~")
+    assert sidecar == f"{photo}.json"

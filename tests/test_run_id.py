@@ -47,7 +47,7 @@ def test_a_run_id_comes_back_as_it_is() -> None:
 def test_a_default_output_gets_a_name_that_nothing_has(tmp_path: Path) -> None:
     names = set()
     for _ in range(3):
-        path = Path(free_name(str(tmp_path), "verified", "3f2b8c1e-9d4a"))
+        path = Path(free_name(str(tmp_path), "verified", "3f2b8c1e-9d4a", ".state"))
         assert path.name.startswith("verified-20")
         assert "3f2b8c1e" in path.name
         path.touch()

@@ -125,13 +125,15 @@ def test_a_value_of_a_wrong_kind_is_refused_even_under_a_true_seal(tmp_path: Pat
 
 
 def test_the_newest_unfinished_state_that_belongs_here_is_found(tmp_path: Path) -> None:
+    begun = replace(FULL, complete=False, outputs={"report": (str(tmp_path), 100)})
     for name, state in {
-        "report-1": replace(FULL, complete=False),
-        "report-2": replace(FULL, complete=False),
+        "report-1": begun,
+        "report-2": begun,
+        "report-2-gone": replace(FULL, complete=False, outputs={"report": (str(tmp_path / "gone.csv"), 100)}),
         "report-3": FULL,
-        "report-4": replace(FULL, complete=False, tool="verify"),
-        "report-5": replace(FULL, complete=False, settings={}),
-        "other-6": replace(FULL, complete=False),
+        "report-4": replace(begun, tool="verify"),
+        "report-5": replace(begun, settings={}),
+        "other-6": begun,
     }.items():
         save_state(str(tmp_path / (name + SUFFIX)), state)
     (tmp_path / f"report-9{SUFFIX}").write_bytes(b"torn")

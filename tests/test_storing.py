@@ -45,6 +45,7 @@ class Place:
             BLANK,
             run_id=RUN_ID,
             row_id=row_id,
+            group_id=row_id,
             source_path=str(self.source / name),
             destination_path=str(self.archive / "2019" / os.path.basename(name)),
             source_root=str(self.source),
@@ -177,25 +178,79 @@ def test_a_batch_given_again_finishes_what_a_killed_run_left(
     assert read_tree(place.source) == ({"a.jpg": b"aaa", "sub/b.jpg": b"bbb"} if mode == "copy" else {})
 
 
-def test_a_duplicate_counts_only_when_what_it_repeats_is_stored(place: Place) -> None:
-    write_tree(place.archive, {"2019/there.jpg": b"x"})
-    there, gone = str(place.archive / "2019" / "there.jpg"), str(place.archive / "2019" / "gone.jpg")
-    rows = [
-        replace(BLANK, row_id=1, status="copied", destination_path=there),
-        replace(
-            BLANK, row_id=2, status="duplicate", destination_path=there, size_bytes=1, reason="same content as row 1"
-        ),
-        replace(BLANK, row_id=3, status="failed", destination_path=gone, reason="cannot read"),
-        replace(BLANK, row_id=4, status="duplicate", destination_path=gone, reason="same content as row 3"),
-        replace(BLANK, row_id=5, status="skipped", reason="no media"),
-        replace(BLANK, row_id=6, status="already_archived", destination_path=there, size_bytes=1),
-        replace(BLANK, row_id=7, status="already_archived", destination_path=there, size_bytes=2),
+def named_by_another(place: Place, rows: list[ReportRow]) -> list[ReportRow]:
+    write_tree(place.archive, {"2019/a.jpg": b"somebody else's"})
+    return rows
+
+
+def edited(place: Place, rows: list[ReportRow]) -> list[ReportRow]:
+    os.utime(place.source / "a.jpg", ns=(0, 0))
+    return rows
+
+
+def said_to_be_archived(place: Place, rows: list[ReportRow]) -> list[ReportRow]:
+    return [replace(rows[0], status="already_archived"), rows[1]]
+
+
+def failed_in_the_plan(place: Place, rows: list[ReportRow]) -> list[ReportRow]:
+    return [replace(rows[0], status="failed", reason="failed already when the report was made"), rows[1]]
+
+
+@both_modes
+@pytest.mark.parametrize("spoil", [named_by_another, edited, said_to_be_archived, failed_in_the_plan])
+@pytest.mark.parametrize("order", [1, -1], ids=["photo first", "companion first"])
+def test_a_companion_goes_nowhere_without_its_photo(
+    place: Place, mode: str, spoil: Callable[[Place, list[ReportRow]], list[ReportRow]], order: int
+) -> None:
+    """It would stand beside somebody else's photo, and what it says of the date would be taken from its own."""
+    group = [place.row("a.jpg", 1), replace(place.row("sub/b.jpg", 2), group_id=1)]
+    before = read_tree(place.source)
+    [photo, companion] = sorted(place.store(mode, spoil(place, group)[::order]), key=lambda row: "goes with" in row[1])
+    assert photo[0] == "failed"
+    assert companion == ("failed", "goes with a.jpg, which failed")
+    assert read_tree(place.source) == before
+    assert "2019/b.jpg" not in read_tree(place.archive)
+
+
+@both_modes
+def test_a_companion_goes_where_its_photo_was_stored_before(place: Place, mode: str) -> None:
+    write_tree(place.archive, {"2019/a.jpg": b"aaa"})
+    group = [replace(place.row("a.jpg", 1), status="already_archived"), replace(place.row("sub/b.jpg", 2), group_id=1)]
+    assert place.store(mode, group) == [("already_archived", ""), DONE[mode]]
+
+
+def test_a_companion_of_a_duplicate_goes_along_in_the_batch_of_the_first(place: Place) -> None:
+    first, double = place.row("a.jpg", 1), replace(place.row("a.jpg", 2), status="duplicate")
+    companion = replace(place.row("sub/b.jpg", 3), group_id=2)
+    assert [status for status, _ in place.store("copy", [first, double, companion])] == [
+        "copied",
+        "duplicate",
+        "copied",
     ]
-    statuses = ["copied", "duplicate", "failed", "failed", "skipped", "already_archived", "failed"]
+
+
+def test_a_duplicate_counts_only_when_what_it_repeats_is_stored(place: Place) -> None:
+    write_tree(place.archive, {"2019/there.jpg": b"aaa"})
+    there, gone = str(place.archive / "2019" / "there.jpg"), str(place.archive / "2019" / "gone.jpg")
+    row = place.row("a.jpg")
+    edited = replace(row, source_mtime="0")
+    rows = [
+        replace(row, row_id=1, status="copied", destination_path=there),
+        replace(row, row_id=2, status="duplicate", destination_path=there, reason="same content as row 1"),
+        replace(row, row_id=3, status="failed", destination_path=gone, reason="cannot read"),
+        replace(row, row_id=4, status="duplicate", destination_path=gone, reason="same content as row 3"),
+        replace(row, row_id=5, status="skipped", reason="no media"),
+        replace(row, row_id=6, status="already_archived", destination_path=there),
+        replace(row, row_id=7, status="already_archived", destination_path=there, size_bytes=2),
+        replace(edited, row_id=8, status="duplicate", destination_path=there, reason="same content as row 1"),
+        replace(edited, row_id=9, status="already_archived", destination_path=there),
+    ]
+    statuses = ["copied", "duplicate", "failed", "failed", "skipped", "already_archived", "failed", "failed", "failed"]
     checked = fail_duplicates_of_failed(rows)
     assert [row.status for row in checked] == statuses
     assert "row 3" in checked[3].reason
     assert "not stored" in checked[6].reason
+    assert {row.reason for row in checked[7:]} == {"changed since it was scanned; organize again"}
 
 
 def test_a_killed_move_is_not_believed_where_the_archive_holds_other_bytes_by_now(place: Place) -> None:

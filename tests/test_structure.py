@@ -20,6 +20,7 @@ FLOORS = (
     (
         "clib",
         "errors",
+        "hard_links",
         "media_types",
         "paths",
         "timestamps",

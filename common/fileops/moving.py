@@ -96,6 +96,10 @@ def _take_back(move: Move, folder: tuple[int, int]) -> None:
 
 
 def _relocate_across(move: Move, should_stop: Callable[[], bool]) -> Relocation:
+    folder = os.path.dirname(move.source)
+    effective = os.access in os.supports_effective_ids
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=effective):  # it could be copied, and not be removed then
+        raise RowFailed(f"nothing can be taken out of {shown(folder)}: it can't be written; it was not touched")
     staged = copy_to_temporary(move.source, os.path.dirname(move.destination), should_stop=should_stop)
     try:
         if not same_file_state(staged.identity, move.expected) or staged.sha256 != move.sha256:

@@ -153,5 +153,12 @@ class Appender:
 
 
 def open_lock_file(path: str) -> int:
-    """Open, and create if needed, the file that a lock is taken on. It is never replaced or removed."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0), 0o666)
+    """Open, and create if needed, the file that a lock is taken on. It is never replaced or removed.
+
+    One that may only be read, since another user has made it, is opened for that: a lock needs no more.
+    """
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
+    except PermissionError:
+        return os.open(path, os.O_RDONLY | flags)

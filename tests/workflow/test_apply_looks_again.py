@@ -419,6 +419,25 @@ def test_batches_that_are_all_done_say_that_nothing_was_done(ready: Library) -> 
     assert "NOTHING WAS DONE" in ready.apply("--limit", "100").stdout
 
 
+@pytest.mark.parametrize("jobs", ["1", "8"])
+@pytest.mark.parametrize("way", ["deleted", "purged"])
+def test_names_of_one_file_do_not_seem_changed_by_each_others_end(library: LibraryMaker, way: str, jobs: str) -> None:
+    """To remove one name moves the change time of all of them, and that is what tells of an edit."""
+    home = library({"a.jpg": jpeg(seed=1, size=2_000_000)})
+    for number in range(12):
+        os.link(home.source / "a.jpg", home.source / f"{number}.jpg")
+    home.organize()
+    home.verify()
+    if way == "purged":
+        home.apply()
+        journal = ("--manifest", home.journal, "--expected-run-id", "auto")
+        told = scripts.call(scripts.APPLY, *journal, *FOREVER, "--jobs", jobs, cwd=home.out)
+    else:
+        told = home.apply(*FOREVER, "--jobs", jobs)
+    assert f"13  {way}" in told.stdout
+    assert home.photos() == {}
+
+
 def test_two_verified_rows_of_one_content_are_both_taken_and_one_copy_is_left(library: LibraryMaker) -> None:
     home = library({"a.jpg": jpeg(), "b/a.jpg": jpeg()})
     home.organize()

@@ -10,10 +10,12 @@ from datetime import datetime
 
 import pytest
 
+from common.batches import BATCH_FILES
 from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
-from tests.support.scripts import start, wait_until
+from tests.support.scripts import files_below, start, wait_until
+from tests.support.tables import read_rows
 from tests.support.trees import archived, read_tree, snapshot
 
 if sys.platform == "win32":
@@ -37,11 +39,11 @@ def away(home: Library) -> Iterator[None]:
 
 @pytest.fixture
 def half_done(library: LibraryMaker) -> Library:
-    """A move that was killed behind its first batch."""
+    """A move that was killed in its second batch."""
     home = library(TREE)
     process = start(scripts.ORGANIZE, *home.organize_line("move"), cwd=home.out)
     try:
-        wait_until(lambda: home.report.exists() and home.report.stat().st_size > 100_000, process)
+        wait_until(lambda: files_below(home.archive) > BATCH_FILES, process)
     finally:
         process.kill()
         process.communicate()
@@ -59,6 +61,20 @@ def test_a_move_waits_for_its_archive_and_then_comes_to_its_end(half_done: Libra
     half_done.verify(expect=0)
     half_done.restore(half_done.report)
     assert read_tree(half_done.source) == TREE
+
+
+def test_a_new_photo_under_the_name_of_one_that_was_moved_is_not_passed_by(half_done: Library) -> None:
+    """Cameras count from one again."""
+    moved = half_done.source / "IMG_0000.jpg"
+    assert not moved.exists()
+    new = jpeg(datetime(2012, 5, 1), seed=COUNT + 1)
+    moved.write_bytes(new)
+    half_done.organize(mode="move")
+    assert half_done.photos() == {}
+    assert sorted(archived(half_done.archive).values()) == sorted([*TREE.values(), new])
+    rows = read_rows(half_done.report)
+    assert [row["status"] for row in rows if row["source_path"] == str(moved)] == ["moved", "moved"]
+    assert len({row["row_id"] for row in rows}) == len(rows) == COUNT + 1
 
 
 def test_a_plan_of_an_archive_waits_for_it(library: LibraryMaker) -> None:

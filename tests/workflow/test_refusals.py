@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -639,3 +642,73 @@ def test_a_file_is_no_quarantine_root(ready: Library) -> None:
 def test_a_dry_run_refuses_the_quarantine_that_the_run_would_refuse(ready: Library) -> None:
     inside = ready.archive / "q"
     refused(ready, scripts.APPLY, *ready.apply_line("--quarantine-root", inside, "--dry-run"), naming=str(inside))
+
+
+def test_a_quarantine_is_no_source_and_no_archive(ready: Library) -> None:
+    """No scan looks into one, so all would seem to be in order."""
+    ready.apply("--quarantine-root", ready.root / "q")
+    (ready.root / "photos").mkdir()
+    for source, archive in ((ready.root / "q", ready.root / "new"), (ready.root / "photos", ready.root / "q")):
+        refused(
+            ready, scripts.ORGANIZE, "--source", source, "--destination-root", archive, naming="is a quarantine, into"
+        )
+
+
+@pytest.mark.parametrize("option", [("--max-age", "3"), ("--prune-empty-dirs",)])
+def test_an_option_that_would_not_hold_is_refused(ready: Library, option: tuple[str, ...]) -> None:
+    ready.apply()
+    purge = ("--manifest", ready.journal, "--expected-run-id", "auto", "--delete-permanently", "--yes-really-delete")
+    refused(ready, scripts.APPLY, *purge, *option, naming=f"{option[0]} goes with a verified.csv, not with a journal")
+
+
+def test_the_review_page_takes_no_name_of_another_output(six: Library) -> None:
+    """It is written last: by then the photos would have been moved."""
+    page = ("--review-html", six.report)
+    refused(six, scripts.ORGANIZE, *six.organize_line("move"), *page, naming="choose another --review-html")
+    six.organize()
+    for name in (six.verified, six.unverified, six.verified.with_name("SHA256SUMS")):
+        refused(six, scripts.VERIFY, *six.verify_line("--review-html", name), naming="choose another --review-html")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets nobody remove a current folder")
+@pytest.mark.parametrize("script", [scripts.ORGANIZE, scripts.VERIFY, scripts.APPLY])
+def test_a_current_folder_that_is_gone_is_named(tmp_path: Path, script: str) -> None:
+    """A cron job on a disk that was taken away."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = [
+        "sh",
+        "-c",
+        'rmdir "$PWD"; exec "$@"',
+        "sh",
+        sys.executable,
+        str(scripts.ROOT / f"{script}.py"),
+        "--quiet",
+    ]
+    done = subprocess.run(command, cwd=gone, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "the current folder can't be told" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_argument_with_a_nul_byte_is_refused(ready: Library) -> None:
+    arguments = ready.out / "wide.args"
+    arguments.write_bytes(f"--manifest\n{ready.verified}\n--expected-run-id\nauto\n".encode("utf-16-le"))
+    refused(ready, scripts.APPLY, f"@{arguments}", naming="NUL byte")
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are UTF-8 there, whatever the locale")
+def test_a_locale_of_an_older_encoding_is_refused(six: Library, tmp_path: Path) -> None:
+    """Names would be written as other bytes than they have, and nothing could be found by them again."""
+    if shutil.which("localedef") is None:
+        pytest.skip("no localedef to make a locale with: install the package of the C library's tools (libc-bin)")
+    made = subprocess.run(
+        ["localedef", "-i", "de_DE", "-f", "ISO-8859-1", str(tmp_path / "de_DE")], capture_output=True, check=False
+    )
+    if not (tmp_path / "de_DE").is_dir():
+        pytest.skip(f"no locale can be made here ({made.stderr.decode()[:60]!r}): install the package locales")
+    older = {"LOCPATH": str(tmp_path), "LC_ALL": "de_DE", "PYTHONUTF8": "0"}
+    told = scripts.run(scripts.ORGANIZE, *six.organize_line(), cwd=six.out, expect=2, env=older)
+    assert "set PYTHONUTF8=1" in told.stderr
+    assert not six.report.exists()
+    scripts.run(scripts.ORGANIZE, *six.organize_line(), cwd=six.out, env={**older, "PYTHONUTF8": "1"})

@@ -79,6 +79,14 @@ def test_a_copy_that_is_spoiled_is_named_and_the_rest_is_read(
     assert "another copy" in told.stdout
 
 
+def test_a_folder_that_is_a_link_by_now_is_no_archive(kept: Library) -> None:
+    """What it leads to may be the very disk that is emptied next."""
+    (kept.archive / "2019").rename(kept.root / "elsewhere")
+    (kept.archive / "2019").symlink_to(kept.root / "elsewhere")
+    check(kept, expect=1)
+    assert statuses(read_rows(kept.out / "bad.csv")) == {"outside_root": 3}
+
+
 def test_a_check_that_reads_nothing_says_so_and_when_it_was_that_all_was_read(kept: Library) -> None:
     """Under the names of last year all is done: who is told of an intact archive must see that nobody looked."""
     check(kept)
