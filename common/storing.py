@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from common.archive import archive_failed
@@ -47,8 +47,36 @@ class Storer:
         it left is found and finished. Raises ``StoppedEarly`` or ``Interrupted``; the batch is
         then to be given again.
         """
-        impossible: dict[str, str] = {}
         planned = [row for row in rows if row.status == "planned"]
+        impossible = self._make_folders(planned, again)
+        store = self._copy if self.mode == "copy" else self._move
+
+        def do(row: ReportRow) -> ReportRow:
+            reason = impossible.get(os.path.dirname(row.destination_path))
+            return replace(row, status="failed", reason=reason) if reason else store(row, again)
+
+        done: dict[int, ReportRow] = {}
+
+        def carry_out(turn: Iterable[ReportRow]) -> None:
+            for row in in_order(do, turn, self.jobs):
+                done[row.row_id] = row
+                self.progress.add_file()
+
+        # The primaries of all groups first: beside one that failed, its companions would stand with somebody else's.
+        companions = [row for row in planned if not _is_primary(row)]
+        carry_out([row for row in planned if _is_primary(row)])
+        fallen = _fallen_primaries(rows, done, {row.group_id for row in companions})
+        carry_out([row for row in companions if row.group_id not in fallen])
+        for row in companions:
+            if row.group_id in fallen:
+                reason = f"goes with {os.path.basename(fallen[row.group_id])}, which failed"
+                done[row.row_id] = replace(row, status="failed", reason=reason)
+        self._sync_folders(row for row in done.values() if row.status != "failed")
+        return fail_duplicates_of_failed([done.get(row.row_id, row) for row in rows])
+
+    def _make_folders(self, planned: Sequence[ReportRow], again: bool) -> dict[str, str]:
+        """Make the folders in the archive durably, and say which can't be, and why."""
+        impossible: dict[str, str] = {}
         for folder in {os.path.dirname(row.destination_path) for row in planned}:
             try:
                 make_folders(folder)
@@ -65,25 +93,7 @@ class Storer:
                     f"{shown(folder)}: a symbolic link stands on the way in the archive, and verify would refuse what "
                     "is behind it; mount or move the folder itself there"
                 )
-        store = self._copy if self.mode == "copy" else self._move
-
-        def do(row: ReportRow) -> ReportRow:
-            reason = impossible.get(os.path.dirname(row.destination_path))
-            return replace(row, status="failed", reason=reason) if reason else store(row, again)
-
-        # The primaries of all groups first: beside one that failed, its companions would stand with somebody else's.
-        done: dict[int, ReportRow] = {}
-        for turn in (_is_primary, _is_companion):
-            fallen = _fallen_primaries(rows, done)
-            for row in planned:
-                if turn(row) and row.group_id in fallen:
-                    reason = f"goes with {os.path.basename(fallen[row.group_id])}, which failed"
-                    done[row.row_id] = replace(row, status="failed", reason=reason)
-            for row in in_order(do, [row for row in planned if turn(row) and row.row_id not in done], self.jobs):
-                done[row.row_id] = row
-                self.progress.add_file()
-        self._sync_folders(row for row in done.values() if row.status != "failed")
-        return fail_duplicates_of_failed([done.get(row.row_id, row) for row in rows])
+        return impossible
 
     def _sync_folders(self, rows: Iterable[ReportRow]) -> None:
         rows = list(rows)
@@ -200,17 +210,15 @@ def _is_primary(row: ReportRow) -> bool:
     return row.row_id == row.group_id
 
 
-def _is_companion(row: ReportRow) -> bool:
-    return row.row_id != row.group_id
-
-
-def _fallen_primaries(rows: Sequence[ReportRow], done: Mapping[int, ReportRow]) -> dict[int, str]:
+def _fallen_primaries(
+    rows: Iterable[ReportRow], done: Mapping[int, ReportRow], groups: Collection[int]
+) -> dict[int, str]:
     """The source paths, by group, of primaries that are not archived and won't be by this batch. Looks at the disk."""
-    now = [done.get(row.row_id, row) for row in rows if _is_primary(row)]
     under_way = {row.destination_path for row in rows if row.status == "planned" and row.row_id not in done}
+    primaries = [done.get(row.row_id, row) for row in rows if _is_primary(row) and row.group_id in groups]
     return {
         row.group_id: row.source_path
-        for row in now
+        for row in primaries
         if row.status == "failed" or (row.destination_path not in under_way and _why_not_archived(row))
     }
 

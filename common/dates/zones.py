@@ -45,7 +45,12 @@ def resolve_zone(name: str | None) -> tzinfo:
     Raises ``BadInput`` when the name is not known. Reads the system's zone files.
     """
     if name is None:
-        return LocalZone()
+        zone = LocalZone()
+        try:
+            datetime.now(UTC).astimezone(zone)
+        except ValueError as error:
+            raise BadInput(f"this machine's time zone (TZ, or its settings) is no zone: {error}; mend it") from None
+        return zone
     # Here and not at the top: only runs with --timezone pay for it.
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - see above
 

@@ -697,6 +697,12 @@ def test_an_argument_with_a_nul_byte_is_refused(ready: Library) -> None:
     refused(ready, scripts.APPLY, f"@{arguments}", naming="NUL byte")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not take its zone from TZ in this form")
+def test_a_machine_whose_time_zone_is_none_is_told_so(six: Library) -> None:
+    told = scripts.run(scripts.ORGANIZE, *six.organize_line(), cwd=six.out, expect=2, env={"TZ": "XXX25"})
+    assert "this machine's time zone" in told.stderr
+
+
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are UTF-8 there, whatever the locale")
 def test_a_locale_of_an_older_encoding_is_refused(six: Library, tmp_path: Path) -> None:
     """Names would be written as other bytes than they have, and nothing could be found by them again."""
