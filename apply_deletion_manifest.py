@@ -201,7 +201,7 @@ def apply(options: Options, talk: Talk, stop: StopRequest) -> Summary:
             if options.call.window.limit and not restored_since(places):
                 summary = sum_up(run, state, Counter(state.counts))
                 return with_review(replace(summary, notes=[NOTHING_DONE, *summary.notes]), run)
-            talk.info("all of this manifest was applied before: its rows are looked at once more")
+            talk.info("all of this manifest was applied before: what has come back since is taken once more")
             state = None
         state = state or first_state(options.call, kind, survey)
         files, first_offset = options.call.window.rows_of_call(state), state.next_offset
@@ -264,6 +264,16 @@ def require_surroundings(kind: Kind, survey: Survey) -> None:
         raise StoppedEarly(f"{shown(survey.source_root)} does not exist: mount the disk of the source, then run again")
     if kind.needs_archive:
         archive.require_archive(survey.archive_root, survey.archive_id)
+
+
+def disk_away(run: Run) -> StoppedEarly | None:
+    """The disk that went away while the run was at work, as the error that stops it."""
+    try:
+        require_surroundings(run.kind, run.survey)
+        require_quarantine(run.kind, run.options.call.manifest, run.survey.run_id)
+    except StoppedEarly as error:
+        return error
+    return None
 
 
 def read_lines(run: Run, reader: Reader, state: State) -> Iterator[Line]:
@@ -332,6 +342,10 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
             done.append((task, outcome))
     except (Interrupted, StoppedEarly) as error:
         trouble = error
+    if any(outcome.phase != "done" for _, outcome in done) and (away := disk_away(run)):
+        # What seemed to be gone is not: these rows stay under way, and the same command tries them again.
+        trouble = away
+        done = [(task, outcome) for task, outcome in done if outcome.phase == "done"]
     touched = [task for task, outcome in done if outcome.phase == "done"]
     give_back_times(times)
     sync_touched(touched)
@@ -427,6 +441,9 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> Summary:
     is_part = survey.manifest.rows > shown_counts["rows"] > 0 and run.kind.name == "verified"
     window = f", rows {first:,} to {state.next_offset:,} of {survey.manifest.rows:,}" if is_part and not dry_run else ""
     notes = []
+    failed_before = state.counts.get("failed", 0) - counts["failed"] if state.complete and not dry_run else 0
+    if failed_before:
+        notes.append(f"failed in the calls before: {count_text(failed_before, 'file')}; the reasons are in the journal")
     if counts["failed"]:
         where = "above" if dry_run else "above and in the journal"
         notes.append(f"failed: {count_text(counts['failed'], 'file')}, not touched; the reasons are {where}")
@@ -438,6 +455,8 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> Summary:
         notes.append(f"removed: {count_text(counts[FOLDERS_REMOVED], 'empty folder')}")
     if counts[FOLDERS_LEFT]:
         notes.append(f"left behind: {count_text(counts[FOLDERS_LEFT], 'empty folder')}; the reasons are above")
+    if archive.is_archive(survey.source_root):
+        notes.append(f"THE SOURCE IS AN ARCHIVE ITSELF: {shown(survey.source_root)}")
     if survey.torn_line:
         notes.append(f"the last row of the manifest (line {survey.torn_line}) was cut short and is left out")
     if run.kind.name == "journal" and not shown_counts["rows"]:
@@ -445,14 +464,17 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> Summary:
     if run.kind.name == "report" and set(shown_counts) == {"rows", "nothing to do"}:
         notes.append("nothing was moved by this report, so there is nothing to take back")
     if not state.complete and not dry_run:
-        notes.append(f"left to do: {count_text(state.remaining_rows, 'row')}")
+        rows = "row of the journal" if run.kind.name == "journal" else "row"
+        rows_ = "rows of the journal, of which each file has several" if run.kind.name == "journal" else "rows"
+        notes.append(f"left to do: {count_text(state.remaining_rows, rows, rows_)}")
+    attention = counts["failed"] or failed_before or counts[FOLDERS_LEFT] or survey.torn_line
     return Summary(
         tool=TOOL,
         action=action,
         dry_run=dry_run,
         headline=f"{action}{' (dry run)' if dry_run else ''}: {shown(run.options.call.manifest)}{window}",
         run_id=survey.run_id,
-        exit_code=ExitCode.ATTENTION if counts["failed"] or counts[FOLDERS_LEFT] or survey.torn_line else ExitCode.OK,
+        exit_code=ExitCode.ATTENTION if attention else ExitCode.OK,
         counts=shown_counts,
         amounts=amounts,
         outputs={} if dry_run else {"journal": run.places.journal, "state": run.places.state},
@@ -474,8 +496,11 @@ def next_steps(run: Run, state: State, counts: Mapping[str, int]) -> list[str]:
         restore = script_command(SCRIPT, *again, "--restore")
         purge = script_command(SCRIPT, *again, "--delete-permanently", "--yes-really-delete")
         steps = ["next: look around for some weeks", f"to bring all back: {restore}", f"to free the space: {purge}"]
-    if counts["failed"]:
-        steps.append(f"for what failed, when its cause is mended: {same_command(SCRIPT, run.options.common)}")
+    if counts["failed"] or state.counts.get("failed"):
+        # A window that is done with has nothing left for the same command.
+        window = "--limit" if state.complete and run.options.call.window.offset is None else ""
+        command = same_command(SCRIPT, run.options.common, without=window, values=1)
+        steps.append(f"for what failed, when its cause is mended (verify again what was changed): {command}")
     return steps
 
 

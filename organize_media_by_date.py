@@ -431,7 +431,7 @@ def finish_pending(session: Session, options: Options, stop: StopRequest) -> Non
         size = sum(row.size_bytes for row in pending)
         with Progress("finish", len(pending), size, options.common) as progress:
             storer = Storer(options.mode, options.common.jobs, progress, stop, set(), set())
-            session.record(storer.apply_batch(pending, again=True))
+            session.record(store(storer, pending, session, again=True))
         session.checkpoint()
 
 
@@ -473,14 +473,43 @@ def carry_out(
     """Do what was planned, if this run acts, and record it durably."""
     if options.acts:
         session.checkpoint(pending=batch)
-        batch = storer.apply_batch(batch, again=False)
+        batch = store(storer, batch, session, again=False)
         for row in batch:
             if row.status == "failed":
                 planner.withdraw(row)
+    else:
+        require_disks(batch, session, acts=False)
     session.record(batch)
     if not options.acts:
         session.checkpoint()
     return batch
+
+
+def store(storer: Storer, batch: list[ReportRow], session: Session, again: bool) -> list[ReportRow]:
+    """Carry out a batch. Changes the disk. Raises ``StoppedEarly``, also where a disk went away meanwhile."""
+    try:
+        done = storer.apply_batch(batch, again)
+    except StoppedEarly:
+        require_disks(None, session, acts=True)
+        raise
+    require_disks(done, session, acts=True)
+    return done
+
+
+def require_disks(rows: Iterable[ReportRow] | None, session: Session, acts: bool) -> None:
+    """Raise ``StoppedEarly`` where rows (or what stopped the batch: None) failed because a disk is gone.
+
+    Their files are not missing, and nothing is to be written about them. Reads the disk.
+    """
+    if rows is not None and not any(row.status == "failed" for row in rows):
+        return
+    settings = session.state.settings
+    if not os.path.isdir(settings["source_root"]):
+        raise StoppedEarly(
+            f"{shown(settings['source_root'])} does not exist any more: mount the disk of the source, then run again"
+        )
+    if acts:
+        archive.require_archive(settings["archive_root"], archive_of(session.state))
 
 
 def print_plan(rows: Iterable[ReportRow], mode: str) -> None:
@@ -513,8 +542,13 @@ def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lo
         notes.append(f"left out: {count_text(scanned.excluded_folders, 'folder')} by --exclude")
     if not scanned.entries:
         notes.append(f"there is nothing in {shown(roots.source)}: is its disk mounted?")
-    if os.path.lexists(os.path.join(roots.source, archive.MARKER)):
-        notes.append(f"the source is an archive itself: {shown(roots.source)}")
+    if archive.is_archive(roots.source):
+        notes.append(f"THE SOURCE IS AN ARCHIVE ITSELF: {shown(roots.source)}")
+    for what, root in (("source", roots.source), ("archive", roots.archive)):
+        if around := archive.archive_around(root):
+            notes.append(f"THE {what.upper()} LIES IN ANOTHER ARCHIVE: {shown(around)}")
+    if options.dry_run and options.from_report:
+        notes.append("the archive was not looked at: what it holds already will not be stored again")
     if run.begins_archive:
         begun = "a new archive was begun" if options.acts else "copy or move will begin a new archive"
         notes.append(f"{begun}: {shown(roots.archive)}")

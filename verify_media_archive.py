@@ -150,6 +150,10 @@ def verify(options: Options, talk: Talk, stop: StopRequest) -> Summary:
                 f"{shown(options.call.input_csv)}, line {survey.torn_line}: the last row is cut short and is left out; "
                 "run the stage before once more"
             )
+        if state.complete and options.call.archive_only:
+            raise BadInput(
+                f"{shown(state.outputs['verified'][0])} is a check that came to its end: {nothing_read(session)}"
+            )
         if state.complete:
             summary = sum_up(options, session, survey)
             return with_review(replace(summary, notes=[nothing_read(session), *summary.notes]), session, options)
@@ -286,6 +290,8 @@ def sum_up(options: Options, session: Session, survey: Survey) -> Summary:
         notes.append(f"to look at: {count_text(attention, 'row')} not verified; the reasons are in {unverified}")
     if cached:
         notes.append(f"read from memory, not from the medium: {count_text(cached, 'file')} (read_mode is cached)")
+    if archive.is_archive(survey.source_root):
+        notes.append(f"THE SOURCE IS AN ARCHIVE ITSELF: {shown(survey.source_root)}")
     if survey.torn_line:
         notes.append(f"the last row of the input (line {survey.torn_line}) was cut short and is left out")
     if not state.complete:
@@ -306,7 +312,7 @@ def sum_up(options: Options, session: Session, survey: Survey) -> Summary:
 
 
 def nothing_read(session: Session) -> str:
-    """What a call says that found all done: a yearly check with the same names must not seem to have read anything."""
+    """What a call says that found all done: one with the same names must not seem to have read anything."""
     last = max((row.verified_at for row in session.recorded_rows()), default="never")
     return f"NOTHING WAS READ: all rows were verified before, the last at {last}; to read all anew, name other outputs"
 
@@ -345,7 +351,7 @@ def next_steps(options: Options, state: State, counts: Mapping[str, int], attent
     examined = sum(number for status, number in counts.items() if status not in settled)
     if attention > examined and not options.call.archive_only:
         plan = script_command("organize_media_by_date.py", "--from-report", options.call.input_csv, "--mode", "copy")
-        steps.append(f"for what is not archived: organize it (of a plan: {plan}), then verify the report of that")
+        steps.append(f"for what is not archived: organize it again (a mere plan: {plan}), then verify the new report")
     if examined or (attention and options.call.archive_only):
         scrub = ("--archive-only",) if options.call.archive_only else ()
         again = script_command(SCRIPT, "--input-csv", state.outputs["unverified"][0], *scrub)

@@ -36,6 +36,21 @@ def read_archive_id(root: str) -> str:
     return archive_id
 
 
+def is_archive(root: str) -> bool:
+    """Whether a folder bears the marker of an archive, whole or not."""
+    return os.path.lexists(os.path.join(root, MARKER))
+
+
+def archive_around(path: str) -> str:
+    """The nearest archive that a folder lies in, not being one itself; empty where there is none."""
+    folder = os.path.dirname(path)
+    while not is_archive(folder):
+        if folder == os.path.dirname(folder):
+            return ""
+        folder = os.path.dirname(folder)
+    return folder
+
+
 def found_archive(root: str) -> str:
     """The archive_id of an archive, made and marked if it is new. Changes the disk.
 

@@ -78,10 +78,11 @@ def require_place(kind: Kind, survey: Survey, places: Places) -> None:
 def require_quarantine(kind: Kind, journal: str, run_id: str) -> None:
     """Raise ``StoppedEarly`` where the quarantine that a journal speaks of is not there: not mounted, or moved away.
 
-    Reads the disk, changes nothing.
+    Raises ``BadInput`` for a journal that speaks of none: that of a restore. Reads the disk, changes nothing.
     """
     if kind.name != "journal":
         return
+    actions = set()
     with JournalReader(journal, run_id) as reader:
         for row, _ in reader:
             if row.action in ("quarantine", "delete") and is_quarantine_place(row.to_path, run_id, row.source_path):
@@ -89,6 +90,9 @@ def require_quarantine(kind: Kind, journal: str, run_id: str) -> None:
                 if not os.path.isdir(folder):
                     raise StoppedEarly(f"{shown(folder)} does not exist: mount its disk, or move the quarantine back")
                 return
+            actions.add(row.action)
+    if not actions.isdisjoint(("restore", "restore_folder", "purge")):
+        raise BadInput(f"{shown(journal)} tells of a restore or a purge alone: give the journal.csv beside it")
 
 
 def holds_files(places: Places) -> bool:

@@ -279,7 +279,9 @@ def _mend_time(task: Task, found: Identity) -> None:
 
 
 def _neither_here_nor_there(task: Task) -> str:
-    return f"it is neither here nor there (was it purged?); its archive copy is {shown(task.destination_path)}"
+    where = "archive" if task.from_path == task.destination_path else "quarantine"
+    purged = "" if where == "archive" else f" (was it purged?); its archive copy is {shown(task.destination_path)}"
+    return f"it is neither in the {where} nor in its place{purged}"
 
 
 def _require_copy(task: Task) -> None:

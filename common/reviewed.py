@@ -16,7 +16,7 @@ from itertools import groupby, pairwise
 from common.errors import BadInput
 from common.hashing import is_sha256
 from common.manifests import REPORT, Reader, Record, ReportRow, RowIds, file_digest
-from common.media_types import system_folder_in
+from common.media_types import extension_of, system_folder_in
 from common.paths import fold, is_inside, is_plain_absolute, shown
 from common.run_id import require_run_id
 from common.tally import FAILED_IN_PLAN
@@ -120,7 +120,16 @@ def _require_sound(row: ReportRow, first: ReportRow, where: str) -> None:
     if not is_plain_absolute(row.source_path) or not is_inside(row.source_path, row.source_root):
         raise BadInput(f"{where}: {shown(row.source_path)} does not lie in the source; restore it or delete the row")
     if not is_plain_absolute(row.destination_path) or not is_inside(row.destination_path, row.archive_root):
-        raise BadInput(f"{where}: {shown(row.destination_path)} does not lie in the archive; correct it")
+        raise BadInput(
+            f"{where}: destination_path {shown(row.destination_path)!r} does not lie in the archive; "
+            f"give the whole path, beginning with {shown(row.archive_root)}"
+        )
+    its_kind, wanted = (extension_of(os.path.basename(path)) for path in (row.destination_path, row.source_path))
+    if row.status == "planned" and its_kind != wanted:
+        raise BadInput(
+            f"{where}: {shown(row.destination_path)} does not end as the file does ({shown(wanted) or 'no ending'}): "
+            "give the whole path, with the file's name"
+        )
     if is_inside(row.source_path, row.archive_root):
         raise BadInput(f"{where}: {shown(row.source_path)} lies in the archive itself; delete the row")
     if left_out := system_folder_in(os.path.relpath(row.destination_path, row.archive_root)):

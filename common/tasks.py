@@ -114,6 +114,8 @@ def kind_of_manifest(path: str, restore: bool, delete: bool) -> Kind:
         if delete:
             return Kind("journal", "purge", JOURNAL.columns)
         raise BadInput(f"{shown(path)} is a journal: give --restore, or both delete options to purge the quarantine")
+    if "report_status" not in columns and "capture_date" in columns and not restore:
+        raise BadInput(f"{shown(path)} is a report of organize: verify it first, and give the verified.csv of that")
     if restore:
         if "capture_date" not in columns:
             raise BadInput(f"{shown(path)}: --restore needs a journal.csv, or the report.csv of a move")

@@ -144,3 +144,27 @@ def test_two_plans_for_one_name_keep_each_photo_with_its_own_companions(library:
     photo, sidecar = (os.path.basename(row["destination_path"]) for row in read_rows(two.out / "again.csv"))
     assert photo.startswith("IMG_1~")
     assert sidecar == f"{photo}.json"
+
+
+@pytest.mark.parametrize(
+    ("corrected", "told"),
+    [
+        ("{archive}/1987", "does not end as the file does (.jpg)"),
+        ("", "destination_path '' does not lie in the archive; give the whole path, beginning with {archive}"),
+        ("1987/b.jpg", "does not lie in the archive; give the whole path, beginning with {archive}"),
+    ],
+)
+def test_a_corrected_destination_is_a_whole_path(twins: Library, corrected: str, told: str) -> None:
+    """A year alone would be the name of a photo, and stand in the way of the folder of that year."""
+    rows = read_rows(twins.report)
+    rows[1]["destination_path"] = corrected.format(archive=twins.archive)
+    write_rows(twins.report, rows)
+    line = ("--from-report", twins.report, "--mode", "copy")
+    refused = scripts.call(scripts.ORGANIZE, *line, cwd=twins.out, expect=2)
+    assert told.format(archive=twins.archive) in refused.error
+    assert "line 3" in refused.error
+
+
+def test_a_dry_run_of_a_plan_says_that_the_archive_was_not_looked_at(twins: Library) -> None:
+    line = ("--from-report", twins.report, "--mode", "copy", "--dry-run")
+    assert "the archive was not looked at" in scripts.call(scripts.ORGANIZE, *line, cwd=twins.out).stdout

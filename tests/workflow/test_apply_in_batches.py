@@ -79,6 +79,16 @@ def test_what_was_deleted_quarantined_and_restored_in_turns_is_told_as_it_is(rea
     assert ready.quarantined == {}
 
 
+def test_the_last_batch_remembers_what_had_failed_before(ready: Library) -> None:
+    first = Path(read_rows(ready.verified)[0]["source_path"])
+    kept = first.read_bytes()
+    first.write_bytes(kept + b"!")
+    assert "1  failed" in ready.apply("--limit", "30", expect=1).stdout
+    told = ready.apply("--limit", "30", expect=1)
+    assert "failed in the calls before: 1 file" in told.stdout
+    assert "--limit" not in told.stdout.split("for what failed", 1)[1]
+
+
 def test_a_quarantine_gone_on_with_after_a_restore_takes_everything_again(ready: Library) -> None:
     ready.apply("--limit", "5")
     ready.apply("--offset", "20", "--limit", "20")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -14,13 +17,14 @@ from common.batches import BATCH_FILES
 from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
-from tests.support.scripts import files_below, start, wait_until
-from tests.support.tables import read_rows
+from tests.support.scripts import files_below, finish, start, wait_until
+from tests.support.tables import read_rows, statuses
 from tests.support.trees import archived, read_tree, snapshot
 
 if sys.platform == "win32":
     pytest.skip("Windows has no SIGKILL: run the tests on Linux or macOS", allow_module_level=True)
 
+FOREVER = ("--delete-permanently", "--yes-really-delete")
 COUNT = 2_500  # more than two batches: the kill comes in time
 TREE = {f"IMG_{number:04d}.jpg": jpeg(datetime(2019, 5, 1), seed=number) for number in range(COUNT)}
 
@@ -137,9 +141,78 @@ def test_a_source_with_nothing_in_it_is_told_of(library: LibraryMaker) -> None:
 
 
 def test_an_archive_that_is_given_as_the_source_is_told_of(library: LibraryMaker) -> None:
-    """Archives may be joined, but a mistaken --source must be seen before a move takes one apart."""
+    """Archives may be joined, but a mistaken --source must be seen before every photo is taken out of an archive."""
     home = library({"a.jpg": jpeg(datetime(2019, 5, 1), seed=1)})
-    assert "archive itself" not in home.organize().stdout
-    other = ("--source", home.archive, "--destination-root", home.root / "other", "--dry-run")
-    told = scripts.call(scripts.ORGANIZE, *other, cwd=home.out)
-    assert f"the source is an archive itself: {home.archive}" in told.stdout
+    assert "ARCHIVE ITSELF" not in home.organize().stdout + home.verify().stdout
+    swapped = Library(home.root, home.archive, home.root / "other", home.root / "swapped")
+    swapped.out.mkdir()
+    warning = f"THE SOURCE IS AN ARCHIVE ITSELF: {home.archive}"
+    assert warning in swapped.organize("--dry-run").stdout
+    assert warning in swapped.organize().stdout
+    assert warning in swapped.verify().stdout
+    assert warning in swapped.apply("--dry-run").stdout
+
+
+def test_an_archive_in_an_archive_is_told_of(library: LibraryMaker) -> None:
+    home = library({"a.jpg": jpeg(datetime(2019, 5, 1), seed=1)})
+    home.organize()
+    for what, source, archive in (
+        ("ARCHIVE", home.source, home.archive / "2019"),
+        ("SOURCE", home.archive / "2019", home.root / "new"),
+    ):
+        line = ("--source", source, "--destination-root", archive, "--dry-run")
+        told = scripts.call(scripts.ORGANIZE, *line, cwd=home.out)
+        assert f"THE {what} LIES IN ANOTHER ARCHIVE: {home.archive}" in told.stdout
+
+
+@contextmanager
+def stopped_when(condition: Callable[[], bool], script: str, *args: scripts.Argument, cwd: Path) -> Iterator[None]:
+    """A run that stands still while the block is at work, and then must say that a disk is away (exit 3)."""
+    process = start(script, *args, "--jobs", "1", cwd=cwd)
+    assert wait_until(condition, process), "was quicker than the stop signal"
+    process.send_signal(signal.SIGSTOP)
+    yield
+    process.send_signal(signal.SIGCONT)
+    assert "mount the disk" in finish(process, expect=3).error
+
+
+@pytest.mark.parametrize("mode", ["copy", "move"])
+@pytest.mark.parametrize("disk", ["source", "archive"])
+def test_a_disk_that_goes_away_while_files_are_stored_leaves_no_row_that_says_so(
+    library: LibraryMaker, mode: str, disk: str
+) -> None:
+    home = library(TREE)
+    folder = home.source if disk == "source" else home.archive
+    aside = folder.with_name("elsewhere")
+    line = home.organize_line(mode)
+    with stopped_when(lambda: files_below(home.archive) > 50, scripts.ORGANIZE, *line, cwd=home.out):
+        folder.rename(aside)
+    if folder.exists():  # the mount point, on which a folder was made and nothing else
+        assert not read_tree(folder)
+        shutil.rmtree(folder)
+    aside.rename(folder)
+    home.organize(mode=mode)
+    assert statuses(read_rows(home.report)) == {"copied" if mode == "copy" else "moved": COUNT}
+    assert sorted(archived(home.archive).values()) == sorted(TREE.values())
+
+
+@pytest.mark.parametrize("way", ["purge", "delete", "quarantine"])
+def test_an_archive_that_goes_away_while_originals_are_taken_leaves_no_row_that_says_so(
+    library: LibraryMaker, way: str
+) -> None:
+    """The same command takes the rest; rows that had failed would have been passed by, with exit 0."""
+    home = library(TREE)
+    home.organize()
+    home.verify()
+    line: tuple[scripts.Argument, ...] = home.apply_line() if way == "quarantine" else home.apply_line(*FOREVER)
+    if way == "purge":
+        home.apply()
+        line = ("--manifest", home.journal, "--expected-run-id", "auto", *FOREVER)
+    place = home.quarantined_files if way == "purge" else home.source
+    aside = home.archive.with_name("elsewhere")
+    with stopped_when(lambda: files_below(place) < COUNT - 50, scripts.APPLY, *line, cwd=home.out):
+        home.archive.rename(aside)
+    aside.rename(home.archive)
+    scripts.call(scripts.APPLY, *line, cwd=home.out)
+    assert home.photos() == {}
+    assert len(home.quarantined) == (COUNT if way == "quarantine" else 0)

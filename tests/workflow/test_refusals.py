@@ -654,6 +654,15 @@ def test_a_quarantine_is_no_source_and_no_archive(ready: Library) -> None:
         )
 
 
+def test_the_file_of_another_step_is_named_for_what_it_is(ready: Library) -> None:
+    refused(ready, scripts.APPLY, *apply_line(ready.report), naming="is a report of organize: verify it first")
+    ready.apply()
+    ready.restore()
+    restored = ready.journal.with_name("journal-restore.csv")
+    again = apply_line(restored)
+    refused(ready, scripts.APPLY, *again, "--restore", naming="give the journal.csv beside it")
+
+
 @pytest.mark.parametrize("option", [("--max-age", "3"), ("--prune-empty-dirs",)])
 def test_an_option_that_would_not_hold_is_refused(ready: Library, option: tuple[str, ...]) -> None:
     ready.apply()

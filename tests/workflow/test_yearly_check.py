@@ -87,14 +87,21 @@ def test_a_folder_that_is_a_link_by_now_is_no_archive(kept: Library) -> None:
     assert statuses(read_rows(kept.out / "bad.csv")) == {"outside_root": 3}
 
 
-def test_a_check_that_reads_nothing_says_so_and_when_it_was_that_all_was_read(kept: Library) -> None:
-    """Under the names of last year all is done: who is told of an intact archive must see that nobody looked."""
+def test_the_check_of_last_year_is_no_check_of_this_year(kept: Library) -> None:
+    """Under the names of last year all is done: a cron job that was told "intact" would believe it."""
     check(kept)
     a_bit_off_with_the_old_time(kept.archive / "2019" / "p2.jpg")
-    told = check(kept)
+    told = check(kept, expect=2)
     last = max(row["verified_at"] for row in read_rows(kept.out / "good.csv"))
-    assert f"NOTHING WAS READ: all rows were verified before, the last at {last}" in told.stdout
-    assert "NOTHING WAS READ" not in check(kept, "--verified-out", "of-this-year.csv", expect=1).stdout
+    assert "good.csv is a check that came to its end" in told.error
+    assert f"NOTHING WAS READ: all rows were verified before, the last at {last}" in told.error
+    check(kept, "--verified-out", "of-this-year.csv", expect=1)
+
+
+def test_a_check_in_batches_says_when_it_has_come_to_its_end(kept: Library) -> None:
+    names = ("--verified-out", "good.csv", "--unverified-out", "bad.csv", "--limit", "2", "--json")
+    assert [check(kept, *names).summary["complete"] for _ in range(2)] == [False, True]
+    check(kept, *names, expect=2)
 
 
 def test_a_check_without_names_reads_all_anew(kept: Library) -> None:
