@@ -342,10 +342,10 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
             done.append((task, outcome))
     except (Interrupted, StoppedEarly) as error:
         trouble = error
-    if any(outcome.phase != "done" for _, outcome in done) and (away := disk_away(run)):
+    if any(outcome.phase == "failed" for _, outcome in done) and (away := disk_away(run)):
         # What seemed to be gone is not: these rows stay under way, and the same command tries them again.
         trouble = away
-        done = [(task, outcome) for task, outcome in done if outcome.phase == "done"]
+        done = [(task, outcome) for task, outcome in done if outcome.phase != "failed"]
     touched = [task for task, outcome in done if outcome.phase == "done"]
     give_back_times(times)
     sync_touched(touched)
