@@ -141,7 +141,8 @@ def verify(options: Options, talk: Talk, stop: StopRequest) -> Summary:
     with ExitStack() as stack:
         session, survey = open_session(options.call, stack)
         roots = (survey.source_root, survey.archive_root)
-        options = replace(options, common=with_jobs(options.common, talk.detail, roots))
+        in_memory = options.read_mode == "cached"
+        options = replace(options, common=with_jobs(options.common, talk.detail, roots, in_memory))
         state = session.state
         for kind, (path, _) in state.outputs.items():
             talk.detail(f"{kind}: {shown(path)}")

@@ -146,11 +146,18 @@ def common_options(parsed: argparse.Namespace) -> CommonOptions:
     )
 
 
-def with_jobs(options: CommonOptions, tell: Callable[[str], None], paths: Iterable[str]) -> CommonOptions:
-    """The options with a number of jobs: what was asked for, else what suits the disks of these paths, and is told."""
+def with_jobs(
+    options: CommonOptions, tell: Callable[[str], None], paths: Iterable[str], in_memory: bool = False
+) -> CommonOptions:
+    """The options with a number of jobs: what was asked for, else what suits the disks of these paths, and is told.
+
+    ``in_memory``: what is read is mostly there already, and more jobs than cores would be in each other's way.
+    """
     if options.jobs:
         return options
     jobs, reason = suitable_jobs(paths, is_on_spinning_disk)
+    if in_memory and jobs > 1:
+        jobs, reason = os.cpu_count() or 1, "what is in memory is read as fast as the cores allow"
     tell(f"jobs: {jobs}, since {reason}")
     return replace(options, jobs=jobs)
 

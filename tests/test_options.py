@@ -74,6 +74,9 @@ def test_the_number_of_jobs_is_what_was_asked_for_else_what_suits_the_disks_and_
     chosen = with_jobs(free, Talk(free).detail, [str(tmp_path)])
     assert chosen.jobs >= 1
     assert capsys.readouterr().err.startswith(f"jobs: {chosen.jobs}, since ")
+    cached = with_jobs(free, Talk(free).detail, [str(tmp_path)], in_memory=True)
+    assert cached.jobs in (chosen.jobs, os.cpu_count())
+    assert "in memory" in capsys.readouterr().err or chosen.jobs == 1
 
 
 def test_a_folder_is_found_by_its_real_path_and_a_missing_one_may_be_an_unmounted_disk(tmp_path: Path) -> None:
