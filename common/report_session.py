@@ -43,7 +43,7 @@ class Session:
         """A row of the batch that was under way. Raises ``BadInput`` for one that this run can't have planned."""
         where = self.report_path + SUFFIX
         row = REPORT.decode(values, where)
-        if row.status != "planned":
+        if row.status not in ("planned", "duplicate", "already_archived"):
             return row
         for path, root in ((row.source_path, "source_root"), (row.destination_path, "archive_root")):
             if not is_plain_absolute(path) or not is_inside(path, self.state.settings[root]):

@@ -121,15 +121,15 @@ def _read_journal(path: str) -> int:
 
 
 def unreadable_states(*folders: Path) -> list[str]:
-    """A complaint for each JSON file that does not parse, or is a state of another kind."""
+    """A complaint for each state file that does not parse, or is of another kind. A photo's sidecar is none of ours."""
     complaints = []
-    for path in (path for path in files_below(*folders) if path.endswith(".json")):
+    for path in (path for path in files_below(*folders) if path.endswith(".state.json")):
         try:
             document = json.loads(Path(path).read_bytes())
         except ValueError as error:
             complaints.append(f"UNREADABLE: {path}: {error}")
             continue
-        if path.endswith(".state.json") and document.get("schema") != SCHEMA:
+        if document.get("schema") != SCHEMA:
             complaints.append(f"FOREIGN STATE: {path}")
     return complaints
 
