@@ -27,7 +27,7 @@ if sys.platform == "win32":
 FOREVER = ("--delete-permanently", "--yes-really-delete")
 COUNT = 2_500  # more than two batches: the kill comes in time
 TREE = {f"IMG_{number:04d}.jpg": jpeg(datetime(2019, 5, 1), seed=number) for number in range(COUNT)}
-FEW = 500  # enough to be stopped in the middle of
+FEW = 300  # enough to be stopped in the middle of
 SOME = dict(list(TREE.items())[:FEW])
 
 
@@ -178,8 +178,7 @@ def stopped_when(condition: Callable[[], bool], script: str, *args: scripts.Argu
     assert "mount the disk" in finish(process, expect=3).error
 
 
-@pytest.mark.parametrize("mode", ["copy", "move"])
-@pytest.mark.parametrize("disk", ["source", "archive"])
+@pytest.mark.parametrize(("mode", "disk"), [("copy", "source"), ("move", "archive")])
 def test_a_disk_that_goes_away_while_files_are_stored_leaves_no_row_that_says_so(
     library: LibraryMaker, mode: str, disk: str
 ) -> None:
@@ -198,7 +197,7 @@ def test_a_disk_that_goes_away_while_files_are_stored_leaves_no_row_that_says_so
     assert sorted(archived(home.archive).values()) == sorted(SOME.values())
 
 
-@pytest.mark.parametrize("way", ["purge", "delete", "quarantine"])
+@pytest.mark.parametrize("way", ["purge", "quarantine"])
 def test_an_archive_that_goes_away_while_originals_are_taken_leaves_no_row_that_says_so(
     library: LibraryMaker, way: str
 ) -> None:
@@ -206,7 +205,7 @@ def test_an_archive_that_goes_away_while_originals_are_taken_leaves_no_row_that_
     home = library(SOME)
     home.organize()
     home.verify()
-    line: tuple[scripts.Argument, ...] = home.apply_line() if way == "quarantine" else home.apply_line(*FOREVER)
+    line: tuple[scripts.Argument, ...] = home.apply_line()
     if way == "purge":
         home.apply()
         line = ("--manifest", home.journal, "--expected-run-id", "auto", *FOREVER)
