@@ -260,8 +260,8 @@ def require_surroundings(kind: Kind, survey: Survey) -> None:
 
     A purge leaves the source alone, and needs none.
     """
-    if kind.action != "purge" and not os.path.isdir(survey.source_root):
-        raise StoppedEarly(f"{shown(survey.source_root)} does not exist: mount the disk of the source, then run again")
+    if kind.action != "purge":
+        archive.require_source(survey.source_root)
     if kind.needs_archive:
         archive.require_archive(survey.archive_root, survey.archive_id)
 
@@ -464,9 +464,8 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> Summary:
     if run.kind.name == "report" and set(shown_counts) == {"rows", "nothing to do"}:
         notes.append("nothing was moved by this report, so there is nothing to take back")
     if not state.complete and not dry_run:
-        rows = "row of the journal" if run.kind.name == "journal" else "row"
-        rows_ = "rows of the journal, of which each file has several" if run.kind.name == "journal" else "rows"
-        notes.append(f"left to do: {count_text(state.remaining_rows, rows, rows_)}")
+        of_what = " of the journal, of which each file has several" if run.kind.name == "journal" else ""
+        notes.append(f"left to do: {count_text(state.remaining_rows, 'row')}{of_what}")
     attention = counts["failed"] or failed_before or counts[FOLDERS_LEFT] or survey.torn_line
     return Summary(
         tool=TOOL,
@@ -498,7 +497,7 @@ def next_steps(run: Run, state: State, counts: Mapping[str, int]) -> list[str]:
         steps = ["next: look around for some weeks", f"to bring all back: {restore}", f"to free the space: {purge}"]
     if counts["failed"] or state.counts.get("failed"):
         # A window that is done with has nothing left for the same command.
-        window = "--limit" if state.complete and run.options.call.window.offset is None else ""
+        window = "" if run.options.call.window.is_shard else "--limit"
         command = same_command(SCRIPT, run.options.common, without=window, values=1)
         steps.append(f"for what failed, when its cause is mended (verify again what was changed): {command}")
     return steps

@@ -477,8 +477,8 @@ def carry_out(
         for row in batch:
             if row.status == "failed":
                 planner.withdraw(row)
-    else:
-        require_disks(batch, session, acts=False)
+    elif has_failed(batch):
+        require_disks(session, acts=False)
     session.record(batch)
     if not options.acts:
         session.checkpoint()
@@ -490,24 +490,21 @@ def store(storer: Storer, batch: list[ReportRow], session: Session, again: bool)
     try:
         done = storer.apply_batch(batch, again)
     except StoppedEarly:
-        require_disks(None, session, acts=True)
+        require_disks(session, acts=True)  # which tells what to do about it
         raise
-    require_disks(done, session, acts=True)
+    if has_failed(done):
+        require_disks(session, acts=True)
     return done
 
 
-def require_disks(rows: Iterable[ReportRow] | None, session: Session, acts: bool) -> None:
-    """Raise ``StoppedEarly`` where rows (or what stopped the batch: None) failed because a disk is gone.
+def has_failed(rows: Iterable[ReportRow]) -> bool:
+    return any(row.status == "failed" for row in rows)
 
-    Their files are not missing, and nothing is to be written about them. Reads the disk.
-    """
-    if rows is not None and not any(row.status == "failed" for row in rows):
-        return
+
+def require_disks(session: Session, acts: bool) -> None:
+    """Raise ``StoppedEarly`` where a disk is gone: its files are not missing, and no row may say so. Reads the disk."""
     settings = session.state.settings
-    if not os.path.isdir(settings["source_root"]):
-        raise StoppedEarly(
-            f"{shown(settings['source_root'])} does not exist any more: mount the disk of the source, then run again"
-        )
+    archive.require_source(settings["source_root"])
     if acts:
         archive.require_archive(settings["archive_root"], archive_of(session.state))
 

@@ -1,4 +1,7 @@
-"""The archive's identity: the marker at its root that tells an archive from an empty mount point."""
+"""The archive's identity: the marker at its root that tells an archive from an empty mount point.
+
+And whether the disks of both sides are there: what seems to be missing on one that is not, is not.
+"""
 
 from __future__ import annotations
 
@@ -88,6 +91,12 @@ def require_archive(root: str, archive_id: str) -> None:
         raise StoppedEarly(
             f"{shown(root)} holds another archive ({found}) than the manifest names ({archive_id}): swap disks"
         )
+
+
+def require_source(root: str) -> None:
+    """Raise ``StoppedEarly`` where the source is gone: its files are not missing, its disk is."""
+    if not os.path.isdir(root):
+        raise StoppedEarly(f"{shown(root)} does not exist: mount the disk of the source, then run again")
 
 
 def archive_failed(path: str, error: OSError) -> StoppedEarly:

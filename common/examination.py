@@ -11,14 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from common.aliases import Aliases
-from common.archive import archive_failed
+from common.archive import archive_failed, require_source
 from common.errors import (
     ChangedWhileReading,
     MediaArchiveError,
     NotRegular,
     RowFailed,
     SameFile,
-    StoppedEarly,
     explain_os_error,
 )
 from common.extents import share_extents
@@ -100,8 +99,8 @@ class Examiner:
     def _examine_files(self, row: VerifyRow) -> VerifyRow:
         source, copy = self._look(row.source_path), self._look_at_archive(row.destination_path)
         status, reason = decide_by_looks(row, source, copy)
-        if status == "source_missing" and not os.path.isdir(row.source_root):
-            raise StoppedEarly(f"{shown(row.source_root)} does not exist: mount the disk of the source, then run again")
+        if status == "source_missing":
+            require_source(row.source_root)
         if not status and not self.mount_points.isdisjoint((row.source_path, row.destination_path)):
             status, reason = "not_regular", "one of the two is a mount point, a view of some other file"
         if not status and source is not None:

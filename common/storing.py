@@ -223,14 +223,15 @@ def _fallen_primaries(
     }
 
 
-def _why_not_archived(row: ReportRow) -> str:
+def _why_not_archived(row: ReportRow, failed: Collection[str] = ()) -> str:
     """Why a file that is said to need no copy is not in the archive after all, or an empty string. Looks at the disk.
 
-    At sizes and times: a plan may be older than an edit. The bytes are for verify to compare.
+    At sizes and times: a plan may be older than an edit. The bytes are for verify to compare. ``failed`` are
+    destinations that were not reached.
     """
     if row.status not in ("duplicate", "already_archived"):
         return ""
-    if not _may_be_its_copy(row):
+    if row.destination_path in failed or not _may_be_its_copy(row):
         return f"{row.reason or 'same content as a file of the archive'}, but that is not stored; organize again"
     try:
         status = os.lstat(row.source_path)
@@ -246,8 +247,6 @@ def fail_duplicates_of_failed(rows: Sequence[ReportRow]) -> list[ReportRow]:
     failed = {row.destination_path for row in rows if row.status == "failed"}
     checked = []
     for row in rows:
-        reason = _why_not_archived(row)
-        if not reason and row.status in ("duplicate", "already_archived") and row.destination_path in failed:
-            reason = f"{row.reason or 'same content as a file of the archive'}, but that is not stored; organize again"
+        reason = _why_not_archived(row, failed)
         checked.append(replace(row, status="failed", reason=reason) if reason else row)
     return checked
