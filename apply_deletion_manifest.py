@@ -356,7 +356,8 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
         raise trouble
 
     for task, outcome in done:
-        run.talk.detail(f"{outcome.phase}: {task.action} {shown(task.from_path)} {outcome.reason}")
+        if run.talk.gives_detail:
+            run.talk.detail(f"{outcome.phase}: {task.action} {shown(task.from_path)} {outcome.reason}")
         if outcome.phase == "failed":
             run.talk.warn(f"{shown(task.from_path or task.to_path)}: {outcome.reason}")
     finished = [*done, *((task, known[task.key]) for task in tasks if task.key in known)]

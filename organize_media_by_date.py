@@ -350,8 +350,9 @@ def organize(options: Options, talk: Talk, stop: StopRequest) -> Summary:
         for batch in batches(groups, options.acts):
             if stop():
                 raise Interrupted
-            for row in batch:
-                talk.detail(line_of(row.status, row))
+            if talk.gives_detail:
+                for row in batch:
+                    talk.detail(line_of(row.status, row))
             if options.dry_run and not options.common.json:
                 print_plan(batch, options.mode)
             done_rows = carry_out(batch, session, planner, storer, options) if session else batch

@@ -178,7 +178,8 @@ def verify(options: Options, talk: Talk, stop: StopRequest) -> Summary:
             for row, end in in_order(
                 examine_with(examiner, reader), records(reader, state, options), options.common.jobs
             ):
-                talk.detail(f"{row.status}: {shown(row.source_path)} {row.reason}")
+                if talk.gives_detail:
+                    talk.detail(f"{row.status}: {shown(row.source_path)} {row.reason}")
                 finished.append(row)
                 next_byte = end
                 seen_files += 1

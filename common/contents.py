@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 from common.errors import RowFailed
 from common.hashing import hash_file, sample_of
-from common.paths import is_present
+from common.paths import is_present, joined
 
 
 class Known:
@@ -30,12 +29,13 @@ class Known:
     @property
     def path(self) -> str:
         """Where it is, or will be, in the archive."""
-        return os.path.join(self.folder, self.name)
+        return joined(self.folder, self.name)
 
     def readable_path(self) -> str:
         """Where its content can be read now: in the source until it is moved, else in the archive."""
-        source = os.path.join(self.source_folder, self.source_name)
-        return source if self.source_name and is_present(source) else self.path
+        source = joined(self.source_folder, self.source_name)
+        is_in_source = self.source_name and (not self.name or is_present(source))
+        return source if is_in_source else self.path
 
 
 class ContentIndex:

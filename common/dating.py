@@ -115,8 +115,13 @@ class _Problems(NamedTuple):
 
 def dated_as(choice: Choice, layout: str) -> Dated:
     """The folder, by a strftime pattern, and the report's columns for a decision. Pure."""
-    folder = choice.moment.strftime(layout) if choice.moment else UNKNOWN_DATE
+    folder = _folder(choice.moment, layout) if choice.moment else UNKNOWN_DATE
     return Dated(folder, iso_text(choice), choice.tag, choice.review)
+
+
+def _folder(moment: datetime, layout: str) -> str:
+    # The default layout: strftime asks the C library, which takes as long as all the rest of the columns.
+    return f"{moment.year:04}" if layout == "%Y" else moment.strftime(layout)
 
 
 def _has_metadata(name: str) -> bool:

@@ -22,6 +22,11 @@ VIDEO_EXTENSIONS = frozenset(
     ".mts .mxf .ogv .qt .tod .vob .webm .wmv".split()
 )
 SIDECAR_EXTENSIONS = frozenset(".aae .json .thm .xmp".split())
+_KINDS = {
+    **dict.fromkeys(SIDECAR_EXTENSIONS, "sidecar"),
+    **dict.fromkeys(VIDEO_EXTENSIONS, "video"),
+    **dict.fromkeys(IMAGE_EXTENSIONS, "image"),
+}
 
 # The default quarantine of a source, and the file that marks a quarantine wherever it is.
 QUARANTINE_FOLDER = ".media-quarantine"
@@ -54,14 +59,7 @@ def extension_of(name: str) -> str:
 
 def kind_of(name: str) -> str:
     """``image``, ``video``, ``sidecar``, or empty for a name that is not media."""
-    extension = extension_of(name)
-    if extension in IMAGE_EXTENSIONS:
-        return "image"
-    if extension in VIDEO_EXTENSIONS:
-        return "video"
-    if extension in SIDECAR_EXTENSIONS:
-        return "sidecar"
-    return ""
+    return _KINDS.get(extension_of(name), "")
 
 
 def is_system_folder(name: str) -> bool:

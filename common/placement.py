@@ -163,10 +163,8 @@ class Planner:
         A file that is there already keeps the name that it has there, whatever its case or Unicode form.
         """
         primary, *companions = members
-        longest = max(len(os.fsencode(member.file.name)) for member in members)
-        spare = longest - len(os.fsencode(primary.file.name))
         for suffix in chain([""], self._suffixes(candidate)):
-            name = with_suffix(primary.file.name, suffix, spare) if suffix else primary.file.name
+            name = _suffixed(primary, companions, suffix) if suffix else primary.file.name
             spot = self._look_at(primary.file, folder, name)
             if spot.status and all(
                 self._look_at(c.file, folder, companion_name(c.file.name, primary.file.name, name, suffix)).status
@@ -252,6 +250,13 @@ class Planner:
             reason=reason,
             sha256=sha256,
         )
+
+
+def _suffixed(primary: Member, companions: Sequence[Member], suffix: str) -> str:
+    """The primary's name with a suffix, short enough for its companions to have the same stem."""
+    own = len(os.fsencode(primary.file.name))
+    longest = max((len(os.fsencode(companion.file.name)) for companion in companions), default=0)
+    return with_suffix(primary.file.name, suffix, spare=max(0, longest - own))
 
 
 def companion_name(companion: str, primary: str, new_primary: str, suffix: str) -> str:

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from common.errors import explain_os_error
 from common.media_types import QUARANTINE_FOLDER, is_system_file, is_system_folder
+from common.paths import joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class FoundFile:
 
     @property
     def path(self) -> str:
-        return os.path.join(self.folder, self.name)
+        return joined(self.folder, self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,11 @@ class Talk:
             require_log(path)
             self._log = Appender(path, os.path.getsize(path) if os.path.isfile(path) else None, lines=False)
 
+    @property
+    def gives_detail(self) -> bool:
+        """Whether anybody hears what ``detail`` says: of a million rows it is not worth writing otherwise."""
+        return self._log is not None or (self._options.verbose and not self._options.quiet)
+
     def detail(self, text: str) -> None:
         """Of interest only to who asked for it."""
         self._say(text, to_terminal=self._options.verbose and not self._options.quiet)

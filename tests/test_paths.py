@@ -19,6 +19,7 @@ from common.paths import (
     fold,
     is_inside,
     is_plain_absolute,
+    joined,
     mount_points,
     shown,
     with_suffix,
@@ -63,6 +64,12 @@ def test_inside_means_below_and_not_merely_beginning_alike(path: str, root: str,
 )
 def test_only_a_path_that_says_directly_where_it_leads_is_believed(path: str, plain: bool) -> None:
     assert is_plain_absolute(path) is plain
+
+
+@pytest.mark.parametrize("folder", [os.sep, f"{os.sep}photos", f"{os.sep}photos{os.sep}2019"])
+@pytest.mark.parametrize("name", ["IMG_1.jpg", ".hidden", "a b", "-"])
+def test_a_name_in_a_folder_has_the_path_that_the_standard_library_gives_it(folder: str, name: str) -> None:
+    assert joined(folder, name) == os.path.join(folder, name)
 
 
 def test_a_link_on_the_way_is_noticed_at_every_depth_but_the_last(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ believable one wins. The year is that of the wall clock where the picture was ta
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import NamedTuple
@@ -47,7 +46,11 @@ _WEAK = {
 }
 _WEAK_DAY = "only a day in the file's tags is left, which may be that of a publication"
 
-_TRAILING_ZEROS = re.compile(r"(\.[0-9]*[1-9])0+(?![0-9])")
+_TO_MICROSECOND = len("2019-07-31T12:00:00.123456")
+
+
+# A candidate that can be believed, with its moment.
+_Believed = tuple[Candidate, datetime]
 
 
 class Rules(NamedTuple):
@@ -64,11 +67,6 @@ class Rules(NamedTuple):
     paired_offset: timedelta | None = None
 
 
-class _Believed(NamedTuple):
-    candidate: Candidate
-    moment: datetime
-
-
 def choose(candidates: Sequence[Candidate], rules: Rules) -> Choice:
     """Decide when one file was taken. Pure; raises nothing.
 
@@ -83,30 +81,31 @@ def choose(candidates: Sequence[Candidate], rules: Rules) -> Choice:
         if candidate.moment is None or reason:
             rejected.append((candidate, reason))
         else:
-            believed.append(_Believed(candidate, candidate.moment))
+            believed.append((candidate, candidate.moment))
 
-    winner = _most_trusted(believed, rules.order)
-    if winner is None:
+    best = _most_trusted(believed, rules.order)
+    if best is None:
         return Choice(None, "", False, "no believable date was found", tuple(rejected))
-    moment, zone_known = _wall_clock(winner, believed, rules)
+    winner, instant = best
+    moment, zone_known = _wall_clock(winner, instant, believed, rules)
     doubts = (
-        _doubt_about_evidence(winner.candidate),
-        "" if zone_known else _doubt_about_zone(winner.moment),
-        _doubt_about_year(winner.candidate, moment, believed),
+        _doubt_about_evidence(winner),
+        "" if zone_known else _doubt_about_zone(instant),
+        _doubt_about_year(winner, moment, believed),
     )
-    review = "; ".join(doubt for doubt in doubts if doubt)
-    return Choice(moment, winner.candidate.tag, winner.candidate.date_only, review, tuple(rejected))
+    return Choice(moment, winner.tag, winner.date_only, "; ".join(filter(None, doubts)), tuple(rejected))
 
 
 def _most_trusted(believed: Iterable[_Believed], order: Sequence[Source]) -> _Believed | None:
     """The first of the most trusted source, by rank, that may win at all."""
-    best: _Believed | None = None
-    best_place = (len(order), 0)
-    for one in believed:
-        source = one.candidate.source
-        if source in order and (place := (order.index(source), one.candidate.rank)) < best_place:
-            best, best_place = one, place
-    return best
+    for source in order:
+        if of_source := [one for one in believed if one[0].source is source]:
+            return min(of_source, key=_rank)
+    return None
+
+
+def _rank(one: _Believed) -> int:
+    return one[0].rank
 
 
 def offset_of_still(still: Choice, movie: Iterable[Candidate]) -> timedelta | None:
@@ -136,7 +135,7 @@ def iso_text(choice: Choice) -> str:
     if choice.date_only:
         return choice.moment.date().isoformat()
     text = choice.moment.isoformat()
-    return _TRAILING_ZEROS.sub(r"\1", text) if choice.moment.microsecond else text
+    return text[:_TO_MICROSECOND].rstrip("0") + text[_TO_MICROSECOND:] if choice.moment.microsecond else text
 
 
 def why_not_believed(candidate: Candidate, now: datetime) -> str:
@@ -157,16 +156,18 @@ def why_not_believed(candidate: Candidate, now: datetime) -> str:
     return ""
 
 
-def _wall_clock(winner: _Believed, believed: Iterable[_Believed], rules: Rules) -> tuple[datetime, bool]:
+def _wall_clock(
+    winner: Candidate, moment: datetime, believed: Iterable[_Believed], rules: Rules
+) -> tuple[datetime, bool]:
     """The time on the photographer's clock, and whether it is known which zone that clock showed."""
-    if winner.candidate.clock is not Clock.UTC:
-        return winner.moment, True
-    offset = _offset_told_by(believed, winner.moment)
+    if winner.clock is not Clock.UTC:
+        return moment, True
+    offset = _offset_told_by(believed, moment)
     if offset is None:
         offset = rules.paired_offset
     if offset is not None:
-        return winner.moment.astimezone(timezone(offset)), True
-    there = winner.moment.astimezone(rules.zone)
+        return moment.astimezone(timezone(offset)), True
+    there = moment.astimezone(rules.zone)
     return there.replace(tzinfo=timezone(there.utcoffset() or timedelta(0))), False
 
 
@@ -217,11 +218,10 @@ def _doubt_about_year(winner: Candidate, moment: datetime, believed: Iterable[_B
     file contradicts the capture only when it is earlier.
     """
     others: list[str] = []
-    for other in believed:
-        candidate = other.candidate
+    for candidate, told in believed:
         if candidate is winner or candidate.source is Source.FILESYSTEM:
             continue
-        year = _year_beside(other, moment)
+        year = told.year if candidate.clock is not Clock.UTC else _year_beside(told, moment)
         if year == moment.year or (candidate.tag == _EDITED and year > moment.year):
             continue
         says = f"{candidate.tag} says {year}"
@@ -230,13 +230,11 @@ def _doubt_about_year(winner: Candidate, moment: datetime, believed: Iterable[_B
     return f"{winner.tag} says {moment.year}, but {' and '.join(others)}" if others else ""
 
 
-def _year_beside(other: _Believed, moment: datetime) -> int:
-    """The year of another date, as the clock that showed the chosen moment would show it."""
-    if other.candidate.clock is not Clock.UTC:
-        return other.moment.year
+def _year_beside(instant: datetime, moment: datetime) -> int:
+    """The year of an instant, as the clock that showed the chosen moment would show it."""
     if moment.tzinfo is not None:
-        return other.moment.astimezone(moment.tzinfo).year
+        return instant.astimezone(moment.tzinfo).year
     # The chosen clock's zone is not known: what some zone explains is no other year.
-    if moment.year in {(other.moment + _FURTHEST_WEST).year, (other.moment + _FURTHEST_EAST).year}:
+    if moment.year in {(instant + _FURTHEST_WEST).year, (instant + _FURTHEST_EAST).year}:
         return moment.year
-    return other.moment.year
+    return instant.year

@@ -7,9 +7,10 @@ then what programs wrote beside it, then a container's own clock, then edits, th
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from common.dates.model import Candidate, Clock, Source
-from common.dates.text import parse_moment
+from common.dates.text import Moment, parse_moment
 
 # The lower the rank the more it is believed. Gaps leave room for a new kind between two.
 ORIGINAL = 10
@@ -37,18 +38,30 @@ class Findings:
         self.candidates: list[Candidate] = []
 
     def text(
-        self, tag: str, raw: bytes | str, rank: int, offset: int | None = None, *, subsec: str = "", zone: str = ""
+        self,
+        tag: str,
+        raw: bytes | str,
+        rank: int,
+        offset: int | None = None,
+        *,
+        subsec: str = "",
+        zone: str = "",
+        rank_of_day: int | None = None,
     ) -> None:
-        """Add a written date. Empty and blank fields are no finding; others are kept even if unreadable."""
-        text = raw.decode("latin-1") if isinstance(raw, bytes) else raw
-        text = text.split("\0", 1)[0].strip()[:_SHOWN]
-        if not text.strip(" :-/."):
+        """Add a written date. Empty and blank fields are no finding; others are kept even if unreadable.
+
+        ``rank_of_day`` is the rank of a text that tells a day at most; the same rank if it is not given. Programs that
+        know only the day write midnight.
+        """
+        text, told = _read_text(raw, subsec, zone)
+        if not text:
             return
-        moment = parse_moment(text, subsec, zone)
-        if moment is None:
+        if rank_of_day is not None and (told is None or told.date_only or _is_midnight(told.moment)):
+            rank = rank_of_day
+        if told is None:
             self.unreadable(tag, text, rank, offset)
             return
-        found = Candidate(Source.METADATA, tag, text, moment.moment, moment.clock, rank, moment.date_only, offset)
+        found = Candidate(Source.METADATA, tag, text, told.moment, told.clock, rank, told.date_only, offset)
         self.candidates.append(found)
 
     def unreadable(self, tag: str, shown: str, rank: int, offset: int | None = None) -> None:
@@ -71,3 +84,16 @@ class Findings:
             self.unreadable(tag, f"{since_1970:.0f} seconds since 1970", rank, offset)
             return
         self.moment(tag, moment.replace(tzinfo=None) if local else moment, rank, offset)
+
+
+# Most cameras write the same moment into two or three tags.
+@lru_cache(maxsize=64)
+def _read_text(raw: bytes | str, subsec: str, zone: str) -> tuple[str, Moment | None]:
+    """A written date as it is shown, empty when nothing is written, and what it tells. Pure."""
+    text = raw.decode("latin-1") if isinstance(raw, bytes) else raw
+    text = text.split("\0", 1)[0].strip()[:_SHOWN]
+    return (text, parse_moment(text, subsec, zone)) if text.strip(" :-/.") else ("", None)
+
+
+def _is_midnight(moment: datetime) -> bool:
+    return (moment.hour, moment.minute, moment.second) == (0, 0, 0)

@@ -153,16 +153,13 @@ class View:
 
         ``ahead`` is how much is fetched at once when the disk must be asked; a walk over far headers says 0.
         """
-        room = self.size - offset
-        if offset < 0 or length <= 0 or room <= 0:
+        length = min(length, self.size - offset)
+        if offset < 0 or length <= 0:
             return b""
-        length = min(length, room)
         start = self.start + offset
         end = start + length
         cache = self._cache
-        if end <= cache.head_size:
-            return cache.head[start:end]
-        return cache.read(start, length, ahead)
+        return cache.head[start:end] if end <= cache.head_size else cache.read(start, length, ahead)
 
     def need(self, offset: int, length: int, ahead: int = _AHEAD) -> bytes:
         """Exactly ``length`` bytes at ``offset``. Raises StopReading when the view is too short."""

@@ -60,8 +60,6 @@ class Moment(NamedTuple):
     date_only: bool
 
 
-# Most cameras write the same moment into two or three tags.
-@lru_cache(maxsize=64)
 def parse_moment(text: str, subsec: str = "", offset: str = "") -> Moment | None:
     """Read one written date, or return None when it is none. Pure, bounded, raises nothing.
 
@@ -186,11 +184,12 @@ def _assemble(
 
 def _complete(moment: datetime, fraction: str, written: str, beside: str) -> Moment:
     """Add the fraction of the second, and the offset that was written in the text or else beside it."""
+    microsecond = 0
     if fraction:
         fraction = fraction.split("\0", 1)[0].strip()
         if fraction.isascii() and fraction.isdigit():
-            moment = moment.replace(microsecond=int(fraction[:6].ljust(6, "0")))
+            microsecond = int(fraction[:6].ljust(6, "0"))
     zone = parse_offset(written or beside) if written or beside else None
-    if zone is None:
-        return Moment(moment, Clock.LOCAL, False)
-    return Moment(moment.replace(tzinfo=zone), Clock.OFFSET, False)
+    if microsecond or zone:
+        moment = moment.replace(microsecond=microsecond, tzinfo=zone)
+    return Moment(moment, Clock.OFFSET if zone else Clock.LOCAL, False)

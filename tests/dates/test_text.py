@@ -172,9 +172,9 @@ def test_the_short_way_for_plain_dates_reads_them_as_the_general_way_does(
     for place, letter in changes:
         letters[place] = letter
     text = "".join(letters)
-    short = parse_moment.__wrapped__(text, subsec, offset)
+    short = parse_moment(text, subsec, offset)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("common.dates.text._plain", lambda _text: None)
-        general = parse_moment.__wrapped__(text, subsec, offset)
+        general = parse_moment(text, subsec, offset)
     assert short == general
     assert short is None or general is None or short.moment.tzinfo == general.moment.tzinfo

@@ -113,6 +113,20 @@ def test_under_cron_nothing_is_written_but_lines(home: Library) -> None:
         assert "%" not in told.stderr
 
 
+def test_each_row_is_told_to_who_asks_and_stands_in_the_log(home: Library) -> None:
+    log = home.out / "run.log"
+    for stage in (home.organize, home.verify, home.apply):
+        log.unlink(missing_ok=True)
+        heard = stage("--log-file", log).stderr
+        assert "p1.jpg" not in heard
+        assert [line.count("p1.jpg") > 0 for line in log.read_text().splitlines()].count(True) == 1
+
+
+def test_each_row_is_told_on_the_terminal_of_who_asks(home: Library) -> None:
+    for stage in (home.organize, home.verify, home.apply):
+        assert re.search("^[a-z]+: .*p1.jpg", stage("--verbose").stderr, re.MULTILINE)
+
+
 def test_quiet_leaves_the_summary_and_nothing_else(home: Library) -> None:
     for script, line in (
         (ORGANIZE, home.organize_line("copy", "--quiet")),

@@ -20,6 +20,7 @@ _EXTENDED_XMP_PARTS = 16
 
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _ENDS = frozenset({_START_OF_SCAN, _END_OF_IMAGE})
+_STAND_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # without a length
 _NO_MARKER = frozenset({0x00, 0xFF})
 _APP1, _APP12, _APP13 = 0xE1, 0xEC, 0xED
 _WITH_DATES = frozenset({_APP1, _APP12, _APP13})
@@ -52,20 +53,25 @@ def read_behind_a_header(view: View, found: Findings) -> None:
 
 def read(view: View, found: Findings) -> None:
     """Find the dates of a JPEG stream that starts the view. The image itself is not looked at."""
-    start = view.read(0, _NEAR)
-    offset = 7 if start.startswith(b"\xff\x01Exiv2") else 2
+    near = view.read(0, _NEAR)
+    offset = 7 if near.startswith(b"\xff\x01Exiv2") else 2
     extended: list[bytes] = []
-    for _ in range(_MOST_SEGMENTS):
-        head = start[offset : offset + 4] if offset < _NEAR - 4 else view.read(offset, 4)
+    looked_at = 0
+    while looked_at < _MOST_SEGMENTS:
+        looked_at += 1
+        head = near[offset : offset + 4]
+        if len(head) < 4:
+            head = view.read(offset, 4)
         if len(head) < 4 or head[0] != 0xFF or head[1] in _NO_MARKER:
             offset = _next_marker(view, offset)
             head = view.read(offset, 4)
-        if len(head) < 4 or head[0] != 0xFF or head[1] in _ENDS:
-            break
-        view.step()
+            if len(head) < 4 or head[0] != 0xFF:
+                break
         marker = head[1]
-        if marker == 0x01 or 0xD0 <= marker <= 0xD8:
-            offset += 2  # these stand alone, without a length
+        if marker in _ENDS:
+            break
+        if marker in _STAND_ALONE:
+            offset += 2
             continue
         length = head[2] << 8 | head[3]
         if length < 2:
@@ -73,6 +79,7 @@ def read(view: View, found: Findings) -> None:
         if marker in _WITH_DATES:
             _read_segment(view.part(offset + 4, length - 2), marker, extended, found)
         offset += 2 + length
+    view.step(looked_at)
     if extended:
         # The parts are searched together: a name may be cut by the end of a segment.
         xmp.scan(b"".join(extended), found, view.start)

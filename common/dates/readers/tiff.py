@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import struct
 from functools import lru_cache
+from typing import Literal
 
 from common.dates.found import DIGITIZED, EDITED, ORIGINAL, SATELLITE, Findings
 from common.dates.readers import iptc, xmp
 from common.dates.source import StopReading, View
 
 # TIFF, BigTIFF, Panasonic, Olympus (two), Leica's RWL is Panasonic's; JPEG XR differs only in its image tags.
-_MAGIC_NUMBERS = frozenset({42, 43, 0x55, 0x4F52, 0x5352, 0x01BC})
+_BIG_TIFF = 43
+_MAGIC_NUMBERS = frozenset({42, _BIG_TIFF, 0x55, 0x4F52, 0x5352, 0x01BC})
 _MOST_ENTRIES = 1_000
 _MOST_TEXT = 64
 _MOST_PACKET = 1 << 20
@@ -56,21 +58,51 @@ _GPS_WANTED = frozenset({_GPS_TIME, _GPS_DATE})
 Entries = dict[int, tuple[int, int]]
 
 
+class _Form:
+    """How numbers and IFDs are laid out: by the byte order, and by whether offsets have 8 bytes (BigTIFF) or 4."""
+
+    __slots__ = ("count", "entry", "entry_size", "first", "inline", "is_big", "offset", "order", "rational")
+
+    def __init__(self, order: Literal["little", "big"], is_big: bool) -> None:
+        mark = "<" if order == "little" else ">"
+        self.order = order
+        self.is_big = is_big
+        self.first = 8 if is_big else 4  # where the header tells the first IFD
+        self.inline = 8 if is_big else 4  # a value of up to so many bytes stands in its entry
+        self.entry_size = 20 if is_big else 12
+        self.count = struct.Struct(mark + ("Q" if is_big else "H"))
+        self.offset = struct.Struct(mark + ("Q" if is_big else "I"))
+        self.entry = struct.Struct(mark + ("HQQ" if is_big else "HII"))  # behind the tag: type, count, value or offset
+        self.rational = struct.Struct(mark + "II")
+
+
+def _forms() -> dict[bytes, _Form]:
+    """The form by the first four bytes: byte order, and one of the magic numbers."""
+    forms = {}
+    orders: tuple[tuple[bytes, Literal["little", "big"]], ...] = ((b"II", "little"), (b"MM", "big"))
+    for mark, order in orders:
+        classic, big = _Form(order, is_big=False), _Form(order, is_big=True)
+        for magic in _MAGIC_NUMBERS:
+            forms[mark + magic.to_bytes(2, order)] = big if magic == _BIG_TIFF else classic
+    return forms
+
+
+_FORMS = _forms()
+
+
 def is_tiff(head: bytes) -> bool:
     """Whether the first bytes are a TIFF header, or one of the makers' variations of it."""
-    return _header(head) is not None
+    return _form_of(head) is not None
 
 
 def read(view: View, found: Findings) -> None:
     """Find the dates of a TIFF file, or of an Exif block, whose header starts the view."""
     head = view.read(0, 16)
-    header = _header(head)
-    if header is None:
+    form = _form_of(head)
+    if form is None:
         raise StopReading("its EXIF block has no TIFF header")
-    order, big = header
-    first = struct.unpack_from(order + "Q", head, 8)[0] if big else struct.unpack_from(order + "I", head, 4)[0]
-    entries = _entries(view, first, order, big, _WANTED)
-    _read_exif(view, entries, order, big, found)
+    entries = _entries(view, form.offset.unpack_from(head, form.first)[0], form, _WANTED)
+    _read_exif(view, entries, form, found)
     _read_packets(view, entries, found)
     if _PANASONIC_JPEG in entries and not any(candidate.rank == ORIGINAL for candidate in found.candidates):
         from common.dates.readers import jpeg  # noqa: PLC0415 - JPEG holds TIFF and Panasonic's TIFF holds JPEG
@@ -80,78 +112,72 @@ def read(view: View, found: Findings) -> None:
 
 def read_gps(view: View, found: Findings) -> None:
     """Find the date in a TIFF block whose first IFD is a GPS IFD (box CMT4 of Canon's CR3)."""
-    header = _header(view.read(0, 16))
-    if header is not None:
-        order, big = header
-        first = struct.unpack_from(order + "I", view.need(4, 4))[0]
-        _read_gps_ifd(view, first, order, big, found)
+    head = view.read(0, 16)
+    form = _form_of(head)
+    if form is not None:
+        _read_gps_ifd(view, form.offset.unpack_from(head, form.first)[0], form, found)
 
 
-def _header(head: bytes) -> tuple[str, bool] | None:
-    """Byte order for ``struct`` and whether offsets have 8 bytes."""
-    if len(head) < 8:
-        return None
-    order = {b"II": "<", b"MM": ">"}.get(head[:2])
-    if order is None:
-        return None
-    magic = struct.unpack_from(order + "H", head, 2)[0]
-    if magic not in _MAGIC_NUMBERS:
-        return None
-    big = magic == 43
-    return None if big and len(head) < 16 else (order, big)
+def _form_of(head: bytes) -> _Form | None:
+    form = _FORMS.get(head[:4])
+    return None if form is None or len(head) < (16 if form.is_big else 8) else form
 
 
-def _entries(view: View, offset: int, order: str, big: bool, wanted: frozenset[int]) -> Entries:
+def _entries(view: View, offset: int, form: _Form, wanted: frozenset[int]) -> Entries:
     """Where the wanted values of one IFD stand. Entries outside of the view are left out."""
-    count_format, count_size, entry_size, inline = ("Q", 8, 20, 8) if big else ("H", 2, 12, 4)
-    raw = view.read(offset, count_size)
-    if len(raw) < count_size:
+    start = offset + form.count.size
+    raw = view.read(offset, form.count.size)
+    if len(raw) < form.count.size:
         return {}
-    count = min(struct.unpack(order + count_format, raw)[0], _MOST_ENTRIES)
+    count = min(form.count.unpack(raw)[0], _MOST_ENTRIES)
     view.step(count + 1)
-    start = offset + count_size
-    table = view.read(start, count * entry_size)
-    tags, entry = _layouts(order, big, len(table) // entry_size)
+    size, inline = form.entry_size, form.inline
+    table = view.read(start, count * size)
     entries: Entries = {}
-    # Of some fifty entries in a camera's file ten are wanted: only these are looked at further.
-    for index, tag in enumerate(tags.unpack_from(table)):
-        if tag in wanted and tag not in entries:
-            at = index * entry_size
-            kind, values, where = entry.unpack_from(table, at + 2)
-            length = _SIZES.get(kind, 1) * values
-            if length <= inline:
-                entries[tag] = (start + at + entry_size - inline, length)
-            elif where < view.size:
-                entries[tag] = (where, length)
+    # The tags are the first two bytes of each entry.
+    for tag, at in _places(table[0::size], table[1::size], form.order, len(table) // size, wanted):
+        kind, values, where = form.entry.unpack_from(table, at * size + 2)
+        length = _SIZES.get(kind, 1) * values
+        if length <= inline:
+            entries[tag] = (start + (at + 1) * size - inline, length)
+        elif where < view.size:
+            entries[tag] = (where, length)
     return entries
 
 
-# The struct module forgets what it compiled after a hundred formats, and one this long takes as long as all the rest.
-@lru_cache(maxsize=512)
-def _layouts(order: str, big: bool, count: int) -> tuple[struct.Struct, struct.Struct]:
-    """The tags of an IFD alone, and what stands behind the tag of one entry: its type, count, and value or offset."""
-    return struct.Struct(order + ("H18x" if big else "H10x") * count), struct.Struct(order + ("HQQ" if big else "HII"))
+# One camera's photos have the same tags in the same order, and of some fifty ten are wanted.
+@lru_cache(maxsize=256)
+def _places(
+    first: bytes, second: bytes, order: Literal["little", "big"], count: int, wanted: frozenset[int]
+) -> tuple[tuple[int, int], ...]:
+    """Which tags of an IFD are wanted, and in which entries they stand first. Given the two bytes of each tag. Pure."""
+    places: dict[int, int] = {}
+    for at, pair in zip(range(count), zip(first, second, strict=False), strict=False):
+        tag = int.from_bytes(pair, order)
+        if tag in wanted:
+            places.setdefault(tag, at)
+    return tuple(places.items())
 
 
 def _text(view: View, where: tuple[int, int]) -> str:
     offset, length = where
-    return view.read(offset, min(length, _MOST_TEXT)).decode("latin-1")
+    return view.read(offset, length if length < _MOST_TEXT else _MOST_TEXT).decode("latin-1")
 
 
-def _pointer(view: View, entries: Entries, tag: int, order: str, big: bool) -> int | None:
+def _pointer(view: View, entries: Entries, tag: int, form: _Form) -> int | None:
     """The offset of another IFD. None when there is none."""
     if tag not in entries:
         return None
     offset, length = entries[tag]
-    size, code = (8, "Q") if big and length >= 8 else (4, "I")
+    size = form.inline if length >= form.inline else 4
     raw = view.read(offset, size)
-    return struct.unpack(order + code, raw)[0] if len(raw) == size else None
+    return int.from_bytes(raw, form.order) if len(raw) == size else None
 
 
-def _read_exif(view: View, entries: Entries, order: str, big: bool, found: Findings) -> None:
+def _read_exif(view: View, entries: Entries, form: _Form, found: Findings) -> None:
     """Dates of IFD0 and of its Exif IFD. The tags of both are looked up in both: TIFF/EP has all in IFD0."""
-    exif_at = _pointer(view, entries, _EXIF_IFD, order, big)
-    exif = _entries(view, exif_at, order, big, _WANTED) if exif_at else {}
+    exif_at = _pointer(view, entries, _EXIF_IFD, form)
+    exif = _entries(view, exif_at, form, _WANTED) if exif_at else {}
     every = entries | exif
     if _DATE_TIME in entries:
         every[_DATE_TIME] = entries[_DATE_TIME]
@@ -170,13 +196,13 @@ def _read_exif(view: View, entries: Entries, order: str, big: bool, found: Findi
     if edited:
         where = view.start + every[_DATE_TIME][0]
         found.text("exif:DateTime", edited, EDITED, where, subsec=texts.get(_SUBSEC, ""), zone=zone)
-    gps_at = _pointer(view, entries, _GPS_IFD, order, big) or _pointer(view, exif, _GPS_IFD, order, big)
+    gps_at = _pointer(view, entries, _GPS_IFD, form) or _pointer(view, exif, _GPS_IFD, form)
     if gps_at:
-        _read_gps_ifd(view, gps_at, order, big, found)
+        _read_gps_ifd(view, gps_at, form, found)
 
 
-def _read_gps_ifd(view: View, offset: int, order: str, big: bool, found: Findings) -> None:
-    entries = _entries(view, offset, order, big, _GPS_WANTED)
+def _read_gps_ifd(view: View, offset: int, form: _Form, found: Findings) -> None:
+    entries = _entries(view, offset, form, _GPS_WANTED)
     if _GPS_DATE not in entries:
         return
     date = _text(view, entries[_GPS_DATE]).split("\0", 1)[0].strip()
@@ -184,9 +210,7 @@ def _read_gps_ifd(view: View, offset: int, order: str, big: bool, found: Finding
     if _GPS_TIME in entries:
         raw = view.read(entries[_GPS_TIME][0], 24)
         if len(raw) == 24:
-            hour, minute, second = (
-                top // bottom if bottom else 0 for top, bottom in struct.iter_unpack(order + "II", raw)
-            )
+            hour, minute, second = (top // bottom if bottom else 0 for top, bottom in form.rational.iter_unpack(raw))
             if hour < 24 and minute < 60 and second < 60:
                 clock = f" {hour:02}:{minute:02}:{second:02}Z"
     found.text("gps:GPSDateTime", date + clock if date else "", SATELLITE, view.start + entries[_GPS_DATE][0])

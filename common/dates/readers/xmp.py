@@ -20,7 +20,6 @@ from common.dates.found import (
     Findings,
 )
 from common.dates.source import View
-from common.dates.text import parse_moment
 
 _MOST_PACKET = 1 << 20
 _MOST_DATES = 64
@@ -88,14 +87,5 @@ def scan(packet: bytes, found: Findings, offset: int) -> None:
         tag, rank = known
         seen.add(tag)
         text = (value.group(1) or value.group(2)).decode("utf-8", "replace").strip()
-        if rank == CREATED and _is_a_mere_day(text):
-            rank = DAY_CREATED
-        found.text(tag, text, rank, offset + match.start())
-
-
-def _is_a_mere_day(text: str) -> bool:
-    """Programs that know only the day write midnight."""
-    found = parse_moment(text, "", "")  # as it is asked for the finding itself, so that it is read once
-    return (
-        found is None or found.date_only or (found.moment.hour, found.moment.minute, found.moment.second) == (0, 0, 0)
-    )
+        rank_of_day = DAY_CREATED if rank == CREATED else None
+        found.text(tag, text, rank, offset + match.start(), rank_of_day=rank_of_day)
