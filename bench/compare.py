@@ -76,7 +76,7 @@ def _parse(argv: Sequence[str] | None) -> Options:
     parser.add_argument("--stages", default=",".join(STAGES), help=f"default: {','.join(STAGES)}")
     parser.add_argument("--photos", type=int, default=4_000, help="for report (default: 4000, 130 kB each)")
     parser.add_argument("--copied-photos", type=int, default=200, help="for copy, verify and delete (default: 200)")
-    parser.add_argument("--copied-kib", default="1024-4096", help="KiB each, from-to (default: 1024-4096)")
+    parser.add_argument("--copied-kib", default="2048-6144", help="KiB each, from-to (default: 2048-6144)")
     parser.add_argument("--renamed", type=int, default=3_000, help="tiny files for quarantine (default: 3000)")
     parser.add_argument("--films", type=int, default=4, help="large files beside them (default: 4)")
     parser.add_argument("--film-mib", type=int, default=64, help="MiB each (default: 64)")

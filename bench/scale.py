@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -146,7 +146,7 @@ def write_rows(few: Path, report: Path, size: int) -> None:
     with open(report, "wb") as file:
         file.write(REPORT.header())
         for number, row in enumerate(islice(cycle(rows), size), 1):
-            file.write(REPORT.encode(replace(row, row_id=number, group_id=number)))
+            file.write(REPORT.encode(row._replace(row_id=number, group_id=number)))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from common.aliases import Aliases
 from common.archive import archive_failed, require_source
@@ -20,7 +20,6 @@ from common.errors import (
     SameFile,
     explain_os_error,
 )
-from common.extents import share_extents
 from common.fileops.folders import sync_folders_up_to
 from common.fileops.probing import remove_stale_probes
 from common.hashing import Comparison, Identity, compare, hash_file
@@ -94,7 +93,7 @@ class Examiner:
             except RowFailed as error:
                 status, reason = "read_error", str(error)
         self.progress.add_file()
-        return seal(replace(row, status=status, reason=reason, verified_at=now_text()))
+        return seal(row._replace(status=status, reason=reason, verified_at=now_text()))
 
     def _examine_files(self, row: VerifyRow) -> VerifyRow:
         source, copy = self._look(row.source_path), self._look_at_archive(row.destination_path)
@@ -108,7 +107,7 @@ class Examiner:
         if not status and self.roots.leads_through_link(row.destination_path, row.archive_root):
             status, reason = "outside_root", "a symbolic link stands on the way in the archive"
         if status:
-            return replace(row, status=status, reason=reason)
+            return row._replace(status=status, reason=reason)
         folder = os.path.dirname(row.destination_path)
         if folder not in self.synced_folders:
             remove_stale_probes(folder)
@@ -118,17 +117,17 @@ class Examiner:
     def _scrub(self, row: VerifyRow) -> VerifyRow:
         """The archive alone against the recorded hash; one unreadable file is a row, the rest is still looked at."""
         if not row.sha256:
-            return replace(row, status="not_archived", reason="no hash was recorded to check the copy by")
+            return row._replace(status="not_archived", reason="no hash was recorded to check the copy by")
         try:
             copy = os.lstat(row.destination_path)
         except (FileNotFoundError, NotADirectoryError):
-            return replace(row, status="archive_missing", reason="there is no such file in the archive")
+            return row._replace(status="archive_missing", reason="there is no such file in the archive")
         except OSError as error:
             raise RowFailed(f"cannot look at the archive copy: {explain_os_error(error)}") from None
         if not stat.S_ISREG(copy.st_mode) or row.destination_path in self.mount_points:
-            return replace(row, status="not_regular", reason="the archive path is no regular file of the archive")
+            return row._replace(status="not_regular", reason="the archive path is no regular file of the archive")
         if self.roots.leads_through_link(row.destination_path, row.archive_root):
-            return replace(row, status="outside_root", reason="a symbolic link stands on the way in the archive")
+            return row._replace(status="outside_root", reason="a symbolic link stands on the way in the archive")
         try:
             return self._check_hash(row)
         except OSError as error:
@@ -172,13 +171,13 @@ class Examiner:
             reason = f"first difference at byte {result.first_difference}"
             if again.equal:
                 raise RowFailed(f"{reason} when first read, none when read again: memory, cable or disk may be faulty")
-            return replace(facts, status="content_differs", reason=reason)
+            return facts._replace(status="content_differs", reason=reason)
         if row.sha256 not in ("", result.sha256):
             reason = "source and archive agree, but not with the hash that organize recorded; organize again"
-            return replace(facts, status="content_differs", reason=reason)
-        if result.left.device == result.right.device and share_extents(row.source_path, row.destination_path):
+            return facts._replace(status="content_differs", reason=reason)
+        if result.shares_blocks:
             self.sharing.append(row.destination_path)
-        return replace(facts, status="identical", sha256=result.sha256)
+        return facts._replace(status="identical", sha256=result.sha256)
 
     def _read_both(self, row: VerifyRow) -> Comparison:
         try:
@@ -193,7 +192,7 @@ class Examiner:
     def _check_moved(self, row: VerifyRow) -> VerifyRow:
         """A moved file has no source any more: its archive copy must have the hash that the move recorded."""
         if not row.sha256:
-            return replace(row, status="source_missing", reason="moved, but no hash was recorded to check the copy by")
+            return row._replace(status="source_missing", reason="moved, but no hash was recorded to check the copy by")
         try:
             return self._check_hash(row)
         except OSError as error:
@@ -202,15 +201,14 @@ class Examiner:
     def _check_hash(self, row: VerifyRow) -> VerifyRow:
         """The archive copy against the hash that was recorded. Raises ``OSError`` when it can't be read."""
         found = hash_file(row.destination_path, self.cold, self.progress.add_bytes, self.stop)
-        row = replace(
-            row,
+        row = row._replace(
             archive_inode=_place(found.identity),
             archive_mtime=mtime_text(found.identity.mtime_ns),
             read_mode=found.read_mode,
         )
         if found.sha256 == row.sha256:
-            return replace(row, status="archive_intact")
-        return replace(row, status="content_differs", reason="the archive copy no longer has the recorded hash")
+            return row._replace(status="archive_intact")
+        return row._replace(status="content_differs", reason="the archive copy no longer has the recorded hash")
 
 
 def _archive_copy_failed(row: VerifyRow, error: OSError) -> MediaArchiveError | RowFailed:
@@ -222,8 +220,7 @@ def _archive_copy_failed(row: VerifyRow, error: OSError) -> MediaArchiveError | 
 
 def with_facts(row: VerifyRow, result: Comparison) -> VerifyRow:
     """The row with what was seen of both files while they were compared. Pure."""
-    return replace(
-        row,
+    return row._replace(
         size_bytes=result.left.size,
         source_mtime=mtime_text(result.left.mtime_ns),
         source_inode=_place(result.left),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import sys
 
@@ -14,8 +13,8 @@ _UNKNOWN_PLACE = 0x2 | 0x4 | 0x200  # not yet allocated, or inside the inode: th
 _WHOLE_FILE = (1 << 64) - 1
 
 
-def share_extents(one: str, other: str) -> bool:
-    """Whether the first block of two files on one file system is the same place on the disk.
+def share_extents(one: int, other: int) -> bool:
+    """Whether the first block of two open files on one file system is the same place on the disk.
 
     Two such files are one file to a bad block. False where the file system can't tell.
     """
@@ -23,18 +22,14 @@ def share_extents(one: str, other: str) -> bool:
     return first is not None and first == second
 
 
-def _first_place(path: str) -> int | None:
+def _first_place(fd: int) -> int | None:
     if sys.platform != "linux":
         return None
     import fcntl  # noqa: PLC0415 - does not exist on Windows
 
     request = bytearray(_HEADER.pack(0, _WHOLE_FILE, 0, 0, 1, 0) + bytes(_EXTENT.size))
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-        try:
-            fcntl.ioctl(fd, _FS_IOC_FIEMAP, request)
-        finally:
-            os.close(fd)
+        fcntl.ioctl(fd, _FS_IOC_FIEMAP, request)
     except OSError:
         return None
     if not _HEADER.unpack_from(request)[3]:

@@ -1,6 +1,6 @@
 """Reading files through one descriptor: SHA-256, comparing side by side, and cold reads.
 
-Nothing here changes the contents of the disk; ``open_cold`` may flush what the kernel still holds
+Nothing here changes the contents of the disk; a cold read may flush what the kernel still holds
 in memory, so that what is read afterwards comes from the storage medium.
 """
 
@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from common.clib import c_function
 from common.errors import ChangedWhileReading, Interrupted, NotRegular, SameFile
+from common.extents import share_extents
 
 # What is read, compared and hashed at a time stays in the processor's cache; what the disk fetches ahead is more.
 CHUNK = 1 << 18
@@ -167,7 +168,8 @@ class Comparison:
     ``sha256`` is that of both when they are equal, else empty. ``first_difference`` is a byte
     offset, -1 when equal. ``read_mode`` is ``cold`` when both were read from the storage medium.
     ``touched`` tells that a change time moved meanwhile, though size and modification time did not:
-    an edit whose time was set back, or a file system that tells of a rename late.
+    an edit whose time was set back, or a file system that tells of a rename late. ``shares_blocks`` tells that
+    both stand in one place on one disk, as copies made with reflinks do: one bad block takes both.
     """
 
     equal: bool
@@ -177,6 +179,7 @@ class Comparison:
     left: Identity
     right: Identity
     touched: bool
+    shares_blocks: bool
 
 
 def compare(
@@ -205,19 +208,19 @@ def compare(
         else:
             sync_open(right, right_fd)
         read_mode = "cold" if left_cold and right_cold else "cached"
-        sha256, difference = _compare_open(
-            (left, left_fd), (right, right_fd), left_identity.size, on_bytes, should_stop
-        )
-        require_unchanged(left_fd, left_identity)
-        require_unchanged(right_fd, right_identity)
-        touched = (identity_of(os.fstat(left_fd)), identity_of(os.fstat(right_fd))) != (left_identity, right_identity)
-    return Comparison(difference < 0, sha256, difference, read_mode, left_identity, right_identity, touched)
+        # What is mostly in memory already would only be searched for once more.
+        ahead = left_identity.size if cold else 0
+        sha256, difference = _compare_open((left, left_fd), (right, right_fd), ahead, on_bytes, should_stop)
+        touched = [was_touched(left_fd, left_identity), was_touched(right_fd, right_identity)]
+        equal = difference < 0
+        shares_blocks = equal and left_identity.device == right_identity.device and share_extents(left_fd, right_fd)
+    return Comparison(equal, sha256, difference, read_mode, left_identity, right_identity, any(touched), shares_blocks)
 
 
 def _compare_open(
     left: tuple[str, int],
     right: tuple[str, int],
-    size: int,
+    ahead: int,
     on_bytes: Callable[[int], None] | None,
     should_stop: Callable[[], bool],
 ) -> tuple[str, int]:
@@ -226,7 +229,7 @@ def _compare_open(
     chunk = len(left_buffer)
     position = ahead_until = 0
     while True:
-        if ahead_until <= position < size:
+        if ahead_until <= position < ahead:
             ahead_until = position + _AHEAD
             _read_ahead(left[1], ahead_until)
             _read_ahead(right[1], ahead_until)
@@ -313,8 +316,18 @@ def require_unchanged(fd: int, before: Identity) -> None:
 
     The change time is left out: file systems over FUSE or a network tell it late, after a rename.
     """
-    if not same_file_state(identity_of(os.fstat(fd)), before):
+    was_touched(fd, before)
+
+
+def was_touched(fd: int, before: Identity) -> bool:
+    """Whether the change time of an open file, and nothing else of it, moved since ``before`` was taken.
+
+    Raises ``ChangedWhileReading`` when more did.
+    """
+    now = identity_of(os.fstat(fd))
+    if not same_file_state(now, before):
         raise ChangedWhileReading
+    return now != before
 
 
 def drop_cache(path: str, fd: int, size: int, durably: bool = True) -> bool:

@@ -106,7 +106,7 @@ def prune(journal: Journal, folders: Iterable[str], task: Task) -> Pruned:
         except OSError as error:
             removed = False
             refusals.append(_refusal(row.from_path, error))
-        outcomes.append(replace(row, phase="done" if removed else "failed"))
+        outcomes.append(row._replace(phase="done" if removed else "failed"))
     give_back_times({row.folder: row.folder_mtime for row in reversed(rows)} | journal.folder_times)
     sync_folders({row.folder for row in rows if os.path.isdir(row.folder)})
     journal.append(outcomes)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from common.errors import BadInput, StoppedEarly
 from common.manifests import JOURNAL, JournalRow, Reader, Record, RowIds, Writer, chain_of, first_chain
@@ -122,7 +121,7 @@ class Journal:
         time = now_text()
         values = JOURNAL.as_text(row) | {"sequence": str(self.sequence), "time": time}
         self.chain = chain_of(values, self.chain)
-        return replace(row, sequence=self.sequence, time=time, chain=self.chain)
+        return row._replace(sequence=self.sequence, time=time, chain=self.chain)
 
     def has_destroyed(self, row_id: int) -> bool:
         """Whether some call has deleted the file of a row for good.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
 
@@ -126,7 +126,7 @@ class Planner:
         folder, name = os.path.split(problem.path)
         nothing = Member(FoundFile(folder, name, 0, 0), "", row_id, row_id, UNDATED)
         status = "failed" if problem.failed else "skipped"
-        return replace(self.unplaced(nothing, status, problem.reason), source_mtime="")
+        return self.unplaced(nothing, status, problem.reason)._replace(source_mtime="")
 
     def _plan_primary(self, members: Sequence[Member]) -> tuple[ReportRow, Known | None]:
         """The primary's row, and the file that its companions are to stand beside (None when it failed)."""

@@ -361,4 +361,4 @@ def journal_row(task: Task, phase: str, outcome: Outcome | None = None, folder_t
 
 def outcome_row(planned: JournalRow, outcome: Outcome) -> JournalRow:
     """The row that tells what came of an intention. Pure."""
-    return replace(planned, phase=outcome.phase, reason=outcome.reason, read_mode=outcome.read_mode)
+    return planned._replace(phase=outcome.phase, reason=outcome.reason, read_mode=outcome.read_mode)

@@ -10,7 +10,7 @@ import os
 import re
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from common.errors import BadInput
@@ -156,7 +156,7 @@ def reviewed_rows(reviewed: Reviewed, archive_id: str, done: RowIds) -> Iterator
     """
     places = _places_of(reviewed)
     for _, group in groupby(_rows(reviewed), key=lambda row: row.group_id):
-        rows = [replace(_as_edited(row, places), archive_id=archive_id) for row in group if row.row_id not in done]
+        rows = [_as_edited(row, places)._replace(archive_id=archive_id) for row in group if row.row_id not in done]
         if rows:
             yield rows
 
@@ -165,11 +165,11 @@ def _as_edited(row: ReportRow, places: Mapping[_First, str]) -> ReportRow:
     """A row as the other rows of the edited report make it. Pure."""
     first = _first_of(row)
     if first in places:
-        return replace(row, destination_path=places[first])
+        return row._replace(destination_path=places[first])
     if first:
-        return replace(row, status="planned", reason="")
+        return row._replace(status="planned", reason="")
     if row.status == "failed":
-        return replace(row, reason=f"{FAILED_IN_PLAN}: {row.reason}")
+        return row._replace(reason=f"{FAILED_IN_PLAN}: {row.reason}")
     return row
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from common.archive import archive_failed
 from common.errors import RowFailed, StoppedEarly, explain_os_error
@@ -53,7 +53,7 @@ class Storer:
 
         def do(row: ReportRow) -> ReportRow:
             reason = impossible.get(os.path.dirname(row.destination_path))
-            return replace(row, status="failed", reason=reason) if reason else store(row, again)
+            return row._replace(status="failed", reason=reason) if reason else store(row, again)
 
         done: dict[int, ReportRow] = {}
 
@@ -70,7 +70,7 @@ class Storer:
         for row in companions:
             if row.group_id in fallen:
                 reason = f"goes with {os.path.basename(fallen[row.group_id])}, which failed"
-                done[row.row_id] = replace(row, status="failed", reason=reason)
+                done[row.row_id] = row._replace(status="failed", reason=reason)
         self._sync_folders(row for row in done.values() if row.status != "failed")
         return fail_duplicates_of_failed([done.get(row.row_id, row) for row in rows])
 
@@ -120,9 +120,9 @@ class Storer:
                 staged.discard()
                 raise
             self.lost.update(staged.lost)
-            return replace(row, status="copied", sha256=staged.sha256)
+            return row._replace(status="copied", sha256=staged.sha256)
         except RowFailed as error:
-            return replace(row, status="failed", reason=str(error))
+            return row._replace(status="failed", reason=str(error))
 
     def _move(self, row: ReportRow, again: bool) -> ReportRow:
         with self.turns.of(row.source_path):
@@ -146,13 +146,13 @@ class Storer:
                 finish_relocation(move, self.stop)
             else:
                 self.lost.update(relocate(move, self.stop).lost)
-            return replace(row, status="moved", sha256=found.sha256)
+            return row._replace(status="moved", sha256=found.sha256)
         except FileExistsError:
             return self._destination_taken(row, "")
         except RowFailed as error:
-            return replace(row, status="failed", reason=str(error))
+            return row._replace(status="failed", reason=str(error))
         except OSError as error:
-            return replace(row, status="failed", reason=f"cannot read: {explain_os_error(error)}")
+            return row._replace(status="failed", reason=f"cannot read: {explain_os_error(error)}")
 
     def _left_by_killed_run(self, row: ReportRow, status: str) -> ReportRow | None:
         """The finished row when a killed run had put the whole content in place already."""
@@ -166,25 +166,25 @@ class Storer:
         except OSError as error:
             raise RowFailed(f"cannot read: {explain_os_error(error)}") from None
         _require_as_planned(row, here.identity)
-        return replace(row, status=status, sha256=here.sha256) if here.sha256 == there.sha256 else None
+        return row._replace(status=status, sha256=here.sha256) if here.sha256 == there.sha256 else None
 
     def _moved_by_killed_run(self, row: ReportRow) -> ReportRow:
         """The row of a file that a killed run had moved; the archive's file system may round its time."""
         found = hash_file(row.destination_path, should_stop=self.stop)
         if found.identity.size != row.size_bytes or row.sha256 not in ("", found.sha256):
             raise RowFailed("gone from the source, and another file stands at its destination; organize again")
-        return replace(row, status="moved", sha256=found.sha256)
+        return row._replace(status="moved", sha256=found.sha256)
 
     def _destination_taken(self, row: ReportRow, sha256: str) -> ReportRow:
         """Somebody else put a file there since it was planned: the same content is welcome, another is not touched."""
         try:
             here = sha256 or hash_file(row.source_path).sha256
             if hash_file(row.destination_path).sha256 == here:
-                return replace(row, status="already_archived", sha256=here)
+                return row._replace(status="already_archived", sha256=here)
         except (OSError, RowFailed):
             pass  # then it is not known to be the same, and the row fails below
         reason = "another file appeared at the destination while this run was at work; organize again"
-        return replace(row, status="failed", reason=reason)
+        return row._replace(status="failed", reason=reason)
 
 
 def _may_be_its_copy(row: ReportRow) -> bool:
@@ -248,5 +248,5 @@ def fail_duplicates_of_failed(rows: Sequence[ReportRow]) -> list[ReportRow]:
     checked = []
     for row in rows:
         reason = _why_not_archived(row, failed)
-        checked.append(replace(row, status="failed", reason=reason) if reason else row)
+        checked.append(row._replace(status="failed", reason=reason) if reason else row)
     return checked

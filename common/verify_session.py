@@ -26,7 +26,7 @@ from common.manifests import (
     file_digest,
     seal_of,
 )
-from common.paths import fold, shown
+from common.paths import below, fold, shown
 from common.run_id import free_name, require_run_id
 from common.state import SUFFIX, Manifest, State, Window, find_unfinished, load_state, require_outputs, save_state
 
@@ -153,7 +153,7 @@ class Session:
         self._verified.append(good)
         self._unverified.append(row for row in rows if row.status not in VERIFIED_STATUSES)
         for row in good:
-            self._sums.append(checksum_line(row.sha256, os.path.relpath(row.destination_path, row.archive_root)))
+            self._sums.append(checksum_line(row.sha256, below(row.destination_path, row.archive_root)))
         for output in (self._verified, self._unverified, self._sums):
             output.sync()
         counts: Counter[str] = Counter()

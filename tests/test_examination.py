@@ -17,8 +17,7 @@ from common.hashing import never_stop
 from common.manifests import VERIFY, VerifyRow, seal_of
 
 NUMBERS = {"row_id": "1", "group_id": "1", "size_bytes": "1"}
-ROW = replace(
-    VERIFY.decode({**dict.fromkeys(VERIFY.columns, ""), **NUMBERS}, ""),
+ROW = VERIFY.decode({**dict.fromkeys(VERIFY.columns, ""), **NUMBERS}, "")._replace(
     source_path="/source/a.jpg",
     destination_path="/archive/2019/a.jpg",
     source_root="/source",
@@ -61,7 +60,7 @@ BEFORE = {
 
 @pytest.mark.parametrize(("changes", "status"), BEFORE.values(), ids=BEFORE.keys())
 def test_what_a_row_alone_tells(changes: dict[str, str], status: str) -> None:
-    decided, reason = decide_before_reading(replace(ROW, **changes))  # type: ignore[arg-type]  # texts, all of them
+    decided, reason = decide_before_reading(ROW._replace(**changes))  # type: ignore[arg-type]  # texts, all of them
     assert decided == status
     assert bool(reason) == bool(status)
 
@@ -90,7 +89,7 @@ LOOKS = {
 
 @pytest.mark.parametrize(("source", "copy", "was", "status"), LOOKS.values(), ids=LOOKS.keys())
 def test_what_a_look_tells(source: os.stat_result | None, copy: os.stat_result | None, was: str, status: str) -> None:
-    decided, reason = decide_by_looks(replace(ROW, report_status=was), source, copy)
+    decided, reason = decide_by_looks(ROW._replace(report_status=was), source, copy)
     assert decided == status
     assert bool(reason) == bool(status)
 
@@ -116,8 +115,7 @@ class Pair:
         for path in (self.source, self.copy):
             path.parent.mkdir(parents=True)
             path.write_bytes(b"content")
-        self.row = replace(
-            ROW,
+        self.row = ROW._replace(
             source_path=str(self.source),
             destination_path=str(self.copy),
             source_root=str(root / "source"),
@@ -176,7 +174,7 @@ def linked_source_folder(pair: Pair) -> None:
     pair.source.parent.rename(pair.source.parent.with_name("real"))
     pair.source.parent.mkdir()
     os.symlink(pair.source.parent.with_name("real"), pair.source.parent / "sub")
-    pair.row = replace(pair.row, source_path=str(pair.source.parent / "sub" / "a.jpg"))
+    pair.row = pair.row._replace(source_path=str(pair.source.parent / "sub" / "a.jpg"))
 
 
 def linked_archive_folder(pair: Pair) -> None:
@@ -185,7 +183,7 @@ def linked_archive_folder(pair: Pair) -> None:
 
 
 def other_hash(pair: Pair) -> None:
-    pair.row = replace(pair.row, sha256="0" * 64)
+    pair.row = pair.row._replace(sha256="0" * 64)
 
 
 def archive_folder_is_a_link_to_the_source(pair: Pair) -> None:
@@ -221,9 +219,9 @@ def test_a_file_on_which_something_is_mounted_is_no_copy(pair: Pair, which: str)
 def test_a_moved_file_is_proved_by_the_hash_that_the_move_recorded(pair: Pair) -> None:
     sha256 = pair.examine().sha256
     pair.source.unlink()
-    moved = replace(pair.row, report_status="moved", sha256=sha256)
+    moved = pair.row._replace(report_status="moved", sha256=sha256)
     assert pair.examine(moved).status == "archive_intact"
-    assert pair.examine(replace(moved, sha256="")).status == "source_missing"
+    assert pair.examine(moved._replace(sha256="")).status == "source_missing"
     pair.copy.write_bytes(b"c0ntent")
     assert pair.examine(moved).status == "content_differs"
 
@@ -238,7 +236,7 @@ def test_an_archive_folder_that_is_a_file_is_a_missing_copy(pair: Pair) -> None:
 def test_an_archive_that_cannot_be_looked_at_stops_the_run(pair: Pair) -> None:
     too_long = str(pair.copy.parent / ("x" * 300))
     with pytest.raises(StoppedEarly, match="check the disk"):
-        pair.examine(replace(pair.row, destination_path=too_long))
+        pair.examine(pair.row._replace(destination_path=too_long))
 
 
 def test_looking_leaves_both_folders_as_they_were(pair: Pair) -> None:

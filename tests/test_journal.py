@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,8 @@ RUN_ID = "3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b"
 def row(row_id: int, phase: str, action: str = "quarantine") -> JournalRow:
     blank = JOURNAL.decode({**dict.fromkeys(JOURNAL.columns, ""), **dict.fromkeys(NUMBERS, "0")}, "")
     path = f"/source/{row_id}.jpg"
-    return replace(
-        blank, phase=phase, action=action, row_id=row_id, run_id=RUN_ID, from_path=path, source_path=path, to_path="/q"
+    return blank._replace(
+        phase=phase, action=action, row_id=row_id, run_id=RUN_ID, from_path=path, source_path=path, to_path="/q"
     )
 
 
@@ -108,8 +107,8 @@ def test_behind_a_checkpoint_outcomes_and_folder_times_are_recalled(path: str) -
     journal = Journal(path, RUN_ID)
     journal.append([row(1, "planned"), row(1, "done")])
     checkpoint = (journal.length, journal.chain, journal.sequence)
-    journal.append([replace(row(2, "planned"), folder="/source", folder_mtime="before")])
-    journal.append([replace(row(2, "done"), folder="/source", folder_mtime="later")])
+    journal.append([row(2, "planned")._replace(folder="/source", folder_mtime="before")])
+    journal.append([row(2, "done")._replace(folder="/source", folder_mtime="later")])
     journal.close()
     again = Journal(path, RUN_ID, *checkpoint)
     assert [found.row_id for found in again.outcomes.values()] == [2]

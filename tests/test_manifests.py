@@ -7,7 +7,6 @@ import hashlib
 import os
 import subprocess
 import tracemalloc
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -227,7 +226,7 @@ def test_a_chain_breaks_when_any_cell_or_the_row_before_changes(column: str) -> 
 @pytest.mark.parametrize("table", [REPORT, VERIFY, JOURNAL], ids=["report", "verified", "journal"])
 def test_a_row_comes_back_as_it_went(tmp_path: Path, table: Table[Any]) -> None:
     row = table.decode(dict.fromkeys(table.columns, "7"), "")
-    rows = [replace(row, source_path=name) for name in HOSTILE]
+    rows = [row._replace(source_path=name) for name in HOSTILE]
     writer = Writer(table, str(tmp_path / "a.csv"))
     writer.append(rows)
     writer.sync()
@@ -244,10 +243,10 @@ def test_a_writer_goes_on_behind_its_checkpoint_and_writes_its_header_once(tmp_p
     writer = Writer(REPORT, path)
     writer.append([row])
     length = writer.length
-    writer.append([replace(row, row_id=2)])
+    writer.append([row._replace(row_id=2)])
     writer.close()
     again = Writer(REPORT, path, length)
-    again.append([replace(row, row_id=3)])
+    again.append([row._replace(row_id=3)])
     again.close()
     with Reader(path, REPORT.columns) as reader:
         assert [record.values["row_id"] for record in reader] == ["1", "3"]

@@ -103,6 +103,17 @@ def test_a_root_that_comes_to_lead_elsewhere_is_a_link_on_the_way(tmp_path: Path
     assert roots.leads_through_link(path, f"{tmp_path}/root")
 
 
+@pytest.mark.parametrize("depth", ["a", "a/b"])
+def test_a_folder_that_gives_way_to_a_link_is_noticed_in_the_middle_of_a_run(tmp_path: Path, depth: str) -> None:
+    root = tmp_path / "root"
+    (root / "a" / "b").mkdir(parents=True)
+    roots, path = RealRoots(), f"{root}/a/b/x.jpg"
+    assert not roots.leads_through_link(path, str(root))
+    (root / depth).rename(tmp_path / "elsewhere")
+    (root / depth).symlink_to(tmp_path / "elsewhere")
+    assert roots.leads_through_link(path, str(root))
+
+
 def test_all_of_a_disk_may_be_the_root() -> None:
     assert not RealRoots().leads_through_link("/proc/x.jpg", "/")
     assert not RealRoots().leads_through_link("/x.jpg", "/")

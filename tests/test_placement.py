@@ -6,7 +6,6 @@ import hashlib
 import os
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -257,7 +256,7 @@ def test_a_file_that_cannot_be_read_fails_and_takes_its_companions_along(desk: D
 def test_rows_of_an_unfinished_report_count_as_if_they_had_just_been_planned(desk: Desk) -> None:
     row = desk.planner.plan(desk.members("x", {"a.jpg": b"one"}))[0]
     desk.begin()
-    desk.planner.recorded(replace(row, status="copied"))
+    desk.planner.recorded(row._replace(status="copied"))
     assert desk.plan("y", {"a.jpg": b"two"}) == [("planned", f"a~{digits(b'two')}.jpg")]
     assert desk.plan("z", {"b.jpg": b"one"}) == [("duplicate", "a.jpg")]
 

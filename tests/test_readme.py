@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import dataclasses
 import functools
 import os
 import re
@@ -205,8 +204,10 @@ def test_every_option_that_the_documents_name_exists() -> None:
     ("title", "row_class"),
     [("report.csv", ReportRow), ("verified.csv and unverified.csv", VerifyRow), ("journal.csv", JournalRow)],
 )
-def test_the_columns_of_a_file_are_listed_in_their_order(title: str, row_class: type) -> None:
-    assert first_column(section(FILES, title), "column") == [field.name for field in dataclasses.fields(row_class)]
+def test_the_columns_of_a_file_are_listed_in_their_order(
+    title: str, row_class: type[ReportRow | VerifyRow | JournalRow]
+) -> None:
+    assert first_column(section(FILES, title), "column") == list(row_class._fields)
 
 
 def test_the_statuses_of_a_report_are_listed() -> None:

@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -55,7 +54,7 @@ SAMPLE = ReportRow(
     sha256="",
 )
 PROVED = VerifyRow(
-    **{name: getattr(SAMPLE, name) for name in SAMPLE.__slots__ if name in VerifyRow.__slots__ and name != "status"},
+    **{name: value for name, value in SAMPLE._asdict().items() if name in VerifyRow._fields and name != "status"},
     report_status="copied",
     status="identical",
     source_inode="",
@@ -66,7 +65,7 @@ PROVED = VerifyRow(
     row_seal="",
 )
 INTENDED = JournalRow(
-    **{name: getattr(SAMPLE, name) for name in SAMPLE.__slots__ if name in JournalRow.__slots__},
+    **{name: value for name, value in SAMPLE._asdict().items() if name in JournalRow._fields},
     sequence=1,
     time="",
     phase="planned",
@@ -82,7 +81,7 @@ INTENDED = JournalRow(
 
 
 def row(row_id: int, **changes: object) -> ReportRow:
-    return replace(SAMPLE, row_id=row_id, group_id=changes.pop("group_id", row_id), **changes)  # type: ignore[arg-type]
+    return SAMPLE._replace(row_id=row_id, group_id=changes.pop("group_id", row_id), **changes)  # type: ignore[arg-type]
 
 
 class Page(HTMLParser):
@@ -380,10 +379,10 @@ def test_without_its_script_the_page_is_whole(tmp_path: Path) -> None:
 def test_verify_tells_what_was_proved_what_was_not_and_why(tmp_path: Path) -> None:
     rows = [
         PROVED,
-        replace(PROVED, row_id=2, status="archive_intact", report_status="moved", read_mode="cached"),
-        replace(PROVED, row_id=3, status="content_differs", reason="first difference at byte 17"),
-        replace(PROVED, row_id=4, status="not_archived", report_status="skipped"),
-        replace(PROVED, row_id=5, status="not_archived", report_status="failed", reason="organize left it failed"),
+        PROVED._replace(row_id=2, status="archive_intact", report_status="moved", read_mode="cached"),
+        PROVED._replace(row_id=3, status="content_differs", reason="first difference at byte 17"),
+        PROVED._replace(row_id=4, status="not_archived", report_status="skipped"),
+        PROVED._replace(row_id=5, status="not_archived", report_status="failed", reason="organize left it failed"),
     ]
     path = tmp_path / "v.html"
     write_verify_review(str(path), RUN, rows, ReviewFacts("verify", {"verified": "/v.csv"}))
@@ -398,15 +397,15 @@ def test_verify_tells_what_was_proved_what_was_not_and_why(tmp_path: Path) -> No
 def test_apply_tells_the_last_word_about_every_file(tmp_path: Path) -> None:
     rows = [
         INTENDED,
-        replace(INTENDED, row_id=2, source_path="/source/b.jpg"),
-        replace(INTENDED, row_id=3, source_path="/source/c.jpg"),
-        replace(INTENDED, phase="failed", reason="it was changed"),
-        replace(
-            INTENDED, row_id=2, source_path="/source/b.jpg", phase="failed", reason="changed since it was verified"
+        INTENDED._replace(row_id=2, source_path="/source/b.jpg"),
+        INTENDED._replace(row_id=3, source_path="/source/c.jpg"),
+        INTENDED._replace(phase="failed", reason="it was changed"),
+        INTENDED._replace(
+            row_id=2, source_path="/source/b.jpg", phase="failed", reason="changed since it was verified"
         ),
         INTENDED,
-        replace(INTENDED, phase="done"),
-        replace(INTENDED, row_id=0, action="prune", from_path="/source/x", size_bytes=0, phase="done"),
+        INTENDED._replace(phase="done"),
+        INTENDED._replace(row_id=0, action="prune", from_path="/source/x", size_bytes=0, phase="done"),
     ]
     path = tmp_path / "a.html"
     write_apply_review(str(path), RUN, rows, ReviewFacts("quarantine", {"journal": "/j.csv"}))
@@ -474,7 +473,7 @@ def many_rows(count: int) -> Iterator[ReportRow]:
     name = "\"<&>'" * 30
     for number in range(1, count + 1):
         yield ReportRow(
-            **{field: getattr(SAMPLE, field) for field in SAMPLE.__slots__}
+            **SAMPLE._asdict()
             | {
                 "row_id": number,
                 "group_id": number,

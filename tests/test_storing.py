@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,8 +40,7 @@ class Place:
 
     def row(self, name: str, row_id: int = 1) -> ReportRow:
         status = os.stat(self.source / name)
-        return replace(
-            BLANK,
+        return BLANK._replace(
             run_id=RUN_ID,
             row_id=row_id,
             group_id=row_id,
@@ -79,7 +77,7 @@ DONE = {"copy": ("copied", ""), "move": ("moved", "")}
 
 @both_modes
 def test_planned_files_are_stored_and_others_passed_by(place: Place, mode: str) -> None:
-    skipped = replace(place.row("a.jpg", 3), status="skipped", reason="no media")
+    skipped = place.row("a.jpg", 3)._replace(status="skipped", reason="no media")
     assert place.store(mode, [*place.rows(), skipped]) == [DONE[mode], DONE[mode], ("skipped", "no media")]
     assert read_tree(place.archive) == {"2019/a.jpg": b"aaa", "2019/b.jpg": b"bbb"}
     assert read_tree(place.source) == ({"a.jpg": b"aaa", "sub/b.jpg": b"bbb"} if mode == "copy" else {})
@@ -189,11 +187,11 @@ def edited(place: Place, rows: list[ReportRow]) -> list[ReportRow]:
 
 
 def said_to_be_archived(place: Place, rows: list[ReportRow]) -> list[ReportRow]:
-    return [replace(rows[0], status="already_archived"), rows[1]]
+    return [rows[0]._replace(status="already_archived"), rows[1]]
 
 
 def failed_in_the_plan(place: Place, rows: list[ReportRow]) -> list[ReportRow]:
-    return [replace(rows[0], status="failed", reason="failed already when the report was made"), rows[1]]
+    return [rows[0]._replace(status="failed", reason="failed already when the report was made"), rows[1]]
 
 
 @both_modes
@@ -203,7 +201,7 @@ def test_a_companion_goes_nowhere_without_its_photo(
     place: Place, mode: str, spoil: Callable[[Place, list[ReportRow]], list[ReportRow]], order: int
 ) -> None:
     """It would stand beside somebody else's photo, and what it says of the date would be taken from its own."""
-    group = [place.row("a.jpg", 1), replace(place.row("sub/b.jpg", 2), group_id=1)]
+    group = [place.row("a.jpg", 1), place.row("sub/b.jpg", 2)._replace(group_id=1)]
     before = read_tree(place.source)
     [photo, companion] = sorted(place.store(mode, spoil(place, group)[::order]), key=lambda row: "goes with" in row[1])
     assert photo[0] == "failed"
@@ -215,13 +213,13 @@ def test_a_companion_goes_nowhere_without_its_photo(
 @both_modes
 def test_a_companion_goes_where_its_photo_was_stored_before(place: Place, mode: str) -> None:
     write_tree(place.archive, {"2019/a.jpg": b"aaa"})
-    group = [replace(place.row("a.jpg", 1), status="already_archived"), replace(place.row("sub/b.jpg", 2), group_id=1)]
+    group = [place.row("a.jpg", 1)._replace(status="already_archived"), place.row("sub/b.jpg", 2)._replace(group_id=1)]
     assert place.store(mode, group) == [("already_archived", ""), DONE[mode]]
 
 
 def test_a_companion_of_a_duplicate_goes_along_in_the_batch_of_the_first(place: Place) -> None:
-    first, double = place.row("a.jpg", 1), replace(place.row("a.jpg", 2), status="duplicate")
-    companion = replace(place.row("sub/b.jpg", 3), group_id=2)
+    first, double = place.row("a.jpg", 1), place.row("a.jpg", 2)._replace(status="duplicate")
+    companion = place.row("sub/b.jpg", 3)._replace(group_id=2)
     assert [status for status, _ in place.store("copy", [first, double, companion])] == [
         "copied",
         "duplicate",
@@ -233,17 +231,17 @@ def test_a_duplicate_counts_only_when_what_it_repeats_is_stored(place: Place) ->
     write_tree(place.archive, {"2019/there.jpg": b"aaa"})
     there, gone = str(place.archive / "2019" / "there.jpg"), str(place.archive / "2019" / "gone.jpg")
     row = place.row("a.jpg")
-    edited = replace(row, source_mtime="0")
+    edited = row._replace(source_mtime="0")
     rows = [
-        replace(row, row_id=1, status="copied", destination_path=there),
-        replace(row, row_id=2, status="duplicate", destination_path=there, reason="same content as row 1"),
-        replace(row, row_id=3, status="failed", destination_path=gone, reason="cannot read"),
-        replace(row, row_id=4, status="duplicate", destination_path=gone, reason="same content as row 3"),
-        replace(row, row_id=5, status="skipped", reason="no media"),
-        replace(row, row_id=6, status="already_archived", destination_path=there),
-        replace(row, row_id=7, status="already_archived", destination_path=there, size_bytes=2),
-        replace(edited, row_id=8, status="duplicate", destination_path=there, reason="same content as row 1"),
-        replace(edited, row_id=9, status="already_archived", destination_path=there),
+        row._replace(row_id=1, status="copied", destination_path=there),
+        row._replace(row_id=2, status="duplicate", destination_path=there, reason="same content as row 1"),
+        row._replace(row_id=3, status="failed", destination_path=gone, reason="cannot read"),
+        row._replace(row_id=4, status="duplicate", destination_path=gone, reason="same content as row 3"),
+        row._replace(row_id=5, status="skipped", reason="no media"),
+        row._replace(row_id=6, status="already_archived", destination_path=there),
+        row._replace(row_id=7, status="already_archived", destination_path=there, size_bytes=2),
+        edited._replace(row_id=8, status="duplicate", destination_path=there, reason="same content as row 1"),
+        edited._replace(row_id=9, status="already_archived", destination_path=there),
     ]
     statuses = ["copied", "duplicate", "failed", "failed", "skipped", "already_archived", "failed", "failed", "failed"]
     checked = fail_duplicates_of_failed(rows)
@@ -255,7 +253,7 @@ def test_a_duplicate_counts_only_when_what_it_repeats_is_stored(place: Place) ->
 
 def test_a_killed_move_is_not_believed_where_the_archive_holds_other_bytes_by_now(place: Place) -> None:
     """Of the same size, but not the content that was planned: a new hash must never become the truth."""
-    planned = replace(place.row("a.jpg"), sha256=hashlib.sha256(b"aaa").hexdigest())
+    planned = place.row("a.jpg")._replace(sha256=hashlib.sha256(b"aaa").hexdigest())
     write_tree(place.archive, {"2019/a.jpg": b"xxx"})
     os.unlink(place.source / "a.jpg")
     [(status, reason)] = place.store("move", [planned], again=True)
@@ -267,7 +265,7 @@ def test_a_killed_move_is_not_believed_where_the_archive_holds_other_bytes_by_no
 @pytest.mark.parametrize("folder", [".media-archive.lock/2019", "d" * 256])
 def test_a_folder_that_cannot_be_fails_its_rows_alone(place: Place, mode: str, folder: str) -> None:
     write_tree(place.archive, {".media-archive.lock": b""})
-    row = replace(place.row("a.jpg"), destination_path=str(place.archive / folder / "a.jpg"))
+    row = place.row("a.jpg")._replace(destination_path=str(place.archive / folder / "a.jpg"))
     (status, reason), other = place.store(mode, [row, place.row("sub/b.jpg", 2)])
     assert status == "failed"
     assert "cannot make" in reason
@@ -276,7 +274,7 @@ def test_a_folder_that_cannot_be_fails_its_rows_alone(place: Place, mode: str, f
 
 @both_modes
 def test_a_name_too_long_fails_again_and_again_and_stops_nothing(place: Place, mode: str) -> None:
-    row = replace(place.row("a.jpg"), destination_path=str(place.archive / "2019" / ("n" * 256)))
+    row = place.row("a.jpg")._replace(destination_path=str(place.archive / "2019" / ("n" * 256)))
     for again in (False, True):
         assert place.store(mode, [row], again)[0][0] == "failed"
     assert (place.source / "a.jpg").read_bytes() == b"aaa"

@@ -20,6 +20,7 @@ FLOORS = (
     (
         "clib",
         "errors",
+        "extents",
         "hard_links",
         "media_types",
         "paths",
@@ -35,7 +36,6 @@ FLOORS = (
         "scan",
         "hashing",
         "summary",
-        "extents",
         "pipeline",
         "groups",
         "dates.zones",

@@ -83,7 +83,7 @@ def test_an_identical_pair_is_to_go_into_the_quarantine() -> None:
 
 
 def test_a_pair_whose_source_is_gone_is_nothing_to_do() -> None:
-    assert task_of(seal(replace(VERIFIED, status="archive_intact")), QUARANTINE) is None
+    assert task_of(seal(VERIFIED._replace(status="archive_intact")), QUARANTINE) is None
 
 
 @pytest.mark.parametrize(
@@ -91,11 +91,11 @@ def test_a_pair_whose_source_is_gone_is_nothing_to_do() -> None:
 )
 def test_no_other_status_is_proof_of_a_copy(status: str) -> None:
     with pytest.raises(BadInput, match=r"line 2: status .* is not proof of a copy"):
-        task_of(seal(replace(VERIFIED, status=status)), QUARANTINE)
+        task_of(seal(VERIFIED._replace(status=status)), QUARANTINE)
 
 
 def test_a_row_whose_seal_is_broken_is_refused() -> None:
-    for row in (replace(seal(VERIFIED), destination_path="/archive/2019/b.jpg"), replace(VERIFIED, row_seal="")):
+    for row in (seal(VERIFIED)._replace(destination_path="/archive/2019/b.jpg"), VERIFIED._replace(row_seal="")):
         with pytest.raises(BadInput, match="line 2: the row was changed after it was verified"):
             task_of(row, QUARANTINE)
 
@@ -131,12 +131,12 @@ def test_an_unsound_row_is_refused_whatever_kind_it_is(changes: dict[str, str]) 
     with pytest.raises(BadInput, match=r"^line 2: "):
         require_sound(replace(task, **changes), "line 2")  # type: ignore[arg-type]  # texts, all of them
     with pytest.raises(BadInput, match=r"^line 2: "):
-        task_of(seal(replace(VERIFIED, **changes)), QUARANTINE)  # type: ignore[arg-type]
+        task_of(seal(VERIFIED._replace(**changes)), QUARANTINE)  # type: ignore[arg-type]
 
 
 def test_an_inode_that_is_no_number_is_refused() -> None:
     with pytest.raises(BadInput, match="source_inode is not as verify writes it"):
-        task_of(seal(replace(VERIFIED, source_inode="1:x")), QUARANTINE)
+        task_of(seal(VERIFIED._replace(source_inode="1:x")), QUARANTINE)
 
 
 # --- rows of a journal and of a report ------------------------------------------------------------------
@@ -147,15 +147,15 @@ def test_an_inode_that_is_no_number_is_refused() -> None:
 )
 @pytest.mark.parametrize("was", ["quarantine", "delete"])
 def test_what_was_taken_can_be_brought_back_or_purged(action: str, to_path: str, was: str) -> None:
-    task = task_of(replace(PLANNED, action=was), Kind("journal", action, JOURNAL.columns))
+    task = task_of(PLANNED._replace(action=was), Kind("journal", action, JOURNAL.columns))
     assert task
     assert (task.action, task.from_path, task.to_path) == (action, PLACE, to_path)
 
 
 @pytest.mark.parametrize(
     "row",
-    [replace(PLANNED, phase="done"), replace(PLANNED, phase="failed")]
-    + [replace(PLANNED, action=action) for action in ("restore", "purge", "restore_folder")],
+    [PLANNED._replace(phase="done"), PLANNED._replace(phase="failed")]
+    + [PLANNED._replace(action=action) for action in ("restore", "purge", "restore_folder")],
 )
 def test_outcomes_and_other_acts_in_a_journal_are_nothing_to_do(row: JournalRow) -> None:
     assert task_of(row, Kind("journal", "restore", JOURNAL.columns)) is None
@@ -176,17 +176,17 @@ def test_a_journal_can_lead_only_to_places_in_a_quarantine(place: str) -> None:
     assert is_quarantine_place(PLACE, RUN_ID, "/source/sub/a.jpg")
     for action in ("restore", "purge"):
         with pytest.raises(BadInput, match="is no place in a quarantine"):
-            task_of(replace(PLANNED, to_path=place), Kind("journal", action, JOURNAL.columns))
+            task_of(PLANNED._replace(to_path=place), Kind("journal", action, JOURNAL.columns))
 
 
 def test_a_pruned_folder_comes_back_with_its_permissions_and_only_inside_the_source() -> None:
-    pruned = replace(PLANNED, action="prune", from_path="/source/sub", reason="750")
+    pruned = PLANNED._replace(action="prune", from_path="/source/sub", reason="750")
     task = task_of(pruned, Kind("journal", "restore", JOURNAL.columns))
     assert task
     assert (task.action, task.to_path, task.folder_mode) == ("restore_folder", "/source/sub", 0o750)
     assert task_of(pruned, Kind("journal", "purge", JOURNAL.columns)) is None
     with pytest.raises(BadInput, match="does not lie in the source root"):
-        task_of(replace(pruned, from_path="/etc"), Kind("journal", "restore", JOURNAL.columns))
+        task_of(pruned._replace(from_path="/etc"), Kind("journal", "restore", JOURNAL.columns))
 
 
 def test_only_moved_rows_of_a_report_can_be_brought_back() -> None:
@@ -195,14 +195,14 @@ def test_only_moved_rows_of_a_report_can_be_brought_back() -> None:
     assert task
     assert (task.from_path, task.to_path) == ("/archive/2019/a.jpg", "/source/sub/a.jpg")
     for status in ("copied", "planned", "failed", "duplicate", "already_archived"):
-        assert task_of(replace(MOVED, status=status), kind) is None
+        assert task_of(MOVED._replace(status=status), kind) is None
 
 
 # --- whole manifests ---------------------------------------------------------------------------------
 
 
 def test_a_survey_counts_rows_and_bytes(tmp_path: Path) -> None:
-    path = verified(tmp_path, seal(VERIFIED), seal(replace(VERIFIED, row_id=8, size_bytes=5)))
+    path = verified(tmp_path, seal(VERIFIED), seal(VERIFIED._replace(row_id=8, size_bytes=5)))
     survey = survey_manifest(path, "auto", QUARANTINE)
     assert (survey.manifest.rows, survey.manifest.media_bytes, survey.run_id) == (2, 15, RUN_ID)
     assert (survey.source_root, survey.archive_root, survey.archive_id) == ("/source", "/archive", "an archive")
@@ -221,7 +221,7 @@ MIXED = {
 def test_a_manifest_of_two_runs_or_with_a_row_twice_is_refused(
     tmp_path: Path, changes: dict[str, str], told: str
 ) -> None:
-    second = replace(replace(VERIFIED, row_id=8), **changes)  # type: ignore[arg-type]  # a row_id is a number there
+    second = VERIFIED._replace(**({"row_id": 8} | changes))  # type: ignore[arg-type]  # a row_id is a number there
     path = verified(tmp_path, seal(VERIFIED), seal(second))
     with pytest.raises(BadInput, match=f"line 3: .*{told}"):
         survey_manifest(path, "auto", QUARANTINE)
@@ -259,7 +259,7 @@ def test_an_intention_that_failed_or_was_repeated_later_counts_no_more(tmp_path:
     journal = Journal(str(tmp_path / "journal.csv"), RUN_ID)
     acts = [(1, "planned"), (1, "failed"), (2, "planned"), (2, "done"), (2, "planned"), (2, "done"), (3, "planned")]
     for row_id, phase in acts:
-        journal.append([replace(PLANNED, row_id=row_id, phase=phase)])
+        journal.append([PLANNED._replace(row_id=row_id, phase=phase)])
     journal.close()
     void = survey_manifest(journal.path, "auto", Kind("journal", "restore", JOURNAL.columns)).void
     planned = {1: [1], 2: [3, 5], 3: [7]}
@@ -267,7 +267,7 @@ def test_an_intention_that_failed_or_was_repeated_later_counts_no_more(tmp_path:
         (row_id, sequence)
         for row_id, sequences in planned.items()
         for sequence in sequences
-        if not void.covers(replace(PLANNED, row_id=row_id, sequence=sequence))
+        if not void.covers(PLANNED._replace(row_id=row_id, sequence=sequence))
     ]
     assert counting == [(2, 5), (3, 7)]
 

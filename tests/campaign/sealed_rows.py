@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import fields
 from pathlib import Path
+from typing import get_type_hints
 
 from common.manifests import REPORT, VERIFY, ReportRow, VerifyRow, seal
 from common.timestamps import mtime_text, now_text
@@ -53,5 +53,5 @@ def _claims(
         "archive_inode": f"{copy.st_dev}:{copy.st_ino}",
         "sha256": digest_of(str(pair[0])),
     }
-    blank = {field.name: "0" if field.type == "int" else "" for field in fields(kind)}
+    blank = {column: "0" if of is int else "" for column, of in get_type_hints(kind).items()}
     return blank | {column: value for column, value in known.items() if column in blank}
