@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -231,3 +232,16 @@ def test_a_file_system_that_notices_by_itself_stops_the_run_or_fails_the_row(
             (shelf.library.archive_path(HIT)).unlink()  # it can't be read: it counts for nothing
             record_points("rot", 1, len(lost_contents(shelf.before, shelf.library.source, shelf.library.archive)))
             assert not lost_contents(shelf.before, shelf.library.source, shelf.library.archive)
+
+
+def test_copies_that_share_their_blocks_with_the_original_are_told_of(tmp_path: Path) -> None:
+    """A reflink is a copy in name only: a block that rots takes both."""
+    with shelf_on("btrfs", tmp_path, "rw") as shelf:
+        on_one_disk = replace(shelf.library, archive=shelf.near.mount_point / "archive")
+        on_one_disk.organize()
+        copy = on_one_disk.archive_path(HIT)
+        copy.unlink()
+        subprocess.run(["cp", "-p", "--reflink=always", on_one_disk.source / HIT, copy], check=True)
+        told = on_one_disk.verify().stderr
+        assert "warning: 1 archive files share their blocks on the disk with their source" in told
+        assert str(copy) in told
