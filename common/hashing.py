@@ -266,12 +266,19 @@ def chunks(path: str, fd: int) -> Iterator[memoryview]:
 
 
 def _fill_from(file: tuple[str, int], buffer: bytearray) -> int:
-    """Fill the buffer from an open file; a read error bears the path, so that the culprit is known."""
+    """Read until the buffer is full or the file ends, which may take several calls of the system.
+
+    A read error bears the path, so that the culprit is known.
+    """
     path, fd = file
     try:
-        return _fill(fd, buffer)
+        filled = got = _read_into(fd, buffer)
+        while got and filled < len(buffer):
+            got = _read_into(fd, memoryview(buffer)[filled:])
+            filled += got
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from error
+    return filled
 
 
 def _first_difference(left: bytearray, right: bytearray) -> int:
@@ -281,28 +288,16 @@ def _first_difference(left: bytearray, right: bytearray) -> int:
     return min(len(left), len(right))
 
 
-def _fill(fd: int, buffer: bytearray) -> int:
-    """Read until the buffer is full or the file ends: a file system may return less than was asked."""
-    view = memoryview(buffer)
-    filled = 0
-    while filled < len(buffer):
-        got = _read_into(fd, view[filled:])
-        if not got:
-            break
-        filled += got
-    return filled
-
-
 if sys.platform != "win32":
 
-    def _read_into(fd: int, view: memoryview) -> int:
-        return os.readv(fd, [view])
+    def _read_into(fd: int, buffer: bytearray | memoryview) -> int:
+        return os.readv(fd, [buffer])
 
 else:
 
-    def _read_into(fd: int, view: memoryview) -> int:
-        data = os.read(fd, len(view))
-        view[: len(data)] = data
+    def _read_into(fd: int, buffer: bytearray | memoryview) -> int:
+        data = os.read(fd, len(buffer))
+        buffer[: len(data)] = data
         return len(data)
 
 

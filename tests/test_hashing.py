@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import sys
 from collections.abc import Callable
@@ -43,6 +44,19 @@ def test_equal_files_are_equal_and_hashed(tmp_path: Path, size: int) -> None:
     assert (result.equal, result.first_difference) == (True, -1)
     assert result.sha256 == hashlib.sha256(content(size)).hexdigest()
     assert sum(told) == size
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there os.read is asked: needs Linux or macOS")
+@pytest.mark.parametrize("size", SIZES)
+def test_a_file_system_that_gives_less_than_was_asked_for_is_asked_again(
+    tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readv, pieces = os.readv, itertools.cycle([100_003, 1, 77_777])
+    monkeypatch.setattr(os, "readv", lambda fd, buffers: readv(fd, [memoryview(buffers[0])[: next(pieces)]]))
+    left, right = put(tmp_path / "a", content(size)), put(tmp_path / "b", content(size))
+    result = compare(left, right, cold=False)
+    assert (result.equal, result.sha256) == (True, hashlib.sha256(content(size)).hexdigest())
+    assert hash_file(left).sha256 == result.sha256
 
 
 @pytest.mark.parametrize("offset", [0, 1, SAMPLE, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK - 1, 2 * CHUNK, 2 * CHUNK + 6])
