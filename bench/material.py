@@ -50,8 +50,12 @@ def make_photos(folder: Path, count: int, sizes: tuple[int, int]) -> None:
         (where / f"DSC{number:06d}.JPG").write_bytes(photo)
 
 
-def make_tiny_photos(folder: Path, count: int) -> None:
-    """Write ``count`` photos of some 500 bytes, header and dates alone, and a hole behind; no two are alike."""
+def make_tiny_photos(folder: Path, count: int, largest_hole: int = 7_000_003) -> None:
+    """Write ``count`` photos of some 500 bytes, header and dates alone, and a hole behind; no two are alike.
+
+    The hole, below ``largest_hole`` bytes, gives most of them a size of their own, as photos have; it takes no room on
+    the disk, but its time where contents are read.
+    """
     template = _tiny_template()
     mark = template.index(b"number:") + len(b"number:")
     places = _date_places(template)
@@ -65,8 +69,7 @@ def make_tiny_photos(folder: Path, count: int) -> None:
         photo[mark : mark + 8] = b"%08d" % number
         with open(where / f"DSC{number:06d}.JPG", "wb") as file:
             file.write(photo)
-            # A size of its own for most, as photos have; the hole behind the picture takes no room on the disk.
-            file.truncate(len(photo) + number * 7919 % 7_000_003)
+            file.truncate(len(photo) + number * 7919 % largest_hole)
 
 
 def make_films(folder: Path, count: int, size: int) -> None:

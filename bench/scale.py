@@ -119,7 +119,7 @@ def apply_line(folder: Path) -> tuple[object, ...]:
 def measure_rows(folder: Path, size: int) -> None:
     """Stages that work on rows, whatever files these name."""
     source, archive, report = folder / "source", folder / "archive", folder / "report.csv"
-    make_tiny_photos(source, SHARED_FILES)
+    make_tiny_photos(source, SHARED_FILES, largest_hole=1_009)
     call(
         *("organize_media_by_date.py", "--source", source, "--destination-root", archive),
         *("--mode", "copy", "--report-csv", folder / "few.csv"),

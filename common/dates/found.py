@@ -27,6 +27,7 @@ EDITED = 80  # IFD0 DateTime
 SATELLITE = 90
 
 _SHOWN = 64
+_LOOKED_AT = 1 << 10  # of a longer text only this much is kept
 
 
 class Findings:
@@ -53,7 +54,8 @@ class Findings:
         ``rank_of_day`` is the rank of a text that tells a day at most; the same rank if it is not given. Programs that
         know only the day write midnight.
         """
-        text, told = _read_text(raw, subsec, zone)
+        written = raw.decode("latin-1") if isinstance(raw, bytes) else raw
+        text, told = _read_text(written[:_LOOKED_AT], subsec, zone)
         if not text:
             return
         if rank_of_day is not None and (told is None or told.date_only or _is_midnight(told.moment)):
@@ -88,10 +90,9 @@ class Findings:
 
 # Most cameras write the same moment into two or three tags.
 @lru_cache(maxsize=64)
-def _read_text(raw: bytes | str, subsec: str, zone: str) -> tuple[str, Moment | None]:
+def _read_text(written: str, subsec: str, zone: str) -> tuple[str, Moment | None]:
     """A written date as it is shown, empty when nothing is written, and what it tells. Pure."""
-    text = raw.decode("latin-1") if isinstance(raw, bytes) else raw
-    text = text.split("\0", 1)[0].strip()[:_SHOWN]
+    text = written.split("\0", 1)[0].strip()[:_SHOWN]
     return (text, parse_moment(text, subsec, zone)) if text.strip(" :-/.") else ("", None)
 
 
