@@ -100,6 +100,8 @@ class _Cache:
 
     def read(self, offset: int, length: int, ahead: int) -> bytes:
         """What lies not wholly in the head."""
+        if offset + length <= self.head_size:
+            return self.head[offset : offset + length]
         start = offset - self.window_start
         if start >= 0 and start + length <= len(self.window):
             return self.window[start : start + length]
@@ -113,13 +115,14 @@ class _Cache:
 class View:
     """A part of a file with offsets that count from its own start; all views of a file share one allowance."""
 
-    __slots__ = ("_cache", "depth", "size", "start")
+    __slots__ = ("_cache", "_in_head", "depth", "size", "start")
 
     def __init__(self, cache: _Cache, start: int, size: int, depth: int) -> None:
         self._cache = cache
         self.start = start
         self.size = size
         self.depth = depth
+        self._in_head = min(start + size, cache.head_size)
 
     @classmethod
     def over(cls, where: Bytes) -> View:
@@ -130,9 +133,11 @@ class View:
         """The part at ``offset``, cut to this view. Raises StopReading when parts nest too deep."""
         if self.depth >= MOST_DEPTH:
             raise StopReading("its parts are nested too deep")
-        offset = min(max(offset, 0), self.size)
-        room = self.size - offset
-        size = room if length is None else min(max(length, 0), room)
+        if not 0 <= offset <= self.size:
+            offset = 0 if offset < 0 else self.size
+        size = self.size - offset
+        if length is not None and length < size:
+            size = max(length, 0)
         return View(self._cache, self.start + offset, size, self.depth + 1)
 
     def whole(self) -> View:
@@ -153,13 +158,13 @@ class View:
 
         ``ahead`` is how much is fetched at once when the disk must be asked; a walk over far headers says 0.
         """
-        length = min(length, self.size - offset)
-        if offset < 0 or length <= 0:
-            return b""
+        cache = self._cache
         start = self.start + offset
         end = start + length
-        cache = self._cache
-        return cache.head[start:end] if end <= cache.head_size else cache.read(start, length, ahead)
+        if offset >= 0 and length > 0 and end <= self._in_head:
+            return cache.head[start:end]
+        length = min(length, self.size - offset)
+        return cache.read(start, length, ahead) if offset >= 0 and length > 0 else b""
 
     def need(self, offset: int, length: int, ahead: int = _AHEAD) -> bytes:
         """Exactly ``length`` bytes at ``offset``. Raises StopReading when the view is too short."""

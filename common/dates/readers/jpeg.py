@@ -8,6 +8,7 @@ may stand before EXIF.
 from __future__ import annotations
 
 import re
+import struct
 
 from common.dates.found import CREATED, Findings
 from common.dates.readers import iptc, tiff, xmp
@@ -18,6 +19,7 @@ _MOST_SEGMENTS = 400
 _NEAR = 32 << 10
 _EXTENDED_XMP_PARTS = 16
 
+_SEGMENT = struct.Struct(">BBH")  # fill byte, marker, length
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _ENDS = frozenset({_START_OF_SCAN, _END_OF_IMAGE})
 _STAND_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # without a length
@@ -54,26 +56,23 @@ def read_behind_a_header(view: View, found: Findings) -> None:
 def read(view: View, found: Findings) -> None:
     """Find the dates of a JPEG stream that starts the view. The image itself is not looked at."""
     near = view.read(0, _NEAR)
+    last_near = len(near) - _SEGMENT.size
     offset = 7 if near.startswith(b"\xff\x01Exiv2") else 2
     extended: list[bytes] = []
     looked_at = 0
     while looked_at < _MOST_SEGMENTS:
         looked_at += 1
-        head = near[offset : offset + 4]
-        if len(head) < 4:
-            head = view.read(offset, 4)
-        if len(head) < 4 or head[0] != 0xFF or head[1] in _NO_MARKER:
+        fill, marker, length = _SEGMENT.unpack_from(near, offset) if offset <= last_near else _segment(view, offset)
+        if fill != 0xFF or marker in _NO_MARKER:
             offset = _next_marker(view, offset)
-            head = view.read(offset, 4)
-            if len(head) < 4 or head[0] != 0xFF:
+            fill, marker, length = _segment(view, offset)
+            if fill != 0xFF:
                 break
-        marker = head[1]
         if marker in _ENDS:
             break
         if marker in _STAND_ALONE:
             offset += 2
             continue
-        length = head[2] << 8 | head[3]
         if length < 2:
             break
         if marker in _WITH_DATES:
@@ -83,6 +82,12 @@ def read(view: View, found: Findings) -> None:
     if extended:
         # The parts are searched together: a name may be cut by the end of a segment.
         xmp.scan(b"".join(extended), found, view.start)
+
+
+def _segment(view: View, offset: int) -> tuple[int, int, int]:
+    """A fill byte, a marker and the length behind it; zeros where the view ends."""
+    head = view.read(offset, _SEGMENT.size)
+    return _SEGMENT.unpack(head) if len(head) == _SEGMENT.size else (0, 0, 0)
 
 
 def _next_marker(view: View, offset: int) -> int:

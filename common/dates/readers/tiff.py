@@ -131,15 +131,15 @@ def _entries(view: View, offset: int, form: _Form, wanted: frozenset[int]) -> En
         return {}
     count = min(form.count.unpack(raw)[0], _MOST_ENTRIES)
     view.step(count + 1)
-    size, inline = form.entry_size, form.inline
+    size, inline, unpack = form.entry_size, form.inline, form.entry.unpack_from
     table = view.read(start, count * size)
     entries: Entries = {}
     # The tags are the first two bytes of each entry.
-    for tag, at in _places(table[0::size], table[1::size], form.order, len(table) // size, wanted):
-        kind, values, where = form.entry.unpack_from(table, at * size + 2)
+    for tag, entry, value in _places(table[0::size], table[1::size], form, len(table) // size, wanted):
+        kind, values, where = unpack(table, entry)
         length = _SIZES.get(kind, 1) * values
         if length <= inline:
-            entries[tag] = (start + (at + 1) * size - inline, length)
+            entries[tag] = (start + value, length)
         elif where < view.size:
             entries[tag] = (where, length)
     return entries
@@ -148,20 +148,17 @@ def _entries(view: View, offset: int, form: _Form, wanted: frozenset[int]) -> En
 # One camera's photos have the same tags in the same order, and of some fifty ten are wanted.
 @lru_cache(maxsize=256)
 def _places(
-    first: bytes, second: bytes, order: Literal["little", "big"], count: int, wanted: frozenset[int]
-) -> tuple[tuple[int, int], ...]:
-    """Which tags of an IFD are wanted, and in which entries they stand first. Given the two bytes of each tag. Pure."""
-    places: dict[int, int] = {}
-    for at, pair in zip(range(count), zip(first, second, strict=False), strict=False):
-        tag = int.from_bytes(pair, order)
+    first: bytes, second: bytes, form: _Form, count: int, wanted: frozenset[int]
+) -> tuple[tuple[int, int, int], ...]:
+    """The wanted tags of an IFD, given the two bytes of each tag: where the first entry of each goes on behind its tag,
+    and where a short value stands in it, in bytes from the first entry. Pure."""
+    places: dict[int, tuple[int, int, int]] = {}
+    for number, pair in zip(range(count), zip(first, second, strict=False), strict=False):
+        tag = int.from_bytes(pair, form.order)
         if tag in wanted:
-            places.setdefault(tag, at)
-    return tuple(places.items())
-
-
-def _text(view: View, where: tuple[int, int]) -> str:
-    offset, length = where
-    return view.read(offset, length if length < _MOST_TEXT else _MOST_TEXT).decode("latin-1")
+            start = number * form.entry_size
+            places.setdefault(tag, (tag, start + 2, start + form.entry_size - form.inline))
+    return tuple(places.values())
 
 
 def _pointer(view: View, entries: Entries, tag: int, form: _Form) -> int | None:
@@ -182,7 +179,11 @@ def _read_exif(view: View, entries: Entries, form: _Form, found: Findings) -> No
     if _DATE_TIME in entries:
         every[_DATE_TIME] = entries[_DATE_TIME]
 
-    texts = {tag: _text(view, where) for tag, where in every.items() if tag in _TEXTS}
+    texts = {
+        tag: view.read(where, length if length < _MOST_TEXT else _MOST_TEXT).decode("latin-1")
+        for tag, (where, length) in every.items()
+        if tag in _TEXTS
+    }
     edited, zone = texts.get(_DATE_TIME, ""), texts.get(_OFFSET, "")
     for tag, name, rank, subsec, offset in (
         (_ORIGINAL, "exif:DateTimeOriginal", ORIGINAL, _SUBSEC_ORIGINAL, _OFFSET_ORIGINAL),
@@ -205,7 +206,8 @@ def _read_gps_ifd(view: View, offset: int, form: _Form, found: Findings) -> None
     entries = _entries(view, offset, form, _GPS_WANTED)
     if _GPS_DATE not in entries:
         return
-    date = _text(view, entries[_GPS_DATE]).split("\0", 1)[0].strip()
+    where, length = entries[_GPS_DATE]
+    date = view.read(where, min(length, _MOST_TEXT)).decode("latin-1").split("\0", 1)[0].strip()
     clock = ""
     if _GPS_TIME in entries:
         raw = view.read(entries[_GPS_TIME][0], 24)
@@ -213,7 +215,7 @@ def _read_gps_ifd(view: View, offset: int, form: _Form, found: Findings) -> None
             hour, minute, second = (top // bottom if bottom else 0 for top, bottom in form.rational.iter_unpack(raw))
             if hour < 24 and minute < 60 and second < 60:
                 clock = f" {hour:02}:{minute:02}:{second:02}Z"
-    found.text("gps:GPSDateTime", date + clock if date else "", SATELLITE, view.start + entries[_GPS_DATE][0])
+    found.text("gps:GPSDateTime", date + clock if date else "", SATELLITE, view.start + where)
 
 
 def _read_packets(view: View, entries: Entries, found: Findings) -> None:
