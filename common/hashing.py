@@ -1,33 +1,27 @@
-"""Reading files through one descriptor: SHA-256, comparing side by side, and cold reads.
+"""Reading files through one descriptor, from memory or the storage medium: SHA-256, and comparing side by side.
 
-Nothing here changes the contents of the disk; a cold read may flush what the kernel still holds
-in memory, so that what is read afterwards comes from the storage medium.
+Changes no contents.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import mmap
 import os
 import re
 import stat
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from common.clib import c_function
 from common.errors import ChangedWhileReading, Interrupted, NotRegular, SameFile
 from common.extents import share_extents
+from common.page_cache import drop_cache, sync_open
 
 # What is read, compared and hashed at a time stays in the processor's cache; what the disk fetches ahead is more.
 CHUNK = 1 << 18
 _AHEAD = 1 << 20
-# The kernel keeps what was touched just now in batches, from which nothing is dropped until they are worked off.
-_TRIES_TO_FORGET = 3
 SAMPLE = 1 << 12
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -323,76 +317,3 @@ def was_touched(fd: int, before: Identity) -> bool:
     if not same_file_state(now, before):
         raise ChangedWhileReading
     return now != before
-
-
-def drop_cache(path: str, fd: int, size: int, durably: bool = True) -> bool:
-    """Write out and forget what the kernel holds of an open file, so that it is read from the medium.
-
-    Returns whether that worked: a file system in memory or over the network can't promise it, and
-    neither can Windows and macOS. ``posix_fadvise(2)`` drops clean pages only, so the file is synced
-    first; if not ``durably``, its contents are only written out (``sync_file_range(2)``), which spares
-    the drive the order to empty its own cache.
-    """
-    if sys.platform != "linux":
-        return False
-    if durably or not _write_out(fd):
-        sync_open(path, fd)
-    try:
-        for _ in range(_TRIES_TO_FORGET):
-            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-            if not _is_any_cached(fd, size):
-                return True
-            time.sleep(0.001)
-    except OSError:
-        pass  # this file system takes no such advice
-    return False
-
-
-def sync_open(path: str, fd: int) -> None:
-    """Make the contents of an open file durable. Raises ``OSError`` with the path in it.
-
-    Does nothing on Windows, where only what is open for writing can be synced.
-    """
-    if sys.platform == "win32":
-        return
-    try:
-        os.fsync(fd)
-    except OSError as error:
-        # fsync(2): a file system without syncing, such as that of a burnt disc, has nothing that is not synced.
-        if error.errno not in (errno.EINVAL, errno.EROFS, errno.ENOSYS):
-            raise OSError(error.errno, error.strerror, path) from error
-
-
-def _write_out(fd: int) -> bool:
-    """Write the contents of an open file to its drive, if this C library can, and wait for it."""
-    sync_file_range = c_function("sync_file_range")
-    if sync_file_range is None:
-        return False
-    from ctypes import c_int64  # noqa: PLC0415 - not needed to show --help
-
-    wait_write_wait = 1 | 2 | 4
-    return bool(sync_file_range(fd, c_int64(0), c_int64(0), wait_write_wait) == 0)
-
-
-def _is_any_cached(fd: int, size: int) -> bool:
-    """Whether one of three pages of an open file can be had without waiting for the disk."""
-    if sys.platform != "linux":
-        return True
-    pages = {position // mmap.PAGESIZE * mmap.PAGESIZE for position in (0, size // 2, size - 1)} if size else set()
-    # A probe starts a read ahead of its place, which the next probe would find: random access has none.
-    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
-    cached = any(_is_cached(fd, page) for page in pages)
-    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
-    return cached
-
-
-def _is_cached(fd: int, position: int) -> bool:
-    """Whether one byte can be had without waiting for the disk (``preadv2(2)``, RWF_NOWAIT)."""
-    if sys.platform != "linux":
-        return True
-    try:
-        return os.preadv(fd, [bytearray(1)], position, os.RWF_NOWAIT) > 0
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # the file system can't tell: claim nothing

@@ -30,7 +30,7 @@ FLOORS = (
         "dates.source",
         "review.gathering",
     ),
-    ("amounts", "shell", "thumbnails"),
+    ("amounts", "page_cache", "shell", "thumbnails"),
     (
         "run_id",
         "scan",
