@@ -57,6 +57,7 @@ SCRIPT = "apply_deletion_manifest.py"
 BATCH_ROWS = 512
 FOLDERS_LEFT = "folders left"
 FOLDERS_REMOVED = "folders removed"
+FROM_MEMORY = "destroyed by what memory may have answered"
 
 EXAMPLES = """
 what it changes: by default originals are renamed into the quarantine, from where --restore brings
@@ -381,6 +382,7 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
             count_task(counts, "done before", task)
     counts[FOLDERS_LEFT] = len(refusals)
     counts[FOLDERS_REMOVED] = removed
+    counts[FROM_MEMORY] = sum(outcome.phase == "done" and outcome.read_mode == "cached" for _, outcome in finished)
     if run.kind.name != "journal":
         counts["nothing to do"] += len(batch) - len(tasks)
     return +counts
@@ -450,6 +452,9 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> Summary:
         notes.append(f"failed: {count_text(counts['failed'], 'file')}, not touched; the reasons are {where}")
     if counts["skipped"] and not dry_run:
         notes.append(f"skipped: {count_text(counts['skipped'], 'file')}, not there to be taken; the journal tells more")
+    if counts[FROM_MEMORY]:
+        files = count_text(counts[FROM_MEMORY], "file")
+        notes.append(f"destroyed after reading from memory, not from the medium: {files} (read_mode is cached)")
     if run.lost:
         notes.append(f"the file system could not hold: {', '.join(sorted(run.lost))}")
     if counts[FOLDERS_REMOVED]:

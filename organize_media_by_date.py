@@ -310,6 +310,8 @@ def organize(options: Options, talk: Talk, stop: StopRequest) -> Summary:
     with ExitStack() as stack:
         known = archive_of(unfinished) or (reviewed.archive_id if reviewed else "")
         archive_id = prepare_archive(options, roots, known, stack)
+        if run.begins_archive and options.acts:
+            talk.info(f"a new archive is begun: {shown(roots.archive)}")
         session = None
         if options.writes_report:
             session = open_session(report_path, settings, archive_id, run_id, stack)

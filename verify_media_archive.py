@@ -46,11 +46,13 @@ from common.state import State, Window
 from common.summary import Summary, figures
 from common.talk import Progress, Talk
 from common.verify_session import (
+    CARRIED_OUT,
     TOOL,
     VERIFIED_STATUSES,
     Call,
     Session,
     Survey,
+    is_report,
     open_session,
     read_row,
 )
@@ -282,7 +284,7 @@ def sum_up(options: Options, session: Session, survey: Survey) -> Summary:
     """The counts, and what to do next."""
     state = session.state
     tally = Counter(state.counts if state.complete else session.call_counts)
-    attention, cached = tally.pop("attention", 0), tally.pop("cached", 0)
+    attention, cached, carried_out = (tally.pop(name, 0) for name in ("attention", "cached", CARRIED_OUT))
     counts, amounts = figures("rows", tally)
     first = state.next_offset - counts["rows"] + 1
     window = f"rows {first:,} to {state.next_offset:,}" if counts["rows"] else "none"
@@ -309,7 +311,7 @@ def sum_up(options: Options, session: Session, survey: Survey) -> Summary:
         outputs={**{kind: path for kind, (path, _) in state.outputs.items()}, "state": session.state_path},
         notes=notes,
         complete=state.complete,
-        next_steps=next_steps(options, state, counts, attention),
+        next_steps=next_steps(options, state, counts, attention, is_plan=not carried_out),
     )
 
 
@@ -337,8 +339,8 @@ def nothing_to_verify(options: Options) -> Summary:
     return Summary(TOOL, headline, "", ExitCode.OK, {"rows": 0}, action=action, outputs=outputs)
 
 
-def next_steps(options: Options, state: State, counts: Mapping[str, int], attention: int) -> list[str]:
-    """What to do now, with the command lines to paste."""
+def next_steps(options: Options, state: State, counts: Mapping[str, int], attention: int, is_plan: bool) -> list[str]:
+    """What to do now, with the command lines to paste. ``is_plan``: of no row a run has acted yet."""
     if not state.complete:
         return [f"next: {same_command(SCRIPT, options.common)}"]
     steps = []
@@ -353,7 +355,8 @@ def next_steps(options: Options, state: State, counts: Mapping[str, int], attent
     examined = sum(number for status, number in counts.items() if status not in settled)
     if attention > examined and not options.call.archive_only:
         plan = script_command("organize_media_by_date.py", "--from-report", options.call.input_csv, "--mode", "copy")
-        steps.append(f"for what is not archived: organize it again (a mere plan: {plan}), then verify the new report")
+        what = f"carry out the plan: {plan}" if is_plan and is_report(options.call.input_csv) else "organize it again"
+        steps.append(f"for what is not archived: {what}, then verify the new report")
     if examined or (attention and options.call.archive_only):
         scrub = ("--archive-only",) if options.call.archive_only else ()
         again = script_command(SCRIPT, "--input-csv", state.outputs["unverified"][0], *scrub)

@@ -17,7 +17,7 @@ from common.dates.model import UNDATED, Dated
 from common.errors import RowFailed, explain_os_error
 from common.hashing import hash_file, is_regular
 from common.manifests import ReportRow
-from common.paths import collision_suffixes, fold, is_present, with_suffix
+from common.paths import below, collision_suffixes, fold, is_present, with_suffix
 from common.scan import FoundFile, NotScanned
 from common.timestamps import mtime_text
 
@@ -153,9 +153,21 @@ class Planner:
         return self._folders[relative]
 
     def _as_duplicate(self, member: Member, same: Known, sha256: str) -> ReportRow:
-        if same.row_id:
-            return self._row(member, same.path, "duplicate", f"same content as row {same.row_id}", sha256)
-        return self._row(member, same.path, "already_archived", "", sha256)
+        if not same.row_id:
+            return self._row(member, same.path, "already_archived", "", sha256)
+        row = self._row(member, same.path, "duplicate", f"same content as row {same.row_id}", sha256)
+        return row._replace(review="; ".join(filter(None, [row.review, self._doubt_about_folder(member, same)])))
+
+    def _doubt_about_folder(self, member: Member, same: Known) -> str:
+        """What the name or a companion of an equal file says of another folder than the one where the first went.
+
+        When a file was changed is not heard: of copies that differs nearly always.
+        """
+        dated = member.dated
+        if dated.date_source in ("", "filesystem:mtime") or same.folder == self._folder(dated.folder):
+            return ""
+        stored = f"row {same.row_id} of this content is in {below(same.folder, self._facts.archive_root)}"
+        return f"by {dated.date_source} it would go to {dated.folder}, and {stored}"
 
     def _choose_name(self, members: Sequence[Member], folder: str, candidate: Known) -> _Spot:
         """The first name under which the whole group is free, for the primary.

@@ -136,7 +136,7 @@ def _require_sound(row: ReportRow, first: ReportRow, where: str) -> None:
         raise BadInput(
             f"{where}: {shown(row.destination_path)} lies in {shown(left_out)}, which no scan looks into; correct it"
         )
-    if os.path.basename(row.destination_path).startswith("."):
+    if is_hidden(row.destination_path) and not is_hidden(row.source_path):
         raise BadInput(f"{where}: {shown(row.destination_path)} would be a hidden file; give it another name")
     try:
         mtime_nanoseconds(row.source_mtime)
@@ -145,6 +145,11 @@ def _require_sound(row: ReportRow, first: ReportRow, where: str) -> None:
             f"{where}: source_mtime holds {row.source_mtime[:40]!r}, not a time as organize wrote it; "
             "import the column as text"
         ) from None
+
+
+def is_hidden(path: str) -> bool:
+    """Whether a file is one that most programs do not show. An original may be: phones hide what is in their bin."""
+    return os.path.basename(path).startswith(".")
 
 
 def reviewed_rows(reviewed: Reviewed, archive_id: str, done: RowIds) -> Iterator[list[ReportRow]]:

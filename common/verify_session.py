@@ -15,6 +15,7 @@ from common.fileops.writing import Appender
 from common.hashing import is_sha256
 from common.lock import Lock
 from common.manifests import (
+    REPORT,
     VERIFY,
     VERIFY_INPUT_COLUMNS,
     Reader,
@@ -32,6 +33,8 @@ from common.state import SUFFIX, Manifest, State, Window, find_unfinished, load_
 
 TOOL = "verify"
 VERIFIED_STATUSES = ("identical", "archive_intact")
+CARRIED_OUT = "carried out"
+"""Counts the rows of an input that a run which acted has written: a plan has none."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,12 @@ def read_row(record: Record, where: str) -> VerifyRow:
     return VERIFY.decode(values | fresh, where)
 
 
+def is_report(path: str) -> bool:
+    """Whether an input is a report, and no unverified list fed back. Reads its header."""
+    with Reader(path, VERIFY_INPUT_COLUMNS) as reader:
+        return set(REPORT.columns) <= set(reader.columns)
+
+
 # --- the outputs -----------------------------------------------------------------------------------
 
 
@@ -161,6 +170,7 @@ class Session:
             count_file(counts, row.status, row.media_kind, row.size_bytes)
         counts["attention"] = sum(needs_attention(row) for row in rows)
         counts["cached"] = sum(row.read_mode == "cached" for row in good)
+        counts[CARRIED_OUT] = sum(row.report_status in ("copied", "moved") for row in rows)
         self.call_counts += counts
         lengths = {
             "verified": self._verified.length,

@@ -299,3 +299,22 @@ def test_a_folder_under_the_name_of_a_photo_is_no_copy_of_it_whatever_its_size(d
     desk.begin()
     [(status, name)] = desk.plan("a", {"a.jpg": b"x" * size})
     assert (status, name) == ("planned", f"a~{digits(b'x' * size)}.jpg")
+
+
+@pytest.mark.parametrize(
+    ("year", "source", "told"),
+    [
+        ("2018", "filename", "by filename it would go to 2018, and row 1 of this content is in 2019"),
+        ("2014", "sidecar:photoTakenTime", "by sidecar:photoTakenTime it would go to 2014"),
+        ("2019", "filename", ""),
+        ("2024", "filesystem:mtime", ""),
+    ],
+)
+def test_a_duplicate_whose_name_or_companion_tells_another_year_is_to_be_looked_at(
+    desk: Desk, year: str, source: str, told: str
+) -> None:
+    desk.plan("backup", {"untitled.jpg": b"photo"})
+    [member] = desk.members("phone", {"IMG.jpg": b"photo"})
+    [row] = desk.planner.plan([member._replace(dated=Dated(year, f"{year}-01-01", source, ""))])
+    assert row.status == "duplicate"
+    assert row.review.startswith(told) if told else not row.review, row.review

@@ -151,6 +151,7 @@ def test_two_plans_for_one_name_keep_each_photo_with_its_own_companions(library:
     [
         ("{archive}/1987", "does not end as the file does (.jpg)"),
         ("", "destination_path '' does not lie in the archive; give the whole path, beginning with {archive}"),
+        ("{archive}/1987/.b.jpg", "would be a hidden file; give it another name"),
         ("1987/b.jpg", "does not lie in the archive; give the whole path, beginning with {archive}"),
     ],
 )
@@ -168,3 +169,9 @@ def test_a_corrected_destination_is_a_whole_path(twins: Library, corrected: str,
 def test_a_dry_run_of_a_plan_says_that_the_archive_was_not_looked_at(twins: Library) -> None:
     line = ("--from-report", twins.report, "--mode", "copy", "--dry-run")
     assert "the archive was not looked at" in scripts.call(scripts.ORGANIZE, *line, cwd=twins.out).stdout
+
+
+def test_an_original_that_is_hidden_is_carried_out_as_it_was_planned(library: LibraryMaker) -> None:
+    home = library({".trashed-1700000000-IMG_1.jpg": jpeg(seed=1)})
+    home.organize(mode="report")
+    assert [row["status"] for row in edit(home, read_rows(home.report))] == ["copied"]

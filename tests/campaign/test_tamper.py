@@ -8,13 +8,16 @@ what was there is still there, in the archive nothing has changed, what went was
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from common.fileops.names import is_temporary_name
+from common.media_types import QUARANTINE_FOLDER
 from tests.campaign.figures import RecordPoints
 from tests.campaign.moments import in_a_child, moments_of
 from tests.campaign.noticing import complaints_about
@@ -35,6 +38,7 @@ CODES = (0, 1, 2, 3)
 MOST_SHOWN = 5
 DELETE = ("--delete-permanently", "--yes-really-delete")
 SIZE = 1024
+ROOT_QUARANTINE = Path("/", QUARANTINE_FOLDER)
 
 Line = tuple[str, tuple[Argument, ...]]
 """A script and its arguments."""
@@ -246,6 +250,7 @@ class Stage:
     tree: Resettable
     may_go: frozenset[str]
     bait: Bait
+    run_id: str
 
     @classmethod
     def of(cls, library: Library) -> Stage:
@@ -262,6 +267,7 @@ class Stage:
                 roots=[str(root) for root in (library.root, library.source, library.archive, library.root / "outside")],
                 unverified=unproved,
             ),
+            library.run_id if read_rows(library.report) else "no run",
         )
 
 
@@ -309,9 +315,18 @@ def try_point(stage: Stage, scenario: Scenario, number: int) -> tuple[Mutation, 
         told = wrongs(stage, scenario, mutation, results, tables)
     except AssertionError as fault:
         told = [f"FAULT: {fault}"]
+    shutil.rmtree(ROOT_QUARANTINE / stage.run_id, ignore_errors=True)  # of a manifest whose source is the root folder
     if not stage.tree.reset():
         told.append("LOST: a file was written to in place")
     return mutation, told
+
+
+@pytest.fixture(scope="module", autouse=True)
+def root_folder_as_before() -> Iterator[None]:
+    yield
+    with suppress(OSError):  # another process is at it still, or it is somebody's own: it holds runs
+        if [entry.name for entry in ROOT_QUARANTINE.iterdir()] == [QUARANTINE_FOLDER]:
+            shutil.rmtree(ROOT_QUARANTINE)
 
 
 @pytest.fixture

@@ -610,3 +610,17 @@ def test_a_quarantine_that_would_hide_the_source_is_refused(six: Library) -> Non
     for root in (six.source, six.source.parent):
         assert "would hide it from every later scan" in six.apply("--quarantine-root", root, expect=2).error
     assert len(six.photos()) == 6
+
+
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_it_is_told_when_a_file_was_destroyed_after_memory_answered(
+    tmp_path: Path, other_disk: Path, in_memory: bool
+) -> None:
+    """The storage medium can't be asked everywhere: shares on a network and file systems in memory don't let us."""
+    home = Library.at((other_disk if in_memory else tmp_path) / "home", {"p1.jpg": jpeg(seed=1)})
+    home.organize()
+    home.verify()
+    told = home.apply(*FOREVER).stdout
+    [journal] = home.source.rglob("journal*.csv")
+    [mode] = {row["read_mode"] for row in read_rows(journal) if row["phase"] == "done"}
+    assert ("destroyed after reading from memory, not from the medium: 1 file" in told) == (mode == "cached")

@@ -13,7 +13,7 @@ from common.state import _seal_of
 from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
-from tests.support.tables import read_rows, statuses
+from tests.support.tables import read_rows, statuses, write_rows
 
 FOREVER = ("--delete-permanently", "--yes-really-delete")
 
@@ -152,3 +152,21 @@ def unfinished(state: str) -> str:
     document["complete"] = False
     del document["seal"]
     return json.dumps({**document, "seal": _seal_of(document)})
+
+
+def test_what_is_not_archived_of_a_report_that_was_carried_out_is_no_plan_to_carry_out(six: Library) -> None:
+    six.organize()
+    first, *others = read_rows(six.report)
+    write_rows(six.report, [{**first, "status": "failed"}, *others])
+    again = "for what is not archived: organize it again, then verify the new report"
+    assert again in six.verify(expect=1).stdout
+    outputs = ("--verified-out", six.out / "v.csv", "--unverified-out", six.out / "u.csv")
+    fed_back = scripts.call(scripts.VERIFY, "--input-csv", six.unverified, *outputs, cwd=six.out, expect=1)
+    assert again in fed_back.stdout
+
+
+def test_that_an_archive_is_begun_is_said_before_anything_is_copied(six: Library) -> None:
+    """So that a run which is ended early has said it as well: the destination may be mistyped, or a disk be missing."""
+    told = f"a new archive is begun: {six.archive}"
+    assert told in six.organize().stderr
+    assert told not in six.organize("--report-csv", "other.csv").stderr
