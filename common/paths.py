@@ -62,23 +62,25 @@ class RealRoots:
 
 
 def _place_of(folder: str) -> tuple[int, int] | None:
-    """Device and inode of what a path leads to; None where they can't tell: Windows has other links than these."""
+    """Device and inode of a folder; None of a link to one, and where they can't tell: Windows has other links."""
     if sys.platform == "win32":
         return None
     try:
-        status = os.stat(folder)
+        status = os.lstat(folder)
     except OSError:
         return None
-    return status.st_dev, status.st_ino
+    return (status.st_dev, status.st_ino) if stat.S_ISDIR(status.st_mode) else None
 
 
 def _has_plain_folders_only(folder: str, root: str) -> bool:
     """Whether each component from a root down to a folder below it is a folder, and no link."""
+    if folder != root and not is_inside(folder, root):
+        return False
     place = root.rstrip(os.sep)
     try:
         for name in folder[len(place) :].split(os.sep)[1:]:
             place = f"{place}{os.sep}{name}"
-            if not stat.S_ISDIR(os.lstat(place).st_mode):
+            if name in ("", ".", "..") or not stat.S_ISDIR(os.lstat(place).st_mode):
                 return False
     except OSError:
         return False

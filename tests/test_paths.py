@@ -114,6 +114,24 @@ def test_a_folder_that_gives_way_to_a_link_is_noticed_in_the_middle_of_a_run(tmp
     assert roots.leads_through_link(path, str(root))
 
 
+def test_a_root_that_was_moved_away_and_left_a_link_is_a_link_on_the_way(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "a").mkdir(parents=True)
+    roots = RealRoots()
+    assert not roots.leads_through_link(f"{root}/a/x.jpg", str(root))
+    root.rename(tmp_path / "elsewhere")
+    root.symlink_to(tmp_path / "elsewhere")
+    assert roots.leads_through_link(f"{root}/a/x.jpg", str(root))
+
+
+@pytest.mark.parametrize("path", ["{root}/a/../../x", "{root}/./a/x", "{root}//a/x", "{other}/x"])
+def test_a_path_that_does_not_say_directly_where_it_leads_is_no_plain_way(tmp_path: Path, path: str) -> None:
+    root, other = tmp_path / "root", tmp_path / "other"
+    (root / "a").mkdir(parents=True)
+    other.mkdir()
+    assert RealRoots().leads_through_link(path.format(root=root, other=other), str(root))
+
+
 def test_all_of_a_disk_may_be_the_root() -> None:
     assert not RealRoots().leads_through_link("/proc/x.jpg", "/")
     assert not RealRoots().leads_through_link("/x.jpg", "/")

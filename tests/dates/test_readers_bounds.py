@@ -257,3 +257,8 @@ def test_a_fault_of_a_reader_costs_one_file_and_names_itself(monkeypatch: pytest
 
     monkeypatch.setattr(read, "FORMATS", (read.Format("JPEG", lambda _: True, broken),))
     assert "IndexError" in read_guarded(MemoryBytes(b"x")).problem
+
+
+def test_where_a_value_lies_outside_of_the_file_the_next_one_of_its_tag_is_taken() -> None:
+    two = one_ifd(entry(0x9003, 2, 20, 0xFFFFFFF0), entry(0x9003, 2, 20, 38)) + b"2012:05:06 07:08:09\0"
+    assert [candidate.text for candidate in read_bytes(MemoryBytes(two)).candidates] == ["2012:05:06 07:08:09"]

@@ -136,6 +136,8 @@ def _entries(view: View, offset: int, form: _Form, wanted: frozenset[int]) -> En
     entries: Entries = {}
     # The tags are the first two bytes of each entry.
     for tag, entry, value in _places(table[0::size], table[1::size], form, len(table) // size, wanted):
+        if tag in entries:
+            continue
         kind, values, where = unpack(table, entry)
         length = _SIZES.get(kind, 1) * values
         if length <= inline:
@@ -146,19 +148,19 @@ def _entries(view: View, offset: int, form: _Form, wanted: frozenset[int]) -> En
 
 
 # One camera's photos have the same tags in the same order, and of some fifty ten are wanted.
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def _places(
     first: bytes, second: bytes, form: _Form, count: int, wanted: frozenset[int]
 ) -> tuple[tuple[int, int, int], ...]:
-    """The wanted tags of an IFD, given the two bytes of each tag: where the first entry of each goes on behind its tag,
-    and where a short value stands in it, in bytes from the first entry. Pure."""
-    places: dict[int, tuple[int, int, int]] = {}
+    """The entries of an IFD that hold wanted tags, given the two bytes of each tag: the tag, where its entry goes on
+    behind it, and where a short value stands in it, in bytes from the first entry. Pure."""
+    places = []
     for number, pair in zip(range(count), zip(first, second, strict=False), strict=False):
         tag = int.from_bytes(pair, form.order)
         if tag in wanted:
             start = number * form.entry_size
-            places.setdefault(tag, (tag, start + 2, start + form.entry_size - form.inline))
-    return tuple(places.values())
+            places.append((tag, start + 2, start + form.entry_size - form.inline))
+    return tuple(places)
 
 
 def _pointer(view: View, entries: Entries, tag: int, form: _Form) -> int | None:
