@@ -121,7 +121,8 @@ def test_killed_in_any_stage_the_same_line_finishes_it(library: LibraryMaker) ->
     begun = {
         "organize": (current / "report.csv").exists,
         "verify": (current / "verified.csv").exists,
-        "quarantine": lambda: bool(quarantined(photos)),
+        # Names alone: what is at work removes temporary files while they are looked at.
+        "quarantine": lambda: any(photos.quarantine.rglob("*.jpg")),
     }
     for stage in STAGES:
         process = start_example("three_stages.sh", *chain(photos), cwd=photos.root)
