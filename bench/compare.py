@@ -23,6 +23,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also where it is run as a file
+
 from bench.material import count_and_size, make_films, make_photos
 from bench.racing import Contender, Race, can_drop_caches, run_race, table
 

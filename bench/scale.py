@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also where it is run as a file
+
 from bench.compare import ROOT
 from bench.material import make_tiny_photos
 from bench.racing import can_drop_caches, settle
