@@ -457,11 +457,11 @@ def take_up_ids(session: Session | None, tally: Tally) -> RowIds:
 def make_planning(options: Options, planner: Planner, stack: ExitStack) -> Planning:
     """Who dates and places what is scanned, by the rules of the command line; the stack ends its processes."""
     from common.dates.model import Source  # noqa: PLC0415 - none of these is needed to show --help
-    from common.dates.second_opinion import SecondOpinion  # noqa: PLC0415
-    from common.dates.zones import resolve_zone  # noqa: PLC0415
-    from common.dating import Dater  # noqa: PLC0415
-    from common.dating_pool import DatingPool  # noqa: PLC0415
-    from common.planning import Planning  # noqa: PLC0415
+    from common.dates.second_opinion import SecondOpinion  # noqa: PLC0415 - see above
+    from common.dates.zones import resolve_zone  # noqa: PLC0415 - see above
+    from common.dating import Dater  # noqa: PLC0415 - see above
+    from common.dating_pool import DatingPool  # noqa: PLC0415 - see above
+    from common.planning import Planning  # noqa: PLC0415 - see above
 
     zone = resolve_zone(options.timezone or None)
     order = tuple(Source(name) for name in options.date_sources)

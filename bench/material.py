@@ -14,6 +14,10 @@ import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import piexif
+from piexif import GPSIFD, ExifIFD, ImageIFD, InteropIFD
+from PIL import Image, ImageCms
+
 _FOLDER_FILES = 1_000
 _TEMPLATE_MOMENT = datetime(2019, 7, 31, 12)
 _DATE_FORMS = ("%Y:%m:%d %H:%M:%S", "%Y:%m:%d", "%Y-%m-%dT%H:%M:%S")  # of EXIF, of its GPS block, of XMP
@@ -90,7 +94,6 @@ def _template(noise_bytes: int) -> bytes:
     Its metadata is what a phone of 2020 writes: some ninety values, a thumbnail, a block of the maker's, a colour
     profile and an XMP packet. ``bench/README.md`` compares what it costs exiftool with real photos.
     """
-    from PIL import Image, ImageCms  # noqa: PLC0415
 
     side = max(8, int(noise_bytes**0.5) + 64)
     noise = random.Random(side).randbytes(side * side)
@@ -109,8 +112,6 @@ def _template(noise_bytes: int) -> bytes:
 
 def _tiny_template() -> bytes:
     """A JPEG of some 400 bytes: the dates, a comment, and no picture."""
-    import piexif  # noqa: PLC0415 - development only
-    from PIL import Image  # noqa: PLC0415
 
     dates = {piexif.ExifIFD.DateTimeOriginal: _DATE, piexif.ExifIFD.DateTimeDigitized: _DATE}
     exif = piexif.dump({"0th": {piexif.ImageIFD.DateTime: _DATE}, "Exif": dates})
@@ -122,9 +123,6 @@ def _tiny_template() -> bytes:
 
 def _phone_exif() -> bytes:
     """EXIF of the tags that phones write, in all of its directories."""
-    import piexif  # noqa: PLC0415 - development only
-    from piexif import GPSIFD, ExifIFD, ImageIFD, InteropIFD  # noqa: PLC0415
-    from PIL import Image  # noqa: PLC0415
 
     thumbnail = io.BytesIO()
     Image.frombytes("L", (160, 120), random.Random(7).randbytes(160 * 120)).save(thumbnail, "JPEG", quality=20)

@@ -21,7 +21,7 @@ SCHEMA = "media-archive/1"
 def read_archive_id(root: str) -> str:
     """The archive_id in the marker at a root, empty when there is no marker. Raises ``BadInput`` for a broken one."""
     import json  # noqa: PLC0415 - neither is needed to show --help
-    import uuid  # noqa: PLC0415
+    import uuid  # noqa: PLC0415 - see above
 
     path = os.path.join(root, MARKER)
     try:
@@ -60,7 +60,7 @@ def found_archive(root: str) -> str:
     The folder above the root must exist: a missing one is rather a disk that is not mounted.
     """
     import json  # noqa: PLC0415 - neither is needed to show --help
-    import uuid  # noqa: PLC0415
+    import uuid  # noqa: PLC0415 - see above
 
     if archive_id := read_archive_id(root):
         return archive_id

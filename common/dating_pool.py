@@ -177,7 +177,7 @@ class _Worker:
 
     def wait(self) -> None:
         """Wait for its end, and kill it when that takes too long."""
-        import subprocess  # noqa: PLC0415
+        import subprocess  # noqa: PLC0415 - start_worker has loaded it
 
         try:
             self._process.wait(_END_SECONDS)

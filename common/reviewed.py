@@ -17,7 +17,7 @@ from common.errors import BadInput
 from common.hashing import is_sha256
 from common.manifests import REPORT, Reader, Record, ReportRow, RowIds, file_digest
 from common.media_types import extension_of, system_folder_in
-from common.paths import fold, is_inside, is_plain_absolute, shown
+from common.paths import below, fold, is_inside, is_plain_absolute, shown
 from common.run_id import require_run_id
 from common.tally import FAILED_IN_PLAN
 from common.timestamps import mtime_nanoseconds
@@ -132,11 +132,11 @@ def _require_sound(row: ReportRow, first: ReportRow, where: str) -> None:
         )
     if is_inside(row.source_path, row.archive_root):
         raise BadInput(f"{where}: {shown(row.source_path)} lies in the archive itself; delete the row")
-    if left_out := system_folder_in(os.path.relpath(row.destination_path, row.archive_root)):
+    if left_out := system_folder_in(below(row.destination_path, row.archive_root)):
         raise BadInput(
             f"{where}: {shown(row.destination_path)} lies in {shown(left_out)}, which no scan looks into; correct it"
         )
-    if is_hidden(row.destination_path) and not is_hidden(row.source_path):
+    if _is_hidden(row.destination_path) and not _is_hidden(row.source_path):
         raise BadInput(f"{where}: {shown(row.destination_path)} would be a hidden file; give it another name")
     try:
         mtime_nanoseconds(row.source_mtime)
@@ -147,7 +147,7 @@ def _require_sound(row: ReportRow, first: ReportRow, where: str) -> None:
         ) from None
 
 
-def is_hidden(path: str) -> bool:
+def _is_hidden(path: str) -> bool:
     """Whether a file is one that most programs do not show. An original may be: phones hide what is in their bin."""
     return os.path.basename(path).startswith(".")
 

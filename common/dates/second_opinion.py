@@ -62,7 +62,7 @@ class _Worker:
     def kill(self) -> None:
         """End the worker and what it started."""
         if sys.platform != "win32":
-            import signal  # noqa: PLC0415
+            import signal  # noqa: PLC0415 - most runs kill nothing
 
             with contextlib.suppress(ProcessLookupError):  # it has ended by itself
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -71,7 +71,7 @@ class _Worker:
 
     def close(self) -> None:
         """Let the worker end by closing its input, and kill it when it does not."""
-        import subprocess  # noqa: PLC0415
+        import subprocess  # noqa: PLC0415 - start_worker has loaded it
 
         if self.process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):  # it has ended by itself

@@ -89,7 +89,7 @@ def _ask_pillow(path: str) -> Found:
     except ImportError:
         raise _NoAnswer("Pillow is not installed") from None
     try:
-        import pillow_heif  # noqa: PLC0415
+        import pillow_heif  # noqa: PLC0415 - may not be installed
 
         pillow_heif.register_heif_opener()
     except ImportError:

@@ -99,7 +99,7 @@ class _Cache:
         return self.where.pread(length, offset)
 
     def read(self, offset: int, length: int, ahead: int) -> bytes:
-        """What lies not wholly in the head."""
+        """What was asked for beyond the end of a view, and cut, or lies not wholly in the head."""
         if offset + length <= self.head_size:
             return self.head[offset : offset + length]
         start = offset - self.window_start

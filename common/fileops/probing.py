@@ -100,6 +100,6 @@ def _is_alive(pid: int) -> bool:
 def _host_mark() -> str:
     """Eight letters that stand for this machine, so that runs on several machines leave each other's probes alone."""
     import hashlib  # noqa: PLC0415 - needed for a probe only
-    import platform  # noqa: PLC0415
+    import platform  # noqa: PLC0415 - see above
 
     return hashlib.sha256(platform.node().encode("utf-8", "surrogateescape")).hexdigest()[:8]

@@ -80,7 +80,7 @@ def _load_libraries() -> None:
 
     Image.init()
     try:
-        import pillow_heif  # noqa: PLC0415
+        import pillow_heif  # noqa: PLC0415 - may not be installed
     except ImportError:
         return  # HEIC then has no preview
     pillow_heif.options.DECODE_THREADS = 1
@@ -107,7 +107,7 @@ def _thumbnail(path: str) -> bytes:
 
 def _picture(file: BinaryIO, is_raw: bool) -> tuple[Image.Image, int] | None:
     """An image to show, cheap to decode, and its orientation (1 to 8 as in Exif)."""
-    from PIL import Image  # noqa: PLC0415
+    from PIL import Image  # noqa: PLC0415 - this process alone needs it
 
     try:
         image = Image.open(file, formats=sorted(_FORMATS.intersection(Image.OPEN)))
@@ -134,7 +134,7 @@ def _orientation(image: Image.Image) -> int:
 
 def _exif_thumbnail(image: Image.Image) -> Image.Image | None:
     """The JPEG that IFD1 of a picture's Exif block names, if it is of the picture's shape."""
-    from PIL import ExifTags, Image  # noqa: PLC0415
+    from PIL import ExifTags, Image  # noqa: PLC0415 - this process alone needs it
 
     block = image.info.get("exif")
     if not isinstance(block, bytes) or not block.startswith(_EXIF_PREFIX):
@@ -156,7 +156,7 @@ def _exif_thumbnail(image: Image.Image) -> Image.Image | None:
 
 def _jpeg_inside(file: BinaryIO) -> Image.Image | None:
     """The first JPEG in a file's head that can be decoded: cameras put a preview into every RAW."""
-    from PIL import Image  # noqa: PLC0415
+    from PIL import Image  # noqa: PLC0415 - this process alone needs it
 
     file.seek(0)
     head = file.read(_MOST_PREVIEW_BYTES)
@@ -179,7 +179,7 @@ def _jpeg_inside(file: BinaryIO) -> Image.Image | None:
 
 
 def _small(image: Image.Image, orientation: int) -> bytes:
-    from PIL import Image  # noqa: PLC0415
+    from PIL import Image  # noqa: PLC0415 - this process alone needs it
 
     turns = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,

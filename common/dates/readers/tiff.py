@@ -182,7 +182,7 @@ def _read_exif(view: View, entries: Entries, form: _Form, found: Findings) -> No
         every[_DATE_TIME] = entries[_DATE_TIME]
 
     texts = {
-        tag: view.read(where, length if length < _MOST_TEXT else _MOST_TEXT).decode("latin-1")
+        tag: view.read(where, min(length, _MOST_TEXT)).decode("latin-1")
         for tag, (where, length) in every.items()
         if tag in _TEXTS
     }
