@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from common import archive
@@ -456,16 +457,17 @@ def take_up_ids(session: Session | None, tally: Tally) -> RowIds:
 
 def make_planning(options: Options, planner: Planner, stack: ExitStack) -> Planning:
     """Who dates and places what is scanned, by the rules of the command line; the stack ends its processes."""
-    from common.dates.model import Source  # noqa: PLC0415 - none of these is needed to show --help
+    from common.dates.choose import Rules  # noqa: PLC0415 - none of these is needed to show --help
+    from common.dates.model import Source  # noqa: PLC0415 - see above
     from common.dates.second_opinion import SecondOpinion  # noqa: PLC0415 - see above
     from common.dates.zones import resolve_zone  # noqa: PLC0415 - see above
     from common.dating import Dater  # noqa: PLC0415 - see above
     from common.dating_pool import DatingPool  # noqa: PLC0415 - see above
     from common.planning import Planning  # noqa: PLC0415 - see above
 
-    zone = resolve_zone(options.timezone or None)
     order = tuple(Source(name) for name in options.date_sources)
-    dater = Dater(order, zone, stack.enter_context(SecondOpinion()))
+    rules = Rules(order, resolve_zone(options.timezone or None), datetime.now(UTC))
+    dater = Dater(rules, stack.enter_context(SecondOpinion()))
     pool = stack.enter_context(DatingPool(dater, options.layout, options.common.jobs))
     return Planning(options.selection, planner, pool)
 

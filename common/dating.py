@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
-from typing import NamedTuple, Protocol
+from datetime import datetime
+from typing import Protocol
 
 from common.dates.choose import Rules, choose, iso_text, offset_of_still, why_not_believed
 from common.dates.filename import candidates_from_name
@@ -20,6 +20,7 @@ from common.media_types import extension_of, kind_of
 from common.scan import FoundFile
 
 UNKNOWN_DATE = "unknown-date"
+_METADATA, _FILESYSTEM = Source.METADATA, Source.FILESYSTEM  # Python 3.11 takes a function call to get at one
 
 
 class Asks(Protocol):
@@ -32,8 +33,7 @@ class Asks(Protocol):
 class Dater:
     """Dates groups by the rules of one run."""
 
-    order: tuple[Source, ...]
-    zone: tzinfo
+    rules: Rules
     second_opinion: Asks
 
     def date(self, primary: FoundFile, companions: Sequence[FoundFile], shared_sidecar: str = "") -> Choice:
@@ -43,74 +43,70 @@ class Dater:
         another group. What a reader or a tool could not do stands in ``review``. Raises ``RowFailed`` where the
         disk kept back what would have decided: a file is not misfiled because it could not be read for once.
         """
-        candidates: list[Candidate] = []
-        problems = _Problems([], [])
-        now = datetime.now(UTC)
-        if Source.METADATA in self.order:
-            candidates += self._metadata(primary.path, now, problems, "")
-            if problems.unread:
-                raise RowFailed(problems.unread[0])
+        rules = self.rules
+        evidence = _Evidence()
+        if _METADATA in rules.order:
+            self._hear_metadata(primary.path, evidence, "")
+            if evidence.unread:
+                raise RowFailed(evidence.unread[0])
             for companion in companions:
                 # A RAW, a movie or a preview (.thm) tells when the shutter was pressed if the primary does not.
-                if _has_metadata(companion.name) and not _is_dated(candidates, now, better_than=EDITED):
-                    candidates += self._metadata(companion.path, now, problems, f"{companion.name}: ")
-        if Source.SIDECAR in self.order:
+                if _has_metadata(companion.name) and not _is_dated(evidence.candidates, rules.now, better_than=EDITED):
+                    self._hear_metadata(companion.path, evidence, f"{companion.name}: ")
+        if (companions or shared_sidecar) and Source.SIDECAR in rules.order:
             paths = [c.path for c in companions if extension_of(c.name) in (".xmp", ".json")]
             for path in [*paths, *filter(None, [shared_sidecar])]:
-                reading = candidates_from_sidecar(path)
-                candidates += reading.candidates
-                problems.note(reading, f"{os.path.basename(path)}: ")
-        candidates += candidates_from_name(primary.name)
-        rules = Rules(self.order, self.zone, now)
-        choice = choose(candidates, rules)
-        if choice.moment is None or self.order[-1] is not Source.FILESYSTEM:
+                evidence.hear(candidates_from_sidecar(path), f"{os.path.basename(path)}: ")
+        evidence.candidates += candidates_from_name(primary.name)
+        choice = choose(evidence.candidates, rules)
+        if choice.moment is None or rules.order[-1] is not _FILESYSTEM:
             # The file system is mostly the last resort, and then it is heard only where nothing else decides.
-            choice = choose([*candidates, candidate_from_mtime(primary.mtime_ns)], rules)
-        if doubts := self._doubts_of_movies(choice, primary, companions, rules):
-            choice = choice._replace(review="; ".join(filter(None, [choice.review, *doubts])))
+            choice = choose([*evidence.candidates, candidate_from_mtime(primary.mtime_ns)], rules)
+        doubts = self._doubts_of_movies(choice, primary, companions) if companions else []
         if choice.tag.partition(":")[0] in ("", "filename", "filesystem"):
-            if problems.unread:
-                raise RowFailed(problems.unread[0])
-            if problems.told:
-                choice = choice._replace(review="; ".join(filter(None, [choice.review, *problems.told])))
-        return choice
+            if evidence.unread:
+                raise RowFailed(evidence.unread[0])
+            doubts += evidence.problems
+        return choice._replace(review="; ".join(filter(None, [choice.review, *doubts]))) if doubts else choice
 
-    def _doubts_of_movies(
-        self, choice: Choice, photo: FoundFile, companions: Sequence[FoundFile], rules: Rules
-    ) -> list[str]:
+    def _hear_metadata(self, path: str, evidence: _Evidence, where: str) -> None:
+        """What a file says; where it says no date that can be believed, also what others find in it."""
+        reading = read_media(path)
+        if _is_dated(reading.candidates, self.rules.now):
+            evidence.candidates += reading.candidates  # what may be damaged behind them does not matter
+            return
+        evidence.hear(reading, where)
+        if not reading.unreadable:
+            evidence.hear(self.second_opinion.ask(path), where)
+
+    def _doubts_of_movies(self, choice: Choice, photo: FoundFile, companions: Sequence[FoundFile]) -> list[str]:
         """What movies beside a photo say of another year: a counter that began anew makes such pairs."""
         doubts = []
         for movie in companions:
             if choice.moment is None or kind_of(movie.name) != "video" or kind_of(photo.name) != "image":
                 continue
             candidates = read_media(movie.path).candidates
-            own = choose(candidates, rules._replace(paired_offset=offset_of_still(choice, candidates)))
+            own = choose(candidates, self.rules._replace(paired_offset=offset_of_still(choice, candidates)))
             if own.moment and own.moment.year != choice.moment.year:
                 doubts.append(f"{choice.tag} says {choice.moment.year}, but {movie.name} says {own.moment.year}")
         return doubts
 
-    def _metadata(self, path: str, now: datetime, problems: _Problems, where: str) -> list[Candidate]:
-        reading = read_media(path)
-        candidates = list(reading.candidates)
-        if reading.unreadable:
-            problems.note(reading, where)
-        elif not _is_dated(candidates, now):
-            opinion = self.second_opinion.ask(path)
-            candidates += opinion.candidates
-            problems.note(reading, where)
-            problems.note(opinion, where)
-        return candidates
 
+class _Evidence:
+    """What the files of a group say, what readers could not do, and what the disk did not let them see."""
 
-class _Problems(NamedTuple):
-    """What readers could not do (``told``), and what the disk did not let them see (``unread``)."""
+    __slots__ = ("candidates", "problems", "unread")
 
-    told: list[str]
-    unread: list[str]
+    def __init__(self) -> None:
+        self.candidates: list[Candidate] = []
+        self.problems: list[str] = []
+        self.unread: list[str] = []
 
-    def note(self, reading: Reading, where: str) -> None:
+    def hear(self, reading: Reading, where: str) -> None:
+        """Take up one file's evidence; ``where`` stands before what is told of a problem."""
+        self.candidates += reading.candidates
         if reading.problem:
-            (self.unread if reading.unreadable else self.told).append(f"{where}{reading.problem}")
+            (self.unread if reading.unreadable else self.problems).append(f"{where}{reading.problem}")
 
 
 def dated_as(choice: Choice, layout: str) -> Dated:
@@ -130,7 +126,7 @@ def _has_metadata(name: str) -> bool:
 
 def _is_dated(candidates: Sequence[Candidate], now: datetime, better_than: int | None = None) -> bool:
     """Whether there is a believable date, of a rank better than one if that is given."""
-    return any(
-        not why_not_believed(candidate, now) and (better_than is None or candidate.rank < better_than)
-        for candidate in candidates
-    )
+    for candidate in candidates:
+        if (better_than is None or candidate.rank < better_than) and not why_not_believed(candidate, now):
+            return True
+    return False

@@ -23,9 +23,9 @@ def main() -> int:
     answers = sys.stdout.buffer
     sys.stdout = sys.stderr  # nothing but answers may stand among the answers
     questions = sys.stdin.buffer
-    order, zone, layout = pickle.load(questions)
+    rules, layout = pickle.load(questions)
     with SecondOpinion() as second_opinion, suppress(EOFError, BrokenPipeError):
-        dater = Dater(order, zone, second_opinion)
+        dater = Dater(rules, second_opinion)
         while True:
             write_answer(answers, date_chunk(dater, layout, unpacked(pickle.load(questions))))
     return 0

@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import product
 from typing import NamedTuple
 
 from common.media_types import RAW_EXTENSIONS, extension_of, kind_of
@@ -73,12 +74,13 @@ def group_folder(names: Iterable[str]) -> tuple[NameGroup, ...]:
     index = _Index(media)
     if any(extension_of(sidecar) == ".json" for sidecar in sidecars):
         index.add_titles(media)
-    for members in index.by_stem.values():
-        primary_of |= _pair_media(members)
-    for still in media:
-        for movie in _motion_movies(still, index):
-            if primary_of[movie] == movie:
-                primary_of[movie] = primary_of[still]
+    for stem, members in index.by_stem.items():
+        if len(members) > 1:
+            primary_of |= _pair_media(members)
+        if stem.endswith(_MOTION):
+            for still, movie in product(_stills(members), _motion_movies(stem, index)):
+                if primary_of[movie] == movie:
+                    primary_of[movie] = primary_of[still]
     owners = {sidecar: _owner(sidecar, index) for sidecar in sidecars}
     takeout_of: dict[str, str] = {}
     for sidecar, owner in owners.items():
@@ -93,10 +95,10 @@ def group_folder(names: Iterable[str]) -> tuple[NameGroup, ...]:
             companions[primary_of[name]].append(name)
     return tuple(
         NameGroup(
-            primary=name,
-            companions=tuple(companions.get(name, ())),
-            orphan=name in owners,
-            shared_sidecar=_takeout_of_original(name, index, takeout_of),
+            name,
+            tuple(companions.get(name, ())),
+            name in owners,
+            _takeout_of_original(name, index, takeout_of) if takeout_of else "",
         )
         for name in ordered
         if primary_of[name] == name
@@ -126,7 +128,7 @@ class _Index:
         for name in media:
             folded = fold(name)
             self.by_name[folded].append(name)
-            self.by_stem[_split(folded)[0]].append(name)
+            self.by_stem[folded.rpartition(".")[0]].append(name)  # media has an extension
 
     def add_titles(self, media: Sequence[str]) -> None:
         """Make the media findable by what Takeout calls them."""
@@ -155,11 +157,15 @@ def _split_number(stem: str) -> tuple[str, str]:
 
 def _pair_media(members: Sequence[str]) -> dict[str, str]:
     """Companion -> primary among the media of one stem: RAWs and Live Photo movies behind the camera's still."""
-    stills = [name for name in members if extension_of(name) in _CAMERA_STILLS]
-    if len(members) == 1 or not stills:
+    stills = _stills(members)
+    if not stills:
         return {}
     primary = min(stills, key=lambda name: (_CAMERA_STILLS.index(extension_of(name)), name))
     return {name: primary for name in members if _follows(name, primary)}
+
+
+def _stills(members: Sequence[str]) -> list[str]:
+    return [name for name in members if extension_of(name) in _CAMERA_STILLS]
 
 
 def _follows(name: str, primary: str) -> bool:
@@ -170,11 +176,8 @@ def _follows(name: str, primary: str) -> bool:
     return extension == ".mov" or extension in RAW_EXTENSIONS
 
 
-def _motion_movies(still: str, index: _Index) -> list[str]:
+def _motion_movies(stem: str, index: _Index) -> list[str]:
     """The movies of ``PXL_….MP.jpg`` that were exported as ``PXL_….MP`` or ``PXL_….mp4``."""
-    stem, extension = _split(fold(still))
-    if extension not in _CAMERA_STILLS or not stem.endswith(_MOTION):
-        return []
     return [movie for name in (stem, f"{stem}4") for movie in index.by_name.get(name, ())]
 
 
@@ -251,7 +254,5 @@ def _stem_of_original(stem: str) -> str:
 
 def _takeout_of_original(name: str, index: _Index, takeout_of: dict[str, str]) -> str:
     """The JSON of the picture of which ``name`` is an edited copy, if any; the copy may have another extension."""
-    if not takeout_of:
-        return ""
     originals = index.by_stem.get(_stem_of_original(_split(fold(name))[0]), ())
     return next((takeout_of[original] for original in originals if original in takeout_of), "")

@@ -17,7 +17,7 @@ from common.manifests import ReportRow
 from common.media_types import kind_of
 from common.placement import Member, Planner
 from common.scan import FolderScan, NotScanned
-from common.selection import Found, Selection, groups_of, why_skipped
+from common.selection import Found, Selection, groups_of, why_not_of_these_days, why_skipped
 from common.tally import Tally
 
 
@@ -47,19 +47,21 @@ class Planning:
                 yield rows
 
     def _question(self, one: Found | NotScanned) -> Question | None:
-        if isinstance(one, NotScanned) or why_skipped(one, self.selection, None):
+        if isinstance(one, NotScanned) or why_skipped(one, self.selection):
             return None
         return Question(one.primary, one.companions, one.shared_sidecar)
 
     def _plan_group(self, found: Found, dated: Dated | None, first_row_id: int) -> list[ReportRow]:
         """The rows of one group. ``dated`` is None when the group was left out before its date was read."""
         members = [
-            Member(file, kind_of(file.name), first_row_id + number, first_row_id, dated or UNDATED)
-            for number, file in enumerate((found.primary, *found.companions))
+            Member(file, kind_of(file.name), row_id, first_row_id, dated or UNDATED)
+            for row_id, file in enumerate((found.primary, *found.companions), first_row_id)
         ]
-        if dated and dated.failed:
+        if dated is None:
+            return self.planner.unplaced_group(members, "skipped", why_skipped(found, self.selection))
+        if dated.failed:
             return self.planner.unplaced_group(members, "failed", dated.failed)
-        if reason := why_skipped(found, self.selection, dated):
+        if reason := why_not_of_these_days(self.selection, dated):
             return self.planner.unplaced_group(members, "skipped", reason)
         return self.planner.plan(members)
 

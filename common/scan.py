@@ -6,14 +6,14 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from common.errors import explain_os_error
 from common.media_types import QUARANTINE_FOLDER, is_system_file, is_system_folder
 from common.paths import joined
 
 
-@dataclass(frozen=True, slots=True)
-class FoundFile:
+class FoundFile(NamedTuple):
     """A regular file as the scan saw it: sizes in bytes, times in nanoseconds since 1970 UTC."""
 
     folder: str

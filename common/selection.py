@@ -46,8 +46,8 @@ def groups_of(folder: FolderScan) -> Iterator[Found]:
         yield Found(files[group.primary], tuple(files[name] for name in group.companions), group.orphan, sidecar)
 
 
-def why_skipped(found: Found, selection: Selection, dated: Dated | None) -> str:
-    """Why a group is left out, or an empty string. Pure. ``dated`` is None before its date is known."""
+def why_skipped(found: Found, selection: Selection) -> str:
+    """Why a group is left out by its names, or an empty string. Pure."""
     name = found.primary.name
     extension = extension_of(name)
     if found.orphan and (extension != ".json" or is_takeout_name(name)):
@@ -61,7 +61,12 @@ def why_skipped(found: Found, selection: Selection, dated: Dated | None) -> str:
         return f"not a media type ({extension or 'no extension'})"
     if selection.media_kind not in ("both", kind + "s"):
         return f"--media-kind is {selection.media_kind}"
-    if dated is None or not (selection.date_from or selection.date_to):
+    return ""
+
+
+def why_not_of_these_days(selection: Selection, dated: Dated) -> str:
+    """Why a group is left out by its date, or an empty string. Pure."""
+    if not (selection.date_from or selection.date_to):
         return ""
     if not dated.capture_date:
         return "no believable date, and a date range was asked for"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from common.dates.choose import Rules
 from common.dates.model import Candidate, Choice, Clock, Reading, Source
 from common.dating import Dater
 from common.errors import RowFailed
@@ -48,7 +49,7 @@ class Group:
         self.librarian = Librarian()
 
     def date(self, shared_sidecar: str = "") -> Choice:
-        dater = Dater(self.order, UTC, self.librarian)
+        dater = Dater(Rules(self.order, UTC, datetime.now(UTC)), self.librarian)
         return dater.date(self.files[0], self.files[1:], shared_sidecar)
 
 

@@ -9,11 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from common.dates.choose import Rules
 from common.dates.model import Reading, Source
 from common.dates.second_opinion import SecondOpinion
 from common.dating import Dater
@@ -23,7 +24,7 @@ from tests.support.scripts import ORGANIZE, start
 from tests.support.tables import read_rows
 
 FILES = 60
-ORDER = (Source.METADATA, Source.SIDECAR, Source.FILENAME, Source.FILESYSTEM)
+RULES = Rules(tuple(Source), UTC, datetime.now(UTC))
 
 
 class NobodyToAsk:
@@ -47,7 +48,7 @@ def chunks(tmp_path: Path) -> list[Chunk]:
 @pytest.fixture
 def dater() -> Iterator[Dater]:
     with SecondOpinion() as second_opinion:
-        yield Dater(ORDER, UTC, second_opinion)
+        yield Dater(RULES, second_opinion)
 
 
 def test_workers_decide_as_this_process_does_and_keep_the_order(chunks: list[Chunk], dater: Dater) -> None:
@@ -84,7 +85,7 @@ def test_where_no_process_can_be_had_this_one_dates_all(
 
 @pytest.mark.parametrize(("jobs", "files"), [(1, WORTH_WORKERS), (4, WORTH_WORKERS - 1)])
 def test_one_job_or_few_files_start_no_process(chunks: list[Chunk], jobs: int, files: int) -> None:
-    with DatingPool(Dater(ORDER, UTC, NobodyToAsk()), "%Y", jobs) as pool:
+    with DatingPool(Dater(RULES, NobodyToAsk()), "%Y", jobs) as pool:
         pool.expect(files)
         assert pool.pids == ()
         assert sum(len(answer) for answer in pool.date_all(chunks)) == FILES

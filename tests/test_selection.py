@@ -8,7 +8,7 @@ import pytest
 
 from common.dates.model import Dated
 from common.scan import FolderScan, FoundFile
-from common.selection import Found, Selection, groups_of, why_skipped
+from common.selection import Found, Selection, groups_of, why_not_of_these_days, why_skipped
 
 ALL = Selection("both", (), None, None)
 IN_2019 = Selection("both", (), date(2019, 1, 1), date(2019, 12, 31))
@@ -42,7 +42,7 @@ def dated(day: str) -> Dated:
     ],
 )
 def test_the_name_alone_tells_why_a_group_is_left_out(name: str, selection: Selection, reason: str) -> None:
-    assert why_skipped(found(name), selection, None) == reason
+    assert why_skipped(found(name), selection) == reason
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,12 @@ def test_the_name_alone_tells_why_a_group_is_left_out(name: str, selection: Sele
     ],
 )
 def test_both_days_of_a_range_belong_to_it_by_the_clock_of_the_photographer(day: str, reason: str) -> None:
-    assert why_skipped(found("a.jpg"), IN_2019, dated(day)) == reason
-    assert why_skipped(found("a.jpg"), ALL, dated(day)) == ""
+    assert why_not_of_these_days(IN_2019, dated(day)) == reason
+    assert why_not_of_these_days(ALL, dated(day)) == ""
 
 
 def test_a_companion_alone_is_left_out_and_said_so() -> None:
-    assert why_skipped(found("a.xmp", orphan=True), ALL, None) == "a companion without its photo or video"
+    assert why_skipped(found("a.xmp", orphan=True), ALL) == "a companion without its photo or video"
 
 
 def test_a_group_holds_the_files_of_its_folder() -> None:

@@ -38,6 +38,10 @@ _QUARTER = timedelta(minutes=15)
 # Two clocks that noted the same moment may differ by the time it took to write the file.
 _SAME_MOMENT = timedelta(minutes=1)
 
+# Python 3.11 takes a function call to get at a member of an enumeration.
+_METADATA, _FILESYSTEM = Source.METADATA, Source.FILESYSTEM
+_UTC_CLOCK = Clock.UTC
+
 _EDITED = "exif:DateTime"
 _WEAK = {
     "filesystem:mtime": "only the file's modification time is left, which copying and editing change",
@@ -76,8 +80,9 @@ def choose(candidates: Sequence[Candidate], rules: Rules) -> Choice:
     """
     believed: list[_Believed] = []
     rejected: list[tuple[Candidate, str]] = []
+    now = rules.now
     for candidate in candidates:
-        reason = why_not_believed(candidate, rules.now)
+        reason = why_not_believed(candidate, now)
         if candidate.moment is None or reason:
             rejected.append((candidate, reason))
         else:
@@ -99,13 +104,14 @@ def choose(candidates: Sequence[Candidate], rules: Rules) -> Choice:
 def _most_trusted(believed: Iterable[_Believed], order: Sequence[Source]) -> _Believed | None:
     """The first of the most trusted source, by rank, that may win at all."""
     for source in order:
-        if of_source := [one for one in believed if one[0].source is source]:
-            return min(of_source, key=_rank)
+        best: _Believed | None = None
+        for one in believed:
+            candidate = one[0]
+            if candidate.source is source and (best is None or candidate.rank < best[0].rank):
+                best = one
+        if best is not None:
+            return best
     return None
-
-
-def _rank(one: _Believed) -> int:
-    return one[0].rank
 
 
 def offset_of_still(still: Choice, movie: Iterable[Candidate]) -> timedelta | None:
@@ -143,13 +149,14 @@ def why_not_believed(candidate: Candidate, now: datetime) -> str:
     moment = candidate.moment
     if moment is None:
         return "not a date" if candidate.text.strip(" 0:-/.\0") else "blank"
-    if moment.year < _OLDEST_YEAR:
+    year = moment.year
+    if year < _OLDEST_YEAR:
         return "before the first photograph"
-    if moment.year in _PLACEHOLDER_YEARS and (
+    if year in _PLACEHOLDER_YEARS and (
         moment.date() == _PLACEHOLDER_DAY or moment.replace(tzinfo=None) in _PLACEHOLDERS
     ):
         return "a placeholder for an unknown date"
-    if moment.year >= now.year:
+    if year >= now.year:
         latest = now + _ONE_DAY
         if (moment if moment.tzinfo else moment.replace(tzinfo=latest.tzinfo)) > latest:
             return "in the future"
@@ -160,7 +167,7 @@ def _wall_clock(
     winner: Candidate, moment: datetime, believed: Iterable[_Believed], rules: Rules
 ) -> tuple[datetime, bool]:
     """The time on the photographer's clock, and whether it is known which zone that clock showed."""
-    if winner.clock is not Clock.UTC:
+    if winner.clock is not _UTC_CLOCK:
         return moment, True
     offset = _offset_told_by(believed, moment)
     if offset is None:
@@ -199,7 +206,7 @@ def _offset_between(wall_clock: datetime, instant: datetime) -> timedelta | None
 
 
 def _doubt_about_evidence(winner: Candidate) -> str:
-    if winner.source is Source.METADATA and winner.rank == RELEASED:
+    if winner.rank == RELEASED and winner.source is _METADATA:
         return _WEAK_DAY
     return _WEAK.get(winner.tag, "")
 
@@ -218,16 +225,17 @@ def _doubt_about_year(winner: Candidate, moment: datetime, believed: Iterable[_B
     file contradicts the capture only when it is earlier.
     """
     others: list[str] = []
+    chosen = moment.year
     for candidate, told in believed:
-        if candidate is winner or candidate.source is Source.FILESYSTEM:
+        if candidate is winner or candidate.source is _FILESYSTEM:
             continue
-        year = told.year if candidate.clock is not Clock.UTC else _year_beside(told, moment)
-        if year == moment.year or (candidate.tag == _EDITED and year > moment.year):
+        year = told.year if candidate.clock is not _UTC_CLOCK else _year_beside(told, moment)
+        if year == chosen or (candidate.tag == _EDITED and year > chosen):
             continue
         says = f"{candidate.tag} says {year}"
         if says not in others:
             others.append(says)
-    return f"{winner.tag} says {moment.year}, but {' and '.join(others)}" if others else ""
+    return f"{winner.tag} says {chosen}, but {' and '.join(others)}" if others else ""
 
 
 def _year_beside(instant: datetime, moment: datetime) -> int:

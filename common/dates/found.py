@@ -26,6 +26,7 @@ RELEASED = 75  # a day without a time in a film's tags: often that of the music 
 EDITED = 80  # IFD0 DateTime
 SATELLITE = 90
 
+_METADATA, _LOCAL_CLOCK = Source.METADATA, Clock.LOCAL  # Python 3.11 takes a function call to get at one
 _SHOWN = 64
 _LOOKED_AT = 1 << 10  # of a longer text only this much is kept
 
@@ -43,7 +44,6 @@ class Findings:
         tag: str,
         raw: bytes | str,
         rank: int,
-        offset: int | None = None,
         *,
         subsec: str = "",
         zone: str = "",
@@ -52,40 +52,34 @@ class Findings:
         """Add a written date. Empty and blank fields are no finding; others are kept even if unreadable.
 
         ``rank_of_day`` is the rank of a text that tells a day at most; the same rank if it is not given. Programs that
-        know only the day write midnight.
+        know only the day write midnight. Bytes are Latin-1.
         """
-        written = raw.decode("latin-1") if isinstance(raw, bytes) else raw
+        written = raw if isinstance(raw, str) else raw.decode("latin-1")
         text, told = _read_text(written[:_LOOKED_AT], subsec, zone)
-        if not text:
-            return
-        if rank_of_day is not None and (told is None or told.date_only or _is_midnight(told.moment)):
-            rank = rank_of_day
-        if told is None:
-            self.unreadable(tag, text, rank, offset)
-            return
-        found = Candidate(Source.METADATA, tag, text, told.moment, told.clock, rank, told.date_only, offset)
-        self.candidates.append(found)
+        if told is None or (rank_of_day is not None and (told.date_only or _is_midnight(told.moment))):
+            rank = rank if rank_of_day is None else rank_of_day
+        if told is not None:
+            self.candidates.append(Candidate(_METADATA, tag, text, told.moment, told.clock, rank, told.date_only))
+        elif text:
+            self.unreadable(tag, text, rank)
 
-    def unreadable(self, tag: str, shown: str, rank: int, offset: int | None = None) -> None:
+    def unreadable(self, tag: str, shown: str, rank: int) -> None:
         """Remember evidence that can't be a date, so that it is seen to have been rejected."""
-        candidate = Candidate(Source.METADATA, tag, shown[:_SHOWN], None, Clock.LOCAL, rank, False, offset)
-        self.candidates.append(candidate)
+        self.candidates.append(Candidate(_METADATA, tag, shown[:_SHOWN], None, _LOCAL_CLOCK, rank))
 
-    def moment(self, tag: str, moment: datetime, rank: int, offset: int | None = None) -> None:
+    def moment(self, tag: str, moment: datetime, rank: int) -> None:
         """Add a date that was stored as a number: naive for a wall clock, aware in UTC for an instant."""
         clock = Clock.LOCAL if moment.tzinfo is None else Clock.UTC
-        self.candidates.append(Candidate(Source.METADATA, tag, moment.isoformat(), moment, clock, rank, False, offset))
+        self.candidates.append(Candidate(_METADATA, tag, moment.isoformat(), moment, clock, rank))
 
-    def seconds(
-        self, tag: str, since_1970: float, rank: int, offset: int | None = None, *, local: bool = False
-    ) -> None:
+    def seconds(self, tag: str, since_1970: float, rank: int, *, local: bool = False) -> None:
         """Add a date that was stored as seconds since 1970, of UTC or (``local``) of the camera's wall clock."""
         try:
             moment = datetime.fromtimestamp(since_1970, UTC)
         except (ValueError, OverflowError, OSError):
-            self.unreadable(tag, f"{since_1970:.0f} seconds since 1970", rank, offset)
+            self.unreadable(tag, f"{since_1970:.0f} seconds since 1970", rank)
             return
-        self.moment(tag, moment.replace(tzinfo=None) if local else moment, rank, offset)
+        self.moment(tag, moment.replace(tzinfo=None) if local else moment, rank)
 
 
 # Most cameras write the same moment into two or three tags.

@@ -33,7 +33,7 @@ class Candidate(NamedTuple):
     ``tag`` names it as the report does (``exif:DateTimeOriginal``, ``quicktime:creationdate``,
     ``filename``, ``filesystem:mtime``). ``text`` is what was found, shortened to 64 characters.
     ``moment`` is None when the text could not be read as a date. ``rank`` orders candidates of
-    one source: the lowest believable one wins. ``offset`` is the position in the file, in bytes.
+    one source: the lowest believable one wins.
     """
 
     source: Source
@@ -43,7 +43,6 @@ class Candidate(NamedTuple):
     clock: Clock
     rank: int
     date_only: bool = False
-    offset: int | None = None
 
 
 class Reading(NamedTuple):

@@ -103,7 +103,7 @@ def _ask_pillow(path: str) -> Found:
     with image:
         findings = Findings()
         packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-        xmp.scan(packet.encode() if isinstance(packet, str) else bytes(packet), findings, 0)
+        xmp.scan(packet.encode() if isinstance(packet, str) else bytes(packet), findings)
         found: Found = [(candidate.tag, candidate.text, candidate.rank) for candidate in findings.candidates]
         # getexif() of a PNG without an eXIf chunk in front would decode the whole picture.
         if image.format == "PNG" and "exif" not in image.info:

@@ -34,7 +34,7 @@ def candidates_from_sidecar(path: str) -> Reading:
     if content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
         return _from_takeout(content)
     found = Findings()
-    xmp.scan(content, found, 0)
+    xmp.scan(content, found)
     candidates = tuple(
         candidate._replace(source=Source.SIDECAR, tag=f"sidecar:{candidate.tag}") for candidate in found.candidates
     )

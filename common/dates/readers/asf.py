@@ -51,7 +51,7 @@ def read(view: View, found: Findings) -> None:
             return
         content = view.part(offset + 24, size - 24)
         if head[:16] == _FILE_PROPERTIES:
-            _add_filetime("asf:CreationTime", content.read(24, 8), CONTAINER, content.start + 24, found)
+            _add_filetime("asf:CreationTime", content.read(24, 8), CONTAINER, found)
         elif head[:16] == _EXTENDED_CONTENT:
             _read_descriptions(content, found)
         elif head[:16] == _XMP:
@@ -59,11 +59,11 @@ def read(view: View, found: Findings) -> None:
         offset += size
 
 
-def _add_filetime(tag: str, raw: bytes, rank: int, offset: int, found: Findings) -> None:
+def _add_filetime(tag: str, raw: bytes, rank: int, found: Findings) -> None:
     if len(raw) == 8:
         ticks = struct.unpack("<Q", raw)[0]
         if ticks:
-            found.seconds(tag, ticks // 10**7 - _EPOCH_1601, rank, offset)
+            found.seconds(tag, ticks // 10**7 - _EPOCH_1601, rank)
 
 
 def _read_descriptions(content: View, found: Findings) -> None:
@@ -78,7 +78,7 @@ def _read_descriptions(content: View, found: Findings) -> None:
             tag, rank = _NAMES[name]
             value = content.read(offset + 4, min(length, 128))
             if kind == _NUMBER_64:
-                _add_filetime(tag, value, rank, content.start + offset + 4, found)
+                _add_filetime(tag, value, rank, found)
             elif kind == _TEXT:
-                found.text(tag, value.decode("utf-16-le", "replace"), rank, content.start + offset + 4)
+                found.text(tag, value.decode("utf-16-le", "replace"), rank)
         offset += 4 + length

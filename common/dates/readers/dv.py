@@ -42,4 +42,4 @@ def read(view: View, found: Findings) -> None:
     text = f"{'19' if year >= '90' else '20'}{year}:{month}:{day}"
     if time and time[1:] != b"\xff\xff\xff":
         text += f" {time[3] & 0x3F:02x}:{time[2] & 0x7F:02x}:{time[1] & 0x7F:02x}"
-    found.text("dv:RecDate", text, ORIGINAL, view.start)
+    found.text("dv:RecDate", text, ORIGINAL)

@@ -26,4 +26,4 @@ def read(view: View, found: Findings) -> None:
     data = view.read(0, _LOOKED_AT)
     match = _CREATED.search(data)
     if match is not None:
-        found.text("flv:creationdate", data[match.end() : match.end() + match.group(1)[0]], TEXT_CREATE, match.start())
+        found.text("flv:creationdate", data[match.end() : match.end() + match.group(1)[0]], TEXT_CREATE)

@@ -24,5 +24,5 @@ def read(view: View, found: Findings) -> None:
         data = view.read(start, _LOOKED_AT)
         where = data.find(b"XMP DataXMP")
         if where >= 0:
-            xmp.scan(data[where:], found, view.start + start + where)
+            xmp.scan(data[where:], found)
             return

@@ -20,7 +20,7 @@ _DATE_CREATED, _TIME_CREATED, _DIGITAL_DATE, _DIGITAL_TIME = 55, 60, 62, 63
 
 def read(view: View, found: Findings) -> None:
     """Find the dates in a sequence of IIM datasets that starts the view."""
-    texts: dict[int, tuple[str, int]] = {}
+    texts: dict[int, str] = {}
     offset = 0
     for _ in range(_MOST_DATASETS):
         head = view.read(offset, 5)
@@ -31,16 +31,15 @@ def read(view: View, found: Findings) -> None:
             break  # an extended dataset: none of the dates is one
         view.step()
         if record == 2 and dataset in {_DATE_CREATED, _TIME_CREATED, _DIGITAL_DATE, _DIGITAL_TIME}:
-            texts.setdefault(dataset, (view.read(offset + 5, min(length, 32)).decode("latin-1").strip("\0 "), offset))
+            texts.setdefault(dataset, view.read(offset + 5, min(length, 32)).decode("latin-1").strip("\0 "))
         offset += 5 + length
     for date, time, tag, rank in (
         (_DATE_CREATED, _TIME_CREATED, "iptc:DateCreated", CREATED),
         (_DIGITAL_DATE, _DIGITAL_TIME, "iptc:DigitalCreationDate", XMP_CREATE),
     ):
         if date in texts:
-            day, where = texts[date]
-            clock = texts[time][0] if time in texts else ""
-            found.text(tag, f"{day}T{clock}" if clock else day, rank if clock else DAY_CREATED, view.start + where)
+            day, clock = texts[date], texts.get(time, "")
+            found.text(tag, f"{day}T{clock}" if clock else day, rank if clock else DAY_CREATED)
 
 
 def read_resources(view: View, found: Findings) -> None:

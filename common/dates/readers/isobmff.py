@@ -80,8 +80,8 @@ class _Film:
 
     def __init__(self) -> None:
         self.is_local = False
-        self.movie_time: tuple[int, int] | None = None
-        self.track_time: tuple[int, int] | None = None
+        self.movie_time = 0
+        self.track_time = 0
 
 
 def is_box_file(head: bytes) -> bool:
@@ -162,35 +162,34 @@ def _read_packed_movie(view: View, found: Findings, film: _Film) -> None:
             _read_boxes(box.unpacked(movie), found, film)
 
 
-def _header_time(box: View) -> tuple[int, int] | None:
-    """Seconds since 1904 of an mvhd or tkhd, and where they stand; None where no time was written."""
+def _header_time(box: View) -> int:
+    """Seconds since 1904 of an mvhd or tkhd; 0 where no time was written."""
     head = box.read(0, 12)
     if len(head) < 12:
-        return None
-    seconds = struct.unpack_from(">Q" if head[0] == 1 else ">I", head, 4)[0]
-    return (seconds, box.start + 4) if seconds else None
+        return 0
+    seconds: int = struct.unpack_from(">Q" if head[0] == 1 else ">I", head, 4)[0]
+    return seconds
 
 
 def _conclude(film: _Film, found: Findings) -> None:
     """Name the clock of the container's time, now that the maker is known."""
-    for tag, time in (("quicktime:mvhd", film.movie_time), ("quicktime:tkhd", film.track_time)):
-        if time is not None:
-            seconds, offset = time
+    for tag, seconds in (("quicktime:mvhd", film.movie_time), ("quicktime:tkhd", film.track_time)):
+        if seconds:
             # A film of before 1970 can't be: the writer counted from 1970.
             since_1970 = seconds - _EPOCH_1904 if seconds >= _EPOCH_1904 else seconds
             if since_1970 < _OLDEST_FILM:
-                found.unreadable(tag, f"{seconds} seconds", CONTAINER, offset)
+                found.unreadable(tag, f"{seconds} seconds", CONTAINER)
             else:
-                found.seconds(tag, since_1970, CONTAINER, offset, local=film.is_local)
+                found.seconds(tag, since_1970, CONTAINER, local=film.is_local)
             return
 
 
 def _read_user_data(view: View, found: Findings, film: _Film) -> None:
     for kind, box in _boxes(view):
         if kind == b"\xa9day":
-            _add_day(box.read(4, 64), box, found)  # behind a length and a language
+            _add_day(box.read(4, 64), found)  # behind a length and a language
         elif kind in {b"date", b"IDIT"}:
-            found.text(f"quicktime:{kind.decode()}", box.read(0, 64).lstrip(b"\0"), CREATED, box.start)
+            found.text(f"quicktime:{kind.decode()}", box.read(0, 64).lstrip(b"\0"), CREATED)
         elif kind == b"meta":
             _read_meta(box, found)
         elif kind == b"XMP_":
@@ -206,12 +205,12 @@ def _read_user_data(view: View, found: Findings, film: _Film) -> None:
             maker.read(box, "quicktime:camera", found)
 
 
-def _add_day(raw: bytes, box: View, found: Findings) -> None:
+def _add_day(raw: bytes, found: Findings) -> None:
     """``©day``: cameras write a full date with its offset here, shops and editors a year or a day."""
     text = raw.decode("utf-8", "replace").strip("\0 ")
     moment = parse_moment(text)
     rank = RELEASED if moment is None or moment.date_only else CREATED
-    found.text("quicktime:day", text, rank, box.start)
+    found.text("quicktime:day", text, rank)
 
 
 def _read_meta(view: View, found: Findings) -> None:
@@ -253,13 +252,13 @@ def _read_item_list(view: View, keys: list[str], found: Findings) -> None:
         number = int.from_bytes(kind, "big")
         value = box.read(16, 64) if box.read(4, 4) == b"data" else b""
         if kind == b"\xa9day":
-            _add_day(value, box, found)
+            _add_day(value, found)
         elif 1 <= number <= len(keys):
             name = keys[number - 1].lower().removeprefix("mdta")
             if name in _KEYS:
                 tag, rank = _KEYS[name]
                 length = int.from_bytes(box.read(0, 4), "big") - 16
-                found.text(tag, value[: max(length, 0)].decode("utf-8", "replace"), rank, box.start + 16)
+                found.text(tag, value[: max(length, 0)].decode("utf-8", "replace"), rank)
 
 
 def _read_xml(box: View, found: Findings) -> None:
@@ -267,9 +266,9 @@ def _read_xml(box: View, found: Findings) -> None:
     box.search(len(packet))
     sony = _SONY_CREATED.search(packet)
     if sony is not None:
-        found.text("sony:CreationDate", sony.group(1), ORIGINAL, box.start + sony.start())
+        found.text("sony:CreationDate", sony.group(1), ORIGINAL)
     else:
-        xmp.scan(packet, found, box.start)
+        xmp.scan(packet, found)
 
 
 def _read_uuid(box: View, found: Findings) -> None:

@@ -19,12 +19,12 @@ _MOST_SEGMENTS = 400
 _NEAR = 32 << 10
 _EXTENDED_XMP_PARTS = 16
 
-_SEGMENT = struct.Struct(">BBH")  # fill byte, marker, length
-_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
-_ENDS = frozenset({_START_OF_SCAN, _END_OF_IMAGE})
-_STAND_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # without a length
-_NO_MARKER = frozenset({0x00, 0xFF})
-_APP1, _APP12, _APP13 = 0xE1, 0xEC, 0xED
+_SEGMENT = struct.Struct(">HH")  # marker, length
+_FIRST_MARKER, _LAST_MARKER = 0xFF01, 0xFFFE  # between them is 0xFF and what is neither 0 nor 0xFF itself
+_STAND_ALONE = frozenset({0xFF01, *range(0xFFD0, 0xFFD9)})
+_ENDS = frozenset({0xFFD9, 0xFFDA})  # end of image, start of scan
+_WITH_LENGTH = frozenset(range(_FIRST_MARKER, _LAST_MARKER + 1)) - _STAND_ALONE - _ENDS
+_APP1, _APP12, _APP13 = 0xFFE1, 0xFFEC, 0xFFED
 _WITH_DATES = frozenset({_APP1, _APP12, _APP13})
 
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
@@ -62,70 +62,72 @@ def read(view: View, found: Findings) -> None:
     looked_at = 0
     while looked_at < _MOST_SEGMENTS:
         looked_at += 1
-        fill, marker, length = _SEGMENT.unpack_from(near, offset) if offset <= last_near else _segment(view, offset)
-        if fill != 0xFF or marker in _NO_MARKER:
-            offset = _next_marker(view, offset)
-            fill, marker, length = _segment(view, offset)
-            if fill != 0xFF:
+        marker, length = _SEGMENT.unpack_from(near, offset) if offset <= last_near else _segment(view, offset)
+        if marker not in _WITH_LENGTH:
+            if not _FIRST_MARKER <= marker <= _LAST_MARKER:
+                offset = _next_marker(view, offset)
+                marker, length = _segment(view, offset)
+            if marker in _STAND_ALONE:
+                offset += 2
+                continue
+            if marker in _ENDS or marker < 0xFF00:
                 break
-        if marker in _ENDS:
-            break
-        if marker in _STAND_ALONE:
-            offset += 2
-            continue
         if length < 2:
             break
         if marker in _WITH_DATES:
-            _read_segment(view.part(offset + 4, length - 2), marker, extended, found)
+            part = _read_segment(marker, view, offset + 4, length - 2, found)
+            if part and len(extended) < _EXTENDED_XMP_PARTS:
+                extended.append(part)
         offset += 2 + length
     view.step(looked_at)
     if extended:
         # The parts are searched together: a name may be cut by the end of a segment.
-        xmp.scan(b"".join(extended), found, view.start)
+        xmp.scan(b"".join(extended), found)
 
 
-def _segment(view: View, offset: int) -> tuple[int, int, int]:
-    """A fill byte, a marker and the length behind it; zeros where the view ends."""
+def _segment(view: View, offset: int) -> tuple[int, int]:
+    """A marker and the length behind it; zeros where the view ends."""
     head = view.read(offset, _SEGMENT.size)
-    return _SEGMENT.unpack(head) if len(head) == _SEGMENT.size else (0, 0, 0)
+    return _SEGMENT.unpack(head) if len(head) == _SEGMENT.size else (0, 0)
 
 
 def _next_marker(view: View, offset: int) -> int:
     """Skip the fill bytes that may stand before a marker, and up to a few stray ones after a wrong length."""
     data = view.read(offset, 256)
     for index in range(len(data) - 1):
-        if data[index] == 0xFF and data[index + 1] not in _NO_MARKER:
+        if data[index] == 0xFF and data[index + 1] not in {0x00, 0xFF}:
             return offset + index
     return offset
 
 
-def _read_segment(segment: View, marker: int, extended: list[bytes], found: Findings) -> None:
-    head = segment.read(0, 80)
+def _read_segment(marker: int, view: View, start: int, size: int, found: Findings) -> bytes:
+    """Find the dates in the content of a segment. Returns a part of extended XMP, which is none by itself."""
+    head = view.read(start, min(size, 80))
     if marker == _APP1:
         if head[:4].lower() == b"exif":
-            _read_exif(segment, head, found)
+            _read_exif(view, start, size, head, found)
         elif head.startswith(_XMP):
-            xmp.read(segment.part(len(_XMP)), found)
+            xmp.read(view.part(start + len(_XMP), size - len(_XMP)), found)
         elif head.startswith(_XMP_EXTENSION):
-            if len(extended) < _EXTENDED_XMP_PARTS:
-                extended.append(segment.read(_XMP_EXTENSION_HEADER, segment.size))
+            return view.read(start + _XMP_EXTENSION_HEADER, size - _XMP_EXTENSION_HEADER)
         elif b"<x:xmpmeta" in head or b"<?xpacket" in head:
-            xmp.read(segment, found)  # written without its name
+            xmp.read(view.part(start, size), found)  # written without its name
     elif marker == _APP13:
         for name in _PHOTOSHOP:
             if head.startswith(name):
                 # Version 2.5 has a length and a name before its first resource.
-                start = len(name) if name is _PHOTOSHOP[0] else max(segment.read(0, 64).find(b"8BIM"), 0)
-                iptc.read_resources(segment.part(start), found)
+                skip = len(name) if name is _PHOTOSHOP[0] else max(head[:64].find(b"8BIM"), 0)
+                iptc.read_resources(view.part(start + skip, size - skip), found)
     else:
-        info = _PICTURE_INFO.search(segment.read(0, 1024))
+        info = _PICTURE_INFO.search(view.read(start, min(size, 1024)))
         if info is not None:
-            found.seconds("app12:TimeDate", int(info.group(1)), CREATED, segment.start + info.start(), local=True)
+            found.seconds("app12:TimeDate", int(info.group(1)), CREATED, local=True)
+    return b""
 
 
-def _read_exif(segment: View, head: bytes, found: Findings) -> None:
+def _read_exif(view: View, start: int, size: int, head: bytes, found: Findings) -> None:
     """Behind ``Exif\\0\\0``: six bytes, but some writers make it more or fewer."""
-    for start in (6, 4, 5, 7, 8, 10, 12):
-        if tiff.is_tiff(head[start:]):
-            tiff.read(segment.part(start), found)
+    for skip in (6, 4, 5, 7, 8, 10, 12):
+        if tiff.is_tiff(head[skip : skip + 16]):
+            tiff.read(view.part(start + skip, size - skip), found)
             return

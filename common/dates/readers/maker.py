@@ -31,7 +31,7 @@ def read(block: View, tag: str, found: Findings) -> None:
         return
     match = _EXIF_DATE.search(data)
     if match is not None:
-        found.text(tag, match.group(), CREATED, block.start + match.start())
+        found.text(tag, match.group(), CREATED)
 
 
 def read_nikon(block: View, found: Findings, order: str, original: int, digitized: int) -> None:
@@ -51,7 +51,7 @@ def read_nikon(block: View, found: Findings, order: str, original: int, digitize
         else:
             tag, length = struct.unpack(header, head)
         if tag == original:
-            found.text("nikon:DateTimeOriginal", block.read(offset + size, min(length, 32)), ORIGINAL, block.start)
+            found.text("nikon:DateTimeOriginal", block.read(offset + size, min(length, 32)), ORIGINAL)
         elif tag == digitized:
-            found.text("nikon:CreateDate", block.read(offset + size, min(length, 32)), DIGITIZED, block.start)
+            found.text("nikon:CreateDate", block.read(offset + size, min(length, 32)), DIGITIZED)
         offset += size + length

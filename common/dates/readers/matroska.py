@@ -100,7 +100,7 @@ def _read_element(kind: int, element: View, found: Findings) -> None:
         if inner == _DATE_UTC and value.size == 8:
             nanoseconds = int.from_bytes(value.read(0, 8), "big", signed=True)
             if nanoseconds:
-                found.seconds("matroska:DateUTC", _EPOCH_2001 + nanoseconds // 10**9, CONTAINER, value.start)
+                found.seconds("matroska:DateUTC", _EPOCH_2001 + nanoseconds // 10**9, CONTAINER)
 
 
 def _read_tags(tags: View, found: Findings) -> None:
@@ -123,4 +123,4 @@ def _read_simple_tag(simple: View, found: Findings) -> None:
         if name in _NAMES:
             tag, rank = _NAMES[name]
             value = fields[_TAG_STRING]
-            found.text(tag, value.read(0, 64).decode("utf-8", "replace"), rank, value.start)
+            found.text(tag, value.read(0, 64).decode("utf-8", "replace"), rank)

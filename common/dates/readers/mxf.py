@@ -42,7 +42,7 @@ def read(view: View, found: Findings) -> None:
         offset += 16 + header + length
     sony = _SONY_CREATED.search(view.read(0, _LOOKED_AT))
     if sony is not None:
-        found.text("sony:CreationDate", sony.group(1), ORIGINAL, view.start + sony.start())
+        found.text("sony:CreationDate", sony.group(1), ORIGINAL)
 
 
 def _ber_length(raw: bytes) -> tuple[int, int]:
@@ -68,7 +68,7 @@ def _read_set(content: View, found: Findings) -> bool:
                 moment = datetime(year, month, day, hour, minute, second, quarter % 250 * 4_000, tzinfo=UTC)
             except ValueError:
                 return False
-            found.moment("mxf:PackageCreationDate", moment, CONTAINER, content.start + offset + 4)
+            found.moment("mxf:PackageCreationDate", moment, CONTAINER)
             return True
         offset += 4 + length
     return False

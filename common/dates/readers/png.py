@@ -75,9 +75,9 @@ def _read_text(kind: bytes, chunk: View, found: Findings) -> None:
         return
     text = _content(kind, chunk, start)
     if known is not None:
-        found.text(known[0], text[:64].decode("utf-8", "replace"), known[1], chunk.start + start)
+        found.text(known[0], text[:64].decode("utf-8", "replace"), known[1])
     elif is_xmp:
-        xmp.scan(text, found, chunk.start + start)
+        xmp.scan(text, found)
     else:
         _read_profile(profile, chunk, text, found)
 
@@ -114,7 +114,7 @@ def _read_profile(kind: str, chunk: View, text: bytes, found: Findings) -> None:
     except ValueError:
         return
     if data.startswith(b"http://ns.adobe.com/xap/1.0/\0") or kind == "xmp":
-        xmp.scan(data, found, chunk.start)
+        xmp.scan(data, found)
     elif kind in {"exif", "app1"}:
         _read_exif(chunk.unpacked(data), found)
     elif kind in {"iptc", "8bim"}:

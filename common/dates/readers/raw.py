@@ -77,7 +77,7 @@ def _read_heap(heap: View, order: str, found: Findings) -> None:
             at = entry + 2 if kind & 0xC000 == 0x4000 else offset
             seconds = struct.unpack(order + "I", heap.need(at, 4))[0]
             if seconds:
-                found.seconds("crw:TimeStamp", seconds, ORIGINAL, heap.start + at, local=True)
+                found.seconds("crw:TimeStamp", seconds, ORIGINAL, local=True)
         elif kind & 0xC000 == 0 and kind & 0x3800 in {0x2800, 0x3000}:
             _read_heap(heap.part(offset, length), order, found)
 
@@ -117,5 +117,5 @@ def _read_properties(section: View, found: Findings) -> None:
         if name == "TIME\0".encode("utf-16-le"):
             value = section.read(texts + 2 * value_at, 32).decode("utf-16-le", "replace").split("\0", 1)[0]
             if value.isascii() and value.isdigit():
-                found.seconds("x3f:TIME", int(value), ORIGINAL, section.start + texts + 2 * value_at, local=True)
+                found.seconds("x3f:TIME", int(value), ORIGINAL, local=True)
             return

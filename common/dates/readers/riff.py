@@ -54,11 +54,11 @@ def _read_chunk(name: bytes, chunk: View, found: Findings) -> None:
     elif name == b"strd":
         _read_tiff(chunk, found)
     elif name == b"IDIT":
-        found.text("riff:IDIT", chunk.read(0, 64), CREATED, chunk.start)
+        found.text("riff:IDIT", chunk.read(0, 64), CREATED)
     elif name in {b"ICRD", b"DTIM"}:
         # Microsoft's own DTIM is a FILETIME in two decimal numbers; only the text form is common.
         text = chunk.read(0, 64)
-        found.text(f"riff:{name.decode()}", text, TEXT_CREATE if b":" in text else RELEASED, chunk.start)
+        found.text(f"riff:{name.decode()}", text, TEXT_CREATE if b":" in text else RELEASED)
     elif name == b"nctg":
         maker.read_nikon(chunk, found, "<", original=0x13, digitized=0x14)
     elif name in {b"hymn", b"mknt", b"ucmt"} or (name == b"JUNK" and chunk.read(0, 4) in _MAKERS_JUNK):

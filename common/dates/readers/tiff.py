@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import struct
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from common.dates.found import DIGITIZED, EDITED, ORIGINAL, SATELLITE, Findings
 from common.dates.readers import iptc, xmp
-from common.dates.source import StopReading, View
+from common.dates.source import Data, StopReading, View
 
 # TIFF, BigTIFF, Panasonic, Olympus (two), Leica's RWL is Panasonic's; JPEG XR differs only in its image tags.
 _BIG_TIFF = 43
@@ -61,7 +61,7 @@ Entries = dict[int, tuple[int, int]]
 class _Form:
     """How numbers and IFDs are laid out: by the byte order, and by whether offsets have 8 bytes (BigTIFF) or 4."""
 
-    __slots__ = ("count", "entry", "entry_size", "first", "inline", "is_big", "offset", "order", "rational")
+    __slots__ = ("clock", "count", "entry", "entry_size", "first", "inline", "is_big", "offset", "order")
 
     def __init__(self, order: Literal["little", "big"], is_big: bool) -> None:
         mark = "<" if order == "little" else ">"
@@ -69,11 +69,11 @@ class _Form:
         self.is_big = is_big
         self.first = 8 if is_big else 4  # where the header tells the first IFD
         self.inline = 8 if is_big else 4  # a value of up to so many bytes stands in its entry
-        self.entry_size = 20 if is_big else 12
         self.count = struct.Struct(mark + ("Q" if is_big else "H"))
         self.offset = struct.Struct(mark + ("Q" if is_big else "I"))
+        self.entry_size = 20 if is_big else 12
         self.entry = struct.Struct(mark + ("HQQ" if is_big else "HII"))  # behind the tag: type, count, value or offset
-        self.rational = struct.Struct(mark + "II")
+        self.clock = struct.Struct(mark + "6I")  # hour, minute and second as rationals
 
 
 def _forms() -> dict[bytes, _Form]:
@@ -97,12 +97,11 @@ def is_tiff(head: bytes) -> bool:
 
 def read(view: View, found: Findings) -> None:
     """Find the dates of a TIFF file, or of an Exif block, whose header starts the view."""
-    head = view.read(0, 16)
-    form = _form_of(head)
-    if form is None:
+    block = _block(view)
+    if block is None:
         raise StopReading("its EXIF block has no TIFF header")
-    entries = _entries(view, form.offset.unpack_from(head, form.first)[0], form, _WANTED)
-    _read_exif(view, entries, form, found)
+    entries = _entries(block, block.first_ifd(), _WANTED)
+    _read_exif(block, entries, found)
     _read_packets(view, entries, found)
     if _PANASONIC_JPEG in entries and not any(candidate.rank == ORIGINAL for candidate in found.candidates):
         from common.dates.readers import jpeg  # noqa: PLC0415 - JPEG holds TIFF and Panasonic's TIFF holds JPEG
@@ -112,10 +111,30 @@ def read(view: View, found: Findings) -> None:
 
 def read_gps(view: View, found: Findings) -> None:
     """Find the date in a TIFF block whose first IFD is a GPS IFD (box CMT4 of Canon's CR3)."""
-    head = view.read(0, 16)
-    form = _form_of(head)
-    if form is not None:
-        _read_gps_ifd(view, form.offset.unpack_from(head, form.first)[0], form, found)
+    block = _block(view)
+    if block is not None:
+        _read_gps_ifd(block, block.first_ifd(), found)
+
+
+class _Block(NamedTuple):
+    """A TIFF file or Exif block: its view, the same to be cut like bytes, and how its numbers are laid out."""
+
+    view: View
+    data: Data
+    form: _Form
+
+    def first_ifd(self) -> int:
+        """The offset that the header tells."""
+        form = self.form
+        offset: int = form.offset.unpack(self.data[form.first : form.first + form.offset.size])[0]
+        return offset
+
+
+def _block(view: View) -> _Block | None:
+    """The block that starts the view. None when it has no TIFF header."""
+    data = view.data()
+    form = _form_of(data[0:16])
+    return None if form is None else _Block(view, data, form)
 
 
 def _form_of(head: bytes) -> _Form | None:
@@ -123,19 +142,22 @@ def _form_of(head: bytes) -> _Form | None:
     return None if form is None or len(head) < (16 if form.is_big else 8) else form
 
 
-def _entries(view: View, offset: int, form: _Form, wanted: frozenset[int]) -> Entries:
+def _entries(block: _Block, offset: int, wanted: frozenset[int]) -> Entries:
     """Where the wanted values of one IFD stand. Entries outside of the view are left out."""
+    view, data, form = block
     start = offset + form.count.size
-    raw = view.read(offset, form.count.size)
+    raw = data[offset:start]
     if len(raw) < form.count.size:
         return {}
     count = min(form.count.unpack(raw)[0], _MOST_ENTRIES)
     view.step(count + 1)
     size, inline, unpack = form.entry_size, form.inline, form.entry.unpack_from
-    table = view.read(start, count * size)
+    table = data[start : start + count * size]
+    if len(table) < count * size:
+        table = table[: len(table) // size * size]
     entries: Entries = {}
     # The tags are the first two bytes of each entry.
-    for tag, entry, value in _places(table[0::size], table[1::size], form, len(table) // size, wanted):
+    for tag, entry, value in _places(table[0::size], table[1::size], form, wanted):
         if tag in entries:
             continue
         kind, values, where = unpack(table, entry)
@@ -149,13 +171,11 @@ def _entries(view: View, offset: int, form: _Form, wanted: frozenset[int]) -> En
 
 # One camera's photos have the same tags in the same order, and of some fifty ten are wanted.
 @lru_cache(maxsize=128)
-def _places(
-    first: bytes, second: bytes, form: _Form, count: int, wanted: frozenset[int]
-) -> tuple[tuple[int, int, int], ...]:
+def _places(first: bytes, second: bytes, form: _Form, wanted: frozenset[int]) -> tuple[tuple[int, int, int], ...]:
     """The entries of an IFD that hold wanted tags, given the two bytes of each tag: the tag, where its entry goes on
     behind it, and where a short value stands in it, in bytes from the first entry. Pure."""
     places = []
-    for number, pair in zip(range(count), zip(first, second, strict=False), strict=False):
+    for number, pair in enumerate(zip(first, second, strict=True)):
         tag = int.from_bytes(pair, form.order)
         if tag in wanted:
             start = number * form.entry_size
@@ -163,26 +183,28 @@ def _places(
     return tuple(places)
 
 
-def _pointer(view: View, entries: Entries, tag: int, form: _Form) -> int | None:
+def _pointer(block: _Block, entries: Entries, tag: int) -> int | None:
     """The offset of another IFD. None when there is none."""
     if tag not in entries:
         return None
     offset, length = entries[tag]
+    form = block.form
     size = form.inline if length >= form.inline else 4
-    raw = view.read(offset, size)
+    raw = block.data[offset : offset + size]
     return int.from_bytes(raw, form.order) if len(raw) == size else None
 
 
-def _read_exif(view: View, entries: Entries, form: _Form, found: Findings) -> None:
+def _read_exif(block: _Block, entries: Entries, found: Findings) -> None:
     """Dates of IFD0 and of its Exif IFD. The tags of both are looked up in both: TIFF/EP has all in IFD0."""
-    exif_at = _pointer(view, entries, _EXIF_IFD, form)
-    exif = _entries(view, exif_at, form, _WANTED) if exif_at else {}
+    exif_at = _pointer(block, entries, _EXIF_IFD)
+    exif = _entries(block, exif_at, _WANTED) if exif_at else {}
     every = entries | exif
     if _DATE_TIME in entries:
         every[_DATE_TIME] = entries[_DATE_TIME]
 
+    data = block.data
     texts = {
-        tag: view.read(where, min(length, _MOST_TEXT)).decode("latin-1")
+        tag: data[where : where + (length if length < _MOST_TEXT else _MOST_TEXT)].decode("latin-1")
         for tag, (where, length) in every.items()
         if tag in _TEXTS
     }
@@ -195,29 +217,32 @@ def _read_exif(view: View, entries: Entries, form: _Form, found: Findings) -> No
         if text:
             # A camera that writes only OffsetTime means it for the same reading of its clock.
             away = texts.get(offset) or (zone if text == edited else "")
-            found.text(name, text, rank, view.start + every[tag][0], subsec=texts.get(subsec, ""), zone=away)
+            found.text(name, text, rank, subsec=texts.get(subsec, ""), zone=away)
     if edited:
-        where = view.start + every[_DATE_TIME][0]
-        found.text("exif:DateTime", edited, EDITED, where, subsec=texts.get(_SUBSEC, ""), zone=zone)
-    gps_at = _pointer(view, entries, _GPS_IFD, form) or _pointer(view, exif, _GPS_IFD, form)
+        found.text("exif:DateTime", edited, EDITED, subsec=texts.get(_SUBSEC, ""), zone=zone)
+    gps_at = _pointer(block, entries, _GPS_IFD) or _pointer(block, exif, _GPS_IFD)
     if gps_at:
-        _read_gps_ifd(view, gps_at, form, found)
+        _read_gps_ifd(block, gps_at, found)
 
 
-def _read_gps_ifd(view: View, offset: int, form: _Form, found: Findings) -> None:
-    entries = _entries(view, offset, form, _GPS_WANTED)
+def _read_gps_ifd(block: _Block, offset: int, found: Findings) -> None:
+    entries = _entries(block, offset, _GPS_WANTED)
     if _GPS_DATE not in entries:
         return
     where, length = entries[_GPS_DATE]
-    date = view.read(where, min(length, _MOST_TEXT)).decode("latin-1").split("\0", 1)[0].strip()
+    date = block.data[where : where + min(length, _MOST_TEXT)].decode("latin-1").split("\0", 1)[0].strip()
     clock = ""
     if _GPS_TIME in entries:
-        raw = view.read(entries[_GPS_TIME][0], 24)
-        if len(raw) == 24:
-            hour, minute, second = (top // bottom if bottom else 0 for top, bottom in form.rational.iter_unpack(raw))
+        at = entries[_GPS_TIME][0]
+        raw = block.data[at : at + block.form.clock.size]
+        if len(raw) == block.form.clock.size:
+            hour, hours, minute, minutes, second, seconds = block.form.clock.unpack(raw)
+            hour = hour // hours if hours else 0
+            minute = minute // minutes if minutes else 0
+            second = second // seconds if seconds else 0
             if hour < 24 and minute < 60 and second < 60:
                 clock = f" {hour:02}:{minute:02}:{second:02}Z"
-    found.text("gps:GPSDateTime", date + clock if date else "", SATELLITE, view.start + where)
+    found.text("gps:GPSDateTime", date + clock if date else "", SATELLITE)
 
 
 def _read_packets(view: View, entries: Entries, found: Findings) -> None:

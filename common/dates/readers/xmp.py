@@ -33,11 +33,11 @@ _SCHEMAS = {
 _PREFIXES = {b"exif": "exif", b"xmp": "xmp", b"xap": "xmp", b"photoshop": "photoshop", b"xmpDM": "xmpDM"}
 # Schema and name -> tag shown, and rank. Dates of editing are left out: they say nothing of the capture.
 _DATES = {
-    ("exif", "DateTimeOriginal"): ("xmp:DateTimeOriginal", XMP_ORIGINAL),
-    ("exif", "DateTimeDigitized"): ("xmp:DateTimeDigitized", XMP_DIGITIZED),
-    ("photoshop", "DateCreated"): ("photoshop:DateCreated", CREATED),
-    ("xmp", "CreateDate"): ("xmp:CreateDate", XMP_CREATE),
-    ("xmpDM", "shotDate"): ("xmpDM:shotDate", TEXT_CREATE),
+    ("exif", b"DateTimeOriginal"): ("xmp:DateTimeOriginal", XMP_ORIGINAL),
+    ("exif", b"DateTimeDigitized"): ("xmp:DateTimeDigitized", XMP_DIGITIZED),
+    ("photoshop", b"DateCreated"): ("photoshop:DateCreated", CREATED),
+    ("xmp", b"CreateDate"): ("xmp:CreateDate", XMP_CREATE),
+    ("xmpDM", b"shotDate"): ("xmpDM:shotDate", TEXT_CREATE),
 }
 _DECLARED = re.compile(rb"xmlns:([\w.-]{1,32})\s{0,8}=\s{0,8}[\"']([^\"'<>]{1,100})[\"']")
 _NAME = re.compile(rb":(DateTimeOriginal|DateTimeDigitized|DateCreated|CreateDate|shotDate)")
@@ -57,15 +57,13 @@ def read(view: View, found: Findings) -> None:
     """Find the dates in a packet that starts the view. Only the first MiB of it is looked at."""
     packet = view.read(0, _MOST_PACKET)
     view.search(len(packet))
-    scan(packet, found, view.start)
+    scan(packet, found)
 
 
-def scan(packet: bytes, found: Findings, offset: int) -> None:
-    """Find the dates in the bytes of a packet, which stood at ``offset`` in its file. Touches no disk."""
-    if packet[:512].count(b"\0") > len(packet[:512]) // 4:
+def scan(packet: bytes, found: Findings) -> None:
+    """Find the dates in the bytes of a packet. Touches no disk."""
+    if packet.find(b"\0", 0, 512) >= 0 and packet.count(b"\0", 0, 512) > min(len(packet), 512) // 4:
         packet = packet.replace(b"\0", b"")  # UTF-16 or UTF-32: the names and dates are ASCII within
-    if b"Date" not in packet:
-        return
     if b"<xmpMM:" in packet:
         packet = _PANTRY.sub(b"", packet)
     declared: dict[bytes, bytes] | None = None
@@ -81,11 +79,11 @@ def scan(packet: bytes, found: Findings, offset: int) -> None:
             if declared is None:
                 declared = dict(_DECLARED.findall(packet))
             schema = _SCHEMAS.get(declared.get(prefix, b""), "")
-        known = _DATES.get((schema, match.group(1).decode("ascii")))
+        known = _DATES.get((schema, match.group(1)))
         if known is None or known[0] in seen:
             continue
         tag, rank = known
         seen.add(tag)
         text = (value.group(1) or value.group(2)).decode("utf-8", "replace").strip()
         rank_of_day = DAY_CREATED if rank == CREATED else None
-        found.text(tag, text, rank, offset + match.start(), rank_of_day=rank_of_day)
+        found.text(tag, text, rank, rank_of_day=rank_of_day)
