@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    from common.early import end_quietly_on_interrupt
+
+    end_quietly_on_interrupt()
+
 import argparse
 import gc
 import os

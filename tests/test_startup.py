@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +55,23 @@ def min_cpu_seconds(command: list[str]) -> float:
             if best < CPU_SECONDS:
                 break
     return best
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_an_interrupt_while_a_script_is_loading_ends_it_without_a_traceback(script: str, tmp_path: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows sends no SIGINT to one process: run the tests on Linux or macOS")
+    # A library that takes its time: it stands before Python's own, and tells that it is being loaded.
+    (tmp_path / "argparse.py").write_text("import time\nprint('loading', flush=True)\ntime.sleep(60)\n")
+    loading = subprocess.Popen(
+        [sys.executable, str(ROOT / f"{script}.py"), "--help"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert loading.stdout is not None
+    assert loading.stdout.readline() == "loading\n"
+    loading.send_signal(signal.SIGINT)
+    _, told = loading.communicate(timeout=30)
+    assert (loading.returncode, told) == (-signal.SIGINT, "")

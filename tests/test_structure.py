@@ -19,6 +19,7 @@ SCRIPTS = ("apply_deletion_manifest", "organize_media_by_date", "verify_media_ar
 FLOORS = (
     (
         "clib",
+        "early",
         "errors",
         "extents",
         "hard_links",
