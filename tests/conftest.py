@@ -38,6 +38,14 @@ def six(library: LibraryMaker) -> Library:
 
 
 @pytest.fixture
+def ready(six: Library) -> Library:
+    """Six photos, copied and verified."""
+    six.organize()
+    six.verify()
+    return six
+
+
+@pytest.fixture
 def other_disk(tmp_path: Path) -> Iterator[Path]:
     """An empty folder on another file system than the test's own."""
     here = tmp_path.stat().st_dev

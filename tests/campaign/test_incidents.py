@@ -34,14 +34,6 @@ DELETE = ("--delete-permanently", "--yes-really-delete")
 CHUNK = 1 << 20
 
 
-@pytest.fixture
-def ready(six: Library) -> Library:
-    """Six photos, copied and verified."""
-    six.organize()
-    six.verify()
-    return six
-
-
 def sealed(row: Row, **changes: str) -> Row:
     """A row as a forger would change it: with a seal that fits."""
     changed = row | changes

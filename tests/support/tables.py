@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 Row = dict[str, str]
@@ -53,3 +53,14 @@ def assert_each_row_once(rows: Sequence[Row]) -> None:
     for column in ("row_id", "source_path"):
         twice = [value for value, count in Counter(row[column] for row in rows).items() if count > 1]
         assert not twice, f"{column} more than once: {twice}"
+
+
+def edited(original: Path, change: Callable[[list[Row]], object]) -> Path:
+    """A copy of a manifest beside it, after ``change`` was let loose on its rows."""
+    rows = read_rows(original)
+    change(rows)
+    return write_rows(original.with_name("edited.csv"), rows)
+
+
+def set_cell(number: int, column: str, value: str) -> Callable[[list[Row]], object]:
+    return lambda rows: rows[number].update({column: value})

@@ -104,3 +104,10 @@ def _walk(root: Path) -> Iterator[tuple[str, str]]:
         for name in sorted(folder_names) + sorted(file_names):
             path = os.path.join(folder, name)
             yield os.path.relpath(path, root), path
+
+
+def swap(path: Path, content: bytes) -> None:
+    """Change a file's bytes in place, behind an unchanged size and modification time."""
+    status = path.stat()
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import shutil
-from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,26 +14,15 @@ from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
 from tests.support.tables import Row, read_rows, write_rows
-from tests.support.trees import read_tree, set_mtime, snapshot, write_tree
+from tests.support.trees import read_tree, snapshot, swap, write_tree
 
 FOREVER = ("--delete-permanently", "--yes-really-delete")
+
+
 P3 = jpeg(seed=3)
+
+
 OTHER = jpeg(seed=33)  # another content of the same size
-
-
-@pytest.fixture
-def ready(six: Library) -> Library:
-    """Six photos, copied and verified."""
-    six.organize()
-    six.verify()
-    return six
-
-
-def swap(path: Path, content: bytes) -> None:
-    """Change a file's bytes in place, behind an unchanged size and modification time."""
-    status = path.stat()
-    path.write_bytes(content)
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def source_rewritten(source: Path, archived: Path) -> None:
@@ -171,90 +156,6 @@ def test_both_sides_swapped_alike_are_noticed_by_the_recorded_hash(ready: Librar
     assert ready.photos() == {"p3.jpg": OTHER}
 
 
-def test_a_journal_purges_the_quarantine_only_with_both_flags(ready: Library) -> None:
-    ready.apply()
-    archive, photos = snapshot(ready.archive), ready.quarantined
-    line = ("--manifest", ready.journal, "--expected-run-id", "auto")
-    scripts.call(scripts.APPLY, *line, "--delete-permanently", cwd=ready.out, expect=2)
-    scripts.call(scripts.APPLY, *line, *FOREVER, "--dry-run", cwd=ready.out)
-    assert ready.quarantined == photos
-    scripts.call(scripts.APPLY, *line, *FOREVER, cwd=ready.out)
-    assert ready.quarantined == {}
-    assert snapshot(ready.archive) == archive
-
-
-def test_a_quarantined_file_whose_archive_copy_was_damaged_is_not_purged(ready: Library) -> None:
-    ready.apply()
-    swap(ready.archive_path("p3.jpg"), OTHER)
-    ready.archive_path("p4.jpg").unlink()
-    line = ("--manifest", ready.journal, "--expected-run-id", "auto")
-    told = scripts.call(scripts.APPLY, *line, *FOREVER, "--dry-run", cwd=ready.out, expect=1)
-    assert "p4.jpg is gone" in told.stdout  # what a look tells; the damage shows only when it is read
-    scripts.call(scripts.APPLY, *line, *FOREVER, cwd=ready.out, expect=1)
-    assert ready.quarantined == {"p3.jpg": P3, "p4.jpg": jpeg(seed=4)}
-    ready.restore(expect=(0, 1))
-    assert ready.photos() == {"p3.jpg": P3, "p4.jpg": jpeg(seed=4)}
-
-
-def test_a_quarantined_file_that_was_changed_is_not_purged(ready: Library) -> None:
-    ready.apply()
-    swap(Path(f"{ready.quarantine}/{ready.run_id}/files{ready.source}/p3.jpg"), OTHER)
-    line = ("--manifest", ready.journal, "--expected-run-id", "auto")
-    scripts.call(scripts.APPLY, *line, *FOREVER, cwd=ready.out, expect=1)
-    assert ready.quarantined == {"p3.jpg": OTHER}
-
-
-def test_a_journal_as_manifest_without_the_flags_changes_nothing(ready: Library) -> None:
-    ready.apply()
-    before = ready.quarantined, ready.photos()
-    line = ("--manifest", ready.journal, "--expected-run-id", "auto")
-    scripts.call(scripts.APPLY, *line, cwd=ready.out, expect=(0, 2))
-    assert (ready.quarantined, ready.photos()) == before
-
-
-def test_restoring_never_overwrites_what_has_come_to_stand_in_the_source(ready: Library) -> None:
-    ready.apply()
-    (ready.source / "p3.jpg").write_bytes(b"a new photo")
-    ready.restore(expect=1)
-    assert ready.photos() == {f"p{n}.jpg": jpeg(seed=n) for n in (1, 2, 4, 5, 6)} | {"p3.jpg": b"a new photo"}
-    assert ready.quarantined == {"p3.jpg": P3}
-    (ready.source / "p3.jpg").unlink()
-    ready.restore()
-    assert ready.photos()["p3.jpg"] == P3
-
-
-def test_a_dry_run_of_restore_changes_nothing(ready: Library) -> None:
-    ready.apply()
-    before = snapshot(ready.root)
-    ready.restore(None, "--dry-run")
-    assert snapshot(ready.root) == before
-
-
-def test_restoring_twice_and_quarantining_again_after_a_new_verification_works(ready: Library) -> None:
-    before = ready.source_snapshot()
-    ready.apply()
-    ready.restore()
-    ready.restore(expect=(0, 1))
-    assert ready.source_snapshot() == before
-    set_mtime(ready.source / "p1.jpg", datetime(2016, 6, 15, tzinfo=UTC))
-    before = ready.source_snapshot()
-    second = ready.root / "second"
-    second.mkdir()
-    line = ("--input-csv", ready.report, "--verified-out", second / "v.csv", "--unverified-out", second / "u.csv")
-    scripts.call(scripts.VERIFY, *line, cwd=second)
-    scripts.call(scripts.APPLY, "--manifest", second / "v.csv", "--expected-run-id", "auto", cwd=second)
-    assert ready.photos() == {}
-    ready.restore()
-    assert ready.source_snapshot() == before
-
-
-def test_the_same_manifest_after_a_restore_is_applied_anew_or_refused_but_never_called_done(ready: Library) -> None:
-    ready.apply()
-    ready.restore()
-    result = ready.apply(expect=(0, 1, 2))
-    assert (ready.photos() == {}) == (result.code == 0)
-
-
 @pytest.mark.parametrize(
     ("options", "taken"),
     [
@@ -280,112 +181,6 @@ def test_a_shard_behind_the_last_row_is_complete_at_once(ready: Library) -> None
     for offset in ("6", "100"):
         told = ready.apply("--offset", offset, "--limit", "5", "--json")
         assert json.loads(told.stdout)["complete"]
-
-
-def test_pruning_removes_only_the_folders_that_this_run_emptied_and_never_a_root(library: LibraryMaker) -> None:
-    tree = {
-        "all/photos/a.jpg": jpeg(seed=1),
-        "some/b.jpg": jpeg(seed=2),
-        "some/notes.txt": b"stays",
-        "some/was empty before/": b"",
-        "deep/er/and/deeper/c.jpg": jpeg(seed=3),
-        "deep/empty/": b"",
-    }
-    home = library(tree)
-    before = home.source_snapshot()
-    home.organize()
-    home.verify(expect=(0, 1))
-    home.apply("--prune-empty-dirs")
-    assert sorted(name for name, entry in home.source_snapshot().items() if entry.kind == "folder") == [
-        "deep",
-        "deep/empty",
-        "some",
-        "some/was empty before",
-    ]
-    home.restore()
-    assert home.source_snapshot() == before
-
-
-@pytest.mark.parametrize("options", [(), ("--prune-empty-dirs",)], ids=["quarantine tidied", "source pruned"])
-def test_an_empty_folder_that_cannot_be_removed_is_named_and_the_same_line_again_removes_it(
-    library: LibraryMaker, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
-) -> None:
-    home = library({"a/b/c.jpg": jpeg(seed=1), "a/d.jpg": jpeg(seed=2)})
-    home.organize()
-    home.verify()
-    rmdir = os.rmdir
-    refused: list[str] = []
-
-    def refuse_once(path: str) -> None:
-        if not refused and path.endswith("a/b"):
-            refused.append(path)
-            raise PermissionError(errno.EACCES, "refused", path)
-        rmdir(path)
-
-    monkeypatch.setattr(os, "rmdir", refuse_once)
-    result = home.apply(*FOREVER, *options, expect=1)
-    assert refused
-    assert f"{refused[0]}: cannot remove this empty folder" in result.stderr
-    assert home.photos() == {}
-
-    home.apply(*FOREVER, *options)
-    assert not home.quarantined_files.parent.exists()
-    assert (home.source / "a").exists() == (not options)
-
-
-def test_folders_that_were_pruned_twice_stand_once_in_the_journal_of_the_second_restore(library: LibraryMaker) -> None:
-    home = library({"a/b/c.jpg": jpeg(seed=1)})
-    before = home.source_snapshot()
-    home.organize()
-    home.verify()
-    counts = []
-    for _ in range(2):
-        home.apply("--prune-empty-dirs")
-        assert not (home.source / "a").exists()
-        home.restore()
-        assert home.source_snapshot() == before
-        rows = read_rows(home.journal.with_name("journal-restore.csv"))
-        counts.append(Counter((row["action"], row["phase"]) for row in rows))
-    once = {
-        (action, phase): n for action, n in (("restore", 1), ("restore_folder", 2)) for phase in ("planned", "done")
-    }
-    assert counts[0] == once
-    assert counts[1] - counts[0] == once
-
-
-def test_pruning_keeps_the_source_root_when_everything_is_gone(ready: Library) -> None:
-    shutil.rmtree(ready.root / "quarantine", ignore_errors=True)
-    ready.apply("--prune-empty-dirs", "--quarantine-root", ready.root / "quarantine")
-    assert ready.source.is_dir()
-    assert read_tree(ready.source) == {}
-
-
-def test_without_pruning_emptied_folders_stay(library: LibraryMaker) -> None:
-    home = library({"a/b/c.jpg": jpeg()})
-    home.organize()
-    home.verify()
-    home.apply()
-    assert (home.source / "a/b").is_dir()
-
-
-def test_permanent_deletion_prunes_as_well(library: LibraryMaker) -> None:
-    home = library({"a/b/c.jpg": jpeg(), "empty/": b""})
-    home.organize()
-    home.verify()
-    home.apply(*FOREVER, "--prune-empty-dirs")
-    assert not (home.source / "a").exists()
-    assert (home.source / "empty").is_dir()
-
-
-def test_a_quarantine_on_another_file_system_works_and_can_be_restored(ready: Library, other_disk: Path) -> None:
-    before = ready.source_snapshot()
-    root = other_disk / "quarantine"
-    ready.apply("--quarantine-root", root)
-    assert ready.photos() == {}
-    kept = read_tree(Path(f"{root}/{ready.run_id}/files{ready.source}"))
-    assert kept == {f"p{n}.jpg": jpeg(seed=n) for n in range(1, 7)}
-    ready.restore(root / ready.run_id / "journal.csv")
-    assert ready.source_snapshot() == before
 
 
 def test_a_quarantine_that_cannot_be_made_is_refused_and_nothing_is_deleted(ready: Library) -> None:
@@ -448,15 +243,6 @@ def test_two_verified_rows_of_one_content_are_both_taken_and_one_copy_is_left(li
     assert jpeg() in read_tree(home.archive).values()
 
 
-def test_restoring_from_a_quarantine_needs_no_archive(ready: Library) -> None:
-    """A dead archive disk is the very reason to want the originals back."""
-    before = ready.source_snapshot()
-    ready.apply()
-    shutil.rmtree(ready.archive)
-    ready.restore()
-    assert ready.source_snapshot() == before
-
-
 @pytest.mark.parametrize("flags", [(), FOREVER], ids=["quarantine", "permanent"])
 @pytest.mark.parametrize("side", ["source", "archive"])
 def test_a_folder_that_has_become_a_link_to_the_other_side_is_seen(
@@ -501,37 +287,6 @@ def test_batches_go_on_after_a_power_cut_left_a_broken_end_of_the_journal(ready:
     ready.apply(expect=(0, 1))
     assert ready.photos() == {}
     ready.restore()
-    assert ready.source_snapshot() == before
-
-
-def test_restoring_between_two_batches_gives_back_what_was_taken_and_no_more(ready: Library) -> None:
-    before = ready.source_snapshot()
-    ready.apply("--limit", "3")
-    ready.restore()
-    assert ready.source_snapshot() == before
-    ready.apply()
-    assert set(ready.photos()) <= {"p1.jpg", "p2.jpg", "p3.jpg"}
-    ready.restore()
-    assert ready.source_snapshot() == before
-
-
-def test_restoring_after_a_purge_says_what_is_gone_and_invents_nothing(ready: Library) -> None:
-    ready.apply()
-    journal = ("--manifest", ready.journal, "--expected-run-id", "auto")
-    scripts.call(scripts.APPLY, *journal, *FOREVER, cwd=ready.out)
-    archive = snapshot(ready.archive)
-    told = ready.restore(expect=1)
-    assert "p3.jpg" in told.stderr
-    assert ready.photos() == {}
-    assert snapshot(ready.archive) == archive
-
-
-def test_purging_after_a_restore_destroys_nothing(ready: Library) -> None:
-    before = ready.source_snapshot()
-    ready.apply()
-    ready.restore()
-    journal = ("--manifest", ready.journal, "--expected-run-id", "auto")
-    scripts.call(scripts.APPLY, *journal, *FOREVER, cwd=ready.out, expect=(0, 1))
     assert ready.source_snapshot() == before
 
 
@@ -587,21 +342,6 @@ def test_even_a_sealed_row_is_believed_only_inside_its_roots_and_when_identical(
     assert snapshot(ready.archive) == archive
     assert ready.photos()["p3.jpg"] == P3
     assert (ready.root / "outside.jpg").read_bytes() == P3
-
-
-def test_only_folders_that_the_run_emptied_are_pruned_and_none_behind_a_link(library: LibraryMaker) -> None:
-    home = library({"gone/a.jpg": jpeg(seed=1), "p/q/b.jpg": jpeg(seed=2), "kept/c.jpg": jpeg(seed=3)})
-    home.organize()
-    home.verify()
-    (home.source / "gone/a.jpg").unlink()
-    shutil.rmtree(home.source / "p")
-    outside = home.root / "outside"
-    (outside / "q").mkdir(parents=True)
-    os.symlink(outside, home.source / "p")
-    home.apply("--prune-empty-dirs", expect=1)
-    assert (outside / "q").is_dir()
-    assert (home.source / "gone").is_dir()
-    assert not (home.source / "kept").exists()
 
 
 def test_a_quarantine_that_would_hide_the_source_is_refused(six: Library) -> None:

@@ -18,14 +18,6 @@ from tests.support.tables import read_rows, statuses, write_rows
 FOREVER = ("--delete-permanently", "--yes-really-delete")
 
 
-@pytest.fixture
-def ready(six: Library) -> Library:
-    """Six photos, copied and verified."""
-    six.organize()
-    six.verify()
-    return six
-
-
 def from_journal(home: Library, *args: scripts.Argument, expect: scripts.Codes = 0) -> scripts.Result:
     return scripts.call(scripts.APPLY, *args, "--expected-run-id", "auto", cwd=home.out, expect=expect)
 

@@ -1,0 +1,155 @@
+"""A journal given to apply: what was quarantined is brought back, or destroyed, and nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.support import scripts
+from tests.support.library import Library
+from tests.support.media import jpeg
+from tests.support.trees import read_tree, set_mtime, snapshot, swap
+
+FOREVER = ("--delete-permanently", "--yes-really-delete")
+
+
+P3 = jpeg(seed=3)
+
+
+OTHER = jpeg(seed=33)  # another content of the same size
+
+
+def test_a_journal_purges_the_quarantine_only_with_both_flags(ready: Library) -> None:
+    ready.apply()
+    archive, photos = snapshot(ready.archive), ready.quarantined
+    line = ("--manifest", ready.journal, "--expected-run-id", "auto")
+    scripts.call(scripts.APPLY, *line, "--delete-permanently", cwd=ready.out, expect=2)
+    scripts.call(scripts.APPLY, *line, *FOREVER, "--dry-run", cwd=ready.out)
+    assert ready.quarantined == photos
+    scripts.call(scripts.APPLY, *line, *FOREVER, cwd=ready.out)
+    assert ready.quarantined == {}
+    assert snapshot(ready.archive) == archive
+
+
+def test_a_quarantined_file_whose_archive_copy_was_damaged_is_not_purged(ready: Library) -> None:
+    ready.apply()
+    swap(ready.archive_path("p3.jpg"), OTHER)
+    ready.archive_path("p4.jpg").unlink()
+    line = ("--manifest", ready.journal, "--expected-run-id", "auto")
+    told = scripts.call(scripts.APPLY, *line, *FOREVER, "--dry-run", cwd=ready.out, expect=1)
+    assert "p4.jpg is gone" in told.stdout  # what a look tells; the damage shows only when it is read
+    scripts.call(scripts.APPLY, *line, *FOREVER, cwd=ready.out, expect=1)
+    assert ready.quarantined == {"p3.jpg": P3, "p4.jpg": jpeg(seed=4)}
+    ready.restore(expect=(0, 1))
+    assert ready.photos() == {"p3.jpg": P3, "p4.jpg": jpeg(seed=4)}
+
+
+def test_a_quarantined_file_that_was_changed_is_not_purged(ready: Library) -> None:
+    ready.apply()
+    swap(Path(f"{ready.quarantine}/{ready.run_id}/files{ready.source}/p3.jpg"), OTHER)
+    line = ("--manifest", ready.journal, "--expected-run-id", "auto")
+    scripts.call(scripts.APPLY, *line, *FOREVER, cwd=ready.out, expect=1)
+    assert ready.quarantined == {"p3.jpg": OTHER}
+
+
+def test_a_journal_as_manifest_without_the_flags_changes_nothing(ready: Library) -> None:
+    ready.apply()
+    before = ready.quarantined, ready.photos()
+    line = ("--manifest", ready.journal, "--expected-run-id", "auto")
+    scripts.call(scripts.APPLY, *line, cwd=ready.out, expect=(0, 2))
+    assert (ready.quarantined, ready.photos()) == before
+
+
+def test_restoring_never_overwrites_what_has_come_to_stand_in_the_source(ready: Library) -> None:
+    ready.apply()
+    (ready.source / "p3.jpg").write_bytes(b"a new photo")
+    ready.restore(expect=1)
+    assert ready.photos() == {f"p{n}.jpg": jpeg(seed=n) for n in (1, 2, 4, 5, 6)} | {"p3.jpg": b"a new photo"}
+    assert ready.quarantined == {"p3.jpg": P3}
+    (ready.source / "p3.jpg").unlink()
+    ready.restore()
+    assert ready.photos()["p3.jpg"] == P3
+
+
+def test_a_dry_run_of_restore_changes_nothing(ready: Library) -> None:
+    ready.apply()
+    before = snapshot(ready.root)
+    ready.restore(None, "--dry-run")
+    assert snapshot(ready.root) == before
+
+
+def test_restoring_twice_and_quarantining_again_after_a_new_verification_works(ready: Library) -> None:
+    before = ready.source_snapshot()
+    ready.apply()
+    ready.restore()
+    ready.restore(expect=(0, 1))
+    assert ready.source_snapshot() == before
+    set_mtime(ready.source / "p1.jpg", datetime(2016, 6, 15, tzinfo=UTC))
+    before = ready.source_snapshot()
+    second = ready.root / "second"
+    second.mkdir()
+    line = ("--input-csv", ready.report, "--verified-out", second / "v.csv", "--unverified-out", second / "u.csv")
+    scripts.call(scripts.VERIFY, *line, cwd=second)
+    scripts.call(scripts.APPLY, "--manifest", second / "v.csv", "--expected-run-id", "auto", cwd=second)
+    assert ready.photos() == {}
+    ready.restore()
+    assert ready.source_snapshot() == before
+
+
+def test_the_same_manifest_after_a_restore_is_applied_anew_or_refused_but_never_called_done(ready: Library) -> None:
+    ready.apply()
+    ready.restore()
+    result = ready.apply(expect=(0, 1, 2))
+    assert (ready.photos() == {}) == (result.code == 0)
+
+
+def test_a_quarantine_on_another_file_system_works_and_can_be_restored(ready: Library, other_disk: Path) -> None:
+    before = ready.source_snapshot()
+    root = other_disk / "quarantine"
+    ready.apply("--quarantine-root", root)
+    assert ready.photos() == {}
+    kept = read_tree(Path(f"{root}/{ready.run_id}/files{ready.source}"))
+    assert kept == {f"p{n}.jpg": jpeg(seed=n) for n in range(1, 7)}
+    ready.restore(root / ready.run_id / "journal.csv")
+    assert ready.source_snapshot() == before
+
+
+def test_restoring_from_a_quarantine_needs_no_archive(ready: Library) -> None:
+    """A dead archive disk is the very reason to want the originals back."""
+    before = ready.source_snapshot()
+    ready.apply()
+    shutil.rmtree(ready.archive)
+    ready.restore()
+    assert ready.source_snapshot() == before
+
+
+def test_restoring_between_two_batches_gives_back_what_was_taken_and_no_more(ready: Library) -> None:
+    before = ready.source_snapshot()
+    ready.apply("--limit", "3")
+    ready.restore()
+    assert ready.source_snapshot() == before
+    ready.apply()
+    assert set(ready.photos()) <= {"p1.jpg", "p2.jpg", "p3.jpg"}
+    ready.restore()
+    assert ready.source_snapshot() == before
+
+
+def test_restoring_after_a_purge_says_what_is_gone_and_invents_nothing(ready: Library) -> None:
+    ready.apply()
+    journal = ("--manifest", ready.journal, "--expected-run-id", "auto")
+    scripts.call(scripts.APPLY, *journal, *FOREVER, cwd=ready.out)
+    archive = snapshot(ready.archive)
+    told = ready.restore(expect=1)
+    assert "p3.jpg" in told.stderr
+    assert ready.photos() == {}
+    assert snapshot(ready.archive) == archive
+
+
+def test_purging_after_a_restore_destroys_nothing(ready: Library) -> None:
+    before = ready.source_snapshot()
+    ready.apply()
+    ready.restore()
+    journal = ("--manifest", ready.journal, "--expected-run-id", "auto")
+    scripts.call(scripts.APPLY, *journal, *FOREVER, cwd=ready.out, expect=(0, 1))
+    assert ready.source_snapshot() == before
