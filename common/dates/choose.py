@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from itertools import islice
 from typing import NamedTuple
 
 from common.dates.found import RELEASED
@@ -48,6 +49,8 @@ _WEAK = {
     _EDITED: "only the date of the last change inside the file is left",
     "gps:GPSDateTime": "only the date of the satellite receiver is left, which is often wrong",
 }
+_BLANK = "blank"
+_MOST_TOLD = 4
 _WEAK_DAY = "only a day in the file's tags is left, which may be that of a publication"
 
 _TO_MICROSECOND = len("2019-07-31T12:00:00.123456")
@@ -55,6 +58,8 @@ _TO_MICROSECOND = len("2019-07-31T12:00:00.123456")
 
 # A candidate that can be believed, with its moment.
 _Believed = tuple[Candidate, datetime]
+# One that can't, with the reason.
+_Rejected = tuple[Candidate, str]
 
 
 class Rules(NamedTuple):
@@ -79,7 +84,7 @@ def choose(candidates: Sequence[Candidate], rules: Rules) -> Choice:
     system, whether it may win or not, is heard for ``review``.
     """
     believed: list[_Believed] = []
-    rejected: list[tuple[Candidate, str]] = []
+    rejected: list[_Rejected] = []
     now = rules.now
     for candidate in candidates:
         reason = why_not_believed(candidate, now)
@@ -90,11 +95,11 @@ def choose(candidates: Sequence[Candidate], rules: Rules) -> Choice:
 
     best = _most_trusted(believed, rules.order)
     if best is None:
-        return Choice(None, "", False, "no believable date was found", tuple(rejected))
+        return Choice(None, "", False, f"no believable date was found{_not_believed(rejected)}", tuple(rejected))
     winner, instant = best
     moment, zone_known = _wall_clock(winner, instant, believed, rules)
     doubts = (
-        _doubt_about_evidence(winner),
+        _doubt_about_evidence(winner, rejected),
         "" if zone_known else _doubt_about_zone(instant),
         _doubt_about_year(winner, moment, believed),
     )
@@ -148,7 +153,7 @@ def why_not_believed(candidate: Candidate, now: datetime) -> str:
     """Why a candidate can't be believed, or an empty string. Pure; ``now`` is aware."""
     moment = candidate.moment
     if moment is None:
-        return "not a date" if candidate.text.strip(" 0:-/.\0") else "blank"
+        return "not a date" if candidate.text.strip(" 0:-/.\0") else _BLANK
     year = moment.year
     if year < _OLDEST_YEAR:
         return "before the first photograph"
@@ -205,10 +210,17 @@ def _offset_between(wall_clock: datetime, instant: datetime) -> timedelta | None
     return offset
 
 
-def _doubt_about_evidence(winner: Candidate) -> str:
+def _doubt_about_evidence(winner: Candidate, rejected: Iterable[_Rejected]) -> str:
+    weak = _WEAK.get(winner.tag, "")
     if winner.rank == RELEASED and winner.source is _METADATA:
-        return _WEAK_DAY
-    return _WEAK.get(winner.tag, "")
+        weak = _WEAK_DAY
+    return f"{weak}{_not_believed(rejected)}" if weak else ""
+
+
+def _not_believed(rejected: Iterable[_Rejected]) -> str:
+    """What was found and not believed, in parentheses; a person who knows the picture may. Blank fields say nothing."""
+    told = dict.fromkeys(f"{candidate.tag} is {reason}" for candidate, reason in rejected if reason != _BLANK)
+    return f" ({', '.join(islice(told, _MOST_TOLD))})" if told else ""
 
 
 def _doubt_about_zone(instant: datetime) -> str:

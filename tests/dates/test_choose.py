@@ -98,6 +98,13 @@ def test_what_is_not_believed_falls_through_and_is_remembered_with_its_reason(
     assert choice.review == ""
 
 
+@pytest.mark.parametrize(("candidate", "reason"), UNBELIEVABLE, ids=[c.text for c, _ in UNBELIEVABLE])
+def test_where_only_weak_evidence_is_left_it_is_told_what_was_not_believed(candidate: Candidate, reason: str) -> None:
+    told = "" if reason == "blank" else f" ({candidate.tag} is {reason})"
+    assert choose([candidate, MTIME], RULES).review == choose([MTIME], RULES).review + told
+    assert choose([candidate, candidate], RULES).review == f"no believable date was found{told}"
+
+
 @pytest.mark.parametrize(
     "text",
     (
