@@ -20,7 +20,16 @@ from itertools import islice
 from common import archive
 from common.aliases import Aliases
 from common.amounts import count_file, count_folder, count_text
-from common.apply_session import TOOL, Call, Places, Session, first_state, open_manifest, restored_since
+from common.apply_session import (
+    TOOL,
+    Call,
+    Places,
+    Session,
+    first_state,
+    open_manifest,
+    purged_rows,
+    restored_since,
+)
 from common.cli import StopRequest, run_stage
 from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly
 from common.housekeeping import folder_times, give_back_times, prune, sync_touched, tidy_quarantine
@@ -63,6 +72,7 @@ BATCH_ROWS = 512
 FOLDERS_LEFT = "folders left"
 FOLDERS_REMOVED = "folders removed"
 FROM_MEMORY = "destroyed by what memory may have answered"
+CHANGED = "changed since it was verified"
 
 EXAMPLES = """
 what it changes: by default originals are renamed into the quarantine, from where --restore brings
@@ -207,7 +217,10 @@ def apply(options: Options, talk: Talk, stop: StopRequest) -> Summary:
             if options.call.window.limit and not restored_since(places):
                 summary = sum_up(run, state, Counter(state.counts))
                 return with_review(replace(summary, notes=[NOTHING_DONE, *summary.notes]), run)
-            talk.info("all of this manifest was applied before: what has come back since is taken once more")
+            talk.info(f"all of this was {PAST[kind.action]} before: {ONCE_MORE[kind.action]}")
+            state = None
+        elif state and restored_since(places):
+            talk.info("files of this manifest were brought back since: it is begun at its first row again")
             state = None
         state = state or first_state(options.call, kind, survey)
         files, first_offset = options.call.window.rows_of_call(state), state.next_offset
@@ -266,6 +279,8 @@ def require_surroundings(kind: Kind, survey: Survey) -> None:
 
     A purge leaves the source alone, and needs none.
     """
+    if kind.name == "report" and not survey.archive_id:
+        raise BadInput(f"{shown(survey.manifest.path)} is a plan: nothing was moved, so there is nothing to take back")
     if kind.action != "purge":
         archive.require_source(survey.source_root)
     if kind.needs_archive:
@@ -316,7 +331,7 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
         task.key
         for task in tasks
         if task.key not in known and task.key not in under_way
-        if was_done_before(task, remover, journal.has_destroyed)
+        if was_done_before(task, remover, session.has_destroyed)
     }
     # By key: a folder that was pruned, brought back and pruned again stands in the journal twice.
     by_key = {task.key: task for task in tasks if task.key not in known and task.key not in was_done}
@@ -387,6 +402,9 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
             count_task(counts, "done before", task)
     counts[FOLDERS_LEFT] = len(refusals)
     counts[FOLDERS_REMOVED] = removed
+    counts[CHANGED] = sum(
+        outcome.phase == "failed" and outcome.reason.endswith("; verify again") for _, outcome in finished
+    )
     counts[FROM_MEMORY] = sum(outcome.phase == "done" and outcome.read_mode == "cached" for _, outcome in finished)
     if run.kind.name != "journal":
         counts["nothing to do"] += len(batch) - len(tasks)
@@ -411,11 +429,12 @@ def preview_all(run: Run, lines: Iterable[Line], remover: Remover, state: State)
     """Print the plan: what the same command without --dry-run would do, by what can be seen now."""
     counts: Counter[str] = Counter()
     destroyed = destroyed_rows(run.places.journal, run.survey.run_id)
+    purged = purged_rows(run.places, run.survey.run_id)
     for line in lines:
         if line.task is None:
             counts["nothing to do"] += run.kind.name != "journal"
             continue
-        done_before = was_done_before(line.task, remover, destroyed.__contains__)
+        done_before = was_done_before(line.task, remover, lambda row_id: row_id in destroyed or row_id in purged)
         outcome = Outcome("done before") if done_before else remover.preview(line.task)
         count_task(counts, outcome.phase, line.task)
         if not run.options.common.json:
@@ -436,6 +455,12 @@ def count_task(counts: Counter[str], phase: str, task: Task) -> None:
 
 NOTHING_DONE = "NOTHING WAS DONE: all rows were applied before; to look at all once more, leave out --limit"
 PHASES = ("done", "skipped", "failed", "done before")
+ONCE_MORE = {
+    "quarantine": "what has come back since is taken once more",
+    "delete": "what has come back since is deleted as well",
+    "purge": "what was quarantined since is destroyed as well",
+    "restore": "what was taken since is brought back as well",
+}
 PAST = {"quarantine": "quarantined", "delete": "deleted", "purge": "purged", "restore": "restored"}
 
 
@@ -456,7 +481,8 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> Summary:
         where = "above" if dry_run else "above and in the journal"
         notes.append(f"failed: {count_text(counts['failed'], 'file')}, not touched; the reasons are {where}")
     if counts["skipped"] and not dry_run:
-        notes.append(f"skipped: {count_text(counts['skipped'], 'file')}, not there to be taken; the journal tells more")
+        skipped = count_text(counts["skipped"], "file")
+        notes.append(f"skipped: {skipped}, for which nothing was to be done; the journal tells why")
     if counts[FROM_MEMORY]:
         files = count_text(counts[FROM_MEMORY], "file")
         notes.append(f"destroyed after reading from memory, not from the medium: {files} (read_mode is cached)")
@@ -510,7 +536,15 @@ def next_steps(run: Run, state: State, counts: Mapping[str, int]) -> list[str]:
         # A window that is done with has nothing left for the same command.
         window = "" if run.options.call.window.is_shard else "--limit"
         command = same_command(SCRIPT, run.options.common, without=window, values=1)
-        steps.append(f"for what failed, when its cause is mended (verify again what was changed): {command}")
+        steps.append(f"for what failed, when its cause is mended: {command}")
+    if counts[CHANGED] or state.counts.get(CHANGED):
+        roots = ("--source", run.survey.source_root, "--destination-root", run.survey.archive_root)
+        store = script_command("organize_media_by_date.py", *roots, "--mode", "copy")
+        steps.append(f"for what was changed since it was verified, store it as it is now, then verify that: {store}")
+    if run.kind.action == "purge" and counts["failed"]:
+        again = ("--manifest", run.options.call.manifest, "--expected-run-id", state.run_id)
+        restore = script_command(SCRIPT, *again, "--restore")
+        steps.append(f"what was kept may be the only good copy; to bring it back, and store it again: {restore}")
     return steps
 
 

@@ -55,7 +55,7 @@ from common.state import SUFFIX
 from common.storing import Storer
 from common.summary import Summary, figures
 from common.talk import Progress, Talk
-from common.tally import FAILED_IN_PLAN, STATUSES, Scanned, Tally, count_scanned
+from common.tally import STALE, STATUSES, Scanned, Tally, count_scanned
 
 if TYPE_CHECKING:
     from common.dating_pool import DatingPool
@@ -167,6 +167,8 @@ def parse(argv: Sequence[str] | None) -> Options:
         parser.error("--review-html shows a report, and --dry-run writes none")
     if not parsed.from_report and not (parsed.source and parsed.destination_root):
         parser.error("--source and --destination-root are required (or --from-report, which has them)")
+    if parsed.from_report and parsed.mode == "report" and parsed.report_csv:
+        parser.error("--from-report without --mode copy or move only looks at the plan, and writes no --report-csv")
     if parsed.from_report:
         decided = "media_kind types date_from date_to layout date_sources timezone duplicates exclude"
         for name in decided.split():
@@ -580,7 +582,7 @@ def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lo
         amounts=amounts,
         outputs={"report": session.report_path} if session else {},
         notes=notes,
-        next_steps=next_steps(options, session, counts, tally.counts[FAILED_IN_PLAN]),
+        next_steps=next_steps(options, session, counts, tally.counts[STALE] if options.from_report else 0),
     )
 
 
@@ -593,8 +595,8 @@ def without_ffprobe(videos: int, can_be_redone: bool) -> str:
     )
 
 
-def next_steps(options: Options, session: Session | None, counts: Mapping[str, int], failed_in_plan: int) -> list[str]:
-    """What to do now, with the command lines to paste."""
+def next_steps(options: Options, session: Session | None, counts: Mapping[str, int], stale: int) -> list[str]:
+    """What to do now, with the command lines to paste. ``stale``: how many rows the same plan can't mend."""
     if options.dry_run:
         return [f"next: {same_command(SCRIPT, options.common, without='--dry-run')}"]
     report = session.report_path if session else options.from_report
@@ -610,12 +612,12 @@ def next_steps(options: Options, session: Session | None, counts: Mapping[str, i
             "apply_deletion_manifest.py", "--manifest", report, "--expected-run-id", "auto", "--restore"
         )
         steps.append(f"to take the move back: {back}")
-    if counts.get("failed", 0) > failed_in_plan:
+    if counts.get("failed", 0) > stale:
         again = same_command(SCRIPT, options.common, without="--report-csv", values=1)
         steps.append(f"for what failed, when its cause is mended: {again}")
-    if failed_in_plan:
+    if stale:
         anew = script_command(SCRIPT, "--source", options.source, "--destination-root", options.destination_root)
-        steps.append(f"for what had failed in the plan already, a new one: {anew}")
+        steps.append(f"for what this plan can't do any more, a new one: {anew}")
     return steps
 
 

@@ -72,7 +72,8 @@ act on), unverified.csv (all others, with the reason), SHA256SUMS and a state fi
 
 examples:
   python3 verify_media_archive.py --input-csv report.csv
-  python3 verify_media_archive.py --input-csv report.csv --limit 5000    (again and again, until all is done)
+  python3 verify_media_archive.py --input-csv report.csv --verified-out verified.csv \\
+      --unverified-out unverified.csv --limit 5000    (again and again; when all is done, it says so)
   python3 verify_media_archive.py --input-csv verified.csv --archive-only    (a year later, without the originals)
 
 next: python3 apply_deletion_manifest.py --manifest verified.csv --expected-run-id auto --dry-run

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-from common.errors import BadInput
+from common.errors import BadInput, StoppedEarly
 from common.journal import NAME as JOURNAL_NAME
-from common.journal import Journal
-from common.manifests import Reader, file_digest
+from common.journal import Journal, destroyed_rows
+from common.manifests import Reader, RowIds, file_digest
 from common.media_types import QUARANTINE_FOLDER
 from common.paths import shown
 from common.run_id import require_run_id
@@ -61,13 +62,22 @@ def places_of(call: Call, kind: Kind, run_id: str, source_root: str, digest: str
     return Places(quarantine_root, folder, journal, state)
 
 
+def _journal_beside(places: Places, action: str) -> str:
+    """The journal of those who restore or purge what this run's journal names."""
+    return f"{places.journal.removesuffix('.csv')}-{action}.csv"
+
+
 def restored_since(places: Places) -> bool:
     """Whether a restore from this run's journal was at work after its state was written. Reads two times."""
-    restored = places.journal.removesuffix(".csv") + "-restore.csv"
     try:
-        return os.stat(restored).st_mtime_ns > os.stat(places.state).st_mtime_ns
+        return os.stat(_journal_beside(places, "restore")).st_mtime_ns > os.stat(places.state).st_mtime_ns
     except OSError:
         return False  # there was none
+
+
+def purged_rows(places: Places, run_id: str) -> RowIds:
+    """The rows whose files a purge of this run's quarantine has destroyed, as its journal says. Reads that."""
+    return destroyed_rows(_journal_beside(places, "purge"), run_id)
 
 
 class Session:
@@ -80,10 +90,22 @@ class Session:
         sequence = state.counts.get(JOURNAL_ROWS, 0)
         self.journal = Journal(places.journal, run_id, length, state.chain, sequence)
         self.call_counts: Counter[str] = Counter()
+        self._run_id = run_id
         if not state.under_way:
             self.journal.forget_finished()
         if not length:
             self.checkpoint(Counter(), 0, state.byte_offset, complete=False)
+
+    def has_destroyed(self, row_id: int) -> bool:
+        """Whether some call, or a purge of the quarantine, has destroyed the file of a row for good."""
+        return self.journal.has_destroyed(row_id) or row_id in self._purged
+
+    @cached_property
+    def _purged(self) -> RowIds:
+        try:
+            return purged_rows(self.places, self._run_id)
+        except BadInput as error:
+            raise StoppedEarly(str(error)) from None
 
     def begin(self, rows: int) -> None:
         """A batch of so many rows is about to be written into the journal: whoever goes on must finish all of it."""

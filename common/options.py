@@ -214,5 +214,6 @@ def require_folder(path: str, option: str) -> str:
     if os.path.isfile(path):
         raise BadInput(f"{shown(path)} is a file: {option} must name the folder that holds it")
     if not os.path.isdir(path):
-        raise BadInput(f"{shown(path)}: {option} must name an existing folder; is the disk mounted?")
+        home = " (only a shell makes your home folder of ~: write it out)" if f"{os.sep}~" in path else ""
+        raise BadInput(f"{shown(path)}: {option} must name an existing folder; is the disk mounted?{home}")
     return os.path.realpath(path)

@@ -80,7 +80,7 @@ def facts_of(summary: Summary) -> ReviewFacts:
         mode=summary.action,
         outputs=summary.outputs,
         notes=summary.notes,
-        next_step="\n".join(summary.next_steps),
+        next_steps=summary.next_steps,
         found=summary.counts.get("scanned"),
         complete=summary.complete,
     )

@@ -212,7 +212,7 @@ def require_outputs(state: State, path: str) -> None:
     if gone := _output_gone(state):
         raise BadInput(
             f"{shown(gone)} is gone, but its state file {shown(path)} is there: bring it back, "
-            "or remove that state file as well, to begin anew"
+            "or move that state file and the other outputs away, to begin anew"
         )
 
 

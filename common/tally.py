@@ -15,7 +15,9 @@ from common.scan import FolderScan, FoundFile, NotScanned
 
 STATUSES = ("planned", "copied", "moved", "already_archived", "duplicate", "skipped", "failed")
 FAILED_IN_PLAN = "failed already when the report was made"
-"""How the reason of such a row begins; the same plan once more can't mend it."""
+"""How the reason of such a row begins."""
+STALE = "not by this plan"
+"""Counted of rows that the same plan can't mend: they had failed in it, or what it says is not true any more."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Tally:
             count_file(self.counts, row.status, row.media_kind, row.size_bytes)
             self.counts["review"] += bool(row.review)
             self.counts["without ffprobe"] += NO_FFPROBE in row.review
-            self.counts[FAILED_IN_PLAN] += row.reason.startswith(FAILED_IN_PLAN)
+            if row.status == "failed":
+                self.counts[STALE] += row.reason.startswith(FAILED_IN_PLAN) or row.reason.endswith("; organize again")
 
     def recall(self, row: ReportRow) -> None:
         """A row that an earlier call has recorded. What has come to bear the name of a moved file is another one."""

@@ -18,8 +18,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from PIL import Image
-from pillow_heif import register_heif_opener
+try:
+    from PIL import Image
+    from pillow_heif import register_heif_opener
+except ModuleNotFoundError as missing:
+    raise SystemExit(
+        f"error: the package {missing.name} is missing in {sys.executable}: activate .venv first (make demo makes it)"
+    ) from None
 
 # Exif 2.32, section 4.6: the tags that the sample pictures carry.
 MAKE = 0x010F

@@ -174,7 +174,7 @@ def hostile_rows() -> list[ReportRow]:
 
 def test_names_stay_text_and_no_markup_or_script_gets_through(tmp_path: Path) -> None:
     clean = organized(tmp_path, row(1, review="x", source_path="/source/b.jpg"))
-    page = organized(tmp_path, *hostile_rows(), outputs={"<i>": "<script>"}, notes=["<b>"], next_step="<u>'\"")
+    page = organized(tmp_path, *hostile_rows(), outputs={"<i>": "<script>"}, notes=["<b>"], next_steps=["<u>'\""])
     assert HOSTILE in page.text("rows")
     assert {tag for tag, _ in page.elements} <= {tag for tag, _ in clean.elements} | {"li", "ul", "h2", "code", "p"}
     assert not [name for _, attributes in page.elements for name in attributes if name.startswith(("on", "style"))]
@@ -203,9 +203,15 @@ def test_nothing_is_loaded_from_anywhere(tmp_path: Path) -> None:
     assert "@import" not in page.raw["style"]
 
 
+def test_each_next_step_has_a_line_of_its_own_to_be_pasted(tmp_path: Path) -> None:
+    page = organized(tmp_path, row(1), next_steps=["next: look around", "to free the space: python3 x.py"])
+    assert "<code>next: look around</code>" in page.html
+    assert "<code>to free the space: python3 x.py</code>" in page.html
+
+
 def test_control_characters_and_undecodable_bytes_are_shown_as_escapes(tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9") + "\n\x1b[31m\u202egpj.exe"
-    page = organized(tmp_path, row(1, source_path=f"/source/{name}.jpg", review="x"), next_step=name)
+    page = organized(tmp_path, row(1, source_path=f"/source/{name}.jpg", review="x"), next_steps=[name])
     for text in (page.text("rows"), page.text("footer")):
         assert r"\n\x1b[31m\u202egpj.exe" in text
         assert r"caf\udce9" in text or r"caf\xe9" in text

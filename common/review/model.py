@@ -14,7 +14,7 @@ class ReviewFacts:
     """What a script knows of its run and the rows do not.
 
     ``mode``: what was done, as the script calls it (report, copy, move; verify; quarantine, delete, restore, purge).
-    ``outputs``: the files that hold everything, by kind, as in the summary. ``notes`` and ``next_step`` are those of
+    ``outputs``: the files that hold everything, by kind, as in the summary. ``notes`` and ``next_steps`` are those of
     the summary. ``found``: how many rows there must be, when that is known from elsewhere; the page is loud when the
     sum is another. ``complete``: whether the run has come to its end.
     """
@@ -22,7 +22,7 @@ class ReviewFacts:
     mode: str
     outputs: Mapping[str, str]
     notes: Sequence[str] = ()
-    next_step: str = ""
+    next_steps: Sequence[str] = ()
     found: int | None = None
     complete: bool = True
 

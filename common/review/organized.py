@@ -63,7 +63,7 @@ NEEDS = (
         "look",
     ),
     Need("weak", "Weak evidence", "A date of editing, of a day or of a satellite: mostly right, not always.", "look"),
-    Need("remark", "Something to know", "The remark says what could not be read.", "look"),
+    Need("remark", "Something to know", "The remark says what it is.", "look"),
     Need(
         "renamed",
         "Filed under another name",

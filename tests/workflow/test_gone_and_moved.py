@@ -135,7 +135,7 @@ def test_a_state_without_its_table_is_named_where_files_are(six: Library, stage:
         six.journal.unlink()
         told = six.apply("--limit", "2", expect=2)
     assert "is gone, but its state file" in told.error
-    assert "remove that state file" in told.error
+    assert "move that state file and the other outputs away" in told.error
 
 
 def unfinished(state: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.support import scripts
 from tests.support.library import Library
 from tests.support.media import jpeg
-from tests.support.trees import read_tree, set_mtime, snapshot, swap
+from tests.support.trees import read_tree, set_mtime, snapshot, swap, write_tree
 
 FOREVER = ("--delete-permanently", "--yes-really-delete")
 
@@ -130,7 +130,7 @@ def test_restoring_between_two_batches_gives_back_what_was_taken_and_no_more(rea
     ready.restore()
     assert ready.source_snapshot() == before
     ready.apply()
-    assert set(ready.photos()) <= {"p1.jpg", "p2.jpg", "p3.jpg"}
+    assert ready.photos() == {}
     ready.restore()
     assert ready.source_snapshot() == before
 
@@ -153,3 +153,36 @@ def test_purging_after_a_restore_destroys_nothing(ready: Library) -> None:
     journal = ("--manifest", ready.journal, "--expected-run-id", "auto")
     scripts.call(scripts.APPLY, *journal, *FOREVER, cwd=ready.out, expect=(0, 1))
     assert ready.source_snapshot() == before
+
+
+def test_quarantining_again_after_a_batch_was_brought_back_takes_all_of_it(ready: Library) -> None:
+    ready.apply("--limit", "2")
+    ready.restore()
+    again = ready.apply("--json").summary
+    assert (again["complete"], again["counts"]["quarantined"]) == (True, 6)
+    assert ready.photos() == {}
+
+
+def test_batches_after_a_batch_was_brought_back_begin_with_it(ready: Library) -> None:
+    ready.apply("--limit", "2")
+    ready.restore()
+    for _ in range(3):
+        ready.apply("--limit", "2")
+    assert ready.photos() == {}
+
+
+def test_a_plan_is_nothing_to_be_taken_back(six: Library) -> None:
+    six.organize(mode="report")
+    line = ("--manifest", six.report, "--expected-run-id", "auto", "--restore")
+    assert "is a plan: nothing was moved" in scripts.call(scripts.APPLY, *line, cwd=six.out, expect=2).error
+
+
+def test_what_was_purged_is_done_before_and_no_failure_of_the_next_call(ready: Library) -> None:
+    ready.apply()
+    journal = ("--manifest", ready.journal, "--expected-run-id", "auto")
+    scripts.call(scripts.APPLY, *journal, *FOREVER, cwd=ready.out)
+    write_tree(ready.source, {"p3.jpg": b"somebody's new photo"})
+    for options in (("--dry-run",), ()):
+        again = ready.apply(*options, "--json", expect=1).summary
+        assert again["counts"] == {"rows": 6, "failed": 1, "done before": 5}
+    assert ready.photos() == {"p3.jpg": b"somebody's new photo"}

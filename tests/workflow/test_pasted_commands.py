@@ -123,6 +123,46 @@ def test_what_apply_left_alone_is_looked_at_again_by_pasting(library: LibraryMak
     assert home.photos() == {}
 
 
+def test_what_was_edited_since_the_plan_is_stored_by_pasting(library: LibraryMaker) -> None:
+    home = library(TREE)
+    home.organize(mode="report")
+    write_tree(home.source, {"p1.jpg": jpeg(seed=77, size=900)})
+    line = ("--from-report", home.report, "--mode", "copy", "--report-csv", home.out / "copied.csv")
+    told = scripts.run(ORGANIZE, *line, cwd=home.out, expect=1).stdout
+    assert steps(told) == ["next", "for what this plan can't do any more, a new one"]
+    planned = pasted(step(told, "for what this plan"), home.out)
+    pasted(step(planned, "next: look at the report, then "), home.out)
+    assert contents(read_tree(home.archive)) >= contents(read_tree(home.source))
+
+
+def test_what_was_edited_since_it_was_verified_is_stored_and_taken_by_pasting(library: LibraryMaker) -> None:
+    home = library(TREE)
+    home.organize()
+    home.verify()
+    edited = jpeg(seed=77, size=900)
+    write_tree(home.source, {"p1.jpg": edited})
+    told = scripts.run(APPLY, *home.apply_line(), cwd=home.out, expect=1).stdout
+    stored = pasted(step(told, "for what was changed since it was verified, store it as it is now"), home.out)
+    quarantined = pasted(step(pasted(step(pasted(step(stored), home.out)), home.out)), home.out)
+    assert "1  quarantined" in quarantined
+    assert home.photos() == {}
+    assert edited in contents(read_tree(home.archive))
+
+
+def test_what_a_purge_kept_since_its_copy_went_bad_is_stored_anew_by_pasting(library: LibraryMaker) -> None:
+    home = library(TREE)
+    home.organize()
+    home.verify()
+    told = scripts.run(APPLY, *home.apply_line(), cwd=home.out).stdout
+    home.archive_path("p1.jpg").write_bytes(b"went bad")
+    purged = pasted(step(told, "to free the space: "), home.out, expect=1)
+    pasted(step(purged, "what was kept may be the only good copy"), home.out, expect=1)
+    home.report.rename(home.out / "first.csv")
+    (home.out / "report.csv.state.json").unlink()
+    home.organize()
+    assert contents(read_tree(home.archive)) >= contents(TREE)
+
+
 def test_nothing_is_told_to_be_done_where_there_is_nothing_to_do(library: LibraryMaker) -> None:
     home = library({"notes.txt": b"no media"})
     assert steps(home.organize(mode="report").stdout) == []

@@ -100,6 +100,12 @@ def test_the_report_of_a_run_that_acted_is_no_plan_to_be_carried_out(six: Librar
     refused(six, scripts.ORGANIZE, *options, naming="not a plan")
 
 
+def test_a_look_at_a_plan_writes_no_report_and_refuses_a_name_for_one(six: Library) -> None:
+    six.organize(mode="report")
+    line = ("--from-report", six.report, "--report-csv", six.out / "again.csv")
+    refused(six, scripts.ORGANIZE, *line, naming="--report-csv")
+
+
 def test_organize_refuses_a_date_range_that_ends_before_it_begins(six: Library) -> None:
     options = ("--date-from", "2020-01-01", "--date-to", "2019-12-31")
     refused(six, scripts.ORGANIZE, *six.organize_line("copy", *options), naming="--date-")
