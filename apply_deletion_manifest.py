@@ -55,7 +55,7 @@ from common.removal import Outcome, Remover, clear_leftovers, journal_row, outco
 from common.report_session import require_finished
 from common.run_id import is_run_id
 from common.shell import script_command
-from common.state import State, Window, load_state
+from common.state import State, Window, is_unfinished, load_state
 from common.summary import Summary, figures
 from common.talk import Progress, Talk
 from common.tasks import (
@@ -208,6 +208,8 @@ def apply(options: Options, talk: Talk, stop: StopRequest) -> Summary:
     run = Run(options, kind, survey, places, talk, set())
     if survey.torn_line:
         talk.warn(f"{shown(options.call.manifest)}, line {survey.torn_line}: the last row is cut short and is left out")
+    if kind.name == "verified" and is_unfinished(options.call.manifest, "verify"):
+        talk.info("this verification has not come to its end: its other rows are for a later call")
     with ExitStack() as stack:
         require_place(kind, survey, places)
         if not options.dry_run:
@@ -437,7 +439,7 @@ def preview_all(run: Run, lines: Iterable[Line], remover: Remover, state: State)
         done_before = was_done_before(line.task, remover, lambda row_id: row_id in destroyed or row_id in purged)
         outcome = Outcome("done before") if done_before else remover.preview(line.task)
         count_task(counts, outcome.phase, line.task)
-        if not run.options.common.json:
+        if not (run.options.common.json or run.options.common.quiet):
             would = f"would {line.task.action.replace('_', ' ')}" if outcome.phase == "done" else outcome.phase
             where = f" -> {shown(line.task.to_path)}" if line.task.to_path and outcome.phase == "done" else ""
             why = f" ({outcome.reason})" if outcome.reason else ""

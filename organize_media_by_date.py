@@ -363,7 +363,7 @@ def organize(options: Options, talk: Talk, stop: StopRequest) -> Summary:
             if talk.gives_detail:
                 for row in batch:
                     talk.detail(line_of(row.status, row))
-            if options.dry_run and not options.common.json:
+            if options.dry_run and not (options.common.json or options.common.quiet):
                 print_plan(batch, options.mode)
             done_rows = carry_out(batch, session, planner, storer, options) if session else batch
             for row in done_rows:

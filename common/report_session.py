@@ -12,7 +12,7 @@ from common.lock import Lock
 from common.manifests import REPORT, Reader, ReportRow, Writer
 from common.paths import is_inside, is_plain_absolute, shown
 from common.run_id import free_name
-from common.state import SUFFIX, State, find_unfinished, load_state, require_outputs, save_state
+from common.state import SUFFIX, State, find_unfinished, is_unfinished, load_state, require_outputs, save_state
 from common.timestamps import mtime_nanoseconds
 
 TOOL = "organize"
@@ -108,11 +108,7 @@ def find_report(report_csv: str, settings: dict[str, str], run_id: str) -> tuple
 
 def require_finished(report: str) -> None:
     """Raise ``BadInput`` for the report of a run that has not come to its end. Reads the state beside it."""
-    try:
-        state = load_state(report + SUFFIX, TOOL)
-    except BadInput:
-        return  # that of another tool, or torn: whoever goes on with it says so
-    if state and not state.complete:
+    if is_unfinished(report, TOOL):
         raise BadInput(
             f"{shown(report)} is not finished: run the same {TOOL} command again first "
             f"(or remove {shown(report + SUFFIX)}, to make do with the rows that are there)"

@@ -207,6 +207,18 @@ def _count(value: Any) -> int:
     return value
 
 
+def is_unfinished(output: str, tool: str) -> bool:
+    """Whether the run that writes an output has not come to its end, as the state beside it says.
+
+    Where none is there, or it is of another tool, or torn, the answer is no: whoever goes on with it says so.
+    """
+    try:
+        state = load_state(output + SUFFIX, tool)
+    except BadInput:
+        return False
+    return bool(state and not state.complete)
+
+
 def require_outputs(state: State, path: str) -> None:
     """Raise ``BadInput`` where an output is gone that the state file at ``path`` goes on from. Reads the disk."""
     if gone := _output_gone(state):

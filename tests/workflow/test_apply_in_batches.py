@@ -99,6 +99,24 @@ def test_a_quarantine_gone_on_with_after_a_restore_takes_everything_again(ready:
     assert left(ready) == 0
 
 
+def test_the_manifest_of_an_unfinished_verification_is_applied_and_called_that(library: LibraryMaker) -> None:
+    home = library({f"p{n}.jpg": jpeg(seed=n) for n in range(1, 5)})
+    home.organize()
+    home.verify("--limit", "2")
+    assert "this verification has not come to its end" in home.apply().stderr
+    assert left(home) == 2
+    home.verify()
+    assert "has not come to its end" not in home.apply(expect=(0, 1)).stderr
+    assert left(home) == 0
+
+
+def test_a_quiet_dry_run_says_its_summary_alone(ready: Library) -> None:
+    assert ready.apply("--dry-run", "--quiet").stdout.startswith("quarantine (dry run): ")
+    assert scripts.call(
+        scripts.ORGANIZE, *ready.organize_line("copy")[:-2], "--dry-run", "--quiet", cwd=ready.out
+    ).stdout.startswith("copy (dry run): ")
+
+
 def test_a_dry_run_of_the_next_batch_tells_of_as_many_rows_as_the_run(ready: Library) -> None:
     ready.apply("--limit", "7")
     assert told(ready, "--limit", "7", "--dry-run") == {"rows": 7, "would be quarantined": 7}

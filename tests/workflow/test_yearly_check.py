@@ -12,7 +12,7 @@ from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
 from tests.support.scripts import Codes, Result
-from tests.support.tables import by_name, read_rows, statuses
+from tests.support.tables import by_name, edited, read_rows, set_cell, statuses
 from tests.support.trees import MTIME, set_mtime
 
 GONE_FOR_GOOD = ("--delete-permanently", "--yes-really-delete")
@@ -53,6 +53,24 @@ def gone(copy: Path) -> None:
 def a_link(copy: Path) -> None:
     copy.rename(copy.with_suffix(".moved"))
     copy.symlink_to(copy.with_suffix(".moved"))
+
+
+def test_a_check_that_looks_for_the_originals_as_well_is_told_how_to_look_at_the_archive_alone(kept: Library) -> None:
+    told = scripts.call(scripts.VERIFY, "--input-csv", kept.verified, cwd=kept.out, expect=1).stdout
+    assert "no original is where it was" in told
+    assert "--archive-only" in told
+
+
+def test_a_year_corrected_in_the_archive_and_in_the_report_is_checked_where_it_is(kept: Library) -> None:
+    copy = kept.archive_path("p2.jpg")
+    (kept.archive / "1999").mkdir()
+    moved = copy.rename(kept.archive / "1999" / copy.name)
+    row = next(number for number, row in enumerate(read_rows(kept.report)) if row["destination_path"] == str(copy))
+    corrected = edited(kept.report, set_cell(row, "destination_path", str(moved)))
+    line = ("--input-csv", corrected, "--archive-only", "--verified-out", "new.csv", "--unverified-out", "bad.csv")
+    assert "3  archive intact" in scripts.call(scripts.VERIFY, *line, cwd=kept.out).stdout
+    line = ("--input-csv", kept.out / "new.csv", "--archive-only")
+    assert "3  archive intact" in scripts.call(scripts.VERIFY, *line, cwd=kept.out).stdout
 
 
 def test_an_archive_that_is_well_needs_nobody(kept: Library) -> None:
