@@ -69,8 +69,8 @@ def test_a_year_corrected_in_the_archive_and_in_the_report_is_checked_where_it_i
     corrected = edited(kept.report, set_cell(row, "destination_path", str(moved)))
     line = ("--input-csv", corrected, "--archive-only", "--verified-out", "new.csv", "--unverified-out", "bad.csv")
     assert "3  archive intact" in scripts.call(scripts.VERIFY, *line, cwd=kept.out).stdout
-    line = ("--input-csv", kept.out / "new.csv", "--archive-only")
-    assert "3  archive intact" in scripts.call(scripts.VERIFY, *line, cwd=kept.out).stdout
+    again = ("--input-csv", kept.out / "new.csv", "--archive-only")
+    assert "3  archive intact" in scripts.call(scripts.VERIFY, *again, cwd=kept.out).stdout
 
 
 def test_an_archive_that_is_well_needs_nobody(kept: Library) -> None:
