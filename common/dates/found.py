@@ -56,8 +56,8 @@ class Findings:
         """
         written = raw if isinstance(raw, str) else raw.decode("latin-1")
         text, told = _read_text(written[:_LOOKED_AT], subsec, zone)
-        if told is None or (rank_of_day is not None and (told.date_only or _is_midnight(told.moment))):
-            rank = rank if rank_of_day is None else rank_of_day
+        if rank_of_day is not None and (told is None or told.date_only or _is_midnight(told.moment)):
+            rank = rank_of_day
         if told is not None:
             self.candidates.append(Candidate(_METADATA, tag, text, told.moment, told.clock, rank, told.date_only))
         elif text:

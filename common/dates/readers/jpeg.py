@@ -20,7 +20,7 @@ _NEAR = 32 << 10
 _EXTENDED_XMP_PARTS = 16
 
 _SEGMENT = struct.Struct(">HH")  # marker, length
-_FIRST_MARKER, _LAST_MARKER = 0xFF01, 0xFFFE  # between them is 0xFF and what is neither 0 nor 0xFF itself
+_FIRST_MARKER, _LAST_MARKER = 0xFF01, 0xFFFE  # a marker is 0xFF and anything but 0 and 0xFF
 _STAND_ALONE = frozenset({0xFF01, *range(0xFFD0, 0xFFD9)})
 _ENDS = frozenset({0xFFD9, 0xFFDA})  # end of image, start of scan
 _WITH_LENGTH = frozenset(range(_FIRST_MARKER, _LAST_MARKER + 1)) - _STAND_ALONE - _ENDS
