@@ -239,8 +239,13 @@ class Planner:
         """
         if there := _same_content(companion.file, anchor.folder, name):
             return there
+        if not anchor.source_folder:  # it stood in the archive before this run
+            return None
         beside = _same_content(companion.file, anchor.source_folder, companion.file.name)
-        return beside and beside._replace(name=name)
+        if beside is None:
+            return None
+        suffix = _suffix_between(anchor.source_name, anchor.name)
+        return beside._replace(name=companion_name(beside.name, anchor.source_name, anchor.name, suffix))
 
     def _row(self, member: Member, destination: str, status: str, reason: str, sha256: str) -> ReportRow:
         return ReportRow(

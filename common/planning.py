@@ -32,11 +32,13 @@ class Planning:
     def rows_of(self, folders: deque[FolderScan], tally: Tally) -> Iterator[list[ReportRow]]:
         """The rows of one group after the other, in scan order; what the tally knows already is left out.
 
+        Groups that share a sidecar come as one: once it is moved away with the first, nothing dates the others.
         Takes the folders out of the queue: what was planned need not be kept in memory twice.
         """
         row_id = tally.rows + 1
         chunks, to_be_dated = tee(in_chunks(_fresh_work(folders, tally), self.pool.chunk_groups))
         answers = self.pool.date_all([self._question(one) for one in chunk] for chunk in to_be_dated)
+        together: list[ReportRow] = []
         for chunk, decisions in zip(chunks, answers, strict=True):
             for one, dated in zip(chunk, decisions, strict=True):
                 if isinstance(one, NotScanned):
@@ -44,7 +46,12 @@ class Planning:
                 else:
                     rows = self._plan_group(one, dated, row_id)
                 row_id += len(rows)
-                yield rows
+                if together and not (isinstance(one, Found) and one.shared_sidecar):
+                    yield together
+                    together = []
+                together += rows
+        if together:
+            yield together
 
     def _question(self, one: Found | NotScanned) -> Question | None:
         if isinstance(one, NotScanned) or why_skipped(one, self.selection):

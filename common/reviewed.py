@@ -215,4 +215,4 @@ def _first_of(row: ReportRow) -> _First:
 
 def _as_companion(group_id: int, row: ReportRow) -> tuple[int, str]:
     """A companion by its name in a group: that of the one that it equals, which organize has compared it with."""
-    return group_id, os.path.basename(row.source_path)
+    return group_id, fold(os.path.basename(row.source_path))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from common.dates.model import Dated
 from common.fileops.names import PARKED_PREFIX, TEMPORARY_PREFIX
-from common.groups import group_folder, is_takeout_name
+from common.groups import NameGroup, group_folder, is_takeout_name
 from common.media_types import extension_of, kind_of
+from common.paths import joined
 from common.scan import FolderScan, FoundFile
 
 
@@ -39,11 +40,29 @@ class Found(NamedTuple):
 
 
 def groups_of(folder: FolderScan) -> Iterator[Found]:
-    """The groups of one folder in the order of their names. Files that are no media are groups of one."""
+    """The groups of one folder in the order of their names, but those that share a sidecar behind the one that has it.
+
+    Files that are no media are groups of one.
+    """
     files = {file.name: file for file in folder.files}
-    for group in group_folder(list(files)):
-        sidecar = os.path.join(folder.path, group.shared_sidecar) if group.shared_sidecar else ""
-        yield Found(files[group.primary], tuple(files[name] for name in group.companions), group.orphan, sidecar)
+    groups = group_folder(list(files))
+    sharing: dict[str, list[NameGroup]] = defaultdict(list)
+    for group in groups:
+        if group.shared_sidecar:
+            sharing[group.shared_sidecar].append(group)
+
+    def with_those_that_share(group: NameGroup) -> Iterator[NameGroup]:
+        yield group
+        for name in group.companions if sharing else ():
+            for sharer in sharing.pop(name, ()):
+                yield from with_those_that_share(sharer)
+
+    for group in groups:
+        if group.shared_sidecar:
+            continue  # it comes behind the group that has the sidecar
+        for one in with_those_that_share(group):
+            sidecar = joined(folder.path, one.shared_sidecar) if one.shared_sidecar else ""
+            yield Found(files[one.primary], tuple(files[name] for name in one.companions), one.orphan, sidecar)
 
 
 def why_skipped(found: Found, selection: Selection) -> str:

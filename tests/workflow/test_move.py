@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg, mp4
 from tests.support.tables import read_rows, statuses
@@ -124,3 +126,25 @@ def test_restoring_a_move_twice_changes_nothing_more(library: LibraryMaker) -> N
     assert {k: v for k, v in snapshot(home.root).items() if "archive/" in k} == {
         k: v for k, v in tree.items() if "archive/" in k
     }
+
+
+def test_an_edited_copy_is_dated_by_the_sidecar_of_its_original_which_moves_with_it(
+    library: LibraryMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = {number: f'{{"photoTakenTime": {{"timestamp": "{1271345678 + number}"}}}}'.encode() for number in range(9)}
+    home = library(
+        {
+            name: data
+            for number, sidecar in taken.items()
+            for name, data in {
+                f"photo({number}).jpg": jpeg(None, seed=number),
+                f"photo.jpg({number}).json": sidecar,
+                f"photo-edited({number}).jpg": jpeg(None, seed=100 + number),
+            }.items()
+        }
+    )
+    monkeypatch.setattr("common.batches.BATCH_FILES", 2)  # each batch is moved before the next group is asked for
+    assert home.organize("--json", "--jobs", "1", mode="move").count("moved") == 27
+    assert {Path(row["destination_path"]).parent.name for row in read_rows(home.report)} == {"2010"}
+    batch = [row["source_path"].removeprefix(f"{home.source}/") for row in read_rows(home.report)][:3]
+    assert batch == ["photo(0).jpg", "photo.jpg(0).json", "photo-edited(0).jpg"]

@@ -16,7 +16,7 @@ from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
 from tests.support.tables import assert_each_row_once, read_rows, statuses
-from tests.support.trees import archived, contents, make_pipe, read_tree, snapshot
+from tests.support.trees import archived, contents, make_pipe, read_tree, snapshot, write_tree
 
 NAMES = (
     "new\nline.jpg",
@@ -262,3 +262,29 @@ def test_special_files_in_the_source_do_not_stop_or_hang_a_run(library: LibraryM
     make_pipe(home.source / "pipe.jpg")
     home.organize(expect=(0, 1))
     assert contents(archived(home.archive)) == {jpeg(seed=1): 1}
+
+
+def test_a_companion_is_compared_with_the_archive_and_not_with_the_current_folder(library: LibraryMaker) -> None:
+    photo = jpeg(seed=1)
+    home = library({"IMG.jpg": photo, "IMG.xmp": b"<rating=3/>"})
+    home.organize()
+    write_tree(home.source, {"IMG.xmp": b"<rating=5/>"})
+    write_tree(home.out, {"IMG.xmp": b"<rating=5/>"})  # from where the script is called
+    home.report.rename(home.out / "first.csv")
+    (home.out / "report.csv.state.json").unlink()
+    home.organize()
+    assert b"<rating=5/>" in contents(read_tree(home.archive))
+
+
+@pytest.mark.parametrize("mode", ["copy", "report"])
+def test_equal_companions_that_are_spelled_differently_are_stored_once(library: LibraryMaker, mode: str) -> None:
+    photo = jpeg(seed=1)
+    home = library({"a/IMG.jpg": photo, "a/IMG.xmp": b"<x/>", "b/IMG.jpg": photo, "b/IMG.XMP": b"<x/>"})
+    home.organize(mode=mode)
+    rows = read_rows(home.report)
+    assert [row["status"] for row in rows[2:]] == ["duplicate", "duplicate"]
+    assert rows[3]["destination_path"] == rows[1]["destination_path"]
+    if mode == "report":
+        line = ("--from-report", home.report, "--mode", "copy", "--report-csv", home.out / "copied.csv")
+        scripts.call(scripts.ORGANIZE, *line, cwd=home.out)
+    assert sorted(read_tree(home.archive / "2019")) == ["IMG.jpg", "IMG.xmp"]
