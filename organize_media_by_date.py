@@ -399,7 +399,7 @@ def with_roots_of(reviewed: Reviewed, options: Options) -> Options:
         ("--source", options.source, reviewed.source_root),
         ("--destination-root", options.destination_root, reviewed.archive_root),
     ):
-        if given and os.path.realpath(os.path.abspath(given)) != root:
+        if given and os.path.realpath(os.path.abspath(given)) != os.path.realpath(root):
             raise BadInput(f"{shown(reviewed.path)} is a report with {option} {shown(root)}; leave the option out")
     return replace(options, source=reviewed.source_root, destination_root=reviewed.archive_root)
 
@@ -612,6 +612,8 @@ def next_steps(options: Options, session: Session | None, counts: Mapping[str, i
             "apply_deletion_manifest.py", "--manifest", report, "--expected-run-id", "auto", "--restore"
         )
         steps.append(f"to take the move back: {back}")
+    if options.from_report and options.mode == "move" and counts.get("moved"):
+        stale = counts.get("failed", 0)  # what is moved would be missing for the same plan
     if counts.get("failed", 0) > stale:
         again = same_command(SCRIPT, options.common, without="--report-csv", values=1)
         steps.append(f"for what failed, when its cause is mended: {again}")

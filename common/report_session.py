@@ -45,8 +45,13 @@ class Session:
         row = REPORT.decode(values, where)
         if row.status not in ("planned", "duplicate", "already_archived"):
             return row
-        for path, root in ((row.source_path, "source_root"), (row.destination_path, "archive_root")):
-            if not is_plain_absolute(path) or not is_inside(path, self.state.settings[root]):
+        for path, root, setting in (
+            (row.source_path, row.source_root, "source_root"),
+            (row.destination_path, row.archive_root, "archive_root"),
+        ):
+            # The root of a reviewed plan may have become a link to where it is now.
+            is_root = os.path.realpath(root) == self.state.settings[setting]
+            if not is_root or not is_plain_absolute(path) or not is_inside(path, root):
                 raise BadInput(f"{shown(where)}: {shown(path)} does not lie in its root; restore the state file")
         try:
             mtime_nanoseconds(row.source_mtime)

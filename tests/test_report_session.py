@@ -15,6 +15,7 @@ from common.report_session import Session, open_session
 ROOTS = {"source_root": "/source", "archive_root": "/archive"}
 SOUND = {
     **dict.fromkeys(REPORT.columns, ""),
+    **ROOTS,
     "row_id": "1",
     "group_id": "1",
     "size_bytes": "1",
@@ -42,6 +43,8 @@ def test_a_row_as_organize_plans_it_comes_back(session: Session, status: str) ->
         ("source_path", "/elsewhere/a.jpg"),
         ("source_path", "/source/../elsewhere/a.jpg"),
         ("destination_path", "/elsewhere/a.jpg"),
+        ("source_root", "/"),
+        ("archive_root", "/archive/2019"),
         ("source_mtime", "2015-06-15"),
         ("source_mtime", "/source/b.jpg"),
         ("source_mtime", ""),

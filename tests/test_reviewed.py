@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from common.batches import BATCH_FILES
+from common.errors import Interrupted
+from common.storing import Storer
 from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
 from tests.support.tables import Row, assert_each_row_once, read_rows, statuses, write_rows
+from tests.support.trees import contents, read_tree
 
 
 @pytest.fixture
@@ -175,3 +178,27 @@ def test_an_original_that_is_hidden_is_carried_out_as_it_was_planned(library: Li
     home = library({".trashed-1700000000-IMG_1.jpg": jpeg(seed=1)})
     home.organize(mode="report")
     assert [row["status"] for row in edit(home, read_rows(home.report))] == ["copied"]
+
+
+def test_a_plan_is_gone_on_with_where_the_archive_has_become_a_link(
+    library: LibraryMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archive that got another disk stands behind a link under its old path."""
+    home = library({f"p{n}.jpg": jpeg(seed=n) for n in range(1, 7)})
+    home.organize("--exclude", "p[2-6].jpg")
+    home.report.rename(home.out / "first.csv")
+    (home.out / "report.csv.state.json").unlink()
+    home.organize(mode="report")
+    home.archive.rename(home.root / "new disk")
+    home.archive.symlink_to(home.root / "new disk")
+    line = ("--from-report", home.report, "--destination-root", home.archive, "--mode", "move", "--jobs", "1")
+    done = ("--report-csv", home.out / "done.csv")
+    with monkeypatch.context() as patch:
+        patch.setattr(Storer, "apply_batch", interrupted)
+        scripts.call(scripts.ORGANIZE, *line, *done, cwd=home.out, expect=130)
+    scripts.call(scripts.ORGANIZE, *line, *done, cwd=home.out)
+    assert set(contents(read_tree(home.root / "new disk"))) >= {jpeg(seed=n) for n in range(1, 7)}
+
+
+def interrupted(*_: object) -> None:
+    raise Interrupted
