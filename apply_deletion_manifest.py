@@ -432,19 +432,25 @@ def preview_all(run: Run, lines: Iterable[Line], remover: Remover, state: State)
     counts: Counter[str] = Counter()
     destroyed = destroyed_rows(run.places.journal, run.survey.run_id)
     purged = purged_rows(run.places, run.survey.run_id)
-    for line in lines:
-        if line.task is None:
-            counts["nothing to do"] += run.kind.name != "journal"
-            continue
-        done_before = was_done_before(line.task, remover, lambda row_id: row_id in destroyed or row_id in purged)
-        outcome = Outcome("done before") if done_before else remover.preview(line.task)
-        count_task(counts, outcome.phase, line.task)
-        if not (run.options.common.json or run.options.common.quiet):
-            would = f"would {line.task.action.replace('_', ' ')}" if outcome.phase == "done" else outcome.phase
-            where = f" -> {shown(line.task.to_path)}" if line.task.to_path and outcome.phase == "done" else ""
-            why = f" ({outcome.reason})" if outcome.reason else ""
-            print(f"{would}: {shown(line.task.from_path or line.task.to_path)}{where}{why}")
-    return sum_up(run, state, counts)
+    for batch in batches(lines, max(BATCH_ROWS, state.under_way)):
+        tasks = {line.task.key: line.task for line in batch if line.task}
+        if run.kind.name != "journal":
+            counts["nothing to do"] += len(batch) - len(tasks)
+        for task in tasks.values():
+            done_before = was_done_before(task, remover, lambda row_id: row_id in destroyed or row_id in purged)
+            outcome = Outcome("done before") if done_before else remover.preview(task)
+            count_task(counts, outcome.phase, task)
+            if not (run.options.common.json or run.options.common.quiet):
+                print(line_of(task, outcome))
+    return sum_up(run, state, +counts)
+
+
+def line_of(task: Task, outcome: Outcome) -> str:
+    """What a person is told of one task that was only looked at."""
+    would = f"would {task.action.replace('_', ' ')}" if outcome.phase == "done" else outcome.phase
+    where = f" -> {shown(task.to_path)}" if task.to_path and outcome.phase == "done" else ""
+    why = f" ({outcome.reason})" if outcome.reason else ""
+    return f"{would}: {shown(task.from_path or task.to_path)}{where}{why}"
 
 
 def count_task(counts: Counter[str], phase: str, task: Task) -> None:

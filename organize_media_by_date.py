@@ -329,7 +329,7 @@ def organize(options: Options, talk: Talk, stop: StopRequest) -> Summary:
 
         facts = RunFacts(run_id, roots.source, roots.archive, archive_id, options.duplicates == "keep")
         names = Names()
-        contents = ContentIndex(lambda path, error: talk.warn(f"{shown(path)}: cannot compare it: {error}"))
+        contents = ContentIndex(lambda path, error: talk.warn(f"{shown(path)}: cannot compare it: {told_of(error)}"))
         planner = Planner(facts, contents, names)
         tally = Tally(Counter(), set())
         if reviewed:
@@ -513,6 +513,11 @@ def has_failed(rows: Iterable[ReportRow]) -> bool:
     return any(row.status == "failed" for row in rows)
 
 
+def told_of(error: Exception) -> str:
+    """An error of the system, or one of ours, in plain words."""
+    return explain_os_error(error) if isinstance(error, OSError) else str(error)
+
+
 def require_disks(session: Session, acts: bool) -> None:
     """Raise ``StoppedEarly`` where a disk is gone: its files are not missing, and no row may say so. Reads the disk."""
     settings = session.state.settings
@@ -557,7 +562,7 @@ def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lo
         if around := archive.archive_around(root):
             notes.append(f"THE {what.upper()} LIES IN ANOTHER ARCHIVE: {shown(around)}")
     if options.dry_run and options.from_report:
-        notes.append("the archive was not looked at: what it holds already will not be stored again")
+        notes.append("the archive was not looked at: what stands there under these names will not be stored again")
     if run.begins_archive:
         begun = "a new archive was begun" if options.acts else "copy or move will begin a new archive"
         notes.append(f"{begun}: {shown(roots.archive)}")

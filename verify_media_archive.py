@@ -57,7 +57,7 @@ from common.verify_session import (
     Call,
     Session,
     Survey,
-    is_report,
+    is_plan,
     open_session,
     read_row,
 )
@@ -319,7 +319,9 @@ def sum_up(options: Options, session: Session, survey: Survey) -> Summary:
         outputs={**{kind: path for kind, (path, _) in state.outputs.items()}, "state": session.state_path},
         notes=notes,
         complete=state.complete,
-        next_steps=next_steps(options, state, counts, attention, is_plan=not carried_out),
+        next_steps=next_steps(
+            options, state, counts, attention, for_a_plan=not carried_out and is_plan(options.call.input_csv)
+        ),
     )
 
 
@@ -347,8 +349,10 @@ def nothing_to_verify(options: Options) -> Summary:
     return Summary(TOOL, headline, "", ExitCode.OK, {"rows": 0}, action=action, outputs=outputs)
 
 
-def next_steps(options: Options, state: State, counts: Mapping[str, int], attention: int, is_plan: bool) -> list[str]:
-    """What to do now, with the command lines to paste. ``is_plan``: of no row a run has acted yet."""
+def next_steps(
+    options: Options, state: State, counts: Mapping[str, int], attention: int, for_a_plan: bool
+) -> list[str]:
+    """What to do now, with the command lines to paste. ``for_a_plan``: the input is one, and no run has acted on it."""
     if not state.complete:
         return [f"next: {same_command(SCRIPT, options.common)}"]
     steps = []
@@ -363,7 +367,7 @@ def next_steps(options: Options, state: State, counts: Mapping[str, int], attent
     examined = sum(number for status, number in counts.items() if status not in settled)
     if attention > examined and not options.call.archive_only:
         plan = script_command("organize_media_by_date.py", "--from-report", options.call.input_csv, "--mode", "copy")
-        what = f"carry out the plan: {plan}" if is_plan and is_report(options.call.input_csv) else "organize it again"
+        what = f"carry out the plan: {plan}" if for_a_plan else "organize it again"
         steps.append(f"for what is not archived: {what}, then verify the new report")
     if examined or (attention and options.call.archive_only):
         scrub = ("--archive-only",) if options.call.archive_only else ()

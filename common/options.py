@@ -6,7 +6,7 @@ import argparse
 import codecs
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from common.disks import is_on_spinning_disk, suitable_jobs
@@ -180,7 +180,23 @@ def same_command(script: str, options: CommonOptions, without: str = "", values:
             skip = values
         elif not (without and argument.startswith(f"{without}=")):
             kept.append(argument)
-    return script_command(script, *kept)
+    return script_command(script, *_without_at_first(kept))
+
+
+def _without_at_first(arguments: Sequence[str]) -> Iterator[str]:
+    """The same arguments, none of which begins with the ``@`` that stands for a file of arguments.
+
+    A value that came out of such a file is joined to its option: ``--exclude=@eaDir``.
+    """
+    remaining = iter(arguments)
+    for argument in remaining:
+        following = next(remaining, "") if argument.startswith("--") and "=" not in argument else ""
+        if following.startswith("@"):
+            yield f"{argument}={following}"
+            continue
+        yield argument
+        if following:
+            yield following
 
 
 def positive(text: str) -> int:

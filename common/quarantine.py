@@ -97,10 +97,7 @@ def require_quarantine(kind: Kind, journal: str, run_id: str) -> None:
 
 def holds_files(places: Places) -> bool:
     """Whether anything of this run is in the quarantine, which a restore could bring back. Reads the disk."""
-    try:
-        return bool(os.listdir(os.path.join(places.folder, "files")))
-    except OSError:
-        return False
+    return any(names for _, _, names in os.walk(os.path.join(places.folder, "files")))
 
 
 def holds_others_files(quarantine_root: str) -> bool:

@@ -28,6 +28,7 @@ from common.pipeline import Progress
 from common.tasks import Task, decide_by_looks, shared_fields
 from common.timestamps import mtime_nanoseconds, mtime_text
 
+_DESTROYED = "it is gone, and was about to be destroyed when the run was interrupted"
 _COARSEST_NS = 2_000_000_000  # FAT keeps times in steps of two seconds
 
 
@@ -94,6 +95,7 @@ class Remover:
         """What ``apply_task`` would decide by looks. Changes nothing."""
         try:
             if task.action == "delete" and not is_present(task.from_path) and _as_recorded(task.to_path, task):
+                self._require_young(task)
                 return Outcome("done", "it is in the quarantine, from where it goes for good")
             if task.action in ("quarantine", "delete"):
                 self._require_unchanged(task)
@@ -104,6 +106,10 @@ class Remover:
                 return Outcome("skipped", "it is not there to be taken")
             if task.action == "purge":
                 _require_copy(task)
+            if task.action != "restore_folder" and _as_recorded(task.from_path, task) is None:
+                raise RowFailed(f"{shown(task.from_path)} was changed since it was put there")
+            if task.action == "restore" and is_present(task.to_path):
+                raise RowFailed(f"another file stands at {shown(task.to_path)}; it was not touched")
             return Outcome("done")
         except RowFailed as error:
             return Outcome("failed", str(error))
@@ -113,6 +119,7 @@ class Remover:
         unpark(task.from_path, parked)
         if not is_present(task.from_path):
             if _as_recorded(task.to_path, task):
+                self._require_young(task)
                 return Outcome("done", "was in the quarantine already")
             return Outcome("failed", "there is no such file in the source any more")
         judged = self._require_unchanged(task)
@@ -148,7 +155,7 @@ class Remover:
         parked = parked_name(in_quarantine.from_path, task.run_id, task.row_id)
         in_source = parked_name(task.from_path, task.run_id, task.row_id)
         if interrupted_before and not any(is_present(p) for p in (task.from_path, in_source, task.to_path, parked)):
-            return Outcome("done", "was destroyed before the interruption")
+            return Outcome("done", _DESTROYED)
         if not is_present(parked):
             outcome = self._quarantine(task, interrupted_before)
             if outcome.phase == "failed":
@@ -175,7 +182,7 @@ class Remover:
             if is_present(task.source_path):
                 return Outcome("skipped", "it is in the source, not in the quarantine")
             if interrupted_before:
-                return Outcome("done", "was destroyed before the interruption")
+                return Outcome("done", _DESTROYED)
             return Outcome("skipped", "it is not in the quarantine any more")
         if self.roots.leads_through_link(task.destination_path, task.archive_root):
             raise RowFailed("a symbolic link stands on the way in the archive")
@@ -243,8 +250,7 @@ class Remover:
                 raise RowFailed(f"a symbolic link stands on the way to {shown(path)}")
             if path in self.mount_points:
                 raise RowFailed(f"{shown(path)} is a mount point, a view of some other file")
-        if task.verified_at < self.oldest_allowed:
-            raise RowFailed(f"it was verified on {task.verified_at[:10]}, longer ago than --max-age; verify again")
+        self._require_young(task)
         source, copy = _look(task.source_path), _look(task.destination_path)
         verdict = decide_by_looks(task, source, copy)
         if verdict.reason or source is None:
@@ -262,6 +268,10 @@ class Remover:
                 raise RowFailed("it or its archive copy was changed since it was verified; verify again")
             judged = result.left
         return judged
+
+    def _require_young(self, task: Task) -> None:
+        if task.verified_at < self.oldest_allowed:
+            raise RowFailed(f"it was verified on {task.verified_at[:10]}, longer ago than --max-age; verify again")
 
     def _require_two_folders(self, path: str, copy: str) -> None:
         if self.aliases.are_one(os.path.dirname(path), os.path.dirname(copy)):

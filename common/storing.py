@@ -183,7 +183,7 @@ class Storer:
                 return row._replace(status="already_archived", sha256=here)
         except (OSError, RowFailed):
             pass  # then it is not known to be the same, and the row fails below
-        reason = "another file appeared at the destination while this run was at work; organize again"
+        reason = "another file stands at the destination by now; organize again"
         return row._replace(status="failed", reason=reason)
 
 

@@ -140,6 +140,17 @@ def is_report(path: str) -> bool:
 # --- the outputs -----------------------------------------------------------------------------------
 
 
+def is_plan(path: str) -> bool:
+    """Whether an input is the report of a run that only reported, as far as the state beside it tells. Reads both."""
+    if not is_report(path):
+        return False
+    try:
+        state = load_state(path + SUFFIX, "organize")
+    except BadInput:
+        return True
+    return state is None or state.settings.get("mode") == "report"
+
+
 class Session:
     """The outputs of this run, new or gone on with, and its state. Changes the disk as rows are recorded."""
 

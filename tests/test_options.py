@@ -152,3 +152,9 @@ def test_the_help_is_as_wide_as_it_is_told(monkeypatch: pytest.MonkeyPatch, want
     monkeypatch.setenv("COLUMNS", wanted)
     monkeypatch.setattr(sys, "__stdout__", None)
     assert columns() == width
+
+
+def test_a_value_that_begins_with_the_sign_is_joined_to_its_option_in_a_command_to_paste(tmp_path: Path) -> None:
+    (tmp_path / "args").write_text("--log-file\n@eaDir\n--quiet\n--jobs\n3\n")
+    options = parsed(f"@{tmp_path}/args")
+    assert same_command("a.py", options).endswith("a.py --log-file=@eaDir --quiet --jobs 3")

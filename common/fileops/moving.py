@@ -74,6 +74,7 @@ def relocate(move: Move, should_stop: Callable[[], bool] = never_stop) -> Reloca
         raise
     except OSError as error:
         if error.errno != errno.EXDEV:
+            _require_writable(os.path.dirname(move.source))
             raise writing_failed(move.destination, error) from None
         return _relocate_across(move, should_stop)
     return Relocation("renamed")
@@ -95,11 +96,14 @@ def _take_back(move: Move, folder: tuple[int, int]) -> None:
     _put_back(move.destination, move.source)
 
 
-def _relocate_across(move: Move, should_stop: Callable[[], bool]) -> Relocation:
-    folder = os.path.dirname(move.source)
+def _require_writable(folder: str) -> None:
     effective = os.access in os.supports_effective_ids
-    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=effective):  # it could be copied, and not be removed then
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=effective):
         raise RowFailed(f"nothing can be taken out of {shown(folder)}: it can't be written; it was not touched")
+
+
+def _relocate_across(move: Move, should_stop: Callable[[], bool]) -> Relocation:
+    _require_writable(os.path.dirname(move.source))  # else it could be copied, and not be removed then
     staged = copy_to_temporary(move.source, os.path.dirname(move.destination), should_stop=should_stop)
     try:
         if not same_file_state(staged.identity, move.expected) or staged.sha256 != move.sha256:

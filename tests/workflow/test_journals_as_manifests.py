@@ -6,17 +6,17 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
+from common.manifests import VERIFY, seal
 from tests.support import scripts
 from tests.support.library import Library
 from tests.support.media import jpeg
-from tests.support.trees import read_tree, set_mtime, snapshot, swap, write_tree
+from tests.support.tables import read_rows, write_rows
+from tests.support.trees import contents, read_tree, set_mtime, snapshot, swap, write_tree
 
 FOREVER = ("--delete-permanently", "--yes-really-delete")
-
-
 P3 = jpeg(seed=3)
-
-
 OTHER = jpeg(seed=33)  # another content of the same size
 
 
@@ -186,3 +186,27 @@ def test_what_was_purged_is_done_before_and_no_failure_of_the_next_call(ready: L
         again = ready.apply(*options, "--json", expect=1).summary
         assert again["counts"] == {"rows": 6, "failed": 1, "done before": 5}
     assert ready.photos() == {"p3.jpg": b"somebody's new photo"}
+
+
+@pytest.mark.parametrize("flags", [("--restore",), FOREVER], ids=["restore", "purge"])
+def test_a_dry_run_tells_what_the_run_will_do_of_files_that_changed_and_names_that_are_taken(
+    ready: Library, flags: tuple[str, ...]
+) -> None:
+    ready.apply()
+    write_tree(ready.source, {"p1.jpg": b"somebody's new photo"})
+    ready.apply(expect=1)  # its intention for p1 fails, and stands in the journal once more
+    swap(Path(f"{ready.quarantine}/{ready.run_id}/files{ready.source}/p2.jpg"), jpeg(seed=2, size=999))
+    line: tuple[scripts.Argument, ...] = ("--manifest", ready.journal, "--expected-run-id", "auto", *flags, "--json")
+    told = scripts.call(scripts.APPLY, *line, "--dry-run", cwd=ready.out, expect=1).summary["counts"]
+    came = scripts.call(scripts.APPLY, *line, cwd=ready.out, expect=1).summary["counts"]
+    assert {name.removeprefix("would be "): number for name, number in told.items()} == came
+
+
+def test_an_old_proof_does_not_destroy_what_is_in_the_quarantine_already(ready: Library) -> None:
+    rows = read_rows(ready.verified)
+    old = [seal(VERIFY.decode({**row, "verified_at": "2020-01-01T00:00:00Z"}, "here")) for row in rows]
+    write_rows(ready.verified, [VERIFY.as_text(row) for row in old])
+    ready.apply()
+    told = ready.apply("--max-age", "3", *FOREVER, expect=1)
+    assert "longer ago than --max-age" in told.stderr
+    assert set(contents(ready.photos())) | set(contents(read_tree(ready.quarantine))) >= {jpeg(seed=1), jpeg(seed=6)}
