@@ -203,6 +203,8 @@ def apply(options: Options, talk: Talk, stop: StopRequest) -> Summary:
     require_apart(options.common, (places.journal, places.state))
     require_surroundings(kind, survey)
     require_quarantine(kind, options.call.manifest, survey.run_id)
+    if kind.name == "verified" and state is None and survey.manifest.media_bytes:
+        archive.require_files_in_source(survey.source_root)
     roots = (survey.source_root, survey.archive_root)
     options = replace(options, common=with_jobs(options.common, talk.detail, roots))
     run = Run(options, kind, survey, places, talk, set())

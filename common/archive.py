@@ -99,6 +99,13 @@ def require_source(root: str) -> None:
         raise StoppedEarly(f"{shown(root)} does not exist: mount the disk of the source, then run again")
 
 
+def require_files_in_source(root: str) -> None:
+    """Raise ``StoppedEarly`` when the source is an empty folder, as the mount point of a disk that is away is one."""
+    with os.scandir(root) as entries:
+        if not any(entries):
+            raise StoppedEarly(f"{shown(root)}: the source is empty: is its disk mounted? Nothing was changed")
+
+
 def archive_failed(path: str, error: OSError) -> StoppedEarly:
     """The exception for an archive that can't be read: no reason to judge its files, so the run stops."""
     return StoppedEarly(f"{shown(path)}: cannot read: {explain_os_error(error)}; check the disk, then run again")

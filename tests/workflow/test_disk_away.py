@@ -217,3 +217,14 @@ def test_an_archive_that_goes_away_while_originals_are_taken_leaves_no_row_that_
     scripts.call(scripts.APPLY, *line, cwd=home.out)
     assert home.photos() == {}
     assert len(home.quarantined) == (FEW if way == "quarantine" else 0)
+
+
+def test_the_empty_mount_point_of_a_source_that_is_away_is_no_source_of_missing_files(ready: Library) -> None:
+    away = ready.source.rename(ready.root / "away")
+    ready.source.mkdir()
+    assert "the source is empty: is its disk mounted?" in ready.apply(expect=3).error
+    assert list(ready.source.iterdir()) == []
+    ready.source.rmdir()
+    away.rename(ready.source)
+    ready.apply()
+    assert ready.photos() == {}

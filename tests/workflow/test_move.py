@@ -56,6 +56,14 @@ def test_move_across_file_systems_and_back(tmp_path: Path, other_disk: Path) -> 
     move_verify_apply_restore(Library.at(tmp_path / "library", TREE, source=other_disk / "source"))
 
 
+def test_what_was_moved_away_whole_needs_nothing_more(library: LibraryMaker) -> None:
+    home = library({"p1.jpg": jpeg(seed=1)})
+    home.organize(mode="move")
+    home.verify()
+    assert list(home.source.iterdir()) == []
+    home.apply()
+
+
 def test_a_dry_run_of_move_moves_nothing(library: LibraryMaker) -> None:
     home = library(TREE)
     before = home.source_snapshot()
