@@ -214,8 +214,10 @@ def check_roots(options: Options) -> Roots:
                 f"{shown(folder)} is a quarantine, into which no scan looks (its journal with --restore brings files "
                 f"back); name another {option}"
             )
-    if not os.path.isdir(root) and not os.path.isdir(os.path.dirname(root)):
-        raise BadInput(f"{shown(os.path.dirname(root))} does not exist: mount the disk, or make the folder first")
+    parent = os.path.dirname(root)
+    if not os.path.isdir(root) and not os.path.isdir(parent):
+        what = "is no folder" if os.path.lexists(parent) else "does not exist: mount the disk, or make the folder first"
+        raise BadInput(f"{shown(parent)} {what}")
     if source == root or (os.path.isdir(root) and os.path.samefile(source, root)):
         raise BadInput(f"{shown(source)}: source and archive are the same folder; name another --destination-root")
     if is_inside(source, root):

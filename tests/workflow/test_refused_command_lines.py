@@ -67,7 +67,10 @@ def test_apply_refuses_abbreviated_senseless_and_contradicting_options(
     refused(ready, scripts.APPLY, *ready.apply_line(*options), naming=options[0])
 
 
-@pytest.mark.parametrize("options", [("--limit", "-1"), ("--offset", "x"), ("--hash", "md5"), ("--jobs", "0")])
+@pytest.mark.parametrize(
+    "options",
+    [("--limit", "-1"), ("--offset", "x"), ("--hash", "md5"), ("--jobs", "0")],
+)
 def test_verify_refuses_senseless_options(six: Library, options: tuple[str, ...]) -> None:
     six.organize()
     refused(six, scripts.VERIFY, *six.verify_line(*options), naming=options[0])
@@ -136,6 +139,8 @@ def test_organize_refuses_a_source_that_is_missing_or_no_folder(six: Library) ->
 def test_organize_refuses_a_destination_that_is_a_file(six: Library) -> None:
     six.archive.write_bytes(b"a file")
     refused(six, scripts.ORGANIZE, *six.organize_line("copy"), naming=str(six.archive))
+    below = ("--source", six.source, "--destination-root", six.archive / "2019", "--report-csv", six.report)
+    refused(six, scripts.ORGANIZE, *below, naming=f"{six.archive} is no folder")
 
 
 def test_a_photo_or_a_report_named_as_the_log_is_not_added_to(six: Library) -> None:
