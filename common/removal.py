@@ -108,7 +108,7 @@ class Remover:
                 _require_copy(task)
             if task.action != "restore_folder" and _as_recorded(task.from_path, task) is None:
                 raise RowFailed(f"{shown(task.from_path)} was changed since it was put there")
-            if task.action == "restore" and is_present(task.to_path):
+            if task.action == "restore" and is_present(task.to_path) and not _as_recorded(task.to_path, task):
                 raise RowFailed(f"another file stands at {shown(task.to_path)}; it was not touched")
             return Outcome("done")
         except RowFailed as error:

@@ -53,7 +53,7 @@ def groups_of(folder: FolderScan) -> Iterator[Found]:
 
     def with_those_that_share(group: NameGroup) -> Iterator[NameGroup]:
         yield group
-        for name in group.companions if sharing else ():
+        for name in group.companions:
             for sharer in sharing.pop(name, ()):
                 yield from with_those_that_share(sharer)
 

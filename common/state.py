@@ -207,15 +207,18 @@ def _count(value: Any) -> int:
     return value
 
 
-def is_unfinished(output: str, tool: str) -> bool:
-    """Whether the run that writes an output has not come to its end, as the state beside it says.
-
-    Where none is there, or it is of another tool, or torn, the answer is no: whoever goes on with it says so.
-    """
+def state_beside(output: str, tool: str) -> State | None:
+    """The state of the run that writes an output. None where there is none, or it is of another tool, or torn: whoever
+    goes on with it says so. Reads the disk."""
     try:
-        state = load_state(output + SUFFIX, tool)
+        return load_state(output + SUFFIX, tool)
     except BadInput:
-        return False
+        return None
+
+
+def is_unfinished(output: str, tool: str) -> bool:
+    """Whether the run that writes an output has not come to its end, as far as the state beside it says."""
+    state = state_beside(output, tool)
     return bool(state and not state.complete)
 
 

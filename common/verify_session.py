@@ -29,7 +29,17 @@ from common.manifests import (
 )
 from common.paths import below, fold, shown
 from common.run_id import free_name, require_run_id
-from common.state import SUFFIX, Manifest, State, Window, find_unfinished, load_state, require_outputs, save_state
+from common.state import (
+    SUFFIX,
+    Manifest,
+    State,
+    Window,
+    find_unfinished,
+    load_state,
+    require_outputs,
+    save_state,
+    state_beside,
+)
 
 TOOL = "verify"
 VERIFIED_STATUSES = ("identical", "archive_intact")
@@ -144,10 +154,7 @@ def is_plan(path: str) -> bool:
     """Whether an input is the report of a run that only reported, as far as the state beside it tells. Reads both."""
     if not is_report(path):
         return False
-    try:
-        state = load_state(path + SUFFIX, "organize")
-    except BadInput:
-        return True
+    state = state_beside(path, "organize")
     return state is None or state.settings.get("mode") == "report"
 
 

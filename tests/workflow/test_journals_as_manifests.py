@@ -202,6 +202,14 @@ def test_a_dry_run_tells_what_the_run_will_do_of_files_that_changed_and_names_th
     assert {name.removeprefix("would be "): number for name, number in told.items()} == came
 
 
+def test_a_dry_run_of_a_restore_knows_the_same_file_under_both_names(ready: Library) -> None:
+    """A killed restore leaves it so, and the next one finishes it."""
+    ready.apply()
+    shutil.copy2(f"{ready.quarantine}/{ready.run_id}/files{ready.source}/p2.jpg", ready.source / "p2.jpg")
+    assert "6  would be restored" in ready.restore(None, "--dry-run").stdout
+    assert "6  restored" in ready.restore().stdout
+
+
 def test_an_old_proof_does_not_destroy_what_is_in_the_quarantine_already(ready: Library) -> None:
     rows = read_rows(ready.verified)
     old = [seal(VERIFY.decode({**row, "verified_at": "2020-01-01T00:00:00Z"}, "here")) for row in rows]

@@ -17,12 +17,6 @@ from tests.support.trees import read_tree
 FOREVER = ("--delete-permanently", "--yes-really-delete")
 
 
-P3 = jpeg(seed=3)
-
-
-OTHER = jpeg(seed=33)  # another content of the same size
-
-
 def test_pruning_removes_only_the_folders_that_this_run_emptied_and_never_a_root(library: LibraryMaker) -> None:
     tree = {
         "all/photos/a.jpg": jpeg(seed=1),
