@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -31,10 +31,11 @@ class Asks(Protocol):
 
 @dataclass(frozen=True)
 class Dater:
-    """Dates groups by the rules of one run."""
+    """Dates groups by the rules of one run. ``read`` tells what our own readers find in a file."""
 
     rules: Rules
     second_opinion: Asks
+    read: Callable[[str], Reading] = read_media
 
     def date(self, primary: FoundFile, companions: Sequence[FoundFile], shared_sidecar: str = "") -> Choice:
         """The decision for a group, made by its best evidence. Reads its files; raises nothing for their content.
@@ -71,7 +72,7 @@ class Dater:
 
     def _hear_metadata(self, path: str, evidence: _Evidence, where: str) -> None:
         """What a file says; where it says no date that can be believed, also what others find in it."""
-        reading = read_media(path)
+        reading = self.read(path)
         if _is_dated(reading.candidates, self.rules.now):
             evidence.candidates += reading.candidates  # what may be damaged behind them does not matter
             return
@@ -85,7 +86,7 @@ class Dater:
         for movie in companions:
             if choice.moment is None or kind_of(movie.name) != "video" or kind_of(photo.name) != "image":
                 continue
-            candidates = read_media(movie.path).candidates
+            candidates = self.read(movie.path).candidates
             own = choose(candidates, self.rules._replace(paired_offset=offset_of_still(choice, candidates)))
             if own.moment and own.moment.year != choice.moment.year:
                 doubts.append(f"{choice.tag} says {choice.moment.year}, but {movie.name} says {own.moment.year}")

@@ -13,10 +13,12 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import cycle
 from types import TracebackType
 from typing import IO, Any, NamedTuple
 
+from common.dates.ahead import ReadAhead
 from common.dates.model import UNDATED, Dated
 from common.dating import Dater, dated_as
 from common.errors import RowFailed
@@ -62,7 +64,9 @@ def unpacked(chunk: Sequence[Any]) -> Chunk:
 
 def date_chunk(dater: Dater, layout: str, chunk: Chunk) -> Answers:
     """The decision for each group of a chunk. Reads their files."""
-    return [question and _date_one(dater, layout, question) for question in chunk]
+    with ReadAhead(question.primary.path for question in chunk if question) as ahead:
+        dater = replace(dater, read=ahead.read)
+        return [question and _date_one(dater, layout, question) for question in chunk]
 
 
 def _date_one(dater: Dater, layout: str, question: Question) -> Dated:

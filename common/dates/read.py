@@ -107,9 +107,19 @@ def read_media(path: str) -> Reading:
     photo or video, gives a ``problem`` in plain words; candidates found before a damaged place are kept.
     """
     try:
-        descriptor = os.open(path, _OPEN_FLAGS)
+        descriptor = open_media(path)
     except OSError as error:
         return Reading(problem=f"it can't be opened: {explain_os_error(error)}", unreadable=True)
+    return read_opened(descriptor)
+
+
+def open_media(path: str) -> int:
+    """A descriptor of what ``read_opened`` is to read. Raises ``OSError``, for a link too."""
+    return os.open(path, _OPEN_FLAGS)
+
+
+def read_opened(descriptor: int) -> Reading:
+    """``read_media`` of a file that was opened already. Closes it."""
     try:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):

@@ -16,8 +16,9 @@ MOST_READS = 4_000
 MOST_STEPS = 20_000
 MOST_DEPTH = 16
 
-# The metadata of most photos lies in here, so that most files cost one read.
-_HEAD = 32 << 10
+HEAD = 32 << 10
+"""How many bytes are read first. The metadata of most photos lies in there, so that most files cost one read."""
+
 # What lies behind an offset that had to be sought is mostly needed as a whole: an IFD and its strings.
 _AHEAD = 4 << 10
 
@@ -91,7 +92,7 @@ class _Cache:
     def __init__(self, where: Bytes, allowance: _Allowance) -> None:
         self.where = where
         self.allowance = allowance
-        self.head = self.fetch(0, _HEAD)
+        self.head = self.fetch(0, HEAD)
         self.head_size = len(self.head)
         self.window = b""
         self.window_start = 0
