@@ -82,10 +82,10 @@ class Dater:
 
     def _doubts_of_movies(self, choice: Choice, photo: FoundFile, companions: Sequence[FoundFile]) -> list[str]:
         """What movies beside a photo say of another year: a counter that began anew makes such pairs."""
-        doubts = []
-        for movie in companions:
-            if choice.moment is None or kind_of(movie.name) != "video" or kind_of(photo.name) != "image":
-                continue
+        doubts: list[str] = []
+        if choice.moment is None:
+            return doubts
+        for movie in _movies_beside(photo, companions):
             candidates = self.read(movie.path).candidates
             own = choose(candidates, self.rules._replace(paired_offset=offset_of_still(choice, candidates)))
             if own.moment and own.moment.year != choice.moment.year:
@@ -108,6 +108,18 @@ class _Evidence:
         self.candidates += reading.candidates
         if reading.problem:
             (self.unread if reading.unreadable else self.problems).append(f"{where}{reading.problem}")
+
+
+def files_read(primary: FoundFile, companions: Sequence[FoundFile]) -> list[str]:
+    """The paths of what is read of a group that has a date in its primary, in this order. Pure."""
+    return [primary.path, *(movie.path for movie in _movies_beside(primary, companions))]
+
+
+def _movies_beside(photo: FoundFile, companions: Sequence[FoundFile]) -> list[FoundFile]:
+    """The movies among the companions of a photo; of any other primary none."""
+    if not companions or kind_of(photo.name) != "image":
+        return []
+    return [companion for companion in companions if kind_of(companion.name) == "video"]
 
 
 def dated_as(choice: Choice, layout: str) -> Dated:

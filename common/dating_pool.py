@@ -20,7 +20,7 @@ from typing import IO, Any, NamedTuple
 
 from common.dates.ahead import ReadAhead
 from common.dates.model import UNDATED, Dated
-from common.dating import Dater, dated_as
+from common.dating import Dater, dated_as, files_read
 from common.errors import RowFailed
 from common.pipeline import in_order
 from common.scan import FoundFile
@@ -64,7 +64,8 @@ def unpacked(chunk: Sequence[Any]) -> Chunk:
 
 def date_chunk(dater: Dater, layout: str, chunk: Chunk) -> Answers:
     """The decision for each group of a chunk. Reads their files."""
-    with ReadAhead(question.primary.path for question in chunk if question) as ahead:
+    questions = filter(None, chunk)
+    with ReadAhead(path for one in questions for path in files_read(one.primary, one.companions)) as ahead:
         dater = replace(dater, read=ahead.read)
         return [question and _date_one(dater, layout, question) for question in chunk]
 

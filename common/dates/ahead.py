@@ -35,8 +35,11 @@ class ReadAhead:
     def read(self, path: str) -> Reading:
         """What one file says of its time of capture: see ``read_media``."""
         self._open_the_next()
-        descriptor = self._opened.pop(path, None)
-        return read_media(path) if descriptor is None else read_opened(descriptor)
+        if path not in self._opened:
+            return read_media(path)
+        while (opened := next(iter(self._opened))) != path:
+            os.close(self._opened.pop(opened))  # it was passed by
+        return read_opened(self._opened.pop(path))
 
     def _open_the_next(self) -> None:
         if sys.platform != "linux":

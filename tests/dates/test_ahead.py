@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,16 +49,28 @@ def test_files_read_out_of_turn_are_read_all_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for open files in /proc; run it on Linux")
-def test_no_file_stays_open_and_not_too_many_are_at_once(tmp_path: Path) -> None:
-    paths = [str(tmp_path / f"{number:03}.gif") for number in range(3 * FILES_AHEAD)]
+@pytest.mark.parametrize(
+    "step", [1, FILES_AHEAD // 2, 2 * FILES_AHEAD], ids=["all", "some passed by", "most passed by"]
+)
+def test_those_that_follow_are_open_no_others_and_none_at_the_end(tmp_path: Path, step: int) -> None:
+    paths = [str(tmp_path / f"{number:03}.gif") for number in range(6 * FILES_AHEAD)]
     for path in paths:
         Path(path).write_bytes(b"GIF89a")
-    before = len(os.listdir("/proc/self/fd"))
     with ReadAhead(paths) as ahead:
-        for path in paths[:FILES_AHEAD]:
-            ahead.read(path)
-            assert len(os.listdir("/proc/self/fd")) <= before + FILES_AHEAD
-    assert len(os.listdir("/proc/self/fd")) == before
+        for number in range(0, FILES_AHEAD, step):
+            ahead.read(paths[number])
+            assert _opened_below(tmp_path) <= set(paths[number + 1 : number + 1 + FILES_AHEAD])
+            assert paths[number + 1] in _opened_below(tmp_path)
+    assert _opened_below(tmp_path) == set()
+
+
+def _opened_below(folder: Path) -> set[str]:
+    """What this process has open of a folder."""
+    opened = set()
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # the listing itself
+            opened.add(os.readlink(f"/proc/self/fd/{number}"))
+    return {path for path in opened if path.startswith(str(folder))}
 
 
 class _Looks:
@@ -77,15 +90,19 @@ class _Looks:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is in its page cache; run it there")
-def test_while_one_file_is_dated_the_first_bytes_of_the_next_come_from_the_disk_and_no_more(tmp_path: Path) -> None:
-    for name in ("a.jpg", "b.jpg", "c.jpg"):
+@pytest.mark.parametrize("coming", ["c.jpg", "c.mov"])
+def test_while_one_file_is_dated_the_first_bytes_of_the_next_come_from_the_disk_and_no_more(
+    tmp_path: Path, coming: str
+) -> None:
+    for name in ("a.jpg", "b.jpg", "c.jpg", "c.mov"):
         (tmp_path / name).write_bytes(make.jpeg() + bytes(SIZE))
         if not _forget(tmp_path / name):
             pytest.skip(f"{tmp_path} is in memory or on a network; give pytest --basetemp on a disk")
     (scan,) = scan_tree(str(tmp_path), ScanRules())
-    looks = _Looks(tmp_path / "c.jpg")
+    first, second, photo, movie = scan.files
+    looks = _Looks(tmp_path / coming)
     dater = Dater(Rules(tuple(Source), UTC, datetime.now(UTC)), looks)
-    date_chunk(dater, "%Y", [Question(file, (), "") for file in scan.files])
+    date_chunk(dater, "%Y", [Question(first, (), ""), Question(second, (), ""), Question(photo, (movie,), "")])
     assert (looks.starts, looks.more) == (True, False)
 
 
