@@ -24,10 +24,10 @@ from common.apply_session import (
     TOOL,
     Call,
     Places,
+    PurgedRows,
     Session,
     first_state,
     open_manifest,
-    purged_rows,
     restored_since,
 )
 from common.cli import StopRequest, run_stage
@@ -51,7 +51,7 @@ from common.options import (
 from common.paths import is_present, mount_points, shown
 from common.pipeline import in_order
 from common.quarantine import holds_files, prepare_quarantine, require_place, require_quarantine
-from common.removal import Outcome, Remover, clear_leftovers, journal_row, outcome_row
+from common.removal import PURGED, Outcome, Remover, clear_leftovers, journal_row, outcome_row
 from common.report_session import require_finished
 from common.run_id import is_run_id
 from common.shell import script_command
@@ -71,6 +71,7 @@ SCRIPT = "apply_deletion_manifest.py"
 BATCH_ROWS = 512
 FOLDERS_LEFT = "folders left"
 FOLDERS_REMOVED = "folders removed"
+PURGED_BEFORE = "purged before"
 FROM_MEMORY = "destroyed by what memory may have answered"
 CHANGED = "changed since it was verified"
 
@@ -218,12 +219,12 @@ def apply(options: Options, talk: Talk, stop: StopRequest) -> Summary:
             prepare_quarantine(kind, survey, places, stack)
             state = load_state(places.state, TOOL)  # again, now that nobody else writes it
         if state and state.complete:
-            if options.call.window.limit and not restored_since(places):
+            if options.call.window.limit and not restored_since(places, kind):
                 summary = sum_up(run, state, Counter(state.counts))
                 return with_review(replace(summary, notes=[NOTHING_DONE, *summary.notes]), run)
             talk.info(f"all of this was {PAST[kind.action]} before: {ONCE_MORE[kind.action]}")
             state = None
-        elif state and restored_since(places):
+        elif state and restored_since(places, kind):
             talk.info("files of this manifest were brought back since: it is begun at its first row again")
             state = None
         state = state or first_state(options.call, kind, survey)
@@ -233,7 +234,10 @@ def apply(options: Options, talk: Talk, stop: StopRequest) -> Summary:
         reads = kind.action in ("delete", "purge")
         progress = stack.enter_context(Progress(kind.action, files, size if reads else None, options.common))
         oldest = oldest_allowed(options)
-        remover = Remover(progress, stop, Aliases(), set(), mount_points(), oldest, options.dry_run, run.lost)
+        purged = PurgedRows(places, kind, survey.run_id)
+        remover = Remover(
+            progress, stop, Aliases(), set(), mount_points(), oldest, options.dry_run, run.lost, was_purged=purged.has
+        )
         reader = stack.enter_context(Reader(options.call.manifest, kind.columns))
         reader.seek(state.byte_offset)
         lines = read_lines(run, reader, state)
@@ -335,7 +339,7 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
         task.key
         for task in tasks
         if task.key not in known and task.key not in under_way
-        if was_done_before(task, remover, session.has_destroyed)
+        if was_done_before(task, remover, journal.has_destroyed)
     }
     # By key: a folder that was pruned, brought back and pruned again stands in the journal twice.
     by_key = {task.key: task for task in tasks if task.key not in known and task.key not in was_done}
@@ -409,6 +413,7 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
     counts[CHANGED] = sum(
         outcome.phase == "failed" and outcome.reason.endswith("; verify again") for _, outcome in finished
     )
+    counts[PURGED_BEFORE] = sum(outcome.reason.startswith(PURGED) for _, outcome in finished)
     counts[FROM_MEMORY] = sum(outcome.phase == "done" and outcome.read_mode == "cached" for _, outcome in finished)
     if run.kind.name != "journal":
         counts["nothing to do"] += len(batch) - len(tasks)
@@ -419,7 +424,10 @@ def was_done_before(task: Task, remover: Remover, has_destroyed: Callable[[int],
     """Whether an earlier call has done what the task asks for: by looks, and for what is gone by the journal."""
     if task.action == "restore_folder":  # it comes from nowhere
         return remover.is_done(task)
-    return remover.is_done(task) or (not is_present(task.from_path) and has_destroyed(task.row_id))
+    if remover.is_done(task):
+        return True
+    is_gone = task.action != "restore" and not is_present(task.from_path)
+    return is_gone and (has_destroyed(task.row_id) or remover.was_purged(task.row_id))
 
 
 def until_stop(tasks: Iterable[Task], stop: Callable[[], bool]) -> Iterator[Task]:
@@ -433,13 +441,12 @@ def preview_all(run: Run, lines: Iterable[Line], remover: Remover, state: State)
     """Print the plan: what the same command without --dry-run would do, by what can be seen now."""
     counts: Counter[str] = Counter()
     destroyed = destroyed_rows(run.places.journal, run.survey.run_id)
-    purged = purged_rows(run.places, run.survey.run_id)
     for batch in batches(lines, max(BATCH_ROWS, state.under_way)):
         tasks = {line.task.key: line.task for line in batch if line.task}
         if run.kind.name != "journal":
             counts["nothing to do"] += len(batch) - len(tasks)
         for task in tasks.values():
-            done_before = was_done_before(task, remover, lambda row_id: row_id in destroyed or row_id in purged)
+            done_before = was_done_before(task, remover, lambda row_id: row_id in destroyed)
             outcome = Outcome("done before") if done_before else remover.preview(task)
             count_task(counts, outcome.phase, task)
             if not (run.options.common.json or run.options.common.quiet):
@@ -490,8 +497,11 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> Summary:
     if counts["failed"]:
         where = "above" if dry_run else "above and in the journal"
         notes.append(f"failed: {count_text(counts['failed'], 'file')}, not touched; the reasons are {where}")
-    if counts["skipped"] and not dry_run:
-        skipped = count_text(counts["skipped"], "file")
+    if counts[PURGED_BEFORE]:
+        purged = count_text(counts[PURGED_BEFORE], "file")
+        notes.append(f"purged before: {purged}, gone for good; the journal names their copies in the archive")
+    if counts["skipped"] > counts[PURGED_BEFORE] and not dry_run:
+        skipped = count_text(counts["skipped"] - counts[PURGED_BEFORE], "file")
         notes.append(f"skipped: {skipped}, for which nothing was to be done; the journal tells why")
     if counts[FROM_MEMORY]:
         files = count_text(counts[FROM_MEMORY], "file")

@@ -53,8 +53,7 @@ def places_of(call: Call, kind: Kind, run_id: str, source_root: str, digest: str
         journal = os.path.join(folder, JOURNAL_NAME)
     else:
         folder = os.path.dirname(call.manifest)
-        name = os.path.basename(call.manifest).removesuffix(".csv")
-        journal = os.path.join(folder, f"{name}-{kind.action}.csv")
+        journal = _beside(call.manifest, kind.action)
     shard = f"-{call.window.start}-{call.window.limit or 'end'}" if call.window.is_shard else ""
     state = call.state_file or os.path.join(folder, f"{kind.action}-{digest[:12]}{shard}{SUFFIX}")
     if os.path.realpath(state) in {os.path.realpath(path) for path in (journal, call.manifest)}:
@@ -62,22 +61,41 @@ def places_of(call: Call, kind: Kind, run_id: str, source_root: str, digest: str
     return Places(quarantine_root, folder, journal, state)
 
 
-def _journal_beside(places: Places, action: str) -> str:
-    """The journal of those who restore or purge what this run's journal names."""
-    return f"{places.journal.removesuffix('.csv')}-{action}.csv"
-
-
-def restored_since(places: Places) -> bool:
-    """Whether a restore from this run's journal was at work after its state was written. Reads two times."""
+def restored_since(places: Places, kind: Kind) -> bool:
+    """Whether a restore of the quarantine was at work after the state of this run, which fills it, was written."""
+    if kind.name != "verified":
+        return False
     try:
-        return os.stat(_journal_beside(places, "restore")).st_mtime_ns > os.stat(places.state).st_mtime_ns
+        return os.stat(_beside(places.journal, "restore")).st_mtime_ns > os.stat(places.state).st_mtime_ns
     except OSError:
         return False  # there was none
 
 
-def purged_rows(places: Places, run_id: str) -> RowIds:
-    """The rows whose files a purge of this run's quarantine has destroyed, as its journal says. Reads that."""
-    return destroyed_rows(_journal_beside(places, "purge"), run_id)
+class PurgedRows:
+    """The rows whose files a purge of the quarantine has destroyed for good, as its journal says, once it is asked."""
+
+    def __init__(self, places: Places, kind: Kind, run_id: str) -> None:
+        filled = places.journal
+        if kind.action == "restore":
+            filled = filled.removesuffix("-restore.csv")
+        self._journal = _beside(filled, "purge")
+        self._run_id = run_id
+
+    def has(self, row_id: int) -> bool:
+        """Whether the file of a row was purged. Raises ``StoppedEarly`` where the journal is not as it was written."""
+        return row_id in self._rows
+
+    @cached_property
+    def _rows(self) -> RowIds:
+        try:
+            return destroyed_rows(self._journal, self._run_id)
+        except BadInput as error:
+            raise StoppedEarly(str(error)) from None
+
+
+def _beside(journal: str, action: str) -> str:
+    """The journal of those who restore or purge what a journal names."""
+    return f"{journal.removesuffix('.csv')}-{action}.csv"
 
 
 class Session:
@@ -95,17 +113,6 @@ class Session:
             self.journal.forget_finished()
         if not length:
             self.checkpoint(Counter(), 0, state.byte_offset, complete=False)
-
-    def has_destroyed(self, row_id: int) -> bool:
-        """Whether some call, or a purge of the quarantine, has destroyed the file of a row for good."""
-        return self.journal.has_destroyed(row_id) or row_id in self._purged
-
-    @cached_property
-    def _purged(self) -> RowIds:
-        try:
-            return purged_rows(self.places, self._run_id)
-        except BadInput as error:
-            raise StoppedEarly(str(error)) from None
 
     def begin(self, rows: int) -> None:
         """A batch of so many rows is about to be written into the journal: whoever goes on must finish all of it."""

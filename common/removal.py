@@ -28,6 +28,8 @@ from common.pipeline import Progress
 from common.tasks import Task, decide_by_looks, shared_fields
 from common.timestamps import mtime_nanoseconds, mtime_text
 
+PURGED = "it was purged, and is gone for good"
+"""How the reason begins why a file can't be restored, where that was wanted."""
 _DESTROYED = "it is gone, and was about to be destroyed when the run was interrupted"
 _COARSEST_NS = 2_000_000_000  # FAT keeps times in steps of two seconds
 
@@ -55,6 +57,7 @@ class Remover:
     lost: set[str] = field(default_factory=set)
     roots: RealRoots = field(default_factory=RealRoots)
     turns: Turns = field(default_factory=Turns)
+    was_purged: Callable[[int], bool] = field(default=lambda _row_id: False)
 
     def apply_task(self, task: Task, interrupted_before: bool) -> Outcome:
         """Carry out one task. Changes the disk. Raises ``StoppedEarly`` or ``Interrupted``, with nothing half done
@@ -102,7 +105,7 @@ class Remover:
                 return Outcome("done")
             if not is_present(task.from_path) and task.action != "restore_folder":
                 if task.action == "restore" and not is_present(task.to_path):
-                    raise RowFailed(_neither_here_nor_there(task))
+                    return self._neither_here_nor_there(task)
                 return Outcome("skipped", "it is not there to be taken")
             if task.action == "purge":
                 _require_copy(task)
@@ -211,7 +214,7 @@ class Remover:
                 return Outcome("skipped", "it is in its place")
             if is_present(task.to_path):
                 return Outcome("skipped", "another file, or an edited one, is in its place")
-            return Outcome("failed", _neither_here_nor_there(task))
+            return self._neither_here_nor_there(task)
         # Looked at before the way to it: what is moved in the end is this very file, so it can't be one behind a link
         # that appeared between the two.
         found = _as_recorded(task.from_path, task)
@@ -230,6 +233,14 @@ class Remover:
             self._relocate(move, 0o777)
         _mend_time(task, found)
         return Outcome("done")
+
+    def _neither_here_nor_there(self, task: Task) -> Outcome:
+        if task.from_path == task.destination_path:
+            return Outcome("failed", "it is neither in the archive nor in its place")
+        copy = f"its archive copy is {shown(task.destination_path)}"
+        if self.was_purged(task.row_id):
+            return Outcome("skipped", f"{PURGED}; {copy}")
+        return Outcome("failed", f"it is neither in the quarantine nor in its place; {copy}")
 
     def _restore_folder(self, task: Task, _interrupted_before: bool) -> Outcome:
         if self.roots.leads_through_link(os.path.join(task.to_path, "any"), task.source_root):
@@ -286,12 +297,6 @@ def _mend_time(task: Task, found: Identity) -> None:
     recorded = mtime_nanoseconds(task.source_mtime)
     if recorded != found.mtime_ns and abs(recorded - found.mtime_ns) <= _COARSEST_NS:
         give_time_back(task.to_path, recorded)
-
-
-def _neither_here_nor_there(task: Task) -> str:
-    where = "archive" if task.from_path == task.destination_path else "quarantine"
-    purged = "" if where == "archive" else f" (was it purged?); its archive copy is {shown(task.destination_path)}"
-    return f"it is neither in the {where} nor in its place{purged}"
 
 
 def _require_copy(task: Task) -> None:

@@ -41,7 +41,10 @@ def test_a_quarantined_file_whose_archive_copy_was_damaged_is_not_purged(ready: 
     assert "p4.jpg is gone" in told.stdout  # what a look tells; the damage shows only when it is read
     scripts.call(scripts.APPLY, *line, *FOREVER, cwd=ready.out, expect=1)
     assert ready.quarantined == {"p3.jpg": P3, "p4.jpg": jpeg(seed=4)}
-    ready.restore(expect=(0, 1))
+    for options in (("--dry-run",), ()):
+        told = ready.restore(None, *options, "--json")
+        assert told.summary["counts"] == {"rows": 6, "skipped": 4, ("would be " if options else "") + "restored": 2}
+        assert told.stderr == ""
     assert ready.photos() == {"p3.jpg": P3, "p4.jpg": jpeg(seed=4)}
 
 
@@ -140,10 +143,23 @@ def test_restoring_after_a_purge_says_what_is_gone_and_invents_nothing(ready: Li
     journal = ("--manifest", ready.journal, "--expected-run-id", "auto")
     scripts.call(scripts.APPLY, *journal, *FOREVER, cwd=ready.out)
     archive = snapshot(ready.archive)
-    told = ready.restore(expect=1)
-    assert "p3.jpg" in told.stderr
+    told = ready.restore()
+    assert "purged before: 6 files, gone for good" in told.stdout
+    reasons = {
+        row["reason"] for row in read_rows(Path(ready.journal).with_name("journal-restore.csv")) if row["reason"]
+    }
+    assert f"it was purged, and is gone for good; its archive copy is {ready.archive_path('p3.jpg')}" in reasons
     assert ready.photos() == {}
     assert snapshot(ready.archive) == archive
+
+
+def test_what_somebody_took_out_of_the_quarantine_is_a_failure_of_its_restore(ready: Library) -> None:
+    ready.apply()
+    Path(f"{ready.quarantine}/{ready.run_id}/files{ready.source}/p3.jpg").unlink()
+    told = ready.restore(expect=1)
+    assert (
+        f"neither in the quarantine nor in its place; its archive copy is {ready.archive_path('p3.jpg')}" in told.stderr
+    )
 
 
 def test_purging_after_a_restore_destroys_nothing(ready: Library) -> None:
