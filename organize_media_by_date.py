@@ -43,7 +43,7 @@ from common.options import (
     same_command,
     with_jobs,
 )
-from common.paths import is_inside, shown
+from common.paths import is_inside, joined, shown
 from common.placement import Names, Planner, RunFacts
 from common.report_session import TOOL, Session, archive_of, find_report, open_session, require_finished
 from common.reviewed import Reviewed, reviewed_rows, survey_report
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from common.planning import Planning
 
 SCRIPT = "organize_media_by_date.py"
+MOST_NAMED = 3
 
 
 EXAMPLES = """
@@ -269,6 +270,8 @@ def scan_source(run: Run, pool: DatingPool, stop: StopRequest) -> deque[FolderSc
         if stop():
             raise Interrupted
         folders.append(folder)
+        for name in (*folder.system_entries, *folder.excluded_folders):
+            run.talk.detail(f"left out: {shown(joined(folder.path, name))}")
         files += len(folder.files)
         pool.expect(files)
     return folders
@@ -337,7 +340,7 @@ def organize(options: Options, talk: Talk, stop: StopRequest) -> Summary:
         if reviewed:
             done = take_up_ids(session, tally)
             groups = reviewed_rows(reviewed, archive_id, done)
-            scanned = Scanned(reviewed.rows, reviewed.planned_bytes, 0, 0)
+            scanned = Scanned(reviewed.rows, reviewed.planned_bytes)
         else:
             talk.info(f"scanning {shown(roots.source)}")
             planning = make_planning(options, planner, stack)
@@ -552,8 +555,7 @@ def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lo
     if tally.counts["without ffprobe"] and not options.from_report:
         notes.append(without_ffprobe(tally.counts["without ffprobe"], not options.acts))
     if scanned.system_entries:
-        traces = count_text(scanned.system_entries, "entry", "entries")
-        notes.append(f"left out: {traces} of an operating system or of these scripts, such as Thumbs.db")
+        notes.append(f"left out: {system_entries_text(scanned.system_entries)}")
     if scanned.excluded_folders:
         notes.append(f"left out: {count_text(scanned.excluded_folders, 'folder')} by --exclude")
     if not scanned.entries:
@@ -591,6 +593,13 @@ def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lo
         notes=notes,
         next_steps=next_steps(options, session, counts, tally.counts[STALE] if options.from_report else 0),
     )
+
+
+def system_entries_text(paths: Sequence[str]) -> str:
+    """How many entries no row tells of, and some of them by name: somebody's photos may lie in one."""
+    named = ", ".join(map(shown, paths[:MOST_NAMED]))
+    more = f" and {len(paths) - MOST_NAMED:,} more, which --verbose names" if len(paths) > MOST_NAMED else ""
+    return f"{count_text(len(paths), 'entry', 'entries')} of an operating system or of these scripts: {named}{more}"
 
 
 def without_ffprobe(videos: int, can_be_redone: bool) -> str:

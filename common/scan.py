@@ -37,13 +37,16 @@ class NotScanned:
 
 @dataclass(frozen=True, slots=True)
 class FolderScan:
-    """One folder: its files in the order of their names, what could not be scanned, and how much was left out."""
+    """One folder: its files in the order of their names, what could not be scanned, and what was left out.
+
+    What was left out is told by name, of a folder with a separator at its end.
+    """
 
     path: str
     files: tuple[FoundFile, ...]
     not_scanned: tuple[NotScanned, ...]
-    system_entries: int
-    excluded_folders: int
+    system_entries: tuple[str, ...] = ()
+    excluded_folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,8 @@ def _scan_folder(
     files: list[FoundFile] = []
     not_scanned: list[NotScanned] = []
     subfolders: list[str] = []
-    system_entries = excluded_folders = 0
+    system_entries: list[str] = []
+    excluded_folders: list[str] = []
     place = (0, 0)
     try:
         status = os.stat(folder)
@@ -100,25 +104,26 @@ def _scan_folder(
             entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
     except OSError as error:
         failure = NotScanned(folder, f"cannot read folder: {explain_os_error(error)}", failed=True)
-        return FolderScan(folder, (), (failure,), 0, 0), [], place
+        return FolderScan(folder, (), (failure,)), [], place
 
     if any(entry.name == QUARANTINE_FOLDER and entry.is_file(follow_symlinks=False) for entry in entries):
-        return FolderScan(folder, (), (), 1, 0), [], place
+        return FolderScan(folder, (), (), (QUARANTINE_FOLDER,)), [], place
     for entry in entries:
         try:
             if entry.is_symlink():
                 not_scanned.append(NotScanned(entry.path, "symbolic link, not followed", failed=False))
             elif entry.is_dir(follow_symlinks=False):
                 if is_system_folder(entry.name) or entry.path in rules.skip_folders:
-                    system_entries += entry.name != QUARANTINE_FOLDER  # which is ours
+                    if entry.name != QUARANTINE_FOLDER:  # which is ours
+                        system_entries.append(entry.name + os.sep)
                 elif rules.excludes(entry.path, root):
-                    excluded_folders += 1
+                    excluded_folders.append(entry.name + os.sep)
                 else:
                     subfolders.append(entry.path)
             elif not entry.is_file(follow_symlinks=False):
                 not_scanned.append(NotScanned(entry.path, "not a regular file", failed=False))
             elif is_system_file(entry.name):
-                system_entries += 1
+                system_entries.append(entry.name)
             elif pattern := rules.excludes(entry.path, root):
                 not_scanned.append(NotScanned(entry.path, f"left out by --exclude {pattern}", failed=False))
             else:
@@ -126,5 +131,6 @@ def _scan_folder(
                 files.append(FoundFile(folder, entry.name, found.st_size, found.st_mtime_ns))
         except OSError as error:
             not_scanned.append(NotScanned(entry.path, f"cannot look at it: {explain_os_error(error)}", failed=True))
-    scanned = FolderScan(folder, tuple(files), tuple(not_scanned), system_entries, excluded_folders)
+    left_out = (tuple(system_entries), tuple(excluded_folders))
+    scanned = FolderScan(folder, tuple(files), tuple(not_scanned), *left_out)
     return scanned, subfolders, place

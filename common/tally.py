@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from common.amounts import count_file
 from common.dates.model import NO_FFPROBE
 from common.manifests import ReportRow
+from common.paths import joined
 from common.scan import FolderScan, FoundFile, NotScanned
 
 STATUSES = ("planned", "copied", "moved", "already_archived", "duplicate", "skipped", "failed")
@@ -56,23 +57,27 @@ class Tally:
 
 @dataclass(frozen=True)
 class Scanned:
-    """How much there is to account for, recorded earlier or now."""
+    """How much there is to account for, recorded earlier or now, and what was left out without a row of its own.
+
+    ``system_entries`` are paths, those of folders first.
+    """
 
     entries: int
     media_bytes: int
-    system_entries: int
-    excluded_folders: int
+    system_entries: tuple[str, ...] = ()
+    excluded_folders: int = 0
 
 
 def count_scanned(folders: Collection[FolderScan], tally: Tally) -> Scanned:
     """What the scan found, and what an earlier call has recorded that is not there any more."""
     new = sum(not tally.knows(file) for folder in folders for file in folder.files)
     new += sum(not tally.knows(problem) for folder in folders for problem in folder.not_scanned)
+    system_entries = [joined(folder.path, name) for folder in folders for name in folder.system_entries]
     return Scanned(
         tally.rows + new,
         sum(file.size for folder in folders for file in folder.files),
-        sum(folder.system_entries for folder in folders),
-        sum(folder.excluded_folders for folder in folders),
+        tuple(sorted(system_entries, key=lambda path: not path.endswith(os.sep))),
+        sum(len(folder.excluded_folders) for folder in folders),
     )
 
 

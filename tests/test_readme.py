@@ -22,6 +22,7 @@ import pytest
 
 from common.errors import ExitCode
 from common.manifests import JournalRow, ReportRow, VerifyRow
+from common.media_types import QUARANTINE_FOLDER, SYSTEM_FILES, SYSTEM_FOLDERS
 from common.option_values import SOURCES
 from common.options import EXIT_STATUS
 from common.tally import STATUSES
@@ -230,6 +231,11 @@ def statuses_of_verify() -> set[str]:
         if isinstance(value, ast.Constant) and isinstance(value.value, str):
             found.add(value.value)
     return found - {""}
+
+
+def test_what_a_scan_leaves_out_is_named() -> None:
+    named = {name.lower() for name in re.findall(r"`([^`\n]+)`", README.read_text("utf-8"))}
+    assert (SYSTEM_FOLDERS | SYSTEM_FILES) - {QUARANTINE_FOLDER} <= named
 
 
 def test_the_exit_codes_are_listed_with_the_meaning_that_the_scripts_give() -> None:

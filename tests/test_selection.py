@@ -66,7 +66,7 @@ def test_a_companion_alone_is_left_out_and_said_so() -> None:
 
 def test_a_group_holds_the_files_of_its_folder() -> None:
     files = tuple(FoundFile("/photos", name, 1, 0) for name in ("a.jpg", "a.xmp", "b.txt"))
-    groups = list(groups_of(FolderScan("/photos", files, (), 0, 0)))
+    groups = list(groups_of(FolderScan("/photos", files, ())))
     assert [(group.primary.name, [file.name for file in group.companions]) for group in groups] == [
         ("a.jpg", ["a.xmp"]),
         ("b.txt", []),

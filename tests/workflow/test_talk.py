@@ -127,6 +127,16 @@ def test_each_row_is_told_on_the_terminal_of_who_asks(home: Library) -> None:
         assert re.search("^[a-z]+: .*p1.jpg", stage("--verbose").stderr, re.MULTILINE)
 
 
+def test_what_has_no_row_is_named_folders_first(library: LibraryMaker) -> None:
+    traces = ["Thumbs.db", "lost+found/rescued.jpg", "trip/._p.jpg", "trip/.Trash-1000/files/p.jpg", "trip/.DS_Store"]
+    home = library({"p1.jpg": jpeg(), **dict.fromkeys(traces, b"")})
+    told = home.organize("--verbose", mode="report")
+    folders = f"{home.source}/lost+found/, {home.source}/trip/.Trash-1000/"
+    assert f"of these scripts: {folders}, {home.source}/Thumbs.db and 2 more, which --verbose names" in told.stdout
+    for name in ("trip/._p.jpg", "trip/.DS_Store", "trip/.Trash-1000/"):
+        assert f"left out: {home.source}/{name}\n" in told.stderr
+
+
 def test_quiet_leaves_the_summary_and_nothing_else(home: Library) -> None:
     for script, line in (
         (ORGANIZE, home.organize_line("copy", "--quiet")),
