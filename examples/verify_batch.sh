@@ -34,26 +34,23 @@ fi
 
 # SIGTERM (systemctl stop, shutdown) ends verify at its next checkpoint; this script waits for that.
 trap : TERM INT
+summary=$(mktemp)
+trap 'rm -f "$summary"' EXIT
 # To be called in a subshell, which it replaces: so no shell stands between to be ended by the signal.
 verify() {
     exec "$python" "$tools/verify_media_archive.py" --quiet --input-csv "$report" --limit "$rows" \
-        --verified-out "$folder/verified.csv" --unverified-out "$folder/unverified.csv" "$@" 2>&1
+        --verified-out "$folder/verified.csv" --unverified-out "$folder/unverified.csv"
 }
 
 code=0
-said=$(verify --json) || code=$?
+trouble=$(verify 2>&1 >"$summary") || code=$?
 [ "$code" -ne 4 ] || exit 4
 
-case $said in
-*'"complete": true'*)
-    # Once more, for the summary in words: there is nothing left to read, so it costs nothing.
-    (verify) || code=$?
+[ -z "$trouble" ] || printf '%s\n' "$trouble"
+if [ "$code" -le 1 ] && grep -q '"complete": true' "$folder/verified.csv.state.json"; then
+    cat "$summary"
     : >"$finished"
-    ;;
-*)
-    # The JSON is for this script; what stands beside it, warnings and errors, is for a person.
-    printf '%s\n' "$said" | sed '/^{"tool": /d'
-    [ "$code" -ne 1 ] || printf 'some rows could not be verified; the reasons are in %s\n' "$folder/unverified.csv"
-    ;;
-esac
+elif [ "$code" -eq 1 ]; then
+    printf 'some rows could not be verified; the reasons are in %s\n' "$folder/unverified.csv"
+fi
 exit "$code"

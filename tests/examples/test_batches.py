@@ -63,6 +63,7 @@ def test_batches_are_silent_until_the_last_one_which_speaks_once(photos: Library
     assert_silent(batch(photos))
     last = batch(photos)
     assert "rows 1 to 10 of 10" in last.stdout
+    assert "NOTHING WAS READ" not in last.stdout
     before = snapshot(photos.root)
     assert_silent(batch(photos))
     assert snapshot(photos.root) == before
