@@ -13,14 +13,12 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from itertools import cycle
 from types import TracebackType
 from typing import IO, Any, NamedTuple
 
-from common.dates.ahead import ReadAhead
 from common.dates.model import UNDATED, Dated
-from common.dating import Dater, dated_as, files_read
+from common.dating import Dater, dated_as
 from common.errors import RowFailed
 from common.pipeline import in_order
 from common.scan import FoundFile
@@ -63,11 +61,10 @@ def unpacked(chunk: Sequence[Any]) -> Chunk:
 
 
 def date_chunk(dater: Dater, layout: str, chunk: Chunk) -> Answers:
-    """The decision for each group of a chunk. Reads their files."""
-    questions = filter(None, chunk)
-    with ReadAhead(path for one in questions for path in files_read(one.primary, one.companions)) as ahead:
-        dater = replace(dater, read=ahead.read)
-        return [question and _date_one(dater, layout, question) for question in chunk]
+    """The decision for each group of a chunk. Reads their files, of which the disk is told before the first is read."""
+    for question in filter(None, chunk):
+        dater.fetch_ahead(question.primary, question.companions)
+    return [question and _date_one(dater, layout, question) for question in chunk]
 
 
 def _date_one(dater: Dater, layout: str, question: Question) -> Dated:
