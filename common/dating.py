@@ -53,6 +53,8 @@ class Dater:
                 # A RAW, a movie or a preview (.thm) tells when the shutter was pressed if the primary does not.
                 if _has_metadata(companion.name) and not _is_dated(evidence.candidates, rules.now, better_than=EDITED):
                     self._hear_metadata(companion.path, evidence, f"{companion.name}: ")
+            if evidence.unread and not _is_dated(evidence.candidates, rules.now, better_than=EDITED):
+                raise RowFailed(evidence.unread[0])
         if (companions or shared_sidecar) and Source.SIDECAR in rules.order:
             paths = [c.path for c in companions if extension_of(c.name) in (".xmp", ".json")]
             for path in [*paths, *filter(None, [shared_sidecar])]:

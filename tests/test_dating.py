@@ -14,6 +14,7 @@ from common.dates.model import Candidate, Choice, Clock, Reading, Source
 from common.dating import Dater
 from common.errors import RowFailed
 from common.scan import FoundFile
+from tests.dates import sample_files as make
 from tests.support.media import jpeg, mp4
 from tests.support.trees import MTIME, write_tree
 
@@ -126,6 +127,22 @@ def test_a_sidecar_that_cannot_be_read_does_not_matter_to_a_photo_with_a_date(tm
     group = Group(tmp_path, {"a.jpg": jpeg(MORNING), "a.jpg.json": b"{}"})
     os.unlink(tmp_path / "a.jpg.json")
     assert group.date().moment == MORNING
+
+
+EDITED_IN_2020 = make.jpeg(make.exif_segment(make.tiff({make.DATE_TIME: "2020:01:01 10:00:00"})))
+
+
+@pytest.mark.parametrize("photo", [jpeg(None), EDITED_IN_2020], ids=["no date", "the date of an edit"])
+def test_a_raw_that_cannot_be_read_leaves_its_photo_undecided_but_by_a_date_as_good(
+    tmp_path: Path, photo: bytes
+) -> None:
+    group = Group(tmp_path, {"a.jpg": photo, "a.dng": b""})
+    os.unlink(tmp_path / "a.dng")
+    with pytest.raises(RowFailed, match=r"a\.dng: it can't be opened"):
+        group.date()
+    good = Group(tmp_path, {"b.jpg": jpeg(MORNING), "b.dng": b""})
+    os.unlink(tmp_path / "b.dng")
+    assert good.date().moment == MORNING
 
 
 def test_a_tool_that_failed_is_not_told_of_where_a_good_date_was_found(tmp_path: Path) -> None:

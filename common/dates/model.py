@@ -50,7 +50,8 @@ class Reading(NamedTuple):
 
     ``problem`` is empty, or says in plain words why the file (or a tool that was asked) gave no
     answer: a reader that failed is never the same as a file without a date. ``unreadable``: it was the
-    disk that gave none, or refused, so that nothing at all is known of what the file says.
+    disk that gave none, or refused, or nobody could be asked for want of a process, so that nothing at all
+    is known of what the file says.
     """
 
     candidates: tuple[Candidate, ...] = ()

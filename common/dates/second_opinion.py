@@ -31,6 +31,7 @@ _START_SECONDS = 60.0
 # The worker stops itself at its limit; this is how much later it is killed when it did not.
 _GRACE_SECONDS = 2.0
 _SNIFFED = 1024
+_NOT_STARTED = "the process that asks Pillow and ffprobe can't be started"
 
 
 class _Worker:
@@ -157,7 +158,11 @@ class SecondOpinion:
     def _ask_worker(self, request: dict[str, object], seconds: float, who: str) -> Reading:
         # A worker may have died since its last answer (out of memory, say): then a new one is asked, once.
         for _ in range(2):
-            problem = self._start()
+            try:
+                problem = self._start()
+            except OSError as error:
+                # The machine is short of something, and will not be for ever.
+                return Reading(problem=f"{_NOT_STARTED}: {explain_os_error(error)}", unreadable=True)
             if problem or self._worker is None:
                 return Reading(problem=problem)
             if self._worker.send(json.dumps(request).encode("ascii") + b"\n"):
@@ -175,16 +180,13 @@ class SecondOpinion:
         return _reading(line)
 
     def _start(self) -> str:
-        """Have a worker ready, or say why there is none."""
+        """Have a worker ready, or say why there is none. Raises ``OSError`` where no process can be had."""
         if self._worker is not None:
             return ""
-        try:
-            self._worker = _Worker()
-        except OSError as error:
-            return f"the process that asks Pillow and ffprobe can't be started: {explain_os_error(error)}"
+        self._worker = _Worker()
         if not self._worker.answer(_START_SECONDS):
             self._drop()
-            return "the process that asks Pillow and ffprobe can't be started"
+            return _NOT_STARTED
         return ""
 
     def _drop(self) -> None:

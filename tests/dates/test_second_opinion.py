@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -139,6 +140,20 @@ def test_a_tool_that_wants_all_memory_does_not_get_it(tmp_path: Path, tools: Pat
 
 
 @needs_posix
+def test_where_no_process_can_be_had_nothing_is_known_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more_processes(module: str) -> subprocess.Popen[bytes]:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("common.dates.second_opinion.start_worker", no_more_processes)
+    (tmp_path / "a.jpg").write_bytes(make.jpeg())
+    with SecondOpinion() as second_opinion:
+        reading = second_opinion.ask(str(tmp_path / "a.jpg"))
+    assert reading.unreadable
+    assert reading.problem.endswith("can't be started: Too many open files")
+
+
 def test_what_a_tool_prints_is_not_taken_for_an_answer(
     tmp_path: Path, tools: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
