@@ -32,7 +32,7 @@ from common.timestamps import mtime_text, now_text
 def decide_before_reading(row: VerifyRow) -> tuple[str, str]:
     """The status and reason of a row that needs no look at the disk, or two empty texts. Pure."""
     if row.report_status in ("planned", "skipped", "failed"):
-        return "not_archived", f"organize left it {row.report_status}"
+        return "not_archived", f"in the report it is {row.report_status}"
     if not is_plain_absolute(row.source_path) or not is_inside(row.source_path, row.source_root):
         return "outside_root", "the source path does not lie in the source root"
     if not is_plain_absolute(row.destination_path) or not is_inside(row.destination_path, row.archive_root):

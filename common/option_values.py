@@ -24,7 +24,7 @@ def to_types(text: str) -> tuple[str, ...]:
     known = IMAGE_EXTENSIONS | VIDEO_EXTENSIONS | SIDECAR_EXTENSIONS
     for extension in types:
         if not extension.startswith(".") or extension == ".":
-            raise argparse.ArgumentTypeError(f"{extension!r} is no extension; write it as .jpg")
+            raise argparse.ArgumentTypeError(f"{extension!r} is no extension; one begins with a dot, as .jpg does")
         if extension not in known:
             raise argparse.ArgumentTypeError(f"{extension} is no media type known here")
     if not types:

@@ -388,7 +388,7 @@ def test_verify_tells_what_was_proved_what_was_not_and_why(tmp_path: Path) -> No
         PROVED._replace(row_id=2, status="archive_intact", report_status="moved", read_mode="cached"),
         PROVED._replace(row_id=3, status="content_differs", reason="first difference at byte 17"),
         PROVED._replace(row_id=4, status="not_archived", report_status="skipped"),
-        PROVED._replace(row_id=5, status="not_archived", report_status="failed", reason="organize left it failed"),
+        PROVED._replace(row_id=5, status="not_archived", report_status="failed", reason="in the report it is failed"),
     ]
     path = tmp_path / "v.html"
     write_verify_review(str(path), RUN, rows, ReviewFacts("verify", {"verified": "/v.csv"}))

@@ -100,7 +100,7 @@ ORGANIZED = {
     "moved": Meaning("good", "moved", "stand in the archive; compared before their originals were taken out"),
     "already_archived": Meaning("good", "in the archive already", "the very same content was there before this run"),
     "duplicate": Meaning(
-        "plain", "duplicates", "the same content as another row, stored once; they stay in the source"
+        "plain", "duplicates", "the same content as another row, stored once; organize leaves them in the source"
     ),
     "skipped": Meaning("plain", "left out", "not media, or left out by an option: the reasons are below"),
     "failed": Meaning("bad", "failed", "could not be read or stored: the reasons are below"),
