@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -13,7 +13,7 @@ from common.dates.filename import candidates_from_name
 from common.dates.filesystem import candidate_from_mtime
 from common.dates.found import EDITED
 from common.dates.model import Candidate, Choice, Dated, Reading, Source
-from common.dates.read import fetch_ahead, read_media
+from common.dates.read import read_media
 from common.dates.sidecar import candidates_from_sidecar
 from common.errors import RowFailed
 from common.media_types import extension_of, kind_of
@@ -31,10 +31,11 @@ class Asks(Protocol):
 
 @dataclass(frozen=True)
 class Dater:
-    """Dates groups by the rules of one run."""
+    """Dates groups by the rules of one run. ``read`` tells what our own readers find in a file."""
 
     rules: Rules
     second_opinion: Asks
+    read: Callable[[str], Reading] = read_media
 
     def date(self, primary: FoundFile, companions: Sequence[FoundFile], shared_sidecar: str = "") -> Choice:
         """The decision for a group, made by its best evidence. Reads its files; raises nothing for their content.
@@ -71,16 +72,14 @@ class Dater:
             doubts += evidence.problems
         return choice._replace(review="; ".join(filter(None, [choice.review, *doubts]))) if doubts else choice
 
-    def fetch_ahead(self, primary: FoundFile, companions: Sequence[FoundFile]) -> None:
-        """Have the disk at work on what ``date`` will read of a group. Changes nothing, raises nothing."""
-        if _METADATA in self.rules.order:
-            fetch_ahead(primary.path)
-            for movie in _movies_beside(primary, companions):
-                fetch_ahead(movie.path)
+    def files_read(self, primary: FoundFile, companions: Sequence[FoundFile]) -> list[str]:
+        """The paths of what ``date`` reads, in this order, of a group whose primary tells its date. Pure."""
+        photo = [primary.path] if _METADATA in self.rules.order else []
+        return [*photo, *(movie.path for movie in _movies_beside(primary, companions))]
 
     def _hear_metadata(self, path: str, evidence: _Evidence, where: str) -> None:
         """What a file says; where it says no date that can be believed, also what others find in it."""
-        reading = read_media(path)
+        reading = self.read(path)
         if _is_dated(reading.candidates, self.rules.now):
             evidence.candidates += reading.candidates  # what may be damaged behind them does not matter
             return
@@ -94,7 +93,7 @@ class Dater:
         if choice.moment is None:
             return doubts
         for movie in _movies_beside(photo, companions):
-            candidates = read_media(movie.path).candidates
+            candidates = self.read(movie.path).candidates
             own = choose(candidates, self.rules._replace(paired_offset=offset_of_still(choice, candidates)))
             if own.moment and own.moment.year != choice.moment.year:
                 doubts.append(f"{choice.tag} says {choice.moment.year}, but {movie.name} says {own.moment.year}")

@@ -13,10 +13,12 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import cycle
 from types import TracebackType
 from typing import IO, Any, NamedTuple
 
+from common.dates.ahead import ReadAhead, files_ahead
 from common.dates.model import UNDATED, Dated
 from common.dating import Dater, dated_as
 from common.errors import RowFailed
@@ -60,11 +62,13 @@ def unpacked(chunk: Sequence[Any]) -> Chunk:
     return [sent and Question(FoundFile(*sent[0]), [FoundFile(*file) for file in sent[1]], sent[2]) for sent in chunk]
 
 
-def date_chunk(dater: Dater, layout: str, chunk: Chunk) -> Answers:
-    """The decision for each group of a chunk. Reads their files, of which the disk is told before the first is read."""
-    for question in filter(None, chunk):
-        dater.fetch_ahead(question.primary, question.companions)
-    return [question and _date_one(dater, layout, question) for question in chunk]
+def date_chunk(dater: Dater, layout: str, chunk: Chunk, ahead: int = 0) -> Answers:
+    """The decision for each group of a chunk. Reads their files; up to ``ahead`` are opened before their turn."""
+    questions = filter(None, chunk)
+    paths = (path for one in questions for path in dater.files_read(one.primary, one.companions))
+    with ReadAhead(paths, ahead) as files:
+        dater = replace(dater, read=files.read)
+        return [question and _date_one(dater, layout, question) for question in chunk]
 
 
 def _date_one(dater: Dater, layout: str, question: Question) -> Dated:
@@ -111,7 +115,8 @@ class DatingPool:
     def date_all(self, chunks: Iterable[Chunk]) -> Iterator[Answers]:
         """The decisions for chunk after chunk, in order. At most three chunks a worker are held in memory."""
         if not self._workers:
-            yield from in_order(lambda chunk: date_chunk(self._dater, self._layout, chunk), chunks, self._jobs)
+            ahead = files_ahead(readers=self._jobs)
+            yield from in_order(lambda chunk: date_chunk(self._dater, self._layout, chunk, ahead), chunks, self._jobs)
             return
         waiting: deque[tuple[_Worker, Chunk]] = deque()
         for chunk, worker in zip(chunks, cycle(self._workers), strict=False):

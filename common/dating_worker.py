@@ -11,6 +11,7 @@ import pickle
 import sys
 from contextlib import suppress
 
+from common.dates.ahead import files_ahead
 from common.dates.second_opinion import SecondOpinion
 from common.dating import Dater
 from common.dating_pool import date_chunk, unpacked, write_answer
@@ -26,8 +27,9 @@ def main() -> int:
     rules, layout = pickle.load(questions)
     with SecondOpinion() as second_opinion, suppress(EOFError, BrokenPipeError):
         dater = Dater(rules, second_opinion)
+        ahead = files_ahead(readers=1)
         while True:
-            write_answer(answers, date_chunk(dater, layout, unpacked(pickle.load(questions))))
+            write_answer(answers, date_chunk(dater, layout, unpacked(pickle.load(questions)), ahead))
     return 0
 
 

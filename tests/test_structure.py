@@ -46,7 +46,7 @@ FLOORS = (
     ("option_values", "dates.found", "dates.filesystem", "review.model", "review.words", "review.thumbnail_worker"),
     ("dates.readers", "dates.choose"),
     ("dates.read", "dates.sidecar", "dates.second_opinion_worker"),
-    ("dates.second_opinion",),
+    ("dates.second_opinion", "dates.ahead"),
     ("fileops", "fileops.faults", "fileops.names", "contents", "dating", "disks"),
     ("fileops.folders", "options"),
     ("fileops.writing", "fileops.placing", "fileops.probing"),

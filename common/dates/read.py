@@ -6,7 +6,6 @@ import os
 import stat
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -28,7 +27,7 @@ from common.dates.readers import (
     riff,
     tiff,
 )
-from common.dates.source import HEAD, Bytes, FileBytes, StopReading, View
+from common.dates.source import Bytes, FileBytes, StopReading, View
 from common.errors import explain_os_error
 
 # Enough to tell a transport stream from a text: five packets.
@@ -108,9 +107,19 @@ def read_media(path: str) -> Reading:
     photo or video, gives a ``problem`` in plain words; candidates found before a damaged place are kept.
     """
     try:
-        descriptor = os.open(path, _OPEN_FLAGS)
+        descriptor = open_media(path)
     except OSError as error:
         return Reading(problem=f"it can't be opened: {explain_os_error(error)}", unreadable=True)
+    return read_opened(descriptor)
+
+
+def open_media(path: str) -> int:
+    """A descriptor of what ``read_opened`` is to read. Raises ``OSError``, for a link too."""
+    return os.open(path, _OPEN_FLAGS)
+
+
+def read_opened(descriptor: int) -> Reading:
+    """``read_media`` of a file that was opened already. Closes it."""
     try:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
@@ -121,22 +130,6 @@ def read_media(path: str) -> Reading:
         return Reading(problem=f"it can't be read: {explain_os_error(error)}", unreadable=True)
     finally:
         os.close(descriptor)
-
-
-def fetch_ahead(path: str) -> None:
-    """Have the system fetch what ``read_media`` reads first, so that its disk works on many files at once.
-
-    A flash disk or a server answers many questions in hardly more time than one, and a spinning disk sorts them by
-    place. Keeps nothing open and raises nothing: what is wrong with a file by then is told at its turn. Does nothing
-    where the system takes no such advice (``posix_fadvise(2)``, POSIX_FADV_WILLNEED).
-    """
-    if sys.platform == "linux":
-        with suppress(OSError):
-            descriptor = os.open(path, _OPEN_FLAGS)
-            try:
-                os.posix_fadvise(descriptor, 0, HEAD, os.POSIX_FADV_WILLNEED)
-            finally:
-                os.close(descriptor)
 
 
 def _read_no_more_than_asked(descriptor: int) -> None:

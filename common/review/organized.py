@@ -42,7 +42,12 @@ _FILED = frozenset({"planned", "copied", "moved", "already_archived"})
 _PLACED_NOW = frozenset({"planned", "copied", "moved"})
 
 NEEDS = (
-    Need("failed", "Failed", "The reason says what to mend, for the same command again, or that a new plan is wanted.", "bad"),
+    Need(
+        "failed",
+        "Failed",
+        "The reason says what to mend, for the same command again, or that a new plan is wanted.",
+        "bad",
+    ),
     Need(
         "year",
         "Years disagree",

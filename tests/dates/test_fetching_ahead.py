@@ -9,13 +9,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from common.dates.ahead import ReadAhead
 from common.dates.choose import Rules
 from common.dates.model import Reading, Source
+from common.dates.read import read_media
 from common.dates.source import HEAD
 from common.dating import Dater
 from common.dating_pool import Question, date_chunk
@@ -24,6 +27,7 @@ from tests.dates import sample_files as make
 from tests.support.media import jpeg
 from tests.support.scripts import ORGANIZE, ROOT
 from tests.support.tables import read_rows, statuses
+from tests.support.trees import write_tree
 
 SIZE = 1 << 20
 
@@ -50,7 +54,7 @@ def _date(folder: Path, act: Callable[[], None], *sources: Source) -> list[str]:
     *photos, last, movie = scan.files
     questions = [Question(file, (), "") for file in photos] + [Question(last, (movie,), "")]
     dater = Dater(Rules(sources or tuple(Source), UTC, datetime.now(UTC)), _Meanwhile(act))
-    return [dated.folder for dated in date_chunk(dater, "%Y", questions) if dated]
+    return [dated.folder for dated in date_chunk(dater, "%Y", questions, ahead=9) if dated]
 
 
 def _make_uncached(folder: Path) -> None:
@@ -79,6 +83,44 @@ def _cached_bytes(path: Path) -> int:
     return sum(page & 1 for page in pages) * mmap.PAGESIZE
 
 
+def test_what_is_read_ahead_is_what_is_read(tmp_path: Path) -> None:
+    for number, data in enumerate(make.every_format().values()):
+        (tmp_path / f"{number:03}").write_bytes(data)
+    (tmp_path / "empty").touch()
+    (tmp_path / "folder").mkdir()
+    if sys.platform != "win32":
+        (tmp_path / "link").symlink_to("000")
+        os.mkfifo(tmp_path / "pipe")
+    paths = [str(path) for path in sorted(tmp_path.iterdir())]
+    paths = [*paths, str(tmp_path / "missing"), paths[0], paths[0]]
+    for order in (paths, paths[::-1], paths[::3]):
+        with ReadAhead(paths, 9) as files:
+            assert [files.read(path) for path in order] == [read_media(path) for path in order]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for open files in /proc; run it on Linux")
+@pytest.mark.parametrize("step", [1, 4], ids=["all", "some passed by"])
+def test_those_that_follow_are_open_no_others_and_none_at_the_end(tmp_path: Path, step: int) -> None:
+    paths = [str(tmp_path / f"{number:03}.gif") for number in range(60)]
+    for path in paths:
+        Path(path).write_bytes(b"GIF89a")
+    with ReadAhead(paths, 9) as files:
+        for number in range(0, 50, step):
+            files.read(paths[number])
+            assert _opened_below(tmp_path) <= set(paths[number + 1 : number + 10])
+            assert paths[number + 1] in _opened_below(tmp_path)
+    assert _opened_below(tmp_path) == set()
+
+
+def _opened_below(folder: Path) -> set[str]:
+    """What this process has open of a folder."""
+    opened = set()
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # the listing itself
+            opened.add(os.readlink(f"/proc/self/fd/{number}"))
+    return {path for path in opened if path.startswith(str(folder))}
+
+
 @on_linux
 @pytest.mark.parametrize("coming", ["c.jpg", "c.mov"])
 def test_while_one_file_is_dated_the_first_bytes_of_the_next_come_from_the_disk_and_no_more(
@@ -104,14 +146,26 @@ def test_nothing_comes_from_the_disk_where_metadata_is_not_to_be_believed(tmp_pa
     assert [_cached_bytes(tmp_path / name) for name in ("a.jpg", "b.jpg", "c.jpg")] == [0, 0, 0]
 
 
-def test_what_is_replaced_before_its_turn_is_dated_as_what_it_is_then(tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").write_bytes(make.jpeg())
-    for name, year in (("b.jpg", 2001), ("c.jpg", 2002), ("c.mov", 2002)):
-        (tmp_path / name).write_bytes(jpeg(datetime(year, 5, 1)))
-    (tmp_path / "new").mkdir()
-    (tmp_path / "new" / "b.jpg").write_bytes(jpeg(datetime(2011, 5, 1)))
-    years = _date(tmp_path, lambda: os.replace(tmp_path / "new" / "b.jpg", tmp_path / "b.jpg"))
-    assert years[1:] == ["2011", "2002"]
+def test_what_is_replaced_or_gone_before_its_turn_is_dated_as_what_is_there_then(tmp_path: Path) -> None:
+    for name, year in (("b.jpg", 2001), ("c.jpg", 2002), ("d.jpg", 2003), ("d.mov", 2003), ("new/b.jpg", 2011)):
+        write_tree(tmp_path, {name: jpeg(datetime(year, 5, 1))})
+    write_tree(tmp_path, {"a.jpg": make.jpeg()})
+
+    def change() -> None:
+        os.replace(tmp_path / "new" / "b.jpg", tmp_path / "b.jpg")
+        os.unlink(tmp_path / "c.jpg")
+
+    assert _date(tmp_path, change)[1:] == ["2011", "", "2003"]
+
+
+@on_linux
+@pytest.mark.parametrize(
+    ("limit", "readers", "ahead"), [(64, 1, 0), (128, 1, 0), (256, 8, 8), (1024, 8, 32), (1024, 200, 2)]
+)
+def test_files_are_left_for_others_to_open(limit: int, readers: int, ahead: int) -> None:
+    code = f"from common.dates.ahead import files_ahead; print(files_ahead({readers}))"
+    few = ["sh", "-c", f'ulimit -n {limit} && exec "$@"', "sh", sys.executable, "-c", code]
+    assert subprocess.run(few, cwd=ROOT, check=True, capture_output=True, text=True).stdout == f"{ahead}\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs ulimit: Linux or macOS")
