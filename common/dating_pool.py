@@ -67,8 +67,8 @@ def date_chunk(dater: Dater, layout: str, chunk: Chunk, ahead: int = 0) -> Answe
     questions = filter(None, chunk)
     paths = (path for one in questions for path in dater.files_read(one.primary, one.companions))
     with ReadAhead(paths, ahead) as files:
-        dater = replace(dater, read=files.read)
-        return [question and _date_one(dater, layout, question) for question in chunk]
+        reader = replace(dater, read=files.read)
+        return [question and _date_one(reader, layout, question) for question in chunk]
 
 
 def _date_one(dater: Dater, layout: str, question: Question) -> Dated:
