@@ -298,7 +298,8 @@ def sum_up(options: Options, session: Session, survey: Survey) -> Summary:
     if attention:
         unverified = shown(state.outputs["unverified"][0])
         notes.append(f"to look at: {count_text(attention, 'row')} not verified; the reasons are in {unverified}")
-    if counts.get("source_missing") == counts["rows"] > 0:
+    gone = counts.get("source_missing", 0)
+    if gone and gone + counts.get("not_archived", 0) == counts["rows"]:
         notes.append("no original is where it was: if all are quarantined or purged, --archive-only reads the copies")
     if cached:
         notes.append(f"read from memory, not from the medium: {count_text(cached, 'file')} (read_mode is cached)")

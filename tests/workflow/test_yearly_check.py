@@ -55,8 +55,15 @@ def a_link(copy: Path) -> None:
     copy.symlink_to(copy.with_suffix(".moved"))
 
 
-def test_a_check_that_looks_for_the_originals_as_well_is_told_how_to_look_at_the_archive_alone(kept: Library) -> None:
-    told = scripts.call(scripts.VERIFY, "--input-csv", kept.verified, cwd=kept.out, expect=1).stdout
+@pytest.mark.parametrize("others", [{}, {"notes.txt": b"no media"}], ids=["photos", "photos and what is no media"])
+def test_a_check_that_looks_for_the_originals_as_well_is_told_how_to_look_at_the_archive_alone(
+    library: LibraryMaker, others: dict[str, bytes]
+) -> None:
+    home = library({"p1.jpg": jpeg(), **others})
+    home.organize()
+    home.verify()
+    home.apply()
+    told = scripts.call(scripts.VERIFY, "--input-csv", home.report, cwd=home.out, expect=1).stdout
     assert "no original is where it was" in told
     assert "--archive-only" in told
 
