@@ -50,6 +50,6 @@ stage verify "$tools/verify_media_archive.py" --input-csv "$run/report.csv" \
     --verified-out "$run/verified.csv" --unverified-out "$run/unverified.csv"
 stage quarantine "$tools/apply_deletion_manifest.py" --manifest "$run/verified.csv" --expected-run-id auto
 
-done=$work/done-$(date +%Y-%m-%dT%H%M%S)-$$
-mv -- "$run" "$done"
-printf 'three_stages: all done; what was named in %s is in %s now\n' "$run" "$done"
+kept=$work/done-$(date +%Y-%m-%dT%H%M%S)-$$
+mv -- "$run" "$kept"
+printf 'three_stages: all done; what was named in %s is in %s now\n' "$run" "$kept"

@@ -67,10 +67,7 @@ def test_apply_refuses_abbreviated_senseless_and_contradicting_options(
     refused(ready, scripts.APPLY, *ready.apply_line(*options), naming=options[0])
 
 
-@pytest.mark.parametrize(
-    "options",
-    [("--limit", "-1"), ("--offset", "x"), ("--hash", "md5"), ("--jobs", "0")],
-)
+@pytest.mark.parametrize("options", [("--limit", "-1"), ("--offset", "x"), ("--hash", "md5"), ("--jobs", "0")])
 def test_verify_refuses_senseless_options(six: Library, options: tuple[str, ...]) -> None:
     six.organize()
     refused(six, scripts.VERIFY, *six.verify_line(*options), naming=options[0])
