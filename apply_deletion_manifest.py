@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 if __name__ == "__main__":
-    from common.early import end_quietly_on_interrupt
+    from common.cli.signals import end_quietly_on_interrupt
 
     end_quietly_on_interrupt()
 
@@ -19,24 +19,14 @@ from itertools import islice
 
 from common import archive
 from common.aliases import Aliases
-from common.amounts import count_file, count_folder, count_text
-from common.apply_session import (
-    TOOL,
-    Call,
-    Places,
-    PurgedRows,
-    Session,
-    first_state,
-    open_manifest,
-    restored_since,
-)
-from common.cli import StopRequest, run_stage
-from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly
-from common.housekeeping import folder_times, give_back_times, prune, sync_touched, tidy_quarantine
-from common.journal import JournalReader, destroyed_rows
-from common.manifests import Reader, has_no_rows
-from common.media_types import QUARANTINE_FOLDER, kind_of
-from common.options import (
+from common.apply.executor import PURGED, Outcome, Remover, clear_leftovers, journal_row, outcome_row
+from common.apply.folders import folder_times, give_back_times, prune, sync_touched, tidy_quarantine
+from common.apply.journal import JournalReader, destroyed_rows
+from common.apply.quarantine import holds_files, prepare_quarantine, require_place, require_quarantine
+from common.apply.session import TOOL, Call, Places, PurgedRows, Session, first_state, open_manifest, restored_since
+from common.apply.tasks import Kind, Survey, Task, kind_of_manifest, read_task
+from common.cli.console import Progress, Talk
+from common.cli.options import (
     CommonOptions,
     add_batch_options,
     add_common_options,
@@ -48,23 +38,18 @@ from common.options import (
     same_command,
     with_jobs,
 )
+from common.cli.run import StopRequest, run_stage
+from common.cli.shell import script_command
+from common.cli.summary import Summary, figures
+from common.concurrency import in_order
+from common.counts import count_file, count_folder, count_text
+from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly
+from common.manifests.reader import Reader, has_no_rows
+from common.manifests.state import State, Window, is_unfinished, load_state
+from common.media_types import QUARANTINE_FOLDER, kind_of
+from common.organize.session import require_finished
 from common.paths import is_present, mount_points, shown
-from common.pipeline import in_order
-from common.quarantine import holds_files, prepare_quarantine, require_place, require_quarantine
-from common.removal import PURGED, Outcome, Remover, clear_leftovers, journal_row, outcome_row
-from common.report_session import require_finished
 from common.run_id import is_run_id
-from common.shell import script_command
-from common.state import State, Window, is_unfinished, load_state
-from common.summary import Summary, figures
-from common.talk import Progress, Talk
-from common.tasks import (
-    Kind,
-    Survey,
-    Task,
-    kind_of_manifest,
-    read_task,
-)
 from common.timestamps import text_of
 
 SCRIPT = "apply_deletion_manifest.py"
@@ -573,7 +558,7 @@ def with_review(summary: Summary, run: Run) -> Summary:
     path = run.options.common.review_html
     if not path:
         return summary
-    from common.review_page import facts_of, write_apply_review  # noqa: PLC0415 - only with --review-html
+    from common.review.page import facts_of, write_apply_review  # noqa: PLC0415 - only with --review-html
 
     with JournalReader(run.places.journal, run.survey.run_id) as reader:
         write_apply_review(path, summary.run_id, (row for row, _ in reader), facts_of(summary))

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 if __name__ == "__main__":
-    from common.early import end_quietly_on_interrupt
+    from common.cli.signals import end_quietly_on_interrupt
 
     end_quietly_on_interrupt()
 
@@ -21,18 +21,8 @@ from typing import TYPE_CHECKING
 
 from common import archive
 from common.aliases import Aliases
-from common.amounts import count_text
-from common.batches import batches
-from common.cli import StopRequest, run_stage
-from common.contents import ContentIndex, Known
-from common.errors import BadInput, ExitCode, Interrupted, StoppedEarly, explain_os_error
-from common.fileops.folders import make_folders
-from common.fileops.names import is_temporary_name, remove_temporary
-from common.lock import Lock
-from common.manifests import ReportRow, RowIds, file_digest
-from common.media_types import QUARANTINE_FOLDER
-from common.option_values import SOURCES, to_date_sources, to_day, to_layout, to_timezone, to_types
-from common.options import (
+from common.cli.console import Progress, Talk
+from common.cli.options import (
     CommonOptions,
     add_common_options,
     common_options,
@@ -43,23 +33,33 @@ from common.options import (
     same_command,
     with_jobs,
 )
+from common.cli.run import StopRequest, run_stage
+from common.cli.shell import script_command
+from common.cli.summary import Summary, figures
+from common.counts import count_text
+from common.errors import BadInput, ExitCode, Interrupted, StoppedEarly, explain_os_error
+from common.fileops.folders import make_folders
+from common.fileops.locking import Lock
+from common.fileops.temporary import is_temporary_name, remove_temporary
+from common.manifests.batching import batches
+from common.manifests.reader import ReportRow, RowIds, file_digest
+from common.manifests.state import SUFFIX
+from common.media_types import QUARANTINE_FOLDER
+from common.organize.destinations import Names, Planner, RunFacts
+from common.organize.duplicates import ContentIndex, Known
+from common.organize.edited_report import Reviewed, reviewed_rows, survey_report
+from common.organize.executor import Storer
+from common.organize.filters import Selection
+from common.organize.option_types import SOURCES, to_date_sources, to_day, to_layout, to_timezone, to_types
+from common.organize.scan import FolderScan, ScanRules, scan_tree
+from common.organize.session import TOOL, Session, archive_of, find_report, open_session, require_finished
+from common.organize.totals import STALE, STATUSES, Scanned, Tally, count_scanned
 from common.paths import is_inside, joined, shown
-from common.placement import Names, Planner, RunFacts
-from common.report_session import TOOL, Session, archive_of, find_report, open_session, require_finished
-from common.reviewed import Reviewed, reviewed_rows, survey_report
 from common.run_id import new_run_id
-from common.scan import FolderScan, ScanRules, scan_tree
-from common.selection import Selection
-from common.shell import script_command
-from common.state import SUFFIX
-from common.storing import Storer
-from common.summary import Summary, figures
-from common.talk import Progress, Talk
-from common.tally import STALE, STATUSES, Scanned, Tally, count_scanned
 
 if TYPE_CHECKING:
-    from common.dating_pool import DatingPool
-    from common.planning import Planning
+    from common.organize.dating_pool import DatingPool
+    from common.organize.planner import Planning
 
 SCRIPT = "organize_media_by_date.py"
 MOST_NAMED = 3
@@ -387,7 +387,7 @@ def with_review(summary: Summary, session: Session | None, reviewed: Reviewed | 
     path = options.common.review_html
     if not path:
         return summary
-    from common.review_page import facts_of, write_organize_review  # noqa: PLC0415 - only with --review-html
+    from common.review.page import facts_of, write_organize_review  # noqa: PLC0415 - only with --review-html
 
     rows: Iterable[ReportRow] = ()
     if session:
@@ -470,12 +470,12 @@ def take_up_ids(session: Session | None, tally: Tally) -> RowIds:
 def make_planning(options: Options, planner: Planner, stack: ExitStack) -> Planning:
     """Who dates and places what is scanned, by the rules of the command line; the stack ends its processes."""
     from common.dates.choose import Rules  # noqa: PLC0415 - none of these is needed to show --help
+    from common.dates.fallback import SecondOpinion  # noqa: PLC0415 - see above
     from common.dates.model import Source  # noqa: PLC0415 - see above
-    from common.dates.second_opinion import SecondOpinion  # noqa: PLC0415 - see above
-    from common.dates.zones import resolve_zone  # noqa: PLC0415 - see above
-    from common.dating import Dater  # noqa: PLC0415 - see above
-    from common.dating_pool import DatingPool  # noqa: PLC0415 - see above
-    from common.planning import Planning  # noqa: PLC0415 - see above
+    from common.dates.timezones import resolve_zone  # noqa: PLC0415 - see above
+    from common.organize.dating import Dater  # noqa: PLC0415 - see above
+    from common.organize.dating_pool import DatingPool  # noqa: PLC0415 - see above
+    from common.organize.planner import Planning  # noqa: PLC0415 - see above
 
     order = tuple(Source(name) for name in options.date_sources)
     rules = Rules(order, resolve_zone(options.timezone or None), datetime.now(UTC))

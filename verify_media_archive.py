@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 if __name__ == "__main__":
-    from common.early import end_quietly_on_interrupt
+    from common.cli.signals import end_quietly_on_interrupt
 
     end_quietly_on_interrupt()
 
@@ -19,20 +19,8 @@ from itertools import islice
 
 from common import archive
 from common.aliases import Aliases
-from common.amounts import count_text
-from common.cli import StopRequest, run_stage
-from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly
-from common.examination import Examiner
-from common.manifests import (
-    VERIFY,
-    VERIFY_INPUT_COLUMNS,
-    Reader,
-    Record,
-    VerifyRow,
-    Writer,
-    has_no_rows,
-)
-from common.options import (
+from common.cli.console import Progress, Talk
+from common.cli.options import (
     CommonOptions,
     add_batch_options,
     add_common_options,
@@ -43,14 +31,17 @@ from common.options import (
     same_command,
     with_jobs,
 )
+from common.cli.run import StopRequest, run_stage
+from common.cli.shell import script_command
+from common.cli.summary import Summary, figures
+from common.concurrency import in_order
+from common.counts import count_text
+from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly
+from common.manifests.reader import VERIFY, VERIFY_INPUT_COLUMNS, Reader, Record, VerifyRow, Writer, has_no_rows
+from common.manifests.state import State, Window
+from common.organize.session import require_finished
 from common.paths import mount_points, shown
-from common.pipeline import in_order
-from common.report_session import require_finished
-from common.shell import script_command
-from common.state import State, Window
-from common.summary import Summary, figures
-from common.talk import Progress, Talk
-from common.verify_session import (
+from common.verify.session import (
     CARRIED_OUT,
     TOOL,
     VERIFIED_STATUSES,
@@ -61,6 +52,7 @@ from common.verify_session import (
     open_session,
     read_row,
 )
+from common.verify.verifier import Examiner
 
 SCRIPT = "verify_media_archive.py"
 CHECKPOINT_ROWS = 256
@@ -382,7 +374,7 @@ def with_review(summary: Summary, session: Session, options: Options) -> Summary
     path = options.common.review_html
     if not path:
         return summary
-    from common.review_page import facts_of, write_verify_review  # noqa: PLC0415 - only with --review-html
+    from common.review.page import facts_of, write_verify_review  # noqa: PLC0415 - only with --review-html
 
     write_verify_review(path, summary.run_id, session.recorded_rows(), facts_of(summary))
     return replace(summary, outputs={**summary.outputs, "review": path})

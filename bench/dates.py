@@ -27,10 +27,10 @@ from types import TracebackType
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common.dates.choose import Rules, choose
+from common.dates.fallback import SecondOpinion
+from common.dates.formats import read_media
 from common.dates.model import Choice, Clock, Reading, Source
-from common.dates.read import read_media
-from common.dates.second_opinion import SecondOpinion
-from common.dates.text import parse_moment
+from common.dates.parsing import parse_moment
 
 _NO_MEDIA = frozenset({".csv", ".md", ".txt", ".json", ".xmp", ".aae"})
 # The first of these that exiftool has is its answer: what was pressed, then what was written.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from common.fileops.probing import remove_stale_probes, sees_the_same_folder
+from common.fileops.mounts import remove_stale_probes, sees_the_same_folder
 
 _REMEMBERED = 100_000
 

@@ -11,8 +11,8 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 
+from common.concurrency import DEFAULT_JOBS
 from common.paths import shown
-from common.pipeline import DEFAULT_JOBS
 
 _VIRTUAL = re.compile(r"(?:loop|nbd|ram|vd|xvd|zram)[0-9a-z]*")
 

@@ -28,9 +28,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.errors import BadInput, ExitCode, MediaArchiveError, StoppedEarly, explain_os_error
 from common.fileops.folders import sync_folder
+from common.fileops.locking import Lock
 from common.fileops.writing import Appender
-from common.lock import Lock
-from common.manifests import (
+from common.manifests.reader import (
     REPORT,
     VERIFY,
     VERIFY_INPUT_COLUMNS,

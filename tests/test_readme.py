@@ -20,12 +20,12 @@ from pathlib import Path
 
 import pytest
 
+from common.cli.options import EXIT_STATUS
 from common.errors import ExitCode
-from common.manifests import JournalRow, ReportRow, VerifyRow
+from common.manifests.reader import JournalRow, ReportRow, VerifyRow
 from common.media_types import QUARANTINE_FOLDER, SYSTEM_FILES, SYSTEM_FOLDERS
-from common.option_values import SOURCES
-from common.options import EXIT_STATUS
-from common.tally import STATUSES
+from common.organize.option_types import SOURCES
+from common.organize.totals import STATUSES
 from tests.support.scripts import APPLY, ORGANIZE, ROOT, VERIFY
 
 README = ROOT / "README.md"

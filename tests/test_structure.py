@@ -14,61 +14,28 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+MOST_MODULES_OUTSIDE_ROOMS = 14
 SCRIPTS = ("apply_deletion_manifest", "organize_media_by_date", "verify_media_archive")
 
-FLOORS = (
-    (
-        "clib",
-        "early",
-        "errors",
-        "extents",
-        "hard_links",
-        "media_types",
-        "paths",
-        "timestamps",
-        "worker",
-        "dates.model",
-        "dates.source",
-        "review.gathering",
-    ),
-    ("amounts", "page_cache", "shell", "thumbnails"),
-    (
-        "run_id",
-        "scan",
-        "hashing",
-        "summary",
-        "pipeline",
-        "groups",
-        "dates.zones",
-        "dates.text",
-        "dates.filename",
-    ),
-    ("option_values", "dates.found", "dates.filesystem", "review.model", "review.words", "review.thumbnail_worker"),
-    ("dates.readers", "dates.choose"),
-    ("dates.read", "dates.sidecar", "dates.second_opinion_worker"),
-    ("dates.second_opinion", "dates.ahead"),
-    ("fileops", "fileops.faults", "fileops.names", "contents", "dating", "disks"),
-    ("fileops.folders", "options"),
-    ("fileops.writing", "fileops.placing", "fileops.probing"),
-    ("fileops.copying", "talk"),
-    ("fileops.moving",),
-    ("aliases", "archive", "lock", "manifests", "state", "dating_pool"),
-    ("selection", "tally", "batches"),
-    ("journal", "placement", "storing", "examination", "dating_worker", "reviewed", "review.gatherer"),
-    ("planning", "tasks", "review.applied", "review.organized", "review.proved"),
-    ("removal", "review_page"),
-    ("housekeeping", "cli"),
-    ("apply_session", "report_session", "verify_session"),
-    ("quarantine",),
+LAYERS = (
+    ("errors", "paths", "timestamps", "media_types", "counts", "libc", "workers", "stages"),
+    ("run_id", "concurrency", "hashing", "dates"),
+    ("fileops",),
+    ("manifests", "archive"),
+    ("cli",),
+    ("review",),
+    ("organize", "verify", "apply"),
     SCRIPTS,
 )
-"""From the ground up. A room may know what lies on the floors below it, and nobody on its own floor."""
+"""From the ground up: ground, reading, disk, files, face, review, stages, scripts. A room imports from its own layer
+and from those below it; no two modules import each other, directly or through others."""
 
-CIRCLES = {
-    frozenset({"common.dates.readers.iptc", "common.dates.readers.jpeg", "common.dates.readers.tiff"}): (
-        "containers that hold each other: TIFF holds IPTC and, of Panasonic, JPEG; both of these hold TIFF"
-    )
+ONE_SCRIPT_ONLY = {
+    "common.organize": "organize_media_by_date",
+    "common.verify": "verify_media_archive",
+    "common.apply": "apply_deletion_manifest",
 }
+"""The rooms of the three stages: only their own script imports them."""
 
 CHANGES_THE_DISK = frozenset(
     f"os.{name}"
@@ -85,17 +52,17 @@ PATH_METHODS = frozenset(
 MODULES_THAT_WRITE = ("dbm", "shelve", "shutil", "sqlite3", "tarfile", "tempfile", "zipfile")
 HARMLESS = frozenset({"shutil.which"})
 MAY_CHANGE_THE_DISK = {
-    ("common.cli", "open(os.devnull, 'w')"): "the null device: whoever read standard output has gone",
-    ("common.dates.second_opinion_worker", "open(os.devnull, 'w')"): "the null device: libraries print what they like",
-    ("common.dates.second_opinion_worker", "os.O_WRONLY"): "the null device, as above",
+    ("common.cli.run", "open(os.devnull, 'w')"): "the null device: whoever read standard output has gone",
+    ("common.dates.fallback_worker", "open(os.devnull, 'w')"): "the null device: libraries print what they like",
+    ("common.dates.fallback_worker", "os.O_WRONLY"): "the null device, as above",
 }
 
 HEAVY = ("PIL", "asyncio", "concurrent", "ctypes", "jinja2", "multiprocessing", "pillow_heif", "subprocess", "tqdm")
 
 BOUNDARIES = {
-    ("common.cli", "run_stage"): "to the user: a fault of ours must not look like the user's",
-    ("common.dates.read", "read_guarded"): "around untrusted content: one file, not the run",
-    ("common.dates.second_opinion_worker", "_answer"): "around foreign libraries, which raise anything",
+    ("common.cli.run", "run_stage"): "to the user: a fault of ours must not look like the user's",
+    ("common.dates.formats", "read_guarded"): "around untrusted content: one file, not the run",
+    ("common.dates.fallback_worker", "_answer"): "around foreign libraries, which raise anything",
     ("common.review.thumbnail_worker", "_answer"): "around Pillow, which raises anything",
 }
 
@@ -127,13 +94,17 @@ def imported(tree: ast.Module, known: frozenset[str]) -> set[str]:
     return found & known
 
 
-def floor_of(module: str) -> int:
-    """The floor on which a module lies; a file of a package lies where its package is, unless it is named itself."""
-    name = module.removeprefix("common.")
-    for number, rooms in enumerate(FLOORS):
-        if any(name == room or (room == "dates.readers" and name.startswith("dates.readers.")) for room in rooms):
+def room_of(module: str) -> str:
+    """The room of ``common/`` in which a module stands; a script, and a module outside a room, is its own."""
+    return module.removeprefix("common.").partition(".")[0]
+
+
+def layer_of(module: str) -> int:
+    """The layer of a module's room, counted from the ground."""
+    for number, rooms in enumerate(LAYERS):
+        if room_of(module) in rooms:
             return number
-    raise AssertionError(f"{module} has no floor: say in FLOORS where it belongs")
+    raise AssertionError(f"{module} is in no layer: say in LAYERS where it belongs")
 
 
 def circles(graph: dict[str, set[str]]) -> set[frozenset[str]]:
@@ -328,23 +299,41 @@ def test_imports_lead_down_only() -> None:
         f"{module} imports {other}"
         for module, others in graph().items()
         for other in others
-        if module.count(".readers.") + other.count(".readers.") < 2 and floor_of(other) >= floor_of(module)
+        if other != "common" and layer_of(other) > layer_of(module)
     ]
     assert not upwards
 
 
-def test_every_floor_names_files_that_exist() -> None:
-    names = {module.removeprefix("common.") for module in sources()}
-    assert {room for rooms in FLOORS for room in rooms} <= names
+def test_a_stage_is_imported_by_its_own_script_alone() -> None:
+    strangers = [
+        f"{module} imports {other}"
+        for module, others in graph().items()
+        for other in others
+        for room, script in ONE_SCRIPT_ONLY.items()
+        if other.startswith(room) and module != script and not module.startswith(room)
+    ]
+    assert not strangers
+
+
+def test_every_layer_names_rooms_that_exist() -> None:
+    rooms = {room_of(module) for module in sources()} - {"common"}
+    assert {room for layer in LAYERS for room in layer} == rooms
+
+
+def test_few_modules_stand_outside_a_room() -> None:
+    assert len(list((ROOT / "common").glob("*.py"))) <= MOST_MODULES_OUTSIDE_ROOMS
 
 
 def test_packages_import_nothing_by_themselves() -> None:
-    for package in ("common", "common.dates", "common.dates.readers", "common.fileops", "common.review"):
-        assert not list(top_level_imports(sources()[package])), package
+    packages = [path.parent for path in (ROOT / "common").rglob("__init__.py")]
+    assert len(packages) >= 10
+    for package in packages:
+        name = ".".join(package.relative_to(ROOT).parts)
+        assert not list(top_level_imports(sources()[name])), name
 
 
-def test_no_file_imports_in_a_circle_but_the_containers_that_hold_each_other() -> None:
-    assert circles(graph()) == set(CIRCLES)
+def test_no_modules_import_each_other() -> None:
+    assert not circles(graph())
 
 
 def test_no_script_is_imported_by_anything() -> None:

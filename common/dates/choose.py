@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from itertools import islice
 from typing import NamedTuple
 
-from common.dates.found import RELEASED
+from common.dates.findings import RELEASED
 from common.dates.model import Candidate, Choice, Clock, Source
 
 _OLDEST_YEAR = 1826  # the first photograph

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-from common.dates.found import Findings
+from common.dates.findings import Findings
 from common.dates.model import Candidate, Clock, Reading, Source
 from common.dates.readers import xmp
 from common.errors import explain_os_error

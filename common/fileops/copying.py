@@ -9,11 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from common.errors import ChangedWhileReading, Interrupted, RowFailed, explain_os_error
-from common.fileops.faults import writing_failed
-from common.fileops.names import TEMPORARY_PREFIX, remove_temporary
-from common.fileops.placing import rename_no_replace
+from common.fileops.os_errors import writing_failed
+from common.fileops.renaming import rename_no_replace
+from common.fileops.temporary import TEMPORARY_PREFIX, remove_temporary
 from common.fileops.writing import write_all
-from common.hashing import Identity, chunks, close_file, identity_of, never_stop, open_regular
+from common.hashing.digest import Identity, chunks, close_file, identity_of, never_stop, open_regular
 from common.paths import shown
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from common.errors import StoppedEarly, explain_os_error
-from common.fileops.faults import UNSUPPORTED
-from common.hashing import close_file
+from common.fileops.os_errors import UNSUPPORTED
+from common.hashing.digest import close_file
 from common.media_types import QUARANTINE_FOLDER
 from common.paths import is_folder, is_inside, shown
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from common.errors import ChangedWhileReading, RowFailed, StoppedEarly, explain_os_error
 from common.fileops.copying import copy_to_temporary, place
-from common.fileops.faults import writing_failed
 from common.fileops.folders import sync_folders
-from common.fileops.placing import rename_no_replace
-from common.hashing import Comparison, Identity, compare, identity_of, never_stop, open_regular, same_file_state
+from common.fileops.os_errors import writing_failed
+from common.fileops.renaming import rename_no_replace
+from common.hashing.digest import Comparison, Identity, compare, identity_of, never_stop, open_regular, same_file_state
 from common.paths import shown
 
 

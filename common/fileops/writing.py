@@ -7,7 +7,7 @@ from types import TracebackType
 
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.folders import sync_folder
-from common.hashing import close_file
+from common.hashing.digest import close_file
 from common.paths import beginning_of, is_present, shown
 
 _TELLING_BYTES = 16

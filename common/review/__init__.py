@@ -1,1 +1,1 @@
-"""What stands behind ``common/review_page.py``: the figures, their words, the templates and the maker of thumbnails."""
+"""What stands behind ``common/review/page.py``: the figures, their words, the templates and the maker of thumbnails."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from common.review.gathering import Amount
+from common.review.aggregates import Amount
 
 
 @dataclass(frozen=True, slots=True)

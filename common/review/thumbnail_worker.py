@@ -1,4 +1,4 @@
-"""The process behind ``common/thumbnails.py``: reads a path a line, answers a small WebP a line, ends with its input.
+"""The process behind ``thumbnails.py``: reads a path a line, answers a small WebP a line, ends with its input.
 
 Run as ``python -P -m common.review.thumbnail_worker``. A question is JSON in ASCII, so that a name of any bytes and
 newlines passes; an answer is base64, or an empty line where there is no picture. It decodes untrusted files with large

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from common.manifests import ReportRow
+from common.manifests.reader import ReportRow
 from common.review.model import ReviewFacts
-from common.review_page import write_apply_review, write_organize_review, write_verify_review
+from common.review.page import write_apply_review, write_organize_review, write_verify_review
 from demo.make_sample_library import make_library
 from tests.browser.webdriver import Browser, chromium
-from tests.test_review_page import HOSTILE, INTENDED, PROVED, RUN, row
+from tests.review.test_page import HOSTILE, INTENDED, PROVED, RUN, row
 
 pytestmark = pytest.mark.campaign
 

@@ -17,8 +17,8 @@ import pytest
 from tests.campaign.figures import RecordPoints, recorder
 
 if TYPE_CHECKING:  # they need Linux, and this file is read everywhere
+    from tests.campaign.fixtures import World
     from tests.campaign.product import Product
-    from tests.campaign.worlds import World
 
 # Mounts, traces and signals of Linux: elsewhere only the mutations of media files can run.
 _HERE = Path(__file__).parent
@@ -57,7 +57,7 @@ def disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path
 @pytest.fixture
 def world(product: Product, disks: tuple[Path, Path], tmp_path: Path) -> WorldMaker:
     """Make a world whose named part lies on the second disk."""
-    from tests.campaign.worlds import world_at
+    from tests.campaign.fixtures import world_at
 
     base, elsewhere = disks
     return lambda far: world_at(product, base / "world", elsewhere, far, tmp_path / "strace.log")

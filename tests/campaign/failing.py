@@ -11,14 +11,14 @@ from pathlib import Path
 
 from tests.campaign.endstate import Snapshot, differences
 from tests.campaign.fault_kinds import WATCHED, errors_of
+from tests.campaign.fixtures import PHOTOS, World
 from tests.campaign.invariants import broken_promises, contents_of, digests_below, overwritten
 from tests.campaign.killing import rows_twice, unlike_original
+from tests.campaign.oracles import false_claims
 from tests.campaign.product import Line, Tracer
 from tests.campaign.stages import EndState, Stage, end_state, run_to_the_end, unlike
 from tests.campaign.strace_points import Call, calls_in, counting
 from tests.campaign.trials import Trial
-from tests.campaign.truth import false_claims
-from tests.campaign.worlds import PHOTOS, World
 from tests.support.scripts import ORGANIZE, VERIFY, Result
 
 _PATH = re.compile(r"(^|[\s\"'])/\w+/\w+")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.campaign.size import FULL, SEED
+from tests.campaign.scale import FULL, SEED
 
 RecordPoints = Callable[[str, int, int], None]
 """``record_points("kill", tried=230, losses=0)``: the type of the fixture of that name."""

@@ -17,11 +17,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from common.apply.journal import JournalReader
 from common.errors import BadInput
-from common.fileops.names import PROBE_PREFIX, TEMPORARY_PREFIX
-from common.journal import JournalReader
-from common.manifests import Reader
-from common.state import SCHEMA
+from common.fileops.temporary import PROBE_PREFIX, TEMPORARY_PREFIX
+from common.manifests.reader import Reader
+from common.manifests.state import SCHEMA
 
 Contents = Mapping[str, str]
 """SHA-256 of each distinct content, with the path at which it was found first."""

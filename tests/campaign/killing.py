@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from common.fileops.names import PROBE_PREFIX
+from common.fileops.temporary import PROBE_PREFIX
 from tests.campaign.endstate import Snapshot, differences
+from tests.campaign.fixtures import World
 from tests.campaign.invariants import (
     broken_promises,
     contents_of,
@@ -25,7 +26,6 @@ from tests.campaign.product import KILLED, Tracer
 from tests.campaign.stages import EndState, Stage, end_state, is_finished, journal_of, run_to_the_end, unlike
 from tests.campaign.strace_points import CHANGING, Call, calls_in, counting, killing
 from tests.campaign.trials import Trial
-from tests.campaign.worlds import World
 from tests.support.tables import read_rows
 
 

@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common.errors import BadInput
-from common.manifests import Reader
+from common.manifests.reader import Reader
+from tests.campaign.fixtures import World, world_at
 from tests.campaign.invariants import Contents, broken_promises, contents_of, digest_of, rows_not_once
 from tests.campaign.loop_images import Disk, FileSystem, copy_sparsely, mounted
 from tests.campaign.product import Line, Product
 from tests.campaign.stages import STAGES, EndState, Stage, end_state, run_to_the_end, unlike
 from tests.campaign.stopped_runs import Stopper
-from tests.campaign.worlds import World, world_at
 from tests.support.tables import read_rows
 
 _STAGES = {stage.name: stage for stage in STAGES}

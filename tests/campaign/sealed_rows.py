@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import get_type_hints
 
-from common.manifests import REPORT, VERIFY, ReportRow, VerifyRow, seal
+from common.manifests.reader import REPORT, VERIFY, ReportRow, VerifyRow, seal
 from common.timestamps import mtime_text, now_text
 from tests.campaign.invariants import digest_of
 

@@ -14,10 +14,10 @@ from datetime import datetime
 from pathlib import Path
 
 from tests.campaign.endstate import Snapshot, Told, differences, renamed, snapshot, told_rows, without_records
+from tests.campaign.fixtures import World
 from tests.campaign.invariants import files_below, is_table
 from tests.campaign.product import Line
 from tests.campaign.strace_points import NO_EXCLUSIVE_RENAME, NO_LINKS_EITHER, Denied, denying
-from tests.campaign.worlds import World
 from tests.support.media import jpeg, mp4
 from tests.support.scripts import APPLY, ORGANIZE, VERIFY, Result
 from tests.support.tables import Row

@@ -23,11 +23,11 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from common.manifests import seal_of
+from common.manifests.reader import seal_of
 from tests.campaign.invariants import broken_promises, rows_not_once
-from tests.campaign.moments import in_a_child
 from tests.campaign.resettable import is_lock, is_table, see
-from tests.campaign.size import dice
+from tests.campaign.scale import dice
+from tests.campaign.syscall_points import in_a_child
 from tests.campaign.tampering import Bait, mutate_table
 from tests.support.media import jpeg
 from tests.support.scripts import APPLY, ORGANIZE, VERIFY, Argument, Result, call

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from common.manifests import JOURNAL, VERIFY, chain_of, first_chain, seal_of
+from common.manifests.reader import JOURNAL, VERIFY, chain_of, first_chain, seal_of
 
 Row = dict[str, str]
 

@@ -19,8 +19,8 @@ from tests.campaign.invariants import contents_of, lost_contents
 from tests.campaign.mounts import bind, disk_of_few_files, fuse_view, overlay, require_bindfs, require_mounts
 from tests.campaign.planted_bugs import NO_ALIAS_PROBE, plant
 from tests.campaign.product import Line, Product
+from tests.campaign.scale import sized
 from tests.campaign.sealed_rows import write_report, write_verified
-from tests.campaign.size import sized
 from tests.campaign.stopped_runs import Stopper
 from tests.campaign.strace_points import require_strace
 from tests.support import scripts

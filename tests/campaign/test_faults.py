@@ -12,12 +12,12 @@ from tests.campaign.conftest import WorldMaker
 from tests.campaign.failing import fail_and_finish, faults_of
 from tests.campaign.fault_kinds import concerns_attributes
 from tests.campaign.figures import RecordPoints
+from tests.campaign.fixtures import World
 from tests.campaign.killing import undisturbed
-from tests.campaign.size import dice, sized
+from tests.campaign.scale import dice, sized
 from tests.campaign.stages import STAGES, Stage
 from tests.campaign.strace_points import CHANGING, Call, failing, require_strace
 from tests.campaign.trials import Trial, conclude
-from tests.campaign.worlds import World
 
 pytestmark = pytest.mark.campaign
 

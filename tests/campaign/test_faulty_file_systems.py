@@ -21,13 +21,13 @@ import pytest
 from tests.campaign.failing import fail_and_finish
 from tests.campaign.failing_fs import FailingDisk, Fault, Manner, WhileFailing, failing_disk
 from tests.campaign.figures import RecordPoints
+from tests.campaign.fixtures import PHOTOS, World, world_at
 from tests.campaign.invariants import contents_of, lost_contents
 from tests.campaign.killing import undisturbed
 from tests.campaign.product import Line, Product
-from tests.campaign.size import dice, sized
+from tests.campaign.scale import dice, sized
 from tests.campaign.stages import STAGES, Stage, run_to_the_end
 from tests.campaign.trials import Trial, conclude
-from tests.campaign.worlds import PHOTOS, World, world_at
 from tests.support.media import jpeg
 from tests.support.trees import archived, read_tree
 

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import pytest
 
-from common.fileops.names import PARKED_PREFIX
-from common.fileops.placing import rename_no_replace
-from common.lock import Lock
-from common.manifests import seal_of
-from tests.campaign.moments import at_call, at_moment, each_moment, in_a_child, moments_of, start_child, wait_for
+from common.fileops.locking import Lock
+from common.fileops.renaming import rename_no_replace
+from common.fileops.temporary import PARKED_PREFIX
+from common.manifests.reader import seal_of
+from tests.campaign.syscall_points import at_call, at_moment, each_moment, in_a_child, moments_of, start_child, wait_for
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
 from tests.support.scripts import APPLY, ORGANIZE, VERIFY, call, start

@@ -12,20 +12,12 @@ import pytest
 
 from tests.campaign.conftest import WorldMaker
 from tests.campaign.figures import RecordPoints
-from tests.campaign.killing import (
-    KillAfter,
-    chosen,
-    kill_and_finish,
-    kill_and_restore,
-    kill_at,
-    points_of,
-    undisturbed,
-)
-from tests.campaign.size import dice, sized
+from tests.campaign.fixtures import World
+from tests.campaign.killing import KillAfter, chosen, kill_and_finish, kill_and_restore, kill_at, points_of, undisturbed
+from tests.campaign.scale import dice, sized
 from tests.campaign.stages import STAGES, WITHOUT_EXCLUSIVE_RENAME, Stage
 from tests.campaign.strace_points import killing, require_strace
 from tests.campaign.trials import Trial, conclude
-from tests.campaign.worlds import World
 
 pytestmark = pytest.mark.campaign
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from common.dates.read import read_bytes, read_media
-from common.dates.source import MOST_BYTES, MOST_READS, MemoryBytes
+from common.dates.byte_view import MOST_BYTES, MOST_READS, MemoryBytes
+from common.dates.formats import read_bytes, read_media
 from tests.dates.sample_files import every_format
 
 pytestmark = pytest.mark.campaign

@@ -19,7 +19,7 @@ from tests.campaign.invariants import contents_of, lost_contents
 from tests.campaign.loop_images import FILE_SYSTEMS, mounted, require_file_system
 from tests.campaign.peers import OURS, PEERS, Peer
 from tests.campaign.power_cuts import Disks
-from tests.campaign.size import sized
+from tests.campaign.scale import sized
 from tests.campaign.stopped_runs import Stopper
 from tests.campaign.strace_points import require_strace
 from tests.support.trees import write_tree

@@ -9,13 +9,13 @@ import pytest
 
 from tests.campaign.failing_fs import Fault, Manner, WhileFailing, failing_disk
 from tests.campaign.figures import RecordPoints
+from tests.campaign.fixtures import world_at
 from tests.campaign.invariants import contents_of, lost_contents
 from tests.campaign.killing import kill_at, points_of, undisturbed
 from tests.campaign.planted_bugs import NO_FSYNC_OF_COPIES, PlantedBug, plant
 from tests.campaign.product import Product
 from tests.campaign.stages import STAGES
 from tests.campaign.strace_points import require_strace
-from tests.campaign.worlds import world_at
 
 pytestmark = pytest.mark.campaign
 

@@ -9,16 +9,10 @@ import pytest
 
 from tests.campaign.figures import RecordPoints
 from tests.campaign.loop_images import FILE_SYSTEMS, require_file_system
-from tests.campaign.planted_bugs import (
-    NO_FSYNC_OF_COPIES,
-    NO_FSYNC_OF_FOLDERS,
-    NO_FSYNC_OF_TABLES,
-    PlantedBug,
-    plant,
-)
+from tests.campaign.planted_bugs import NO_FSYNC_OF_COPIES, NO_FSYNC_OF_FOLDERS, NO_FSYNC_OF_TABLES, PlantedBug, plant
 from tests.campaign.power_cuts import CASES, Bench, Case, try_case
 from tests.campaign.product import Product
-from tests.campaign.size import FULL, dice, sized
+from tests.campaign.scale import FULL, dice, sized
 from tests.campaign.strace_points import require_strace
 
 pytestmark = pytest.mark.campaign

@@ -16,7 +16,7 @@ from tests.campaign.invariants import Contents, contents_of, lost_contents
 from tests.campaign.loop_images import Disk, mounted, require_file_system
 from tests.campaign.planted_bugs import NO_COLD_READ, plant
 from tests.campaign.product import Line, Product
-from tests.campaign.size import FULL
+from tests.campaign.scale import FULL
 from tests.campaign.stopped_runs import Stopper
 from tests.campaign.strace_points import require_strace
 from tests.support import scripts

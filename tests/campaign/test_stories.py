@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.campaign.figures import RecordPoints
-from tests.campaign.noticing import complaints_about
+from tests.campaign.mutants import complaints_about
 from tests.campaign.planted_bugs import PlantedBug
 from tests.campaign.resettable import quick_folder
-from tests.campaign.size import FULL, SEED, sized
+from tests.campaign.scale import FULL, SEED, sized
 from tests.campaign.stories import Story, Told
 
 pytestmark = pytest.mark.campaign

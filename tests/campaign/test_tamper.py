@@ -16,14 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from common.fileops.names import is_temporary_name
+from common.fileops.temporary import is_temporary_name
 from common.media_types import QUARANTINE_FOLDER
 from tests.campaign.figures import RecordPoints
-from tests.campaign.moments import in_a_child, moments_of
-from tests.campaign.noticing import complaints_about
+from tests.campaign.mutants import complaints_about
 from tests.campaign.planted_bugs import PlantedBug
 from tests.campaign.resettable import Resettable, quick_folder
-from tests.campaign.size import dice, sized
+from tests.campaign.scale import dice, sized
+from tests.campaign.syscall_points import in_a_child, moments_of
 from tests.campaign.tampering import Bait, Mutation, mutate_json, mutate_table
 from tests.support.library import Library
 from tests.support.media import jpeg

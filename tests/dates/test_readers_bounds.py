@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from common.dates.byte_view import MOST_BYTES, MOST_DEPTH, MOST_READS, MOST_STEPS, MemoryBytes, StopReading, View
+from common.dates.formats import read_bytes, read_guarded
 from common.dates.model import Reading
-from common.dates.read import read_bytes, read_guarded
-from common.dates.source import MOST_BYTES, MOST_DEPTH, MOST_READS, MOST_STEPS, MemoryBytes, StopReading, View
 from tests.dates import sample_files as make
 
 _MOST_SECONDS = 1.0
@@ -250,12 +250,12 @@ def test_each_limit_of_the_source_ends_the_reading() -> None:
 
 
 def test_a_fault_of_a_reader_costs_one_file_and_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    from common.dates import read
+    from common.dates import formats
 
     def broken(view: object, found: object) -> None:
         raise IndexError
 
-    monkeypatch.setattr(read, "FORMATS", (read.Format("JPEG", lambda _: True, broken),))
+    monkeypatch.setattr(formats, "FORMATS", (formats.Format("JPEG", lambda _: True, broken),))
     assert "IndexError" in read_guarded(MemoryBytes(b"x")).problem
 
 

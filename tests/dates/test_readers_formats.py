@@ -13,9 +13,9 @@ import piexif
 import pytest
 from PIL import Image
 
+from common.dates.byte_view import MemoryBytes
+from common.dates.formats import FORMATS, read_bytes, read_media
 from common.dates.model import Candidate, Clock, Reading
-from common.dates.read import FORMATS, read_bytes, read_media
-from common.dates.source import MemoryBytes
 from tests.dates import sample_files as make
 
 MOMENT = datetime(2011, 8, 17, 16, 39, 37)
@@ -366,7 +366,7 @@ def test_an_avi_reads_its_tags_wherever_they_stand() -> None:
 def test_nothing_is_printed_and_no_heavy_library_loaded(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(make.every_format()["exif.jpg"])
     code = (
-        "import sys; from common.dates.read import read_media; read_media(sys.argv[1]);"
+        "import sys; from common.dates.formats import read_media; read_media(sys.argv[1]);"
         "print([m for m in ('PIL', 'pillow_heif', 'subprocess', 'ctypes', 'multiprocessing') if m in sys.modules])"
     )
     done = subprocess.run(

@@ -18,10 +18,10 @@ import pytest
 from common.dates.choose import Rules, choose, iso_text, offset_of_still
 from common.dates.filename import candidates_from_name
 from common.dates.filesystem import candidate_from_mtime
-from common.dates.found import CONTAINER, DIGITIZED, EDITED, ORIGINAL, SATELLITE, TEXT_CREATE, Findings
+from common.dates.findings import CONTAINER, DIGITIZED, EDITED, ORIGINAL, SATELLITE, TEXT_CREATE, Findings
 from common.dates.model import Candidate, Source
 from common.dates.sidecar import candidates_from_sidecar
-from common.dates.zones import resolve_zone
+from common.dates.timezones import resolve_zone
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
 ORDER = (Source.METADATA, Source.SIDECAR, Source.FILENAME, Source.FILESYSTEM)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from common.lock import Lock
+from common.fileops.locking import Lock
 from tests.examples.running import EXAMPLES, as_any_run_finds_it, kill, need, run_example, start_example
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common.lock import Lock
+from common.fileops.locking import Lock
 from tests.examples.running import kill, run_example, start_example
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg

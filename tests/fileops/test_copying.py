@@ -14,9 +14,9 @@ import pytest
 
 from common.errors import ChangedWhileReading, Interrupted, NotRegular, RowFailed, StoppedEarly
 from common.fileops.copying import copy_to_temporary, place
-from common.fileops.faults import writing_failed
-from common.hashing import CHUNK, identity_of
-from tests.fileops.acts import append_to, full_disk, put
+from common.fileops.os_errors import writing_failed
+from common.hashing.digest import CHUNK, identity_of
+from tests.fileops.fault_actions import append_to, full_disk, put
 from tests.support.trees import make_pipe, read_tree
 
 OLD = 1_234_567_890_123_456_789

@@ -16,7 +16,7 @@ from common.fileops.folders import (
     remove_empty_folders_up_to,
     restore_folder,
 )
-from tests.fileops.acts import put
+from tests.fileops.fault_actions import put
 from tests.support.trees import write_tree
 
 OLD = 1_234_567_890_123_456_789

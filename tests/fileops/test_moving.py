@@ -13,14 +13,10 @@ import pytest
 
 from common.errors import Interrupted, RowFailed, StoppedEarly
 from common.fileops.moving import Move, destroy, drop_second_name, finish_relocation, relocate
-from common.fileops.names import (
-    parked_name,
-)
-from common.fileops.placing import (
-    rename_no_replace,
-)
-from common.hashing import CHUNK, identity_of, same_file_state
-from tests.fileops.acts import append_to, put
+from common.fileops.renaming import rename_no_replace
+from common.fileops.temporary import parked_name
+from common.hashing.digest import CHUNK, identity_of, same_file_state
+from tests.fileops.fault_actions import append_to, put
 from tests.support.trees import read_tree, write_tree
 
 RUN_ID = "3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b"

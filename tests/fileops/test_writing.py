@@ -9,7 +9,7 @@ import pytest
 
 from common.errors import BadInput, StoppedEarly
 from common.fileops.writing import Appender, write_atomically
-from tests.fileops.acts import full_disk, put
+from tests.fileops.fault_actions import full_disk, put
 from tests.support.trees import read_tree
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.options import CommonOptions, add_common_options, common_options, make_parser, parse_arguments
+from common.cli.options import CommonOptions, add_common_options, common_options, make_parser, parse_arguments
 
 
 def parsed(*line: str) -> CommonOptions:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 
-from common.state import _seal_of
+from common.manifests.state import _seal_of
 from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg

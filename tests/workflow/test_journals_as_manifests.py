@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common.manifests import VERIFY, seal
+from common.manifests.reader import VERIFY, seal
 from tests.support import scripts
 from tests.support.library import Library
 from tests.support.media import jpeg

@@ -11,8 +11,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from common.lock import Lock
-from common.tally import STATUSES
+from common.fileops.locking import Lock
+from common.organize.totals import STATUSES
 from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg, mp4

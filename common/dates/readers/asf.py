@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import struct
 
-from common.dates.found import CONTAINER, CREATED, ORIGINAL, TEXT_CREATE, Findings
+from common.dates.byte_view import View
+from common.dates.findings import CONTAINER, CREATED, ORIGINAL, TEXT_CREATE, Findings
 from common.dates.readers import xmp
-from common.dates.source import View
 
 _MOST_OBJECTS = 300
 _MOST_DESCRIPTIONS = 500

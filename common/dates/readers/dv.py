@@ -6,8 +6,8 @@ blocks and three VAUX blocks of fifteen packs each; pack 0x62 is the recording d
 
 from __future__ import annotations
 
-from common.dates.found import ORIGINAL, Findings
-from common.dates.source import View
+from common.dates.byte_view import View
+from common.dates.findings import ORIGINAL, Findings
 
 _BLOCK = 80
 _DATE, _TIME = 0x62, 0x63

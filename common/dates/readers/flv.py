@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from common.dates.found import TEXT_CREATE, Findings
-from common.dates.source import View
+from common.dates.byte_view import View
+from common.dates.findings import TEXT_CREATE, Findings
 
 _LOOKED_AT = 16 << 10
 # A name in the object, the marker of a text (2), its length, the text.

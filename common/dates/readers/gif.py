@@ -6,9 +6,9 @@ packet stands before or behind the pictures, so the head and the tail of the fil
 
 from __future__ import annotations
 
-from common.dates.found import Findings
+from common.dates.byte_view import View
+from common.dates.findings import Findings
 from common.dates.readers import xmp
-from common.dates.source import View
 
 _LOOKED_AT = 128 << 10
 

@@ -8,10 +8,11 @@ Created, 2:62 and 2:63 for the digital creation); Adobe Photoshop file formats, 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
-from common.dates.found import CREATED, DAY_CREATED, XMP_CREATE, Findings
+from common.dates.byte_view import View
+from common.dates.findings import CREATED, DAY_CREATED, XMP_CREATE, Findings
 from common.dates.readers import xmp
-from common.dates.source import View
 
 _MOST_DATASETS = 2_000
 _MOST_RESOURCES = 500
@@ -42,10 +43,11 @@ def read(view: View, found: Findings) -> None:
             found.text(tag, f"{day}T{clock}" if clock else day, rank if clock else DAY_CREATED)
 
 
-def read_resources(view: View, found: Findings) -> None:
-    """Find the dates in a sequence of Photoshop image resources that starts the view."""
-    from common.dates.readers import tiff  # noqa: PLC0415 - TIFF holds resources and resources hold TIFF
+def read_resources(view: View, found: Findings, read_exif: Callable[[View, Findings], None]) -> None:
+    """Find the dates in a sequence of Photoshop image resources that starts the view.
 
+    ``read_exif`` reads an EXIF block. It is a parameter since TIFF holds resources, and resources hold EXIF (TIFF).
+    """
     offset = 0
     for _ in range(_MOST_RESOURCES):
         head = view.read(offset, 7)
@@ -62,8 +64,8 @@ def read_resources(view: View, found: Findings) -> None:
         offset += 4
         if number == 0x0404:
             read(view.part(offset, size), found)
-        elif number == 0x0422 and tiff.is_tiff(view.read(offset, 16)):
-            tiff.read(view.part(offset, size), found)
+        elif number == 0x0422:
+            read_exif(view.part(offset, size), found)
         elif number == 0x0424:
             xmp.read(view.part(offset, size), found)
         offset += size + size % 2

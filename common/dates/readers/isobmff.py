@@ -16,10 +16,10 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from common.dates.found import CONTAINER, CREATED, ORIGINAL, RELEASED, TEXT_CREATE, Findings
+from common.dates.byte_view import View
+from common.dates.findings import CONTAINER, CREATED, ORIGINAL, RELEASED, TEXT_CREATE, Findings
+from common.dates.parsing import parse_moment
 from common.dates.readers import iptc, maker, tiff, xmp
-from common.dates.source import View
-from common.dates.text import parse_moment
 
 _MOST_BOXES = 2_000
 _MOST_ITEMS = 4_000

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 import struct
 
-from common.dates.found import CREATED, Findings
+from common.dates.byte_view import View
+from common.dates.findings import CREATED, Findings
 from common.dates.readers import iptc, tiff, xmp
-from common.dates.source import View
 
 _MOST_SEGMENTS = 400
 # Most markers stand in the part of the file that is in memory already.
@@ -117,7 +117,7 @@ def _read_segment(marker: int, view: View, start: int, size: int, found: Finding
             if head.startswith(name):
                 # Version 2.5 has a length and a name before its first resource.
                 skip = len(name) if name is _PHOTOSHOP[0] else max(head[:64].find(b"8BIM"), 0)
-                iptc.read_resources(view.part(start + skip, size - skip), found)
+                iptc.read_resources(view.part(start + skip, size - skip), found, tiff.read_exif)
     else:
         info = _PICTURE_INFO.search(view.read(start, min(size, 1024)))
         if info is not None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 import struct
 
-from common.dates.found import CREATED, DIGITIZED, ORIGINAL, Findings
+from common.dates.byte_view import View
+from common.dates.findings import CREATED, DIGITIZED, ORIGINAL, Findings
 from common.dates.readers import tiff
-from common.dates.source import View
 
 _LOOKED_AT = 64 << 10
 _MOST_RECORDS = 300

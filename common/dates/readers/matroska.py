@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from common.dates.found import CONTAINER, ORIGINAL, TEXT_CREATE, Findings
-from common.dates.source import View
+from common.dates.byte_view import View
+from common.dates.findings import CONTAINER, ORIGINAL, TEXT_CREATE, Findings
 
 _MOST_ELEMENTS = 2_000
 _MOST_TAGS = 500

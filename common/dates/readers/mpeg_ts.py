@@ -10,9 +10,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from itertools import islice
 
-from common.dates.found import ORIGINAL, Findings
+from common.dates.byte_view import View
+from common.dates.findings import ORIGINAL, Findings
 from common.dates.model import Candidate, Clock, Source
-from common.dates.source import View
 
 _LOOKED_AT = 1 << 20
 _SYNC = 0x47

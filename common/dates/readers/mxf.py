@@ -11,8 +11,8 @@ import re
 import struct
 from datetime import UTC, datetime
 
-from common.dates.found import CONTAINER, ORIGINAL, Findings
-from common.dates.source import View
+from common.dates.byte_view import View
+from common.dates.findings import CONTAINER, ORIGINAL, Findings
 
 _KEY = bytes.fromhex("060e2b34")
 _LOCAL_SET = bytes.fromhex("060e2b34025301")

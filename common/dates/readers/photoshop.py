@@ -6,9 +6,9 @@ Source: Adobe Photoshop File Formats Specification, "File header section", "Colo
 
 from __future__ import annotations
 
-from common.dates.found import Findings
-from common.dates.readers import iptc
-from common.dates.source import View
+from common.dates.byte_view import View
+from common.dates.findings import Findings
+from common.dates.readers import iptc, tiff
 
 
 def is_photoshop(head: bytes) -> bool:
@@ -19,4 +19,4 @@ def is_photoshop(head: bytes) -> bool:
 def read(view: View, found: Findings) -> None:
     """Find the dates in the image resources."""
     start = 26 + 4 + int.from_bytes(view.need(26, 4), "big")
-    iptc.read_resources(view.part(start + 4, int.from_bytes(view.need(start, 4), "big")), found)
+    iptc.read_resources(view.part(start + 4, int.from_bytes(view.need(start, 4), "big")), found, tiff.read_exif)

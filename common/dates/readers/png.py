@@ -10,9 +10,9 @@ from __future__ import annotations
 import struct
 import zlib
 
-from common.dates.found import DIGITIZED, ORIGINAL, TEXT_CREATE, XMP_CREATE, Findings
+from common.dates.byte_view import View
+from common.dates.findings import DIGITIZED, ORIGINAL, TEXT_CREATE, XMP_CREATE, Findings
 from common.dates.readers import iptc, tiff, xmp
-from common.dates.source import View
 
 SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\x8aMNG\r\n\x1a\n", b"\x8bJNG\r\n\x1a\n")
 
@@ -119,4 +119,7 @@ def _read_profile(kind: str, chunk: View, text: bytes, found: Findings) -> None:
         _read_exif(chunk.unpacked(data), found)
     elif kind in {"iptc", "8bim"}:
         inner = chunk.unpacked(data)
-        (iptc.read_resources if data.startswith(b"8BIM") else iptc.read)(inner, found)
+        if data.startswith(b"8BIM"):
+            iptc.read_resources(inner, found, tiff.read_exif)
+        else:
+            iptc.read(inner, found)

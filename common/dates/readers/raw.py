@@ -1,6 +1,7 @@
-"""Camera RAW files that are neither TIFF nor boxes: RAF, CRW, MRW, X3F.
+"""Camera RAW files that are not TIFF alone, nor boxes: RW2, RAF, CRW, MRW, X3F.
 
 Sources: the layouts as LibRaw, dcraw and Phil Harvey's "The Canon RAW (CRW) File Format" document them.
+RW2 (Panasonic) is TIFF with a number of its own in the header, and keeps the whole EXIF in an embedded JPEG (tag 0x2E).
 RAF (Fujifilm) embeds a whole JPEG with EXIF. MRW (Minolta) embeds a TIFF block named TTW. CRW (Canon) is a tree of
 directories with a time stamp of the camera's clock, record 0x180E. X3F (Sigma) has a text property TIME and an
 embedded JPEG.
@@ -10,12 +11,26 @@ from __future__ import annotations
 
 import struct
 
-from common.dates.found import ORIGINAL, Findings
+from common.dates.byte_view import View
+from common.dates.findings import ORIGINAL, Findings
 from common.dates.readers import jpeg, tiff
-from common.dates.source import View
 
 _MOST_BLOCKS = 200
 _CRW_TIME = 0x180E
+_PANASONIC_JPEG = 0x002E
+
+
+def is_rw2(head: bytes) -> bool:
+    """Panasonic, and Leica's RWL."""
+    return head[:4] in {b"IIU\0", b"MM\0U"}
+
+
+def read_rw2(view: View, found: Findings) -> None:
+    """Find the dates of a Panasonic RW2: its own, or those of the embedded JPEG where it has none of the capture."""
+    tiff.read(view, found)
+    picture = tiff.find_value(view, _PANASONIC_JPEG)
+    if picture and not any(candidate.rank == ORIGINAL for candidate in found.candidates):
+        jpeg.read(picture, found)
 
 
 def is_raf(head: bytes) -> bool:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import struct
 
-from common.dates.found import CREATED, RELEASED, TEXT_CREATE, Findings
+from common.dates.byte_view import View
+from common.dates.findings import CREATED, RELEASED, TEXT_CREATE, Findings
 from common.dates.readers import maker, tiff, xmp
-from common.dates.source import View
 
 _MOST_CHUNKS = 2_000
 _LISTS = {b"hdrl", b"strl", b"INFO", b"exif", b"ncdt", b"hydt", b"pntx"}

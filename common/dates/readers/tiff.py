@@ -3,7 +3,7 @@
 Sources: TIFF 6.0 section 2 (header, IFD), BigTIFF (Aware Systems), TIFF/EP ISO 12234-2 (dates in IFD0),
 Exif 3.0 CIPA DC-008 sections 4.6.3 to 4.6.6 (Exif and GPS IFDs, date, SubSec and Offset tags), XMP part 3
 section 3.3.3 (tag 700), IPTC-NAA (tag 33723), Photoshop image resources (tag 34377). Olympus and Panasonic
-replace the 42 of the header by numbers of their own; Panasonic keeps the whole EXIF in an embedded JPEG (0x2E).
+replace the 42 of the header by numbers of their own (see ``raw.py`` for Panasonic's RW2).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import struct
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from common.dates.found import DIGITIZED, EDITED, ORIGINAL, SATELLITE, Findings
+from common.dates.byte_view import Data, StopReading, View
+from common.dates.findings import DIGITIZED, EDITED, ORIGINAL, SATELLITE, Findings
 from common.dates.readers import iptc, xmp
-from common.dates.source import Data, StopReading, View
 
 # TIFF, BigTIFF, Panasonic, Olympus (two), Leica's RWL is Panasonic's; JPEG XR differs only in its image tags.
 _BIG_TIFF = 43
@@ -27,7 +27,6 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 
 _DATE_TIME = 0x0132
 _XMP = 0x02BC
-_PANASONIC_JPEG = 0x002E
 _IPTC = 0x83BB
 _PHOTOSHOP = 0x8649
 _EXIF_IFD = 0x8769
@@ -51,7 +50,7 @@ _TEXTS = frozenset(
         _SUBSEC_DIGITIZED,
     }
 )
-_WANTED = _TEXTS | {_XMP, _PANASONIC_JPEG, _IPTC, _PHOTOSHOP, _EXIF_IFD, _GPS_IFD}
+_WANTED = _TEXTS | {_XMP, _IPTC, _PHOTOSHOP, _EXIF_IFD, _GPS_IFD}
 _GPS_WANTED = frozenset({_GPS_TIME, _GPS_DATE})
 
 # Tag -> (offset of its value, length of its value in bytes)
@@ -101,12 +100,21 @@ def read(view: View, found: Findings) -> None:
     if block is None:
         raise StopReading("its EXIF block has no TIFF header")
     entries = _entries(block, block.first_ifd(), _WANTED)
-    _read_exif(block, entries, found)
+    _read_dates(block, entries, found)
     _read_packets(view, entries, found)
-    if _PANASONIC_JPEG in entries and not any(candidate.rank == ORIGINAL for candidate in found.candidates):
-        from common.dates.readers import jpeg  # noqa: PLC0415 - JPEG holds TIFF and Panasonic's TIFF holds JPEG
 
-        jpeg.read(view.part(*entries[_PANASONIC_JPEG]), found)
+
+def read_exif(view: View, found: Findings) -> None:
+    """Find the dates of an Exif block that starts the view; a block without a TIFF header has none."""
+    if is_tiff(view.read(0, 16)):
+        read(view, found)
+
+
+def find_value(view: View, tag: int) -> View | None:
+    """The value of one tag of the first IFD, as a view of its own. None where there is none."""
+    block = _block(view)
+    entries = _entries(block, block.first_ifd(), frozenset({tag})) if block else {}
+    return view.part(*entries[tag]) if tag in entries else None
 
 
 def read_gps(view: View, found: Findings) -> None:
@@ -194,7 +202,7 @@ def _pointer(block: _Block, entries: Entries, tag: int) -> int | None:
     return int.from_bytes(raw, form.order) if len(raw) == size else None
 
 
-def _read_exif(block: _Block, entries: Entries, found: Findings) -> None:
+def _read_dates(block: _Block, entries: Entries, found: Findings) -> None:
     """Dates of IFD0 and of its Exif IFD. The tags of both are looked up in both: TIFF/EP has all in IFD0."""
     exif_at = _pointer(block, entries, _EXIF_IFD)
     exif = _entries(block, exif_at, _WANTED) if exif_at else {}
@@ -247,7 +255,11 @@ def _read_gps_ifd(block: _Block, offset: int, found: Findings) -> None:
 
 def _read_packets(view: View, entries: Entries, found: Findings) -> None:
     """XMP, IPTC and Photoshop blocks that stand in tags of IFD0."""
-    for tag, reader in ((_XMP, xmp.read), (_IPTC, iptc.read), (_PHOTOSHOP, iptc.read_resources)):
+    for tag, reader in ((_XMP, xmp.read), (_IPTC, iptc.read), (_PHOTOSHOP, _read_resources)):
         if tag in entries:
             offset, length = entries[tag]
             reader(view.part(offset, min(length, _MOST_PACKET)), found)
+
+
+def _read_resources(view: View, found: Findings) -> None:
+    iptc.read_resources(view, found, read_exif)

@@ -10,16 +10,8 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from common.dates.found import (
-    CREATED,
-    DAY_CREATED,
-    TEXT_CREATE,
-    XMP_CREATE,
-    XMP_DIGITIZED,
-    XMP_ORIGINAL,
-    Findings,
-)
-from common.dates.source import View
+from common.dates.byte_view import View
+from common.dates.findings import CREATED, DAY_CREATED, TEXT_CREATE, XMP_CREATE, XMP_DIGITIZED, XMP_ORIGINAL, Findings
 
 _MOST_PACKET = 1 << 20
 _MOST_DATES = 64

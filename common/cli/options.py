@@ -1,0 +1,235 @@
+"""The options that the three command lines share, how a line is parsed, and how it is told again to paste."""
+
+from __future__ import annotations
+
+import argparse
+import codecs
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from common.cli.shell import script_command
+from common.disks import is_on_spinning_disk, suitable_jobs
+from common.errors import BadInput, explain_os_error
+from common.paths import fold, shown
+
+ARGUMENTS_FROM_FILE = """@FILE as an argument stands for the arguments in that file, one on each line as it is.
+A name that begins with @ itself is given as ./@name, or as --option=@name.
+"""
+_CENTURY_DAYS = 36_525
+EXIT_STATUS = """exit status:
+  0  all rows good (also: this batch good, more remain)
+  1  finished, some rows need attention
+  2  bad usage or input, nothing changed
+  3  stopped early, run the same command again to go on
+  4  another run holds the lock
+  130  interrupted
+"""
+
+
+@dataclass(frozen=True)
+class CommonOptions:
+    """The options that all three scripts have."""
+
+    jobs: int
+    """Files handled at a time; 0 where the disks are to decide."""
+    json: bool
+    quiet: bool
+    verbose: bool
+    log_file: str
+    review_html: str
+    arguments: tuple[str, ...] = ()
+    """The whole command line, with what its ``@file`` arguments hold."""
+
+
+def make_parser(description: str, epilog: str) -> argparse.ArgumentParser:
+    """A parser in this project's manner: no abbreviations, no colours, texts kept as they are written."""
+    parser = argparse.ArgumentParser(
+        description=description,
+        epilog=f"{epilog.strip()}\n\n{ARGUMENTS_FROM_FILE}\n{EXIT_STATUS}",
+        formatter_class=_HelpFormatter,
+        allow_abbrev=False,
+    )
+    if sys.version_info >= (3, 14):
+        parser.color = False
+    return parser
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal. argparse would ask ``shutil``, which loads three compression libraries."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=columns() - 2)
+
+
+def columns() -> int:
+    """How wide the terminal is: by ``COLUMNS``, else as the system says, else 80."""
+    wanted = os.environ.get("COLUMNS", "")
+    if wanted.isascii() and wanted.isdecimal() and int(wanted):
+        return int(wanted)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80 if sys.__stdout__ else 80
+    except (OSError, ValueError):  # no terminal, or no such stream
+        return 80
+
+
+def parse_arguments(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse a command line (default: that of this process). ``arguments`` of what is returned is the line itself.
+
+    Ends the process with exit code 2 and one sentence when it can't be used, a missing ``@file`` included.
+    """
+    arguments: list[str] = []
+    for argument in sys.argv[1:] if argv is None else argv:
+        if not argument.startswith("@"):
+            arguments.append(argument)
+            continue
+        try:
+            arguments += arguments_in_file(argument[1:])
+        except OSError as error:
+            plain = shown(argument)
+            parser.error(
+                f"{plain[1:] or '@'}: cannot read arguments from it: {explain_os_error(error)}; "
+                f"for a name that begins with @ itself write ./{plain} or --option={plain}"
+            )
+    if any("\0" in argument for argument in arguments):
+        parser.error("an argument holds a NUL byte, which no path can; was the @file saved as UTF-16?")
+    try:
+        os.getcwd()
+    except OSError as error:
+        parser.error(f"the current folder can't be told: {explain_os_error(error)}; change to another one first")
+    parsed = parser.parse_args(arguments)
+    parsed.arguments = tuple(arguments)
+    return parsed
+
+
+def arguments_in_file(path: str) -> list[str]:
+    """The arguments in a file, one a line as it stands; empty lines are left out. Raises ``OSError``.
+
+    Lines may end as on Windows, and a byte order mark is no part of the first. Names need not be UTF-8.
+    """
+    with open(path, "rb") as file:
+        lines = file.read().removeprefix(codecs.BOM_UTF8).split(b"\n")
+    return [os.fsdecode(line) for line in (line.removesuffix(b"\r") for line in lines) if line]
+
+
+def add_batch_options(parser: argparse.ArgumentParser, state_file: str) -> None:
+    """Add the options of the scripts that work off a manifest; ``state_file`` says where the state is by default."""
+    group = parser.add_argument_group("batches")
+    group.add_argument("--limit", type=positive, default=0, metavar="N", help="rows in this call (default: all)")
+    group.add_argument("--offset", type=not_negative, metavar="N", help="skip this many rows")
+    group.add_argument("--state-file", default="", metavar="PATH", help=f"default: {state_file}")
+
+
+def add_common_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that all three scripts have."""
+    group = parser.add_argument_group("common options")
+    group.add_argument(
+        "--jobs",
+        type=positive,
+        default=0,
+        metavar="N",
+        help="files handled at a time (default: 1 on a spinning disk, else by the number of cores)",
+    )
+    group.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    group.add_argument("--quiet", action="store_true", help="say nothing but errors and the summary")
+    group.add_argument("--verbose", action="store_true", help="say more about what is done and why")
+    group.add_argument("--review-html", default="", metavar="PATH", help="write a page to review the run in a browser")
+    group.add_argument("--log-file", default="", metavar="PATH", help="append what is said, with times, to a file")
+
+
+def common_options(parsed: argparse.Namespace) -> CommonOptions:
+    """The common options of a parsed command line."""
+    review_html = os.path.abspath(parsed.review_html) if parsed.review_html else ""
+    return CommonOptions(
+        parsed.jobs, parsed.json, parsed.quiet, parsed.verbose, parsed.log_file, review_html, parsed.arguments
+    )
+
+
+def with_jobs(
+    options: CommonOptions, tell: Callable[[str], None], paths: Iterable[str], in_memory: bool = False
+) -> CommonOptions:
+    """The options with a number of jobs: what was asked for, else what suits the disks of these paths, and is told.
+
+    ``in_memory``: what is read is mostly there already, and more jobs than cores would be in each other's way.
+    """
+    if options.jobs:
+        return options
+    jobs, reason = suitable_jobs(paths, is_on_spinning_disk)
+    if in_memory and jobs > 1:
+        jobs, reason = os.cpu_count() or 1, "what is in memory is read as fast as the cores allow"
+    tell(f"jobs: {jobs}, since {reason}")
+    return replace(options, jobs=jobs)
+
+
+def require_apart(options: CommonOptions, outputs: Iterable[str]) -> None:
+    """Raise ``BadInput`` where the review page would stand under the name of another output. Changes nothing."""
+    page = fold(os.path.realpath(options.review_html))
+    if options.review_html and page in {fold(os.path.realpath(path)) for path in outputs if path}:
+        raise BadInput(f"{shown(options.review_html)} is another output's name as well; choose another --review-html")
+
+
+def same_command(script: str, options: CommonOptions, without: str = "", values: int = 0) -> str:
+    """The command line of this run, to paste, leaving out one option (with a number of values). Looks at ``PATH``."""
+    kept: list[str] = []
+    skip = 0
+    for argument in options.arguments:
+        if skip:
+            skip -= 1
+        elif without and argument == without:
+            skip = values
+        elif not (without and argument.startswith(f"{without}=")):
+            kept.append(argument)
+    return script_command(script, *_without_at_first(kept))
+
+
+def _without_at_first(arguments: Sequence[str]) -> Iterator[str]:
+    """The same arguments, none of which begins with the ``@`` that stands for a file of arguments.
+
+    A value that came out of such a file is joined to its option: ``--exclude=@eaDir``.
+    """
+    remaining = iter(arguments)
+    for argument in remaining:
+        following = next(remaining, "") if argument.startswith("--") and "=" not in argument else ""
+        if following.startswith("@"):
+            yield f"{argument}={following}"
+            continue
+        yield argument
+        if following:
+            yield following
+
+
+def positive(text: str) -> int:
+    """An option's value that is a whole number above 0."""
+    if not _is_count(text) or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 1 or above")
+    return int(text)
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
+
+
+def days(text: str) -> int:
+    """An option's value that is a number of days, of a century at most: a date that far back can be told."""
+    number = positive(text)
+    if number > _CENTURY_DAYS:
+        raise argparse.ArgumentTypeError(f"must be {_CENTURY_DAYS:,} or less")
+    return number
+
+
+def not_negative(text: str) -> int:
+    """An option's value that is a whole number, 0 or above."""
+    if not _is_count(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or above")
+    return int(text)
+
+
+def require_folder(path: str, option: str) -> str:
+    """The real path of a folder that an option names; raises ``BadInput`` when it is none."""
+    if os.path.isfile(path):
+        raise BadInput(f"{shown(path)} is a file: {option} must name the folder that holds it")
+    if not os.path.isdir(path):
+        home = " (only a shell makes your home folder of ~: write it out)" if f"{os.sep}~" in path else ""
+        raise BadInput(f"{shown(path)}: {option} must name an existing folder; is the disk mounted?{home}")
+    return os.path.realpath(path)

@@ -1,0 +1,83 @@
+"""What a run says of itself in the end, in words or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from common.counts import amount_text, amounts_of, rows_of, summed
+from common.errors import ExitCode
+from common.paths import shown
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did. Printed to standard output, in words or as JSON (docs/json.md).
+
+    ``action`` is what was done, such as copy or restore. ``counts`` are rows by status, and ``amounts`` what
+    these rows are about, as in ``common.counts``. ``error`` is the sentence with which a run was refused or stopped.
+    """
+
+    tool: str
+    headline: str
+    run_id: str
+    exit_code: ExitCode
+    counts: Mapping[str, int] = field(default_factory=dict)
+    amounts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    complete: bool = True
+    next_steps: Sequence[str] = ()
+    action: str = ""
+    dry_run: bool = False
+    error: str = ""
+
+    def as_json(self) -> str:
+        """One JSON object on one line, ASCII only."""
+        import json  # noqa: PLC0415 - not needed to show --help
+
+        return json.dumps(
+            {
+                "tool": self.tool,
+                "action": self.action,
+                "dry_run": self.dry_run,
+                "run_id": self.run_id,
+                "exit_code": int(self.exit_code),
+                "complete": self.complete,
+                "counts": dict(self.counts),
+                "amounts": {status: dict(amount) for status, amount in self.amounts.items()},
+                "outputs": dict(self.outputs),
+                "notes": list(self.notes),
+                "next_steps": list(self.next_steps),
+                "error": self.error,
+            }
+        )
+
+    def as_text(self) -> str:
+        """Plain words, a line each."""
+        lines = [self.headline]
+        for name, number in self.counts.items():
+            amount = f": {amount_text(self.amounts[name])}" if name in self.amounts else ""
+            lines.append(f"  {number:>12,}  {name.replace('_', ' ')}{amount}")
+        lines += [f"{kind}: {shown(path)}" for kind, path in self.outputs.items()]
+        lines += list(self.notes)
+        lines += self.next_steps
+        return "\n".join(lines)
+
+
+def figures(
+    total: str, counts: Mapping[str, int], names: Mapping[str, str] | None = None
+) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
+    """``counts`` and ``amounts`` of a summary out of the flat counters of ``common.counts``. Pure.
+
+    ``total`` is the name of the sum of all rows, which comes first. ``names`` renames statuses, and tells their order.
+    """
+    names = names or {status: status for status in rows_of(counts)}
+    rows, amounts = rows_of(counts), amounts_of(counts)
+    shown_counts = {names[status]: rows[status] for status in names if rows.get(status)}
+    shown_amounts = {names[status]: amounts[status] for status in names if status in amounts}
+    whole = summed(shown_amounts.values())
+    return (
+        {total: sum(shown_counts.values()), **shown_counts},
+        {**({total: whole} if whole else {}), **shown_amounts},
+    )

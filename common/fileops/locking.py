@@ -1,0 +1,67 @@
+"""A lock that keeps a second run out: a file of its own, released by the system when the process ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import AbstractContextManager, nullcontext
+
+from common.errors import BadInput, Locked, explain_os_error
+from common.fileops.writing import open_lock_file
+from common.hashing.digest import close_file
+from common.paths import shown
+
+
+class Lock:
+    """Holds an exclusive lock from its making to the end of its ``with`` block.
+
+    The file stays: only the lock on it counts, so a crash leaves nothing to clean; one that another
+    user has made serves as well. Changes the disk (makes the file). Raises ``Locked`` when another
+    run holds it, ``BadInput`` when the file can't be made.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        try:
+            self._fd = open_lock_file(path)
+        except OSError as error:
+            raise BadInput(
+                f"{shown(path)}: cannot make the lock file: {explain_os_error(error)}; make that folder writable"
+            ) from None
+        try:
+            _lock(self._fd)
+        except (BlockingIOError, PermissionError):
+            os.close(self._fd)
+            raise Locked(f"{shown(path)}: another run is at work here; wait until it has ended") from None
+        except OSError as error:
+            os.close(self._fd)
+            raise BadInput(f"{shown(path)}: this file system can't lock: {explain_os_error(error)}") from None
+
+    def __enter__(self) -> Lock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        close_file(self._fd, self._path)
+
+
+def lock_unless_read_only(path: str) -> AbstractContextManager[object]:
+    """A lock, or nothing where the file system is mounted read-only: nobody can change anything there."""
+    folder = os.path.dirname(path)
+    if sys.platform != "win32" and os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return nullcontext()
+    return Lock(path)
+
+
+if sys.platform == "win32":
+
+    def _lock(fd: int) -> None:
+        import msvcrt  # noqa: PLC0415 - exists on Windows only
+
+        msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+
+else:
+
+    def _lock(fd: int) -> None:
+        import fcntl  # noqa: PLC0415 - does not exist on Windows
+
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

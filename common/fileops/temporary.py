@@ -1,0 +1,46 @@
+"""The names under which files stand for a while, and removing those that a killed run left."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from common.hashing.digest import is_regular
+from common.paths import is_present
+
+TEMPORARY_PREFIX = ".media-tmp-"
+PROBE_PREFIX = ".media-probe-"
+PARKED_PREFIX = ".media-removing-"
+# Exactly the names that are made here: what a person calls alike is a person's file.
+_OWN_NAME = re.compile(r"\.media-tmp-[0-9a-f]{16}|\.media-probe-[0-9a-f]{8}-[0-9]+-[0-9a-f]{16}")
+
+
+def is_temporary_name(name: str) -> bool:
+    """Whether a name is one that this package gives to files which are not finished, or to probes. Pure."""
+    return _OWN_NAME.fullmatch(name) is not None
+
+
+def parked_name(path: str, run_id: str, row_id: int) -> str:
+    """The name under which ``destroy`` holds the file of one row, in the same folder."""
+    return os.path.join(os.path.dirname(path), f"{PARKED_PREFIX}{run_id[:8]}-{row_id}")
+
+
+def remove_temporary(path: str) -> None:
+    """Remove a regular file under one of this package's temporary names; a missing one is fine."""
+    if not is_temporary_name(os.path.basename(path)):
+        raise ValueError(f"not a temporary name: {path}")
+    try:
+        if is_regular(os.lstat(path)):
+            os.unlink(path)
+    except FileNotFoundError:
+        return
+
+
+def remove_temporaries(folder: str) -> None:
+    """Remove what a killed run left under temporary names in a folder where nobody else is at work."""
+    if not is_present(folder):
+        return
+    names = os.listdir(folder)
+    for name in names:
+        if is_temporary_name(name) and name.startswith(TEMPORARY_PREFIX):
+            remove_temporary(os.path.join(folder, name))

@@ -1,0 +1,1 @@
+"""The CSV manifests and JSON state files through which the three scripts exchange data."""

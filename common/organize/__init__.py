@@ -1,0 +1,1 @@
+"""Stage 1: from a scanned source to rows of a report, and their copies in the archive."""

@@ -1,0 +1,252 @@
+"""Carrying out planned rows: copying and moving files into the archive, batch by batch, durably."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from common.archive import archive_failed
+from common.concurrency import Progress, in_order
+from common.errors import RowFailed, StoppedEarly, explain_os_error
+from common.fileops.copying import copy_to_temporary, place
+from common.fileops.folders import make_folders, sync_folders, sync_folders_up_to
+from common.fileops.hard_links import Turns
+from common.fileops.moving import Move, drop_second_name, finish_relocation, relocate
+from common.fileops.os_errors import writing_failed
+from common.fileops.renaming import remove_placeholder, unpark
+from common.fileops.temporary import parked_name, remove_temporaries
+from common.hashing.digest import Identity, hash_file, is_regular
+from common.manifests.reader import ReportRow
+from common.paths import NOTHING_THERE, RealRoots, is_present, shown
+from common.timestamps import mtime_nanoseconds
+
+_CHANGED = "changed since it was scanned; organize again"
+# What says that a folder of this name can't be, whatever is mended: a plan that was edited may ask for one.
+_NO_SUCH_FOLDER = frozenset({errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
+
+
+@dataclass(frozen=True)
+class Storer:
+    """Carries out planned rows of ``organize``. ``apply_batch`` changes archive and source."""
+
+    mode: str
+    jobs: int
+    progress: Progress
+    stop: Callable[[], bool]
+    lost: set[str]
+    synced_folders: set[str]
+    roots: RealRoots = field(default_factory=RealRoots)
+    turns: Turns = field(default_factory=Turns)
+
+    def apply_batch(self, rows: Sequence[ReportRow], again: bool) -> list[ReportRow]:
+        """Copy or move the planned rows of a batch; what is returned is durable. Changes the disk.
+
+        With ``again`` the batch may have been carried out in part by a run that was killed: what
+        it left is found and finished. Raises ``StoppedEarly`` or ``Interrupted``; the batch is
+        then to be given again.
+        """
+        planned = [row for row in rows if row.status == "planned"]
+        impossible = self._make_folders(planned, again)
+        store = self._copy if self.mode == "copy" else self._move
+
+        def do(row: ReportRow) -> ReportRow:
+            reason = impossible.get(os.path.dirname(row.destination_path))
+            return row._replace(status="failed", reason=reason) if reason else store(row, again)
+
+        done: dict[int, ReportRow] = {}
+
+        def carry_out(turn: Iterable[ReportRow]) -> None:
+            for row in in_order(do, turn, self.jobs):
+                done[row.row_id] = row
+                self.progress.add_file()
+
+        # The primaries of all groups first: beside one that failed, its companions would stand with somebody else's.
+        companions = [row for row in planned if not _is_primary(row)]
+        carry_out([row for row in planned if _is_primary(row)])
+        fallen = _fallen_primaries(rows, done, {row.group_id for row in companions})
+        carry_out([row for row in companions if row.group_id not in fallen])
+        for row in companions:
+            if row.group_id in fallen:
+                reason = f"goes with {os.path.basename(fallen[row.group_id])}, which failed"
+                done[row.row_id] = row._replace(status="failed", reason=reason)
+        self._sync_folders(row for row in done.values() if row.status != "failed")
+        return fail_duplicates_of_failed([done.get(row.row_id, row) for row in rows])
+
+    def _make_folders(self, planned: Sequence[ReportRow], again: bool) -> dict[str, str]:
+        """Make the folders in the archive durably, and say which can't be, and why."""
+        impossible: dict[str, str] = {}
+        for folder in {os.path.dirname(row.destination_path) for row in planned}:
+            try:
+                make_folders(folder)
+            except OSError as error:
+                if error.errno in _NO_SUCH_FOLDER:
+                    impossible[folder] = f"cannot make {shown(folder)}: {explain_os_error(error)}"
+                    continue
+                raise StoppedEarly(f"{shown(folder)}: cannot make it: {explain_os_error(error)}; run again") from None
+            if again:
+                remove_temporaries(folder)
+            sync_folders_up_to(folder, planned[0].archive_root, self.synced_folders)
+            if self.roots.leads_through_link(os.path.join(folder, "any"), planned[0].archive_root):
+                raise StoppedEarly(
+                    f"{shown(folder)}: a symbolic link stands on the way in the archive, and verify would refuse what "
+                    "is behind it; mount or move the folder itself there"
+                )
+        return impossible
+
+    def _sync_folders(self, rows: Iterable[ReportRow]) -> None:
+        rows = list(rows)
+        sync_folders({os.path.dirname(row.destination_path) for row in rows})
+        if self.mode == "move":
+            sync_folders({os.path.dirname(row.source_path) for row in rows})
+
+    def _copy(self, row: ReportRow, again: bool) -> ReportRow:
+        try:
+            if again and (finished := self._left_by_killed_run(row, "copied")):
+                return finished
+            folder = os.path.dirname(row.destination_path)
+            staged = copy_to_temporary(row.source_path, folder, self.progress.add_bytes, self.stop)
+            try:
+                _require_as_planned(row, staged.identity)
+                staged.sync()
+                place(staged, row.destination_path)
+            except OSError as error:
+                staged.discard()
+                if isinstance(error, FileExistsError):
+                    return self._destination_taken(row, staged.sha256)
+                raise writing_failed(row.destination_path, error) from None
+            except RowFailed:
+                staged.discard()
+                raise
+            self.lost.update(staged.lost)
+            return row._replace(status="copied", sha256=staged.sha256)
+        except RowFailed as error:
+            return row._replace(status="failed", reason=str(error))
+
+    def _move(self, row: ReportRow, again: bool) -> ReportRow:
+        with self.turns.of(row.source_path):
+            return self._move_in_turn(row, again)
+
+    def _move_in_turn(self, row: ReportRow, again: bool) -> ReportRow:
+        parked = parked_name(row.source_path, row.run_id, row.row_id)
+        try:
+            if self.roots.leads_through_link(row.source_path, row.source_root):
+                raise RowFailed("a symbolic link stands on the way in the source")
+            if again:
+                unpark(row.source_path, parked)
+                if not is_present(row.source_path) and is_present(row.destination_path):
+                    return self._moved_by_killed_run(row)
+            found = hash_file(row.source_path, on_bytes=self.progress.add_bytes, should_stop=self.stop)
+            _require_as_planned(row, found.identity)
+            move = Move(row.source_path, row.destination_path, found.identity, found.sha256, parked)
+            if again and _is_one_file(row.source_path, row.destination_path):
+                drop_second_name(move)
+            elif again and self._left_by_killed_run(row, "moved"):
+                finish_relocation(move, self.stop)
+            else:
+                self.lost.update(relocate(move, self.stop).lost)
+            return row._replace(status="moved", sha256=found.sha256)
+        except FileExistsError:
+            return self._destination_taken(row, "")
+        except RowFailed as error:
+            return row._replace(status="failed", reason=str(error))
+        except OSError as error:
+            return row._replace(status="failed", reason=f"cannot read: {explain_os_error(error)}")
+
+    def _left_by_killed_run(self, row: ReportRow, status: str) -> ReportRow | None:
+        """The finished row when a killed run had put the whole content in place already."""
+        if not is_present(row.destination_path):
+            return None
+        if remove_placeholder(row.destination_path, row.source_path):
+            return None
+        try:
+            there = hash_file(row.destination_path, should_stop=self.stop)
+            here = hash_file(row.source_path, should_stop=self.stop)
+        except OSError as error:
+            raise RowFailed(f"cannot read: {explain_os_error(error)}") from None
+        _require_as_planned(row, here.identity)
+        return row._replace(status=status, sha256=here.sha256) if here.sha256 == there.sha256 else None
+
+    def _moved_by_killed_run(self, row: ReportRow) -> ReportRow:
+        """The row of a file that a killed run had moved; the archive's file system may round its time."""
+        found = hash_file(row.destination_path, should_stop=self.stop)
+        if found.identity.size != row.size_bytes or row.sha256 not in ("", found.sha256):
+            raise RowFailed("gone from the source, and another file stands at its destination; organize again")
+        return row._replace(status="moved", sha256=found.sha256)
+
+    def _destination_taken(self, row: ReportRow, sha256: str) -> ReportRow:
+        """Somebody else put a file there since it was planned: the same content is welcome, another is not touched."""
+        try:
+            here = sha256 or hash_file(row.source_path).sha256
+            if hash_file(row.destination_path).sha256 == here:
+                return row._replace(status="already_archived", sha256=here)
+        except (OSError, RowFailed):
+            pass  # then it is not known to be the same, and the row fails below
+        reason = "another file stands at the destination by now; organize again"
+        return row._replace(status="failed", reason=reason)
+
+
+def _may_be_its_copy(row: ReportRow) -> bool:
+    try:
+        status = os.lstat(row.destination_path)
+    except OSError as error:
+        if error.errno in NOTHING_THERE:
+            return False
+        raise archive_failed(row.destination_path, error) from None
+    return is_regular(status) and status.st_size == row.size_bytes
+
+
+def _is_one_file(path: str, other: str) -> bool:
+    return is_present(other) and os.path.samefile(path, other)
+
+
+def _require_as_planned(row: ReportRow, found: Identity) -> None:
+    if (found.size, found.mtime_ns) != (row.size_bytes, mtime_nanoseconds(row.source_mtime)):
+        raise RowFailed(_CHANGED)
+
+
+def _is_primary(row: ReportRow) -> bool:
+    return row.row_id == row.group_id
+
+
+def _fallen_primaries(
+    rows: Iterable[ReportRow], done: Mapping[int, ReportRow], groups: Collection[int]
+) -> dict[int, str]:
+    """The source paths, by group, of primaries that are not archived and won't be by this batch. Looks at the disk."""
+    under_way = {row.destination_path for row in rows if row.status == "planned" and row.row_id not in done}
+    primaries = [done.get(row.row_id, row) for row in rows if _is_primary(row) and row.group_id in groups]
+    return {
+        row.group_id: row.source_path
+        for row in primaries
+        if row.status == "failed" or (row.destination_path not in under_way and _why_not_archived(row))
+    }
+
+
+def _why_not_archived(row: ReportRow, failed: Collection[str] = ()) -> str:
+    """Why a file that is said to need no copy is not in the archive after all, or an empty string. Looks at the disk.
+
+    At sizes and times: a plan may be older than an edit. The bytes are for verify to compare. ``failed`` are
+    destinations that were not reached.
+    """
+    if row.status not in ("duplicate", "already_archived"):
+        return ""
+    if row.destination_path in failed or not _may_be_its_copy(row):
+        return f"{row.reason or 'same content as a file of the archive'}, but that is not stored; organize again"
+    try:
+        status = os.lstat(row.source_path)
+    except OSError as error:
+        return f"cannot look at it: {explain_os_error(error)}"
+    if (status.st_size, status.st_mtime_ns) != (row.size_bytes, mtime_nanoseconds(row.source_mtime)):
+        return _CHANGED
+    return ""
+
+
+def fail_duplicates_of_failed(rows: Sequence[ReportRow]) -> list[ReportRow]:
+    """A duplicate is accounted for only if what it duplicates stands in the archive. Looks there, changes nothing."""
+    failed = {row.destination_path for row in rows if row.status == "failed"}
+    checked = []
+    for row in rows:
+        reason = _why_not_archived(row, failed)
+        checked.append(row._replace(status="failed", reason=reason) if reason else row)
+    return checked

@@ -1,0 +1,140 @@
+"""The journal of apply: a chain that shows every change, and a memory of what a killed run had under way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from common.apply.journal import Journal, JournalReader
+from common.errors import BadInput
+from common.manifests.reader import JOURNAL, JournalRow
+
+RUN_ID = "3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b"
+
+
+def row(row_id: int, phase: str, action: str = "quarantine") -> JournalRow:
+    blank = JOURNAL.decode({**dict.fromkeys(JOURNAL.columns, ""), **dict.fromkeys(NUMBERS, "0")}, "")
+    path = f"/source/{row_id}.jpg"
+    return blank._replace(
+        phase=phase, action=action, row_id=row_id, run_id=RUN_ID, from_path=path, source_path=path, to_path="/q"
+    )
+
+
+NUMBERS = ("sequence", "row_id", "size_bytes")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "journal.csv")
+
+
+def write(path: str, *rows: JournalRow) -> None:
+    journal = Journal(path, RUN_ID)
+    journal.append(rows)
+    journal.close()
+
+
+def lines(path: str) -> list[bytes]:
+    return Path(path).read_bytes().splitlines(keepends=True)
+
+
+def is_refused(path: str) -> None:
+    with pytest.raises(BadInput, match="does not follow the one before"):
+        Journal(path, RUN_ID)
+    with pytest.raises(BadInput, match="does not follow the one before"), JournalReader(path, RUN_ID) as reader:
+        list(reader)
+
+
+def test_rows_are_numbered_timed_and_chained_over_several_runs(path: str) -> None:
+    write(path, row(1, "planned"), row(2, "planned"))
+    write(path, row(1, "done"), row(2, "failed"))
+    with JournalReader(path, RUN_ID) as reader:
+        rows = [found for found, _ in reader]
+    assert [(r.sequence, r.row_id, r.phase) for r in rows] == [
+        (1, 1, "planned"),
+        (2, 2, "planned"),
+        (3, 1, "done"),
+        (4, 2, "failed"),
+    ]
+    assert all(r.time for r in rows)
+    assert len({r.chain for r in rows}) == 4
+
+
+def test_a_changed_removed_doubled_or_exchanged_row_is_noticed(path: str) -> None:
+    write(path, *(row(number, "planned") for number in range(1, 5)))
+    head, one, two, three, four = lines(path)
+    for damaged in (
+        [head, one, two.replace(b"/source/2.jpg", b"/source/9.jpg"), three, four],
+        [head, two, three, four],
+        [head, one, three, four],
+        [head, one, two, two, three, four],
+        [head, one, three, two, four],
+    ):
+        Path(path).write_bytes(b"".join(damaged))
+        is_refused(path)
+        assert lines(path) == damaged
+
+
+def test_the_journal_of_another_run_is_refused(path: str) -> None:
+    write(path, row(1, "planned"))
+    with pytest.raises(BadInput, match="does not follow"):
+        Journal(path, RUN_ID.replace("3", "4"))
+
+
+def test_what_was_begun_and_has_no_outcome_is_remembered(path: str) -> None:
+    planned = [row(number, "planned") for number in range(1, 5)]
+    write(path, *planned, row(1, "done"), row(2, "failed"))
+    journal = Journal(path, RUN_ID)
+    assert [found.row_id for found in journal.unresolved.values()] == [3, 4]
+    journal.forget_recalled(key for key, found in list(journal.unresolved.items()) if found.row_id == 3)
+    assert [found.row_id for found in journal.unresolved.values()] == [4]  # for a later batch
+    journal.close()
+
+
+def test_what_was_destroyed_is_known_and_what_was_quarantined_is_not(path: str) -> None:
+    write(path, row(1, "done", "delete"), row(2, "done", "purge"), row(3, "failed", "delete"), row(4, "done"))
+    journal = Journal(path, RUN_ID)
+    length, chain, sequence = journal.length, journal.chain, journal.sequence
+    assert [number for number in range(1, 5) if journal.has_destroyed(number)] == [1, 2]
+    journal.close()
+    behind = Journal(path, RUN_ID, length, chain, sequence)  # goes on behind all of it
+    assert [number for number in range(1, 5) if behind.has_destroyed(number)] == [1, 2]
+    behind.close()
+
+
+def test_behind_a_checkpoint_outcomes_and_folder_times_are_recalled(path: str) -> None:
+    journal = Journal(path, RUN_ID)
+    journal.append([row(1, "planned"), row(1, "done")])
+    checkpoint = (journal.length, journal.chain, journal.sequence)
+    journal.append([row(2, "planned")._replace(folder="/source", folder_mtime="before")])
+    journal.append([row(2, "done")._replace(folder="/source", folder_mtime="later")])
+    journal.close()
+    again = Journal(path, RUN_ID, *checkpoint)
+    assert [found.row_id for found in again.outcomes.values()] == [2]
+    assert again.folder_times == {"/source": "before"}
+    assert again.sequence == 4
+    again.close()
+
+
+def test_a_torn_last_row_is_cut_off_and_the_chain_goes_on_before_it(path: str) -> None:
+    write(path, row(1, "planned"), row(2, "planned"))
+    whole = Path(path).read_bytes()
+    Path(path).write_bytes(whole[:-20])
+    write(path, row(3, "planned"))
+    with JournalReader(path, RUN_ID) as reader:
+        assert [(found.sequence, found.row_id) for found, _ in reader] == [(1, 1), (2, 3)]
+
+
+@pytest.mark.parametrize("kept", [0, 1, len(JOURNAL.header()) - 1])
+def test_a_header_that_a_killed_run_left_half_written_is_written_anew(path: str, kept: int) -> None:
+    Path(path).write_bytes(JOURNAL.header()[:kept])
+    write(path, row(1, "planned"))
+    with JournalReader(path, RUN_ID) as reader:
+        assert [found.row_id for found, _ in reader] == [1]
+
+
+def test_a_missing_journal_that_the_state_knows_is_not_made_anew(path: str) -> None:
+    with pytest.raises(BadInput, match="is missing though the state file knows it"):
+        Journal(path, RUN_ID, checkpoint=500)
+    assert not Path(path).exists()

@@ -1,0 +1,84 @@
+"""Figures for people: counts, sizes, and what the rows of a status are about."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from common.counts import amount_text, amounts_of, count_file, count_text, rows_of, size_text, summed
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (1_000, "1 kB"),
+        (1_234, "1.23 kB"),
+        (999_499, "999 kB"),
+        (999_999, "1 MB"),
+        (82_100_000_000, "82.1 GB"),
+        (250_000_000_000, "250 GB"),
+        (10**16, "10 PB"),
+        (12_345 * 10**15, "12,345 PB"),
+    ],
+)
+def test_sizes_are_said_as_disks_are_sold(size: int, text: str) -> None:
+    assert size_text(size) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "words", "text"),
+    [
+        (12_345, (), "12,345"),
+        (0, ("row",), "0 rows"),
+        (1, ("row",), "1 row"),
+        (12_345, ("photo",), "12,345 photos"),
+        (1, ("entry", "entries"), "1 entry"),
+        (2, ("entry", "entries"), "2 entries"),
+    ],
+)
+def test_counts_have_their_thousands_set_apart_and_their_noun_agrees(
+    count: int, words: tuple[str, ...], text: str
+) -> None:
+    assert count_text(count, *words) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        ({}, "0 bytes"),
+        ({"photos": 12_345, "bytes": 82_100_000_000}, "12,345 photos, 82.1 GB"),
+        ({"bytes": 3, "videos": 1, "photos": 1}, "1 photo, 1 video, 3 bytes"),
+        ({"companions": 1, "other_files": 2, "bytes": 1_000}, "1 companion, 2 other files, 1 kB"),
+    ],
+)
+def test_an_amount_is_said_in_one_order(amount: dict[str, int], text: str) -> None:
+    assert amount_text(amount) == text
+
+
+def test_files_are_counted_by_status_and_kind_in_one_flat_counter() -> None:
+    counts: Counter[str] = Counter(attention=2)
+    for status, kind, size in (
+        ("copied", "image", 10),
+        ("copied", "image", 5),
+        ("copied", "sidecar", 1),
+        ("skipped", "", 7),
+        ("failed", "video", 0),
+    ):
+        count_file(counts, status, kind, size)
+    assert rows_of(counts) == {"attention": 2, "copied": 3, "skipped": 1, "failed": 1}
+    assert amounts_of(counts) == {
+        "copied": {"photos": 2, "companions": 1, "bytes": 16},
+        "skipped": {"other_files": 1, "bytes": 7},
+        "failed": {"videos": 1},
+    }
+    assert summed(amounts_of(counts).values()) == {
+        "photos": 2,
+        "videos": 1,
+        "companions": 1,
+        "other_files": 1,
+        "bytes": 23,
+    }
