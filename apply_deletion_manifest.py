@@ -18,14 +18,16 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from common import archive
-from common.aliases import Aliases
-from common.apply.executor import PURGED, Outcome, Remover, clear_leftovers, journal_row, outcome_row
-from common.apply.folders import folder_times, give_back_times, prune, sync_touched, tidy_quarantine
+from common.apply.config import Call
+from common.apply.executor import PURGED, Outcome, TaskExecutor, clear_leftovers, journal_row, outcome_row
+from common.apply.folders import folder_times, prune, restore_folder_times, sync_touched, tidy_quarantine
 from common.apply.journal import JournalReader, destroyed_rows
+from common.apply.manifest import ManifestKind, ManifestSurvey, detect_kind
+from common.apply.places import PurgedRows, RunPaths, restored_since
 from common.apply.quarantine import holds_files, prepare_quarantine, require_place, require_quarantine
-from common.apply.session import TOOL, Call, Places, PurgedRows, Session, first_state, open_manifest, restored_since
-from common.apply.tasks import Kind, Survey, Task, kind_of_manifest, read_task
-from common.cli.console import Progress, Talk
+from common.apply.session import ApplySession, first_state, open_manifest
+from common.apply.tasks import Task, read_task
+from common.cli.console import Console
 from common.cli.options import (
     CommonOptions,
     add_batch_options,
@@ -34,25 +36,31 @@ from common.cli.options import (
     days,
     make_parser,
     parse_arguments,
-    require_apart,
-    same_command,
-    with_jobs,
+    require_distinct_paths,
+    rerun_command,
+    resolve_jobs,
 )
-from common.cli.run import StopRequest, run_stage
+from common.cli.progress import Progress
+from common.cli.review import with_review_page
+from common.cli.run import run_stage
 from common.cli.shell import script_command
-from common.cli.summary import Summary, figures
-from common.concurrency import in_order
+from common.cli.signals import StopRequest
+from common.cli.summary import Summary, counts_and_amounts
+from common.concurrency import ordered_map
 from common.counts import count_file, count_folder, count_text
 from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly
+from common.fileops.context import DiskAccess
+from common.manifests.outputs import is_unfinished, require_finished
 from common.manifests.reader import Reader, has_no_rows
-from common.manifests.state import State, Window, is_unfinished, load_state
+from common.manifests.rows import JournalRow
+from common.manifests.state import RowRange, RunState, load_state
 from common.media_types import QUARANTINE_FOLDER, kind_of
-from common.organize.session import require_finished
-from common.paths import is_present, mount_points, shown
+from common.paths import path_exists, printable
+from common.review.apply_page import ApplyCollector
 from common.run_id import is_run_id
-from common.timestamps import text_of
+from common.stages import Stage
+from common.timestamps import utc_text
 
-SCRIPT = "apply_deletion_manifest.py"
 BATCH_ROWS = 512
 FOLDERS_LEFT = "folders left"
 FOLDERS_REMOVED = "folders removed"
@@ -139,7 +147,7 @@ def parse(argv: Sequence[str] | None) -> Options:
         manifest=os.path.abspath(parsed.manifest),
         expected_run_id=parsed.expected_run_id,
         quarantine_root=os.path.abspath(parsed.quarantine_root) if parsed.quarantine_root else "",
-        window=Window(parsed.offset, parsed.limit),
+        row_range=RowRange(parsed.offset, parsed.limit),
         state_file=os.path.abspath(parsed.state_file) if parsed.state_file else "",
     )
     return Options(
@@ -169,68 +177,74 @@ class Run:
     """What is known before anything is done."""
 
     options: Options
-    kind: Kind
-    survey: Survey
-    places: Places
-    talk: Talk
-    lost: set[str]
+    kind: ManifestKind
+    survey: ManifestSurvey
+    places: RunPaths
+    console: Console
+    unsupported_attributes: set[str]
     """What the file systems on the way could not hold of the files, filled as the work goes on."""
 
 
-def apply(options: Options, talk: Talk, stop: StopRequest) -> Summary:
+def apply(options: Options, console: Console, stop: StopRequest) -> Summary:
     """Read rows from where the state says, look, write down what is intended, act, record, and sum up."""
-    kind = kind_of_manifest(options.call.manifest, options.restore, options.delete_permanently)
+    kind = detect_kind(options.call.manifest, options.restore, options.delete_permanently)
     require_options_of(kind, options)
     if kind.name == "report":
         require_finished(options.call.manifest)
     if has_no_rows(options.call.manifest, kind.columns):
         return nothing_to_do(options, kind)
     survey, places, state = open_manifest(options.call, kind)
-    require_apart(options.common, (places.journal, places.state))
+    require_distinct_paths(options.common, (places.journal, places.state))
     require_surroundings(kind, survey)
     require_quarantine(kind, options.call.manifest, survey.run_id)
     if kind.name == "verified" and state is None and survey.manifest.media_bytes:
         archive.require_files_in_source(survey.source_root)
     roots = (survey.source_root, survey.archive_root)
-    options = replace(options, common=with_jobs(options.common, talk.detail, roots))
-    run = Run(options, kind, survey, places, talk, set())
+    options = replace(options, common=resolve_jobs(options.common, console.debug, roots))
+    run = Run(options, kind, survey, places, console, set())
     if survey.torn_line:
-        talk.warn(f"{shown(options.call.manifest)}, line {survey.torn_line}: the last row is cut short and is left out")
+        console.warning(
+            f"{printable(options.call.manifest)}, line {survey.torn_line}: the last row is cut short and is left out"
+        )
     if kind.name == "verified" and is_unfinished(options.call.manifest, "verify"):
-        talk.info("this verification has not come to its end: its other rows are for a later call")
+        console.info("this verification has not come to its end: its other rows are for a later call")
     with ExitStack() as stack:
         require_place(kind, survey, places)
         if not options.dry_run:
             prepare_quarantine(kind, survey, places, stack)
-            state = load_state(places.state, TOOL)  # again, now that nobody else writes it
+            state = load_state(places.state, Stage.APPLY)  # again, now that nobody else writes it
         if state and state.complete:
-            if options.call.window.limit and not restored_since(places, kind):
-                summary = sum_up(run, state, Counter(state.counts))
-                return with_review(replace(summary, notes=[NOTHING_DONE, *summary.notes]), run)
-            talk.info(f"all of this was {PAST[kind.action]} before: {ONCE_MORE[kind.action]}")
+            if options.call.row_range.limit and not restored_since(places, kind):
+                summary = summarize(run, state, Counter(state.counts))
+                return with_review_page(
+                    replace(summary, notes=[NOTHING_DONE, *summary.notes]),
+                    run.options.common.review_html,
+                    ApplyCollector,
+                    rows_for_review(run),
+                )
+            console.info(f"all of this was {PAST[kind.action]} before: {ONCE_MORE[kind.action]}")
             state = None
         elif state and restored_since(places, kind):
-            talk.info("files of this manifest were brought back since: it is begun at its first row again")
+            console.info("files of this manifest were brought back since: it is begun at its first row again")
             state = None
         state = state or first_state(options.call, kind, survey)
-        files, first_offset = options.call.window.rows_of_call(state), state.next_offset
+        files, first_offset = options.call.row_range.rows_this_run(state), state.next_offset
         # Destroying reads whole files; taking them somewhere else mostly is a rename.
         size = survey.manifest.media_bytes * files // max(1, survey.manifest.rows)
         reads = kind.action in ("delete", "purge")
         progress = stack.enter_context(Progress(kind.action, files, size if reads else None, options.common))
         oldest = oldest_allowed(options)
         purged = PurgedRows(places, kind, survey.run_id)
-        remover = Remover(
-            progress, stop, Aliases(), set(), mount_points(), oldest, options.dry_run, run.lost, was_purged=purged.has
-        )
+        disk = DiskAccess(progress, stop)
+        executor = TaskExecutor(disk, oldest_allowed=oldest, dry_run=options.dry_run, was_purged=purged.has)
         reader = stack.enter_context(Reader(options.call.manifest, kind.columns))
         reader.seek(state.byte_offset)
         lines = read_lines(run, reader, state)
         if options.dry_run:
-            return preview_all(run, lines, remover, state)
+            return preview_all(run, lines, executor, state)
 
-        talk.detail(f"journal: {shown(places.journal)}")
-        session = Session(places, state, survey.run_id)
+        console.debug(f"journal: {printable(places.journal)}")
+        session = ApplySession(places, state, survey.run_id)
         stack.callback(session.journal.close)
         if not state.remaining_rows:  # a shard that begins behind the last row
             session.checkpoint(Counter(), 0, state.byte_offset, complete=True)
@@ -238,7 +252,7 @@ def apply(options: Options, talk: Talk, stop: StopRequest) -> Summary:
             if kind.needs_archive:
                 archive.require_archive(survey.archive_root, survey.archive_id)
             session.begin(len(batch))
-            counts = carry_out(run, batch, session, remover)
+            counts = carry_out(run, batch, session, executor)
             reached = session.state.next_offset + len(batch)
             complete = session.state.is_last(reached)
             session.checkpoint(counts, len(batch), batch[-1].end, complete)
@@ -246,34 +260,41 @@ def apply(options: Options, talk: Talk, stop: StopRequest) -> Summary:
             progress.reach(session.state.next_offset - first_offset, sum(seen[f"{phase}: bytes"] for phase in PHASES))
             if stop() and not complete:
                 raise Interrupted
-        return with_review(sum_up(run, session.state, session.call_counts), run)
+        return with_review_page(
+            summarize(run, session.state, session.call_counts),
+            run.options.common.review_html,
+            ApplyCollector,
+            rows_for_review(run),
+        )
 
 
 def oldest_allowed(options: Options) -> str:
     """The time before which a verification has expired, as it stands in the manifest; empty without ``--max-age``."""
-    return text_of(datetime.now(UTC) - timedelta(days=options.max_age)) if options.max_age else ""
+    return utc_text(datetime.now(UTC) - timedelta(days=options.max_age)) if options.max_age else ""
 
 
-def nothing_to_do(options: Options, kind: Kind) -> Summary:
+def nothing_to_do(options: Options, kind: ManifestKind) -> Summary:
     """The summary for an empty manifest."""
-    headline = f"{kind.action}: {shown(options.call.manifest)} has no rows; there is nothing to do"
-    return Summary(TOOL, headline, "", ExitCode.OK, {"rows": 0}, action=kind.action, dry_run=options.dry_run)
+    headline = f"{kind.action}: {printable(options.call.manifest)} has no rows; there is nothing to do"
+    return Summary(Stage.APPLY, headline, "", ExitCode.OK, {"rows": 0}, action=kind.action, dry_run=options.dry_run)
 
 
-def require_options_of(kind: Kind, options: Options) -> None:
+def require_options_of(kind: ManifestKind, options: Options) -> None:
     """Refuse options that mean nothing for this kind of manifest: whoever gave them would believe that they held."""
     for option, value in (("--max-age", options.max_age), ("--prune-empty-dirs", options.prune_empty_dirs)):
         if value and kind.name != "verified":
             raise BadInput(f"{option} goes with a verified.csv, not with a {kind.name}; leave it out")
 
 
-def require_surroundings(kind: Kind, survey: Survey) -> None:
+def require_surroundings(kind: ManifestKind, survey: ManifestSurvey) -> None:
     """Both disks must be there: a missing one is an error of the surroundings, not of a million rows.
 
     A purge leaves the source alone, and needs none.
     """
     if kind.name == "report" and not survey.archive_id:
-        raise BadInput(f"{shown(survey.manifest.path)} is a plan: nothing was moved, so there is nothing to take back")
+        raise BadInput(
+            f"{printable(survey.manifest.path)} is a plan: nothing was moved, so there is nothing to take back"
+        )
     if kind.action != "purge":
         archive.require_source(survey.source_root)
     if kind.needs_archive:
@@ -290,9 +311,9 @@ def disk_away(run: Run) -> StoppedEarly | None:
     return None
 
 
-def read_lines(run: Run, reader: Reader, state: State) -> Iterator[Line]:
+def read_lines(run: Run, reader: Reader, state: RunState) -> Iterator[Line]:
     """The rows that this call is to act on."""
-    for record in islice(reader, run.options.call.window.rows_of_call(state)):
+    for record in islice(reader, run.options.call.row_range.rows_this_run(state)):
         where = reader.where(record.line)
         yield Line(read_task(run.kind, record, where, run.places.quarantine_root, run.survey.void), record.end)
 
@@ -308,7 +329,7 @@ def batches(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
         yield batch
 
 
-def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remover) -> Counter[str]:
+def carry_out(run: Run, batch: Sequence[Line], session: ApplySession, executor: TaskExecutor) -> Counter[str]:
     """Write down what is intended, do it, write down what came of it. Changes the disk."""
     journal = session.journal
     tasks = [line.task for line in batch if line.task]
@@ -316,7 +337,7 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
         task.key: Outcome(row.phase, row.reason)
         for task in tasks
         if (row := journal.outcomes.get(task.key))
-        and not (row.phase == "done" and task.from_path and is_present(task.from_path))
+        and not (row.phase == "done" and task.from_path and path_exists(task.from_path))
     }
     under_way = set(journal.unresolved)
     clear_leftovers(task for task in tasks if task.key in under_way)
@@ -324,14 +345,14 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
         task.key
         for task in tasks
         if task.key not in known and task.key not in under_way
-        if was_done_before(task, remover, journal.has_destroyed)
+        if already_applied(task, executor, journal.has_destroyed)
     }
     # By key: a folder that was pruned, brought back and pruned again stands in the journal twice.
     by_key = {task.key: task for task in tasks if task.key not in known and task.key not in was_done}
     to_do = list(by_key.values())
     times = folder_times(tasks) | journal.folder_times
     for folder in times:
-        remover.aliases.clear_of_probes(folder)
+        executor.disk.directories.remove_old_probes(folder)
     if run.kind.action == "restore":
         # What the quarantine's journal says is older and truer than what the folders say now.
         times |= {task.folder: task.folder_mtime for task in reversed(tasks) if task.folder}
@@ -348,9 +369,9 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
     # Renames are too short to be worth a thread; reading whole files is not.
     jobs = run.options.common.jobs if run.kind.action in ("delete", "purge") else 1
     try:
-        for task, outcome in in_order(
-            lambda task: (task, remover.apply_task(task, task.key in under_way)),
-            until_stop(to_do, remover.stop),
+        for task, outcome in ordered_map(
+            lambda task: (task, executor.apply_task(task, task.key in under_way)),
+            until_stop(to_do, executor.disk.stop_requested),
             jobs,
         ):
             done.append((task, outcome))
@@ -361,7 +382,7 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
         trouble = away
         done = [(task, outcome) for task, outcome in done if outcome.phase != "failed"]
     touched = [task for task, outcome in done if outcome.phase == "done"]
-    give_back_times(times)
+    restore_folder_times(times)
     sync_touched(touched)
     journal.append([outcome_row(planned[task.key], outcome) for task, outcome in done])
     if not trouble and len(done) < len(to_do):
@@ -370,10 +391,10 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
         raise trouble
 
     for task, outcome in done:
-        if run.talk.gives_detail:
-            run.talk.detail(f"{outcome.phase}: {task.action} {shown(task.from_path)} {outcome.reason}")
+        if run.console.debug_enabled:
+            run.console.debug(f"{outcome.phase}: {task.action} {printable(task.from_path)} {outcome.reason}")
         if outcome.phase == "failed":
-            run.talk.warn(f"{shown(task.from_path or task.to_path)}: {outcome.reason}")
+            run.console.warning(f"{printable(task.from_path or task.to_path)}: {outcome.reason}")
     finished = [*done, *((task, known[task.key]) for task in tasks if task.key in known)]
     refusals: list[str] = []
     removed = 0
@@ -385,7 +406,7 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
         removed = pruned.removed
     refusals += tidy_quarantine(tasks)
     for refusal in refusals:
-        run.talk.warn(refusal)
+        run.console.warning(refusal)
     journal.forget_recalled(task.key for task in tasks)
     counts: Counter[str] = Counter()
     for task, outcome in finished:
@@ -405,14 +426,14 @@ def carry_out(run: Run, batch: Sequence[Line], session: Session, remover: Remove
     return +counts
 
 
-def was_done_before(task: Task, remover: Remover, has_destroyed: Callable[[int], bool]) -> bool:
+def already_applied(task: Task, executor: TaskExecutor, has_destroyed: Callable[[int], bool]) -> bool:
     """Whether an earlier call has done what the task asks for: by looks, and for what is gone by the journal."""
     if task.action == "restore_folder":  # it comes from nowhere
-        return remover.is_done(task)
-    if remover.is_done(task):
+        return executor.is_done(task)
+    if executor.is_done(task):
         return True
-    is_gone = task.action != "restore" and not is_present(task.from_path)
-    return is_gone and (has_destroyed(task.row_id) or remover.was_purged(task.row_id))
+    is_gone = task.action != "restore" and not path_exists(task.from_path)
+    return is_gone and (has_destroyed(task.row_id) or executor.was_purged(task.row_id))
 
 
 def until_stop(tasks: Iterable[Task], stop: Callable[[], bool]) -> Iterator[Task]:
@@ -422,7 +443,7 @@ def until_stop(tasks: Iterable[Task], stop: Callable[[], bool]) -> Iterator[Task
         yield task
 
 
-def preview_all(run: Run, lines: Iterable[Line], remover: Remover, state: State) -> Summary:
+def preview_all(run: Run, lines: Iterable[Line], executor: TaskExecutor, state: RunState) -> Summary:
     """Print the plan: what the same command without --dry-run would do, by what can be seen now."""
     counts: Counter[str] = Counter()
     destroyed = destroyed_rows(run.places.journal, run.survey.run_id)
@@ -431,20 +452,20 @@ def preview_all(run: Run, lines: Iterable[Line], remover: Remover, state: State)
         if run.kind.name != "journal":
             counts["nothing to do"] += len(batch) - len(tasks)
         for task in tasks.values():
-            done_before = was_done_before(task, remover, lambda row_id: row_id in destroyed)
-            outcome = Outcome("done before") if done_before else remover.preview(task)
+            done_before = already_applied(task, executor, lambda row_id: row_id in destroyed)
+            outcome = Outcome("done before") if done_before else executor.preview(task)
             count_task(counts, outcome.phase, task)
             if not (run.options.common.json or run.options.common.quiet):
-                print(line_of(task, outcome))
-    return sum_up(run, state, +counts)
+                print(format_row(task, outcome))
+    return summarize(run, state, +counts)
 
 
-def line_of(task: Task, outcome: Outcome) -> str:
+def format_row(task: Task, outcome: Outcome) -> str:
     """What a person is told of one task that was only looked at."""
     would = f"would {task.action.replace('_', ' ')}" if outcome.phase == "done" else outcome.phase
-    where = f" -> {shown(task.to_path)}" if task.to_path and outcome.phase == "done" else ""
+    where = f" -> {printable(task.to_path)}" if task.to_path and outcome.phase == "done" else ""
     why = f" ({outcome.reason})" if outcome.reason else ""
-    return f"{would}: {shown(task.from_path or task.to_path)}{where}{why}"
+    return f"{would}: {printable(task.from_path or task.to_path)}{where}{why}"
 
 
 def count_task(counts: Counter[str], phase: str, task: Task) -> None:
@@ -466,12 +487,12 @@ ONCE_MORE = {
 PAST = {"quarantine": "quarantined", "delete": "deleted", "purge": "purged", "restore": "restored"}
 
 
-def sum_up(run: Run, state: State, counts: Counter[str]) -> Summary:
+def summarize(run: Run, state: RunState, counts: Counter[str]) -> Summary:
     """The counts, and what to do next."""
     dry_run, action, survey = run.options.dry_run, run.kind.action, run.survey
     done = f"would be {PAST[action]}" if dry_run else PAST[action]
     names = {name: name for name in (*PHASES, "nothing to do")} | {"done": done}
-    shown_counts, amounts = figures("rows", counts, names)
+    shown_counts, amounts = counts_and_amounts("rows", counts, names)
     first = state.next_offset - shown_counts["rows"] + 1
     is_part = survey.manifest.rows > shown_counts["rows"] > 0 and run.kind.name == "verified"
     window = f", rows {first:,} to {state.next_offset:,} of {survey.manifest.rows:,}" if is_part and not dry_run else ""
@@ -491,14 +512,14 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> Summary:
     if counts[FROM_MEMORY]:
         files = count_text(counts[FROM_MEMORY], "file")
         notes.append(f"destroyed after reading from memory, not from the medium: {files} (read_mode is cached)")
-    if run.lost:
-        notes.append(f"the file system could not hold: {', '.join(sorted(run.lost))}")
+    if run.unsupported_attributes:
+        notes.append(f"the file system could not hold: {', '.join(sorted(run.unsupported_attributes))}")
     if counts[FOLDERS_REMOVED]:
         notes.append(f"removed: {count_text(counts[FOLDERS_REMOVED], 'empty folder')}")
     if counts[FOLDERS_LEFT]:
         notes.append(f"left behind: {count_text(counts[FOLDERS_LEFT], 'empty folder')}; the reasons are above")
     if archive.is_archive(survey.source_root):
-        notes.append(f"THE SOURCE IS AN ARCHIVE ITSELF: {shown(survey.source_root)}")
+        notes.append(f"THE SOURCE IS AN ARCHIVE ITSELF: {printable(survey.source_root)}")
     if survey.torn_line:
         notes.append(f"the last row of the manifest (line {survey.torn_line}) was cut short and is left out")
     if run.kind.name == "journal" and not shown_counts["rows"]:
@@ -510,10 +531,10 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> Summary:
         notes.append(f"left to do: {count_text(state.remaining_rows, 'row')}{of_what}")
     attention = counts["failed"] or failed_before or counts[FOLDERS_LEFT] or survey.torn_line
     return Summary(
-        tool=TOOL,
+        tool=Stage.APPLY,
         action=action,
         dry_run=dry_run,
-        headline=f"{action}{' (dry run)' if dry_run else ''}: {shown(run.options.call.manifest)}{window}",
+        headline=f"{action}{' (dry run)' if dry_run else ''}: {printable(run.options.call.manifest)}{window}",
         run_id=survey.run_id,
         exit_code=ExitCode.ATTENTION if attention else ExitCode.OK,
         counts=shown_counts,
@@ -525,50 +546,47 @@ def sum_up(run: Run, state: State, counts: Counter[str]) -> Summary:
     )
 
 
-def next_steps(run: Run, state: State, counts: Mapping[str, int]) -> list[str]:
+def next_steps(run: Run, state: RunState, counts: Mapping[str, int]) -> list[str]:
     """What to do now, with the command lines to paste."""
     if run.options.dry_run:
-        return [f"next: {same_command(SCRIPT, run.options.common, without='--dry-run')}"] if counts["done"] else []
+        return (
+            [f"next: {rerun_command(Stage.APPLY, run.options.common, without='--dry-run')}"] if counts["done"] else []
+        )
     if not state.complete:
-        return [f"next: {same_command(SCRIPT, run.options.common)}"]
+        return [f"next: {rerun_command(Stage.APPLY, run.options.common)}"]
     steps = []
     if run.kind.action == "quarantine" and holds_files(run.places):
         again = ("--manifest", run.places.journal, "--expected-run-id", state.run_id)
-        restore = script_command(SCRIPT, *again, "--restore")
-        purge = script_command(SCRIPT, *again, "--delete-permanently", "--yes-really-delete")
+        restore = script_command(Stage.APPLY, *again, "--restore")
+        purge = script_command(Stage.APPLY, *again, "--delete-permanently", "--yes-really-delete")
         steps = ["next: look around for some weeks", f"to bring all back: {restore}", f"to free the space: {purge}"]
     if counts["failed"] or state.counts.get("failed"):
         # A window that is done with has nothing left for the same command.
-        window = "" if run.options.call.window.is_shard else "--limit"
-        command = same_command(SCRIPT, run.options.common, without=window, values=1)
+        window = "" if run.options.call.row_range.is_shard else "--limit"
+        command = rerun_command(Stage.APPLY, run.options.common, without=window, values=1)
         steps.append(f"for what failed, when its cause is mended: {command}")
     if counts[CHANGED] or state.counts.get(CHANGED):
         roots = ("--source", run.survey.source_root, "--destination-root", run.survey.archive_root)
-        store = script_command("organize_media_by_date.py", *roots, "--mode", "copy")
+        store = script_command(Stage.ORGANIZE, *roots, "--mode", "copy")
         steps.append(f"for what was changed since it was verified, store it as it is now, then verify that: {store}")
     if run.kind.action == "purge" and counts["failed"]:
         again = ("--manifest", run.options.call.manifest, "--expected-run-id", state.run_id)
-        restore = script_command(SCRIPT, *again, "--restore")
+        restore = script_command(Stage.APPLY, *again, "--restore")
         steps.append(f"what was kept may be the only good copy; to bring it back, and store it again: {restore}")
     return steps
 
 
-def with_review(summary: Summary, run: Run) -> Summary:
-    """The summary, with the review page if one was asked for. Changes the disk: that page."""
-    path = run.options.common.review_html
-    if not path:
-        return summary
-    from common.review.page import facts_of, write_apply_review  # noqa: PLC0415 - only with --review-html
-
+def rows_for_review(run: Run) -> Iterator[JournalRow]:
+    """The rows that the review page shows: those of the journal."""
     with JournalReader(run.places.journal, run.survey.run_id) as reader:
-        write_apply_review(path, summary.run_id, (row for row, _ in reader), facts_of(summary))
-    return replace(summary, outputs={**summary.outputs, "review": path})
+        for row, _ in reader:
+            yield row
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script with a command line; return its exit code."""
     options = parse(argv)
-    return run_stage(TOOL, lambda talk, stop: apply(options, talk, stop), options.common)
+    return run_stage(Stage.APPLY, lambda console, stop: apply(options, console, stop), options.common)
 
 
 if __name__ == "__main__":

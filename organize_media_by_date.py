@@ -13,55 +13,72 @@ import gc
 import os
 import sys
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from common import archive
-from common.aliases import Aliases
-from common.cli.console import Progress, Talk
+from common.cli.console import Console
 from common.cli.options import (
     CommonOptions,
     add_common_options,
     common_options,
     make_parser,
     parse_arguments,
-    require_apart,
+    require_distinct_paths,
     require_folder,
-    same_command,
-    with_jobs,
+    rerun_command,
+    resolve_jobs,
 )
-from common.cli.run import StopRequest, run_stage
+from common.cli.progress import Progress
+from common.cli.review import with_review_page
+from common.cli.run import run_stage
 from common.cli.shell import script_command
-from common.cli.summary import Summary, figures
+from common.cli.signals import StopRequest
+from common.cli.summary import Summary, counts_and_amounts
 from common.counts import count_text
 from common.errors import BadInput, ExitCode, Interrupted, StoppedEarly, explain_os_error
+from common.fileops.context import DiskAccess
 from common.fileops.folders import make_folders
 from common.fileops.locking import Lock
+from common.fileops.mounts import SameDirectoryCheck
 from common.fileops.temporary import is_temporary_name, remove_temporary
-from common.manifests.batching import batches
-from common.manifests.reader import ReportRow, RowIds, file_digest
+from common.manifests.batching import row_batches
+from common.manifests.integrity import file_digest
+from common.manifests.outputs import require_finished
+from common.manifests.row_ids import RowIds
+from common.manifests.rows import ReportRow
 from common.manifests.state import SUFFIX
 from common.media_types import QUARANTINE_FOLDER
-from common.organize.destinations import Names, Planner, RunFacts
-from common.organize.duplicates import ContentIndex, Known
-from common.organize.edited_report import Reviewed, reviewed_rows, survey_report
-from common.organize.executor import Storer
-from common.organize.filters import Selection
-from common.organize.option_types import SOURCES, to_date_sources, to_day, to_layout, to_timezone, to_types
-from common.organize.scan import FolderScan, ScanRules, scan_tree
-from common.organize.session import TOOL, Session, archive_of, find_report, open_session, require_finished
-from common.organize.totals import STALE, STATUSES, Scanned, Tally, count_scanned
-from common.paths import is_inside, joined, shown
+from common.organize.destinations import DestinationPlanner
+from common.organize.duplicates import DuplicateIndex, IndexedFile
+from common.organize.edited_report import EditedReport, edited_rows, survey_report
+from common.organize.executor import CopyExecutor
+from common.organize.filters import MediaFilter
+from common.organize.model import FolderScan, RunFacts
+from common.organize.naming import NameRegistry
+from common.organize.option_types import (
+    SOURCES,
+    parse_date_sources,
+    parse_day,
+    parse_layout,
+    parse_timezone,
+    parse_types,
+)
+from common.organize.scan import ScanRules, scan_tree
+from common.organize.session import OrganizeSession, archive_of, find_report, open_organize_session
+from common.organize.totals import STATUSES, UNFIXABLE, RunTotals, ScanTotals, count_scanned
+from common.paths import is_inside, join_path, printable
+from common.review.organize_page import OrganizeCollector
 from common.run_id import new_run_id
+from common.stages import Stage
 
 if TYPE_CHECKING:
     from common.organize.dating_pool import DatingPool
-    from common.organize.planner import Planning
+    from common.organize.planner import ReportPlanner
 
-SCRIPT = "organize_media_by_date.py"
 MOST_NAMED = 3
 
 
@@ -88,7 +105,7 @@ class Options:
     destination_root: str
     mode: str
     dry_run: bool
-    selection: Selection
+    selection: MediaFilter
     report_csv: str
     layout: str
     date_sources: tuple[str, ...]
@@ -124,15 +141,15 @@ def command_line() -> argparse.ArgumentParser:
     which = parser.add_argument_group("which files")
     which.add_argument("--media-kind", choices=("images", "videos", "both"), default="both", help="default: both")
     which.add_argument(
-        "--types", type=to_types, default=(), metavar=".jpg,.mov", help="these instead of all known types"
+        "--types", type=parse_types, default=(), metavar=".jpg,.mov", help="these instead of all known types"
     )
-    which.add_argument("--date-from", type=to_day, metavar="YYYY-MM-DD", help="taken on this day or later")
-    which.add_argument("--date-to", type=to_day, metavar="YYYY-MM-DD", help="taken on this day or earlier")
+    which.add_argument("--date-from", type=parse_day, metavar="YYYY-MM-DD", help="taken on this day or later")
+    which.add_argument("--date-to", type=parse_day, metavar="YYYY-MM-DD", help="taken on this day or earlier")
     which.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="leave out; may be repeated")
     how = parser.add_argument_group("how to file them")
     how.add_argument(
         "--layout",
-        type=to_layout,
+        type=parse_layout,
         default="%Y",
         metavar="PATTERN",
         help="folders, by strftime (default: %%Y)",
@@ -142,14 +159,14 @@ def command_line() -> argparse.ArgumentParser:
     )
     how.add_argument(
         "--date-sources",
-        type=to_date_sources,
+        type=parse_date_sources,
         default=SOURCES,
         metavar="LIST",
         help=f"evidence to believe, best first; leave one out to ignore it (default: {','.join(SOURCES)})",
     )
     how.add_argument(
         "--timezone",
-        type=to_timezone,
+        type=parse_timezone,
         default="",
         metavar="ZONE",
         help="where videos with UTC times were taken (IANA name)",
@@ -180,7 +197,7 @@ def parse(argv: Sequence[str] | None) -> Options:
         destination_root=parsed.destination_root,
         mode=parsed.mode,
         dry_run=parsed.dry_run,
-        selection=Selection(parsed.media_kind, parsed.types, parsed.date_from, parsed.date_to),
+        selection=MediaFilter(parsed.media_kind, parsed.types, parsed.date_from, parsed.date_to),
         report_csv=parsed.report_csv,
         layout=parsed.layout,
         date_sources=parsed.date_sources,
@@ -208,22 +225,23 @@ def check_roots(options: Options) -> Roots:
     source = require_folder(os.path.abspath(options.source), "--source")
     root = os.path.realpath(os.path.abspath(options.destination_root))
     if os.path.lexists(root) and not os.path.isdir(root):
-        raise BadInput(f"{shown(root)}: --destination-root is not a folder; name another")
+        raise BadInput(f"{printable(root)}: --destination-root is not a folder; name another")
     for folder, option in ((source, "--source"), (root, "--destination-root")):
         if os.path.isfile(os.path.join(folder, QUARANTINE_FOLDER)):
             raise BadInput(
-                f"{shown(folder)} is a quarantine, into which no scan looks (its journal with --restore brings files "
-                f"back); name another {option}"
+                f"{printable(folder)} is a quarantine, into which no scan looks (its journal with --restore brings "
+                f"files back); name another {option}"
             )
     parent = os.path.dirname(root)
     if not os.path.isdir(root) and not os.path.isdir(parent):
         what = "is no folder" if os.path.lexists(parent) else "does not exist: mount the disk, or make the folder first"
-        raise BadInput(f"{shown(parent)} {what}")
+        raise BadInput(f"{printable(parent)} {what}")
     if source == root or (os.path.isdir(root) and os.path.samefile(source, root)):
-        raise BadInput(f"{shown(source)}: source and archive are the same folder; name another --destination-root")
+        raise BadInput(f"{printable(source)}: source and archive are the same folder; name another --destination-root")
     if is_inside(source, root):
         raise BadInput(
-            f"{shown(source)}: the source lies inside the archive {shown(root)}; name another --destination-root"
+            f"{printable(source)}: the source lies inside the archive {printable(root)}; name another "
+            "--destination-root"
         )
     return Roots(source, root)
 
@@ -234,7 +252,7 @@ class Run:
 
     options: Options
     roots: Roots
-    talk: Talk
+    console: Console
     begins_archive: bool
     """Whether no archive is there yet: what looks like a new one may be the empty mount point of another."""
 
@@ -271,13 +289,13 @@ def scan_source(run: Run, pool: DatingPool, stop: StopRequest) -> deque[FolderSc
             raise Interrupted
         folders.append(folder)
         for name in (*folder.system_entries, *folder.excluded_folders):
-            run.talk.detail(f"left out: {shown(joined(folder.path, name))}")
+            run.console.debug(f"left out: {printable(join_path(folder.path, name))}")
         files += len(folder.files)
         pool.expect(files)
     return folders
 
 
-def index_archive(run: Run, sizes: set[int], names: Names, contents: ContentIndex) -> None:
+def index_archive(run: Run, sizes: set[int], names: NameRegistry, contents: DuplicateIndex) -> None:
     """Learn the names in the archive, and the contents that could be those of source files.
 
     A run that acts holds the archive's lock, and removes temporary files that a killed run left.
@@ -289,124 +307,126 @@ def index_archive(run: Run, sizes: set[int], names: Names, contents: ContentInde
             names.add_existing(*os.path.split(taken))
         for problem in folder.not_scanned:
             if problem.failed:
-                run.talk.warn(f"{shown(problem.path)}: {problem.reason}; duplicates of what is in it are not noticed")
+                run.console.warning(
+                    f"{printable(problem.path)}: {problem.reason}; duplicates of what is in it are not noticed"
+                )
         for file in folder.files:
             if is_temporary_name(file.name):
                 if run.options.acts:
                     remove_temporary(file.path)
-                    run.talk.detail(f"removed {shown(file.path)}, left by an interrupted run")
+                    run.console.debug(f"removed {printable(file.path)}, left by an interrupted run")
                 continue
             names.add_existing(file.folder, file.name)
             if file.size in sizes:
-                contents.add(file.size, Known(file.folder, file.name))
+                contents.add(file.size, IndexedFile(file.folder, file.name))
 
 
 # --- the story -------------------------------------------------------------------------------------
 
 
-def organize(options: Options, talk: Talk, stop: StopRequest) -> Summary:
+def organize(options: Options, console: Console, stop: StopRequest) -> Summary:
     """Scan, or read a reviewed report; decide, act, record and sum up."""
     # Files by the million are kept, and none in a circle: looking for circles seldom saves a tenth of the time.
     gc.set_threshold(100_000)
-    reviewed = None
+    edited = None
     if options.from_report:
         require_finished(options.from_report)
-        reviewed = survey_report(options.from_report)
-        options = with_roots_of(reviewed, options)
+        edited = survey_report(options.from_report)
+        options = with_roots_of(edited, options)
     roots = check_roots(options)
-    options = replace(options, common=with_jobs(options.common, talk.detail, (roots.source, roots.archive)))
-    run = Run(options, roots, talk, begins_archive=not archive.read_archive_id(roots.archive))
+    options = replace(options, common=resolve_jobs(options.common, console.debug, (roots.source, roots.archive)))
+    run = Run(options, roots, console, begins_archive=not archive.read_archive_id(roots.archive))
     settings = settings_of(options, roots)
-    run_id = reviewed.run_id if reviewed else new_run_id()
+    run_id = edited.run_id if edited else new_run_id()
     report_path, unfinished = find_report(options.report_csv, settings, run_id) if options.writes_report else ("", None)
-    require_apart(options.common, (report_path, report_path + SUFFIX))
+    require_distinct_paths(options.common, (report_path, report_path + SUFFIX))
     with ExitStack() as stack:
-        known = archive_of(unfinished) or (reviewed.archive_id if reviewed else "")
+        known = archive_of(unfinished) or (edited.archive_id if edited else "")
         archive_id = prepare_archive(options, roots, known, stack)
         if run.begins_archive and options.acts:
-            talk.info(f"a new archive is begun: {shown(roots.archive)}")
+            console.info(f"a new archive is begun: {printable(roots.archive)}")
         session = None
         if options.writes_report:
-            session = open_session(report_path, settings, archive_id, run_id, stack)
+            session = open_organize_session(report_path, settings, archive_id, run_id, stack)
             run_id = session.state.run_id
-            talk.detail(f"report: {shown(session.report_path)}")
+            console.debug(f"report: {printable(session.report_path)}")
             finish_pending(session, options, stop)
 
         facts = RunFacts(run_id, roots.source, roots.archive, archive_id, options.duplicates == "keep")
-        names = Names()
-        contents = ContentIndex(lambda path, error: talk.warn(f"{shown(path)}: cannot compare it: {told_of(error)}"))
-        planner = Planner(facts, contents, names)
-        tally = Tally(Counter(), set())
-        if reviewed:
-            done = take_up_ids(session, tally)
-            groups = reviewed_rows(reviewed, archive_id, done)
-            scanned = Scanned(reviewed.rows, reviewed.planned_bytes)
+        names = NameRegistry()
+        contents = DuplicateIndex(
+            lambda path, error: console.warning(f"{printable(path)}: cannot compare it: {describe_error(error)}")
+        )
+        planner = DestinationPlanner(facts, contents, names)
+        totals = RunTotals(Counter(), set())
+        if edited:
+            done = load_recorded_ids(session, totals)
+            groups = edited_rows(edited, archive_id, done)
+            scan_totals = ScanTotals(edited.rows, edited.planned_bytes)
         else:
-            talk.info(f"scanning {shown(roots.source)}")
+            console.info(f"scanning {printable(roots.source)}")
             planning = make_planning(options, planner, stack)
             folders = scan_source(run, planning.pool, stop)
             index_archive(run, {file.size for folder in folders for file in folder.files}, names, contents)
             if session:
-                take_up(session, planner, tally)
-            scanned = count_scanned(folders, tally)
-            groups = planning.rows_of(folders, tally)
+                resume_from(session, planner, totals)
+            scan_totals = count_scanned(folders, totals)
+            groups = planning.rows_of(folders, totals)
 
         progress = stack.enter_context(
             Progress(
                 options.mode,
-                scanned.entries,
-                scanned.media_bytes if options.acts else None,
+                scan_totals.entries,
+                scan_totals.media_bytes if options.acts else None,
                 options.common,
-                done_files=tally.rows,
-                done_bytes=tally.bytes,
+                done_files=totals.rows,
+                done_bytes=totals.bytes,
             )
         )
-        storer = Storer(options.mode, options.common.jobs, progress, stop, set(), set())
-        for batch in batches(groups, options.acts):
+        disk = DiskAccess(progress, stop)
+        executor = CopyExecutor(disk, mode=options.mode, jobs=options.common.jobs)
+        for batch in row_batches(groups, options.acts):
             if stop():
                 raise Interrupted
-            if talk.gives_detail:
+            if console.debug_enabled:
                 for row in batch:
-                    talk.detail(line_of(row.status, row))
+                    console.debug(format_row(row.status, row))
             if options.dry_run and not (options.common.json or options.common.quiet):
                 print_plan(batch, options.mode)
-            done_rows = carry_out(batch, session, planner, storer, options) if session else batch
+            done_rows = carry_out(batch, session, planner, executor, options) if session else batch
             for row in done_rows:
                 if row.status == "failed":
-                    talk.warn(f"{shown(row.source_path)}: {row.reason}")
-            tally.add(done_rows)
-            progress.reach(tally.rows, tally.bytes)
+                    console.warning(f"{printable(row.source_path)}: {row.reason}")
+            totals.add(done_rows)
+            progress.reach(totals.rows, totals.bytes)
         if session:
             session.checkpoint(complete=True)
-        summary = sum_up(run, session, scanned, tally, storer.lost)
-        return with_review(summary, session, reviewed, options)
+        summary = summarize(run, session, scan_totals, totals, disk.unsupported_attributes)
+        return with_review_page(
+            summary, options.common.review_html, OrganizeCollector, rows_for_review(session, edited)
+        )
 
 
-def with_review(summary: Summary, session: Session | None, reviewed: Reviewed | None, options: Options) -> Summary:
-    """The summary, with the review page if one was asked for. Changes the disk: that page."""
-    path = options.common.review_html
-    if not path:
-        return summary
-    from common.review.page import facts_of, write_organize_review  # noqa: PLC0415 - only with --review-html
-
-    rows: Iterable[ReportRow] = ()
+def rows_for_review(session: OrganizeSession | None, edited: EditedReport | None) -> Iterator[ReportRow]:
+    """The rows that the review page shows: those of the report that was written, or else that was looked at."""
     if session:
-        rows = session.recorded_rows()
-    elif reviewed:
-        rows = (row for group in reviewed_rows(reviewed, "", RowIds()) for row in group)
-    write_organize_review(path, summary.run_id, rows, facts_of(summary))
-    return replace(summary, outputs={**summary.outputs, "review": path})
+        yield from session.recorded_rows()
+    elif edited:
+        for group in edited_rows(edited, "", RowIds()):
+            yield from group
 
 
-def with_roots_of(reviewed: Reviewed, options: Options) -> Options:
+def with_roots_of(edited: EditedReport, options: Options) -> Options:
     """The options with the roots of the reviewed report; raises ``BadInput`` when others were given."""
     for option, given, root in (
-        ("--source", options.source, reviewed.source_root),
-        ("--destination-root", options.destination_root, reviewed.archive_root),
+        ("--source", options.source, edited.source_root),
+        ("--destination-root", options.destination_root, edited.archive_root),
     ):
         if given and os.path.realpath(os.path.abspath(given)) != os.path.realpath(root):
-            raise BadInput(f"{shown(reviewed.path)} is a report with {option} {shown(root)}; leave the option out")
-    return replace(options, source=reviewed.source_root, destination_root=reviewed.archive_root)
+            raise BadInput(
+                f"{printable(edited.path)} is a report with {option} {printable(root)}; leave the option out"
+            )
+    return replace(options, source=edited.source_root, destination_root=edited.archive_root)
 
 
 def prepare_archive(options: Options, roots: Roots, known: str, stack: ExitStack) -> str:
@@ -421,14 +441,14 @@ def prepare_archive(options: Options, roots: Roots, known: str, stack: ExitStack
     try:
         make_folders(roots.archive)
     except OSError as error:
-        raise BadInput(f"{shown(roots.archive)}: cannot make the archive: {explain_os_error(error)}") from None
+        raise BadInput(f"{printable(roots.archive)}: cannot make the archive: {explain_os_error(error)}") from None
     stack.enter_context(Lock(os.path.join(roots.archive, archive.LOCK)))
-    if Aliases().are_one(roots.source, roots.archive):
+    if SameDirectoryCheck().same_directory(roots.source, roots.archive):
         raise BadInput(
-            f"{shown(roots.source)} and {shown(roots.archive)} show the same folder (a mount of one on the other); "
-            "name another --destination-root"
+            f"{printable(roots.source)} and {printable(roots.archive)} show the same folder (a mount of one on the "
+            "other); name another --destination-root"
         )
-    return archive.found_archive(roots.archive)
+    return archive.create_archive(roots.archive)
 
 
 def require_known_archive(options: Options, roots: Roots, known: str) -> None:
@@ -440,57 +460,61 @@ def require_known_archive(options: Options, roots: Roots, known: str) -> None:
         raise StoppedEarly(f"{error} (to begin anew with what is there, {what})") from None
 
 
-def finish_pending(session: Session, options: Options, stop: StopRequest) -> None:
+def finish_pending(session: OrganizeSession, options: Options, stop: StopRequest) -> None:
     """Finish the batch that was under way when an earlier call was killed, before anything is scanned."""
     pending = [session.decode_pending(values) for values in session.state.pending]
     if pending and options.acts:
         size = sum(row.size_bytes for row in pending)
         with Progress("finish", len(pending), size, options.common) as progress:
-            storer = Storer(options.mode, options.common.jobs, progress, stop, set(), set())
-            session.record(store(storer, pending, session, again=True))
+            executor = CopyExecutor(DiskAccess(progress, stop), mode=options.mode, jobs=options.common.jobs)
+            session.record(store(executor, pending, session, again=True))
         session.checkpoint()
 
 
-def take_up(session: Session, planner: Planner, tally: Tally) -> None:
+def resume_from(session: OrganizeSession, planner: DestinationPlanner, totals: RunTotals) -> None:
     """Learn what the report holds already."""
     for row in session.recorded_rows():
-        planner.recorded(row)
-        tally.recall(row)
+        planner.resume_from(row)
+        totals.load_recorded(row)
 
 
-def take_up_ids(session: Session | None, tally: Tally) -> RowIds:
+def load_recorded_ids(session: OrganizeSession | None, totals: RunTotals) -> RowIds:
     """The rows of a reviewed report that an earlier call has recorded."""
     done = RowIds()
     for row in session.recorded_rows() if session else ():
         done.add(row.row_id)
-        tally.add([row])
+        totals.add([row])
     return done
 
 
-def make_planning(options: Options, planner: Planner, stack: ExitStack) -> Planning:
+def make_planning(options: Options, planner: DestinationPlanner, stack: ExitStack) -> ReportPlanner:
     """Who dates and places what is scanned, by the rules of the command line; the stack ends its processes."""
     from common.dates.choose import Rules  # noqa: PLC0415 - none of these is needed to show --help
-    from common.dates.fallback import SecondOpinion  # noqa: PLC0415 - see above
+    from common.dates.fallback import FallbackReader  # noqa: PLC0415 - see above
     from common.dates.model import Source  # noqa: PLC0415 - see above
-    from common.dates.timezones import resolve_zone  # noqa: PLC0415 - see above
+    from common.dates.timezones import resolve_timezone  # noqa: PLC0415 - see above
     from common.organize.dating import Dater  # noqa: PLC0415 - see above
     from common.organize.dating_pool import DatingPool  # noqa: PLC0415 - see above
-    from common.organize.planner import Planning  # noqa: PLC0415 - see above
+    from common.organize.planner import ReportPlanner  # noqa: PLC0415 - see above
 
     order = tuple(Source(name) for name in options.date_sources)
-    rules = Rules(order, resolve_zone(options.timezone or None), datetime.now(UTC))
-    dater = Dater(rules, stack.enter_context(SecondOpinion()))
+    rules = Rules(order, resolve_timezone(options.timezone or None), datetime.now(UTC))
+    dater = Dater(rules, stack.enter_context(FallbackReader()))
     pool = stack.enter_context(DatingPool(dater, options.layout, options.common.jobs))
-    return Planning(options.selection, planner, pool)
+    return ReportPlanner(options.selection, planner, pool)
 
 
 def carry_out(
-    batch: list[ReportRow], session: Session, planner: Planner, storer: Storer, options: Options
+    batch: list[ReportRow],
+    session: OrganizeSession,
+    planner: DestinationPlanner,
+    executor: CopyExecutor,
+    options: Options,
 ) -> list[ReportRow]:
     """Do what was planned, if this run acts, and record it durably."""
     if options.acts:
         session.checkpoint(pending=batch)
-        batch = store(storer, batch, session, again=False)
+        batch = store(executor, batch, session, again=False)
         for row in batch:
             if row.status == "failed":
                 planner.withdraw(row)
@@ -502,10 +526,10 @@ def carry_out(
     return batch
 
 
-def store(storer: Storer, batch: list[ReportRow], session: Session, again: bool) -> list[ReportRow]:
+def store(executor: CopyExecutor, batch: list[ReportRow], session: OrganizeSession, again: bool) -> list[ReportRow]:
     """Carry out a batch. Changes the disk. Raises ``StoppedEarly``, also where a disk went away meanwhile."""
     try:
-        done = storer.apply_batch(batch, again)
+        done = executor.apply_batch(batch, again)
     except StoppedEarly:
         require_disks(session, acts=True)  # which tells what to do about it
         raise
@@ -518,12 +542,12 @@ def has_failed(rows: Iterable[ReportRow]) -> bool:
     return any(row.status == "failed" for row in rows)
 
 
-def told_of(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """An error of the system, or one of ours, in plain words."""
     return explain_os_error(error) if isinstance(error, OSError) else str(error)
 
 
-def require_disks(session: Session, acts: bool) -> None:
+def require_disks(session: OrganizeSession, acts: bool) -> None:
     """Raise ``StoppedEarly`` where a disk is gone: its files are not missing, and no row may say so. Reads the disk."""
     settings = session.state.settings
     archive.require_source(settings["source_root"])
@@ -534,70 +558,77 @@ def require_disks(session: Session, acts: bool) -> None:
 def print_plan(rows: Iterable[ReportRow], mode: str) -> None:
     for row in rows:
         what = f"would {mode}" if row.status == "planned" and mode != "report" else row.status
-        print(line_of(what, row))
+        print(format_row(what, row))
 
 
-def line_of(what: str, row: ReportRow) -> str:
+def format_row(what: str, row: ReportRow) -> str:
     """What a person is told of one row: where from, where to, and why."""
-    where = f" -> {shown(row.destination_path)}" if row.destination_path else ""
-    return f"{what}: {shown(row.source_path)}{where}{f' ({row.reason})' if row.reason else ''}"
+    where = f" -> {printable(row.destination_path)}" if row.destination_path else ""
+    return f"{what}: {printable(row.source_path)}{where}{f' ({row.reason})' if row.reason else ''}"
 
 
-def sum_up(run: Run, session: Session | None, scanned: Scanned, tally: Tally, lost: set[str]) -> Summary:
+def summarize(
+    run: Run,
+    session: OrganizeSession | None,
+    scan_totals: ScanTotals,
+    totals: RunTotals,
+    unsupported_attributes: set[str],
+) -> Summary:
     """The counts, whether they add up, and what to do next."""
     options, roots = run.options, run.roots
-    counts, amounts = figures("scanned", tally.counts, {status: status for status in STATUSES})
+    counts, amounts = counts_and_amounts("scanned", totals.counts, {status: status for status in STATUSES})
     notes = []
-    if tally.counts["review"]:
-        notes.append(f"to look at: {count_text(tally.counts['review'], 'row')} with a review column that is not empty")
+    if totals.counts["review"]:
+        notes.append(f"to look at: {count_text(totals.counts['review'], 'row')} with a review column that is not empty")
     if counts.get("failed"):
         notes.append(f"failed: {count_text(counts['failed'], 'row')}; the reason column tells why")
-    if tally.counts["without ffprobe"] and not options.from_report:
-        notes.append(without_ffprobe(tally.counts["without ffprobe"], not options.acts))
-    if scanned.system_entries:
-        notes.append(f"left out: {system_entries_text(scanned.system_entries)}")
-    if scanned.excluded_folders:
-        notes.append(f"left out: {count_text(scanned.excluded_folders, 'folder')} by --exclude")
-    if not scanned.entries:
-        notes.append(f"there is nothing in {shown(roots.source)}: is its disk mounted?")
+    if totals.counts["without ffprobe"] and not options.from_report:
+        notes.append(without_ffprobe(totals.counts["without ffprobe"], not options.acts))
+    if scan_totals.system_entries:
+        notes.append(f"left out: {system_entries_text(scan_totals.system_entries)}")
+    if scan_totals.excluded_folders:
+        notes.append(f"left out: {count_text(scan_totals.excluded_folders, 'folder')} by --exclude")
+    if not scan_totals.entries:
+        notes.append(f"there is nothing in {printable(roots.source)}: is its disk mounted?")
     if archive.is_archive(roots.source):
-        notes.append(f"THE SOURCE IS AN ARCHIVE ITSELF: {shown(roots.source)}")
+        notes.append(f"THE SOURCE IS AN ARCHIVE ITSELF: {printable(roots.source)}")
     for what, root in (("source", roots.source), ("archive", roots.archive)):
-        if around := archive.archive_around(root):
-            notes.append(f"THE {what.upper()} LIES IN ANOTHER ARCHIVE: {shown(around)}")
+        if around := archive.enclosing_archive(root):
+            notes.append(f"THE {what.upper()} LIES IN ANOTHER ARCHIVE: {printable(around)}")
     if options.dry_run and options.from_report:
         notes.append("the archive was not looked at: what stands there under these names will not be stored again")
     if run.begins_archive:
         begun = "a new archive was begun" if options.acts else "copy or move will begin a new archive"
-        notes.append(f"{begun}: {shown(roots.archive)}")
-    if lost:
-        notes.append(f"the archive's file system can't hold: {', '.join(sorted(lost))}")
+        notes.append(f"{begun}: {printable(roots.archive)}")
+    if unsupported_attributes:
+        notes.append(f"the archive's file system can't hold: {', '.join(sorted(unsupported_attributes))}")
     exit_code = ExitCode.ATTENTION if counts.get("failed") else ExitCode.OK
-    if scanned.entries != tally.rows:
+    if scan_totals.entries != totals.rows:
         notes.append(
-            f"THE COUNTS DO NOT ADD UP: {scanned.entries:,} found, {tally.rows:,} in the report; please report this"
+            f"THE COUNTS DO NOT ADD UP: {scan_totals.entries:,} found, {totals.rows:,} in the report; please report "
+            "this"
         )
         exit_code = ExitCode.ATTENTION
     what = {"report": "planned", "copy": "copied", "move": "moved"}[options.mode]
     what = f"{options.mode} (dry run)" if options.dry_run else what
     return Summary(
-        tool=TOOL,
+        tool=Stage.ORGANIZE,
         action=options.mode,
         dry_run=options.dry_run,
-        headline=f"{what}: {shown(roots.source)} -> {shown(roots.archive)}",
+        headline=f"{what}: {printable(roots.source)} -> {printable(roots.archive)}",
         run_id=session.state.run_id if session else "",
         exit_code=exit_code,
-        counts={**counts, "scanned": scanned.entries},
+        counts={**counts, "scanned": scan_totals.entries},
         amounts=amounts,
         outputs={"report": session.report_path} if session else {},
         notes=notes,
-        next_steps=next_steps(options, session, counts, tally.counts[STALE] if options.from_report else 0),
+        next_steps=next_steps(options, session, counts, totals.counts[UNFIXABLE] if options.from_report else 0),
     )
 
 
 def system_entries_text(paths: Sequence[str]) -> str:
     """How many entries no row tells of, and some of them by name: somebody's photos may lie in one."""
-    named = ", ".join(map(shown, paths[:MOST_NAMED]))
+    named = ", ".join(map(printable, paths[:MOST_NAMED]))
     more = f" and {len(paths) - MOST_NAMED:,} more, which --verbose names" if len(paths) > MOST_NAMED else ""
     return f"{count_text(len(paths), 'entry', 'entries')} of an operating system or of these scripts: {named}{more}"
 
@@ -611,30 +642,30 @@ def without_ffprobe(videos: int, can_be_redone: bool) -> str:
     )
 
 
-def next_steps(options: Options, session: Session | None, counts: Mapping[str, int], stale: int) -> list[str]:
+def next_steps(options: Options, session: OrganizeSession | None, counts: Mapping[str, int], stale: int) -> list[str]:
     """What to do now, with the command lines to paste. ``stale``: how many rows the same plan can't mend."""
     if options.dry_run:
-        return [f"next: {same_command(SCRIPT, options.common, without='--dry-run')}"]
+        return [f"next: {rerun_command(Stage.ORGANIZE, options.common, without='--dry-run')}"]
     report = session.report_path if session else options.from_report
     steps = []
     if options.mode == "report":
         if counts.get("planned") or counts.get("already_archived"):
-            copy = script_command(SCRIPT, "--from-report", report, "--mode", "copy")
+            copy = script_command(Stage.ORGANIZE, "--from-report", report, "--mode", "copy")
             steps.append(f"next: look at the report, then {copy}")
     elif any(counts.get(status) for status in ("copied", "moved", "already_archived", "duplicate")):
-        steps.append(f"next: {script_command('verify_media_archive.py', '--input-csv', report)}")
+        steps.append(f"next: {script_command(Stage.VERIFY, '--input-csv', report)}")
     if options.mode == "move" and counts.get("moved"):
-        back = script_command(
-            "apply_deletion_manifest.py", "--manifest", report, "--expected-run-id", "auto", "--restore"
-        )
+        back = script_command(Stage.APPLY, "--manifest", report, "--expected-run-id", "auto", "--restore")
         steps.append(f"to take the move back: {back}")
     if options.from_report and options.mode == "move" and counts.get("moved"):
         stale = counts.get("failed", 0)  # what is moved would be missing for the same plan
     if counts.get("failed", 0) > stale:
-        again = same_command(SCRIPT, options.common, without="--report-csv", values=1)
+        again = rerun_command(Stage.ORGANIZE, options.common, without="--report-csv", values=1)
         steps.append(f"for what failed, when its cause is mended: {again}")
     if stale:
-        anew = script_command(SCRIPT, "--source", options.source, "--destination-root", options.destination_root)
+        anew = script_command(
+            Stage.ORGANIZE, "--source", options.source, "--destination-root", options.destination_root
+        )
         steps.append(f"for what this plan can't do any more, a new one: {anew}")
     return steps
 
@@ -642,7 +673,7 @@ def next_steps(options: Options, session: Session | None, counts: Mapping[str, i
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script with a command line; return its exit code."""
     options = parse(argv)
-    return run_stage(TOOL, lambda talk, stop: organize(options, talk, stop), options.common)
+    return run_stage(Stage.ORGANIZE, lambda console, stop: organize(options, console, stop), options.common)
 
 
 if __name__ == "__main__":

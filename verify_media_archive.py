@@ -18,8 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from common import archive
-from common.aliases import Aliases
-from common.cli.console import Progress, Talk
+from common.cli.console import Console
 from common.cli.options import (
     CommonOptions,
     add_batch_options,
@@ -27,34 +26,33 @@ from common.cli.options import (
     common_options,
     make_parser,
     parse_arguments,
-    require_apart,
-    same_command,
-    with_jobs,
+    require_distinct_paths,
+    rerun_command,
+    resolve_jobs,
 )
-from common.cli.run import StopRequest, run_stage
+from common.cli.progress import Progress
+from common.cli.review import with_review_page
+from common.cli.run import run_stage
 from common.cli.shell import script_command
-from common.cli.summary import Summary, figures
-from common.concurrency import in_order
+from common.cli.signals import StopRequest
+from common.cli.summary import Summary, counts_and_amounts
+from common.concurrency import ordered_map
 from common.counts import count_text
 from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, StoppedEarly
-from common.manifests.reader import VERIFY, VERIFY_INPUT_COLUMNS, Reader, Record, VerifyRow, Writer, has_no_rows
-from common.manifests.state import State, Window
-from common.organize.session import require_finished
-from common.paths import mount_points, shown
-from common.verify.session import (
-    CARRIED_OUT,
-    TOOL,
-    VERIFIED_STATUSES,
-    Call,
-    Session,
-    Survey,
-    is_plan,
-    open_session,
-    read_row,
-)
-from common.verify.verifier import Examiner
+from common.fileops.context import DiskAccess
+from common.manifests.outputs import require_finished
+from common.manifests.reader import Reader, Record, has_no_rows
+from common.manifests.rows import VERIFY, VERIFY_INPUT_COLUMNS, VerifyRow
+from common.manifests.state import RowRange, RunState
+from common.manifests.writer import Writer
+from common.paths import printable
+from common.review.verify_page import VerifyCollector
+from common.stages import Stage
+from common.verify.config import Call
+from common.verify.manifest import ManifestSurvey, is_plan, read_row
+from common.verify.session import CARRIED_OUT, VERIFIED_STATUSES, VerifySession, open_verify_session
+from common.verify.verifier import PairVerifier
 
-SCRIPT = "verify_media_archive.py"
 CHECKPOINT_ROWS = 256
 CHECKPOINT_SECONDS = 5.0
 
@@ -121,7 +119,7 @@ def parse(argv: Sequence[str] | None) -> Options:
         verified_out=os.path.abspath(parsed.verified_out) if parsed.verified_out else "",
         unverified_out=os.path.abspath(parsed.unverified_out) if parsed.unverified_out else "",
         state_file=os.path.abspath(parsed.state_file) if parsed.state_file else "",
-        window=Window(parsed.offset, parsed.limit),
+        row_range=RowRange(parsed.offset, parsed.limit),
         archive_only=parsed.archive_only,
     )
     return Options(call, parsed.read_mode, common_options(parsed))
@@ -130,40 +128,45 @@ def parse(argv: Sequence[str] | None) -> Options:
 # --- the story -------------------------------------------------------------------------------------
 
 
-def verify(options: Options, talk: Talk, stop: StopRequest) -> Summary:
+def verify(options: Options, console: Console, stop: StopRequest) -> Summary:
     """Read rows from where the state says, examine each pair, record, and sum up."""
     require_finished(options.call.input_csv)
     call = options.call
     sums = os.path.join(os.path.dirname(call.verified_out), "SHA256SUMS")
-    require_apart(options.common, (call.verified_out, call.unverified_out, call.state_file, sums))
+    require_distinct_paths(options.common, (call.verified_out, call.unverified_out, call.state_file, sums))
     if has_no_rows(options.call.input_csv, VERIFY_INPUT_COLUMNS):
         return nothing_to_verify(options)
     with ExitStack() as stack:
-        session, survey = open_session(options.call, stack)
+        session, survey = open_verify_session(options.call, stack)
         roots = (survey.source_root, survey.archive_root)
         in_memory = options.read_mode == "cached"
-        options = replace(options, common=with_jobs(options.common, talk.detail, roots, in_memory))
+        options = replace(options, common=resolve_jobs(options.common, console.debug, roots, in_memory))
         state = session.state
         for kind, (path, _) in state.outputs.items():
-            talk.detail(f"{kind}: {shown(path)}")
+            console.debug(f"{kind}: {printable(path)}")
         if survey.torn_line:
-            talk.warn(
-                f"{shown(options.call.input_csv)}, line {survey.torn_line}: the last row is cut short and is left out; "
-                "run the stage before once more"
+            console.warning(
+                f"{printable(options.call.input_csv)}, line {survey.torn_line}: the last row is cut short and is "
+                "left out; run the stage before once more"
             )
         if state.complete and options.call.archive_only:
             raise BadInput(
-                f"{shown(state.outputs['verified'][0])} is a check that came to its end: {nothing_read(session)}"
+                f"{printable(state.outputs['verified'][0])} is a check that came to its end: {nothing_read(session)}"
             )
         if state.complete:
-            summary = sum_up(options, session, survey)
-            return with_review(replace(summary, notes=[nothing_read(session), *summary.notes]), session, options)
-        files = options.call.window.rows_of_call(state)
+            summary = summarize(options, session, survey)
+            return with_review_page(
+                replace(summary, notes=[nothing_read(session), *summary.notes]),
+                options.common.review_html,
+                VerifyCollector,
+                session.recorded_rows(),
+            )
+        files = options.call.row_range.rows_this_run(state)
         # What rows have how many bytes is not known before they are read: an average one, then.
         size = survey.manifest.media_bytes * files // max(1, survey.manifest.rows)
         progress = stack.enter_context(Progress("verify", files, size, options.common))
-        examiner = Examiner(
-            options.read_mode == "cold", progress, stop, set(), Aliases(), mount_points(), options.call.archive_only, []
+        verifier = PairVerifier(
+            DiskAccess(progress, stop), cold=options.read_mode == "cold", archive_only=options.call.archive_only
         )
         reader = stack.enter_context(Reader(options.call.input_csv, VERIFY_INPUT_COLUMNS))
         reader.seek(state.byte_offset)
@@ -173,19 +176,19 @@ def verify(options: Options, talk: Talk, stop: StopRequest) -> Summary:
         next_byte = state.byte_offset
         next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
         trouble: MediaArchiveError | None = None
-        alarm = Alarm()
+        guard = MissingDiskGuard()
         try:
-            for row, end in in_order(
-                examine_with(examiner, reader), records(reader, state, options), options.common.jobs
+            for row, end in ordered_map(
+                verify_record(verifier, reader), records(reader, state, options), options.common.jobs
             ):
-                if talk.gives_detail:
-                    talk.detail(f"{row.status}: {shown(row.source_path)} {row.reason}")
+                if console.debug_enabled:
+                    console.debug(f"{row.status}: {printable(row.source_path)} {row.reason}")
                 finished.append(row)
                 next_byte = end
                 seen_files += 1
                 seen_bytes += row.size_bytes
                 progress.reach(seen_files, seen_bytes)
-                alarm.watch(row)
+                guard.check(row)
                 if len(finished) >= CHECKPOINT_ROWS or time.monotonic() >= next_checkpoint:
                     checkpoint(session, survey, finished, next_byte)
                     finished = []
@@ -194,16 +197,18 @@ def verify(options: Options, talk: Talk, stop: StopRequest) -> Summary:
                     raise Interrupted
         except (Interrupted, StoppedEarly) as error:
             trouble = error
-        if alarm.rings:
-            raise StoppedEarly(alarm.sentence(survey))
+        if guard.tripped:
+            raise StoppedEarly(guard.message(survey))
         checkpoint(session, survey, finished, next_byte)
         if trouble:
             raise trouble
-        warn_of_one_disk(examiner, survey, talk)
-        return with_review(sum_up(options, session, survey), session, options)
+        warn_of_one_disk(verifier, survey, console)
+        return with_review_page(
+            summarize(options, session, survey), options.common.review_html, VerifyCollector, session.recorded_rows()
+        )
 
 
-class Alarm:
+class MissingDiskGuard:
     """Notices that the first many files are all missing: then a disk is, and nothing must be written about files."""
 
     ROWS = 100
@@ -213,7 +218,7 @@ class Alarm:
         self._originals = 0
         self._quiet = False
 
-    def watch(self, row: VerifyRow) -> None:
+    def check(self, row: VerifyRow) -> None:
         """Look at a finished row; raises ``StoppedEarly`` to end the run when the alarm rings."""
         if row.status == "not_archived" and row.report_status != "planned":
             return
@@ -222,35 +227,37 @@ class Alarm:
         self._quiet = self._quiet or is_plan or row.status not in ("archive_missing", "source_missing")
         self._originals += row.status == "source_missing"
         self._missing += 1
-        if self.rings:
+        if self.tripped:
             raise StoppedEarly("the first files are all missing")
 
     @property
-    def rings(self) -> bool:
+    def tripped(self) -> bool:
         return self._missing >= self.ROWS and not self._quiet
 
-    def sentence(self, survey: Survey) -> str:
+    def message(self, survey: ManifestSurvey) -> str:
         """What to tell the user."""
         if self._originals == self._missing:
             return (
-                f"{shown(survey.source_root)}: the first {self.ROWS} originals are all missing; nothing was written "
+                f"{printable(survey.source_root)}: the first {self.ROWS} originals are all missing; nothing was "
+                "written "
                 "about them: mount the right disk and run again; if they are quarantined or purged, add --archive-only"
             )
         return (
-            f"{shown(survey.archive_root)}: the first {self.ROWS} files are all missing, in the archive or the source; "
+            f"{printable(survey.archive_root)}: the first {self.ROWS} files are all missing, in the archive or the "
+            "source; "
             "nothing was written about them: mount the right disks and run again, or begin behind them with --offset"
         )
 
 
-def warn_of_one_disk(examiner: Examiner, survey: Survey, talk: Talk) -> None:
+def warn_of_one_disk(verifier: PairVerifier, survey: ManifestSurvey, console: Console) -> None:
     """Tell when the copies are no safer than the originals."""
-    if examiner.sharing:
-        talk.warn(
-            f"{len(examiner.sharing):,} archive files share their blocks on the disk with their source, "
-            f"such as {shown(examiner.sharing[0])}: one bad block takes both"
+    if verifier.sharing:
+        console.warning(
+            f"{len(verifier.sharing):,} archive files share their blocks on the disk with their source, "
+            f"such as {printable(verifier.sharing[0])}: one bad block takes both"
         )
-    elif survey.archive_id and not examiner.archive_only and _same_device(survey.source_root, survey.archive_root):
-        talk.info("source and archive are on one file system: keep another copy of the archive elsewhere")
+    elif survey.archive_id and not verifier.archive_only and _same_device(survey.source_root, survey.archive_root):
+        console.info("source and archive are on one file system: keep another copy of the archive elsewhere")
 
 
 def _same_device(one: str, other: str) -> bool:
@@ -260,17 +267,17 @@ def _same_device(one: str, other: str) -> bool:
         return False
 
 
-def records(reader: Reader, state: State, options: Options) -> Iterator[Record]:
+def records(reader: Reader, state: RunState, options: Options) -> Iterator[Record]:
     """The records that this call is to examine."""
-    return islice(reader, options.call.window.rows_of_call(state))
+    return islice(reader, options.call.row_range.rows_this_run(state))
 
 
-def examine_with(examiner: Examiner, reader: Reader) -> Callable[[Record], tuple[VerifyRow, int]]:
+def verify_record(verifier: PairVerifier, reader: Reader) -> Callable[[Record], tuple[VerifyRow, int]]:
     """How a record becomes a finished row, with the byte behind it in the input."""
-    return lambda record: (examiner.examine(read_row(record, reader.where(record.line))), record.end)
+    return lambda record: (verifier.verify(read_row(record, reader.where(record.line))), record.end)
 
 
-def checkpoint(session: Session, survey: Survey, rows: Sequence[VerifyRow], next_byte: int) -> None:
+def checkpoint(session: VerifySession, survey: ManifestSurvey, rows: Sequence[VerifyRow], next_byte: int) -> None:
     """Record rows, unless the archive went away meanwhile: then its files are not missing, the disk is."""
     if survey.archive_id:
         archive.require_archive(survey.archive_root, survey.archive_id)
@@ -278,17 +285,17 @@ def checkpoint(session: Session, survey: Survey, rows: Sequence[VerifyRow], next
     session.record(rows, next_byte, complete=session.state.is_last(reached))
 
 
-def sum_up(options: Options, session: Session, survey: Survey) -> Summary:
+def summarize(options: Options, session: VerifySession, survey: ManifestSurvey) -> Summary:
     """The counts, and what to do next."""
     state = session.state
-    tally = Counter(state.counts if state.complete else session.call_counts)
-    attention, cached, carried_out = (tally.pop(name, 0) for name in ("attention", "cached", CARRIED_OUT))
-    counts, amounts = figures("rows", tally)
+    totals = Counter(state.counts if state.complete else session.call_counts)
+    attention, cached, carried_out = (totals.pop(name, 0) for name in ("attention", "cached", CARRIED_OUT))
+    counts, amounts = counts_and_amounts("rows", totals)
     first = state.next_offset - counts["rows"] + 1
     window = f"rows {first:,} to {state.next_offset:,}" if counts["rows"] else "none"
     notes = []
     if attention:
-        unverified = shown(state.outputs["unverified"][0])
+        unverified = printable(state.outputs["unverified"][0])
         notes.append(f"to look at: {count_text(attention, 'row')} not verified; the reasons are in {unverified}")
     gone = counts.get("source_missing", 0)
     if gone and gone + counts.get("not_archived", 0) == counts["rows"]:
@@ -296,15 +303,15 @@ def sum_up(options: Options, session: Session, survey: Survey) -> Summary:
     if cached:
         notes.append(f"read from memory, not from the medium: {count_text(cached, 'file')} (read_mode is cached)")
     if archive.is_archive(survey.source_root):
-        notes.append(f"THE SOURCE IS AN ARCHIVE ITSELF: {shown(survey.source_root)}")
+        notes.append(f"THE SOURCE IS AN ARCHIVE ITSELF: {printable(survey.source_root)}")
     if survey.torn_line:
         notes.append(f"the last row of the input (line {survey.torn_line}) was cut short and is left out")
     if not state.complete:
         notes.append(f"left to do: {count_text(state.remaining_rows, 'row')}")
     return Summary(
-        tool=TOOL,
+        tool=Stage.VERIFY,
         action="archive-only" if options.call.archive_only else "verify",
-        headline=f"verify: {shown(options.call.input_csv)}, {window} of {survey.manifest.rows:,}",
+        headline=f"verify: {printable(options.call.input_csv)}, {window} of {survey.manifest.rows:,}",
         run_id=state.run_id,
         exit_code=ExitCode.ATTENTION if attention or survey.torn_line else ExitCode.OK,
         counts=counts,
@@ -318,7 +325,7 @@ def sum_up(options: Options, session: Session, survey: Survey) -> Summary:
     )
 
 
-def nothing_read(session: Session) -> str:
+def nothing_read(session: VerifySession) -> str:
     """What a call says that found all done: one with the same names must not seem to have read anything."""
     last = max((row.verified_at for row in session.recorded_rows()), default="never")
     return f"NOTHING WAS READ: all rows were verified before, the last at {last}; to read all anew, name other outputs"
@@ -332,58 +339,47 @@ def nothing_to_verify(options: Options) -> Summary:
     for path in outputs.values():
         if os.path.lexists(path):
             if not has_no_rows(path, VERIFY.columns):
-                raise BadInput(f"{shown(path)} exists already; choose another name or move it away")
+                raise BadInput(f"{printable(path)} exists already; choose another name or move it away")
             continue
         writer = Writer(VERIFY, path)
         writer.sync()
         writer.close()
     action = "archive-only" if options.call.archive_only else "verify"
-    headline = f"verify: {shown(options.call.input_csv)} has no rows; there is nothing to verify"
-    return Summary(TOOL, headline, "", ExitCode.OK, {"rows": 0}, action=action, outputs=outputs)
+    headline = f"verify: {printable(options.call.input_csv)} has no rows; there is nothing to verify"
+    return Summary(Stage.VERIFY, headline, "", ExitCode.OK, {"rows": 0}, action=action, outputs=outputs)
 
 
 def next_steps(
-    options: Options, state: State, counts: Mapping[str, int], attention: int, for_a_plan: bool
+    options: Options, state: RunState, counts: Mapping[str, int], attention: int, for_a_plan: bool
 ) -> list[str]:
     """What to do now, with the command lines to paste. ``for_a_plan``: the input is one, and no run has acted on it."""
     if not state.complete:
-        return [f"next: {same_command(SCRIPT, options.common)}"]
+        return [f"next: {rerun_command(Stage.VERIFY, options.common)}"]
     steps = []
     if options.call.archive_only:
         if attention:
             steps.append("next: bring back the files in the unverified list from another copy")
     elif counts.get("identical"):
         arguments = ("--manifest", state.outputs["verified"][0], "--expected-run-id", state.run_id, "--dry-run")
-        steps.append(f"next: {script_command('apply_deletion_manifest.py', *arguments)}")
+        steps.append(f"next: {script_command(Stage.APPLY, *arguments)}")
     # What organize was to leave out is not archived either, and needs nobody.
     settled = ("rows", "not_archived", *VERIFIED_STATUSES)
     examined = sum(number for status, number in counts.items() if status not in settled)
     if attention > examined and not options.call.archive_only:
-        plan = script_command("organize_media_by_date.py", "--from-report", options.call.input_csv, "--mode", "copy")
+        plan = script_command(Stage.ORGANIZE, "--from-report", options.call.input_csv, "--mode", "copy")
         what = f"carry out the plan: {plan}" if for_a_plan else "organize it again"
         steps.append(f"for what is not archived: {what}, then verify the new report")
     if examined or (attention and options.call.archive_only):
         scrub = ("--archive-only",) if options.call.archive_only else ()
-        again = script_command(SCRIPT, "--input-csv", state.outputs["unverified"][0], *scrub)
+        again = script_command(Stage.VERIFY, "--input-csv", state.outputs["unverified"][0], *scrub)
         steps.append(f"for what is not verified, when its cause is mended: {again}")
     return steps
-
-
-def with_review(summary: Summary, session: Session, options: Options) -> Summary:
-    """The summary, with the review page if one was asked for. Changes the disk: that page."""
-    path = options.common.review_html
-    if not path:
-        return summary
-    from common.review.page import facts_of, write_verify_review  # noqa: PLC0415 - only with --review-html
-
-    write_verify_review(path, summary.run_id, session.recorded_rows(), facts_of(summary))
-    return replace(summary, outputs={**summary.outputs, "review": path})
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script with a command line; return its exit code."""
     options = parse(argv)
-    return run_stage(TOOL, lambda talk, stop: verify(options, talk, stop), options.common)
+    return run_stage(Stage.VERIFY, lambda console, stop: verify(options, console, stop), options.common)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from types import TracebackType
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common.dates.choose import Rules, choose
-from common.dates.fallback import SecondOpinion
+from common.dates.fallback import FallbackReader
 from common.dates.formats import read_media
 from common.dates.model import Choice, Clock, Reading, Source
 from common.dates.parsing import parse_moment
@@ -136,7 +136,7 @@ def _rules() -> Rules:
 def _with_second_opinion(files: list[str], readings: dict[str, Reading]) -> int:
     """Ask it about every file without a date, as the scripts do. Returns how many it was asked about."""
     silent = [path for path in files if not readings[path].candidates]
-    with SecondOpinion() as second:
+    with FallbackReader() as second:
         for path in silent:
             readings[path] = second.ask(path)
     return len(silent)

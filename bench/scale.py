@@ -28,7 +28,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also where it
 from bench.compare import ROOT
 from bench.material import make_tiny_photos
 from bench.racing import can_drop_caches, settle
-from common.manifests.reader import REPORT, Reader, ReportRow
+from common.manifests.reader import Reader
+from common.manifests.rows import REPORT, ReportRow
 
 if sys.platform == "win32":
     raise SystemExit("the benchmarks need a Unix system; the scripts themselves do not")

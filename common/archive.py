@@ -10,8 +10,8 @@ import os
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.folders import make_folders
 from common.fileops.writing import write_atomically
-from common.paths import shown
-from common.timestamps import now_text
+from common.paths import printable
+from common.timestamps import utc_now_text
 
 MARKER = ".media-archive.json"
 LOCK = ".media-archive.lock"
@@ -33,9 +33,11 @@ def read_archive_id(root: str) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise StoppedEarly(f"{shown(path)}: cannot read it: {explain_os_error(error)}; is the disk well?") from None
+        raise StoppedEarly(f"{printable(path)}: cannot read it: {explain_os_error(error)}; is the disk well?") from None
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise BadInput(f"{shown(path)} is not a whole archive marker; restore it from a report's archive_id") from None
+        raise BadInput(
+            f"{printable(path)} is not a whole archive marker; restore it from a report's archive_id"
+        ) from None
     return archive_id
 
 
@@ -44,7 +46,7 @@ def is_archive(root: str) -> bool:
     return os.path.lexists(os.path.join(root, MARKER))
 
 
-def archive_around(path: str) -> str:
+def enclosing_archive(path: str) -> str:
     """The nearest archive that a folder lies in, not being one itself; empty where there is none."""
     folder = os.path.dirname(path)
     while not is_archive(folder):
@@ -54,7 +56,7 @@ def archive_around(path: str) -> str:
     return folder
 
 
-def found_archive(root: str) -> str:
+def create_archive(root: str) -> str:
     """The archive_id of an archive, made and marked if it is new. Changes the disk.
 
     The folder above the root must exist: a missing one is rather a disk that is not mounted.
@@ -65,14 +67,14 @@ def found_archive(root: str) -> str:
     if archive_id := read_archive_id(root):
         return archive_id
     if not os.path.isdir(os.path.dirname(root)):
-        raise BadInput(f"{shown(os.path.dirname(root))} does not exist: mount the disk, or make the folder first")
+        raise BadInput(f"{printable(os.path.dirname(root))} does not exist: mount the disk, or make the folder first")
     archive_id = str(uuid.uuid4())
-    document = {"schema": SCHEMA, "archive_id": archive_id, "made_at": now_text()}
+    document = {"schema": SCHEMA, "archive_id": archive_id, "made_at": utc_now_text()}
     try:
         make_folders(root)
         write_atomically(os.path.join(root, MARKER), (json.dumps(document, indent=1) + "\n").encode("ascii"))
     except OSError as error:
-        raise BadInput(f"{shown(root)}: cannot begin an archive there: {explain_os_error(error)}") from None
+        raise BadInput(f"{printable(root)}: cannot begin an archive there: {explain_os_error(error)}") from None
     return archive_id
 
 
@@ -85,27 +87,27 @@ def require_archive(root: str, archive_id: str) -> None:
     found = read_archive_id(root)
     if not found:
         raise StoppedEarly(
-            f"{shown(os.path.join(root, MARKER))} is missing: mount the disk with the archive, then run again"
+            f"{printable(os.path.join(root, MARKER))} is missing: mount the disk with the archive, then run again"
         )
     if found != archive_id:
         raise StoppedEarly(
-            f"{shown(root)} holds another archive ({found}) than the manifest names ({archive_id}): swap disks"
+            f"{printable(root)} holds another archive ({found}) than the manifest names ({archive_id}): swap disks"
         )
 
 
 def require_source(root: str) -> None:
     """Raise ``StoppedEarly`` where the source is gone: its files are not missing, its disk is."""
     if not os.path.isdir(root):
-        raise StoppedEarly(f"{shown(root)} does not exist: mount the disk of the source, then run again")
+        raise StoppedEarly(f"{printable(root)} does not exist: mount the disk of the source, then run again")
 
 
 def require_files_in_source(root: str) -> None:
     """Raise ``StoppedEarly`` when the source is an empty folder, as the mount point of a disk that is away is one."""
     with os.scandir(root) as entries:
         if not any(entries):
-            raise StoppedEarly(f"{shown(root)}: the source is empty: is its disk mounted? Nothing was changed")
+            raise StoppedEarly(f"{printable(root)}: the source is empty: is its disk mounted? Nothing was changed")
 
 
 def archive_failed(path: str, error: OSError) -> StoppedEarly:
     """The exception for an archive that can't be read: no reason to judge its files, so the run stops."""
-    return StoppedEarly(f"{shown(path)}: cannot read: {explain_os_error(error)}; check the disk, then run again")
+    return StoppedEarly(f"{printable(path)}: cannot read: {explain_os_error(error)}; check the disk, then run again")

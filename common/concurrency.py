@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol, TypeVar
+from typing import TypeVar
+
+from common.paths import printable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -14,14 +18,7 @@ Result = TypeVar("Result")
 DEFAULT_JOBS = min(8, 4 * (os.cpu_count() or 1))
 
 
-class Progress(Protocol):
-    """Who is told how far the work has come."""
-
-    def add_bytes(self, count: int) -> None: ...
-    def add_file(self) -> None: ...
-
-
-def in_order(function: Callable[[Item], Result], items: Iterable[Item], jobs: int) -> Iterator[Result]:
+def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], jobs: int) -> Iterator[Result]:
     """Apply a function to items in ``jobs`` threads and yield the results in the order of the items.
 
     At most four items a thread are under way or waiting. An exception is raised at its item's
@@ -43,3 +40,36 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item], jobs: in
             yield waiting.popleft().result()
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+_VIRTUAL = re.compile(r"(?:loop|nbd|ram|vd|xvd|zram)[0-9a-z]*")
+
+
+def suitable_jobs(paths: Iterable[str], spins: Callable[[str], bool]) -> tuple[int, str]:
+    """How many files to handle at a time where all these paths take part, and the reason in words."""
+    for path in paths:
+        if spins(path):
+            return 1, f"{printable(path)} is on a spinning disk"
+    return DEFAULT_JOBS, "no spinning disk is known to take part"
+
+
+def is_on_spinning_disk(path: str) -> bool:
+    """Whether a path, or the nearest folder above it that exists, is known to be on a spinning disk.
+
+    Only Linux tells, and only of local disks: network shares and pools of several disks count as not known.
+    """
+    if sys.platform != "linux":
+        return False
+    while not os.path.lexists(path) and path != os.path.dirname(path):
+        path = os.path.dirname(path)
+    try:
+        device = os.stat(path).st_dev
+        disk = os.path.realpath(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}")
+        if os.path.exists(os.path.join(disk, "partition")):
+            disk = os.path.dirname(disk)
+        if _VIRTUAL.fullmatch(os.path.basename(disk)):
+            return False
+        with open(os.path.join(disk, "queue", "rotational"), encoding="ascii") as file:
+            return file.read().strip() == "1"
+    except (OSError, UnicodeDecodeError):
+        return False

@@ -7,7 +7,7 @@ from functools import cache
 
 
 @cache
-def c_function(name: str) -> Callable[..., int] | None:
+def libc_function(name: str) -> Callable[..., int] | None:
     """A function of the C library, None where it has none of that name. Looking it up takes longer than the call.
 
     What it leaves in ``errno`` is told by ``ctypes.get_errno``.

@@ -5,18 +5,14 @@ from __future__ import annotations
 import codecs
 import errno
 import os
-import re
 import stat
 import sys
 import unicodedata
-from collections.abc import Iterator
 
-MAX_NAME_BYTES = 255
-NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
+NOT_FOUND_ERRORS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 """What says, of a path, that there is nothing under it."""
 # Python loads this codec at its first use, which may be when the disk with Python on it has just failed.
 codecs.lookup("unicode_escape")
-_OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
 def is_inside(path: str, root: str) -> bool:
@@ -24,12 +20,12 @@ def is_inside(path: str, root: str) -> bool:
     return path.startswith(root.rstrip(os.sep) + os.sep)
 
 
-def joined(folder: str, name: str) -> str:
+def join_path(folder: str, name: str) -> str:
     """The path of a name in a folder: ``os.path.join`` in a fifth of its time, where the name is no path of its own."""
     return folder + name if folder.endswith(os.sep) else f"{folder}{os.sep}{name}"
 
 
-def below(path: str, root: str) -> str:
+def relative_to(path: str, root: str) -> str:
     """A path inside a root (see ``is_inside``), relative to it."""
     return path[len(root.rstrip(os.sep)) + 1 :]
 
@@ -87,7 +83,7 @@ def _has_plain_folders_only(folder: str, root: str) -> bool:
     return True
 
 
-def is_present(path: str) -> bool:
+def path_exists(path: str) -> bool:
     """Whether there is anything under a path. An error in looking is an error, never a "no": raises ``OSError``.
 
     Nothing can be where the system says that the path is too long.
@@ -95,13 +91,13 @@ def is_present(path: str) -> bool:
     try:
         os.lstat(path)
     except OSError as error:
-        if error.errno in NOTHING_THERE:
+        if error.errno in NOT_FOUND_ERRORS:
             return False
         raise
     return True
 
 
-def beginning_of(path: str, length: int) -> bytes | None:
+def read_prefix(path: str, length: int) -> bytes | None:
     """The first bytes of a regular file; None for what is none, or is not there: a pipe would be waited for.
 
     Reads the disk, follows no link. Raises ``OSError`` when it can't be read.
@@ -120,56 +116,14 @@ def is_folder(path: str) -> bool:
         return False
 
 
-def mount_points() -> frozenset[str]:
-    """The paths on which something is mounted, as far as the system tells: a file among them is a view of another.
-
-    Linux, ``proc_pid_mountinfo(5)``: the fifth field, with octal escapes. Empty elsewhere.
-    """
-    try:
-        with open("/proc/self/mountinfo", "rb") as file:
-            fields = [line.split(b" ")[4] for line in file]
-    except (OSError, IndexError):
-        return frozenset()
-    return frozenset(os.fsdecode(_OCTAL.sub(lambda found: bytes([int(found[1], 8)]), field)) for field in fields)
-
-
-def fold(name: str) -> str:
+def casefold_name(name: str) -> str:
     """The form in which two names are the same to some file system: without case, in one Unicode form."""
     if name.isascii():
         return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
-def with_suffix(name: str, suffix: str, spare: int = 0) -> str:
-    """Put ``~suffix`` before the extension, and shorten the stem where the name would become too long.
-
-    ``spare`` is how many bytes longer the name of a companion is, which is to have the same stem.
-    File systems limit a name to 255 bytes (ext4, btrfs, APFS) or 255 UTF-16 units (NTFS, exFAT);
-    bytes are the narrower measure.
-    """
-    stem, extension = os.path.splitext(name)
-    room = MAX_NAME_BYTES - spare - len(os.fsencode(extension)) - len(suffix) - 1
-    while stem and len(os.fsencode(stem)) > room:
-        stem = stem[:-1]
-    return f"{stem}~{suffix}{extension}"
-
-
-def collision_suffixes(sha256: str) -> Iterator[str]:
-    """The suffixes to try, in order, for content whose plain name is taken.
-
-    The first is eight digits of the digest, so that a name does not depend on the order of work;
-    longer ones serve when even that is taken by other content, and numbers when the very same
-    content is to be kept more than once.
-    """
-    for length in (8, 16, 64):
-        yield sha256[:length]
-    number = 2
-    while True:
-        yield f"{sha256[:8]}-{number}"
-        number += 1
-
-
-def shown(path: str) -> str:
+def printable(path: str) -> str:
     """A path as it may be printed: control characters and undecodable bytes as ``\\xNN`` escapes."""
     if path.isprintable():
         return path

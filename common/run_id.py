@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 from common.errors import BadInput
-from common.timestamps import now_for_names
 
 # RFC 9562, section 5.4: version 4, of the variant that begins with the bits 10.
 _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -29,17 +27,3 @@ def require_run_id(text: str, where: str) -> str:
     if not is_run_id(text):
         raise BadInput(f"{where}: {text!r} is not a run_id (a UUID4 such as {'0' * 8}-0000-4000-8000-{'0' * 12})")
     return text
-
-
-def free_name(folder: str, what: str, run_id: str, beside: str) -> str:
-    """A path for a default output that nothing has yet: what it is, the time, the start of the run_id.
-
-    ``beside`` is what follows the name of the file that goes along: one without its output may be left there.
-    """
-    stem = f"{what}-{now_for_names()}-{run_id[:8]}"
-    path = os.path.join(folder, f"{stem}.csv")
-    number = 2
-    while os.path.lexists(path) or os.path.lexists(path + beside):
-        path = os.path.join(folder, f"{stem}-{number}.csv")
-        number += 1
-    return path

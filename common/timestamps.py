@@ -13,17 +13,17 @@ _MTIME = re.compile(r"(-?\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})Z")
 _BILLION = 1_000_000_000
 
 
-def now_text() -> str:
+def utc_now_text() -> str:
     """The present moment in UTC, to the second, as ``2024-05-01T12:34:56Z``."""
-    return text_of(datetime.now(UTC))
+    return utc_text(datetime.now(UTC))
 
 
-def text_of(moment: datetime) -> str:
-    """A moment in UTC as ``now_text`` writes it; such texts sort by time."""
+def utc_text(moment: datetime) -> str:
+    """A moment in UTC as ``utc_now_text`` writes it; such texts sort by time."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def now_for_names() -> str:
+def utc_now_for_names() -> str:
     """The present moment in UTC in a form that can stand in a file name: ``20240501T123456Z``."""
     return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
 

@@ -30,18 +30,11 @@ from common.errors import BadInput, ExitCode, MediaArchiveError, StoppedEarly, e
 from common.fileops.folders import sync_folder
 from common.fileops.locking import Lock
 from common.fileops.writing import Appender
-from common.manifests.reader import (
-    REPORT,
-    VERIFY,
-    VERIFY_INPUT_COLUMNS,
-    Reader,
-    Record,
-    VerifyRow,
-    Writer,
-    checksum_line,
-    seal_of,
-)
-from common.paths import shown
+from common.manifests.integrity import seal_of
+from common.manifests.reader import Reader, Record
+from common.manifests.rows import REPORT, VERIFY, VERIFY_INPUT_COLUMNS, VerifyRow, checksum_line
+from common.manifests.writer import Writer
+from common.paths import printable
 
 VERIFIED = ("identical", "archive_intact")
 # What verify takes over from the report as it is.
@@ -116,7 +109,7 @@ def require_same_file(reported: Record, verified: Record, where: str) -> None:
 def merge(report_path: str, folder: str, shard_paths: Sequence[str]) -> tuple[int, int]:
     """Write the merged files; return how many rows are verified and how many need attention. Changes the disk."""
     if os.path.lexists(folder):
-        raise BadInput(f"{shown(folder)} exists already; look there, or choose another name")
+        raise BadInput(f"{printable(folder)} exists already; look there, or choose another name")
     with ExitStack() as stack:
         stack.enter_context(Lock(folder + ".lock"))
         unfinished = folder + ".unfinished"
@@ -187,10 +180,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
-        failed = StoppedEarly(f"{shown(str(error.filename or options.folder))}: {explain_os_error(error)}")
+        failed = StoppedEarly(f"{printable(str(error.filename or options.folder))}: {explain_os_error(error)}")
         print(f"error: {failed}", file=sys.stderr)
         return failed.exit_code
-    print(f"merged: {verified:,} rows verified, {attention:,} to look at, in {shown(options.folder)}")
+    print(f"merged: {verified:,} rows verified, {attention:,} to look at, in {printable(options.folder)}")
     return ExitCode.ATTENTION if attention else ExitCode.OK
 
 

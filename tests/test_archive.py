@@ -9,24 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from common.archive import MARKER, found_archive, read_archive_id, require_archive
+from common.archive import MARKER, create_archive, read_archive_id, require_archive
 from common.errors import BadInput, StoppedEarly
 
 
 def test_a_new_archive_is_marked_and_stays_the_same(tmp_path: Path) -> None:
     root = str(tmp_path / "archive")
     assert read_archive_id(root) == ""
-    archive_id = found_archive(root)
+    archive_id = create_archive(root)
     assert str(uuid.UUID(archive_id)) == archive_id
     assert read_archive_id(root) == archive_id
-    assert found_archive(root) == archive_id
+    assert create_archive(root) == archive_id
     assert os.listdir(root) == [MARKER]
     require_archive(root, archive_id)
 
 
 def test_a_missing_folder_above_is_rather_a_disk_that_is_not_mounted(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"does not exist: mount the disk"):
-        found_archive(str(tmp_path / "disk" / "archive"))
+        create_archive(str(tmp_path / "disk" / "archive"))
     assert not (tmp_path / "disk").exists()
 
 
@@ -36,7 +36,7 @@ def test_an_empty_mount_point_stops_the_run(tmp_path: Path) -> None:
 
 
 def test_a_swapped_disk_stops_the_run_and_both_archives_are_named(tmp_path: Path) -> None:
-    here, wanted = found_archive(str(tmp_path)), str(uuid.uuid4())
+    here, wanted = create_archive(str(tmp_path)), str(uuid.uuid4())
     with pytest.raises(StoppedEarly, match=rf"another archive \({here}\).*\({wanted}\)"):
         require_archive(str(tmp_path), wanted)
 
@@ -58,7 +58,7 @@ BROKEN = {
 @pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN.keys())
 def test_a_marker_that_is_not_whole_is_refused_and_left_as_it_is(tmp_path: Path, data: bytes) -> None:
     (tmp_path / MARKER).write_bytes(data)
-    for refused in (read_archive_id, found_archive):
+    for refused in (read_archive_id, create_archive):
         with pytest.raises(BadInput, match="not a whole archive marker"):
             refused(str(tmp_path))
     assert (tmp_path / MARKER).read_bytes() == data
@@ -73,5 +73,5 @@ def test_a_marker_that_cannot_be_read_is_not_taken_for_a_missing_one(tmp_path: P
 def test_where_no_archive_can_be_begun_the_reason_is_told(tmp_path: Path) -> None:
     (tmp_path / "archive").write_bytes(b"a file")
     with pytest.raises((BadInput, StoppedEarly), match="archive"):
-        found_archive(str(tmp_path / "archive"))
+        create_archive(str(tmp_path / "archive"))
     assert (tmp_path / "archive").read_bytes() == b"a file"

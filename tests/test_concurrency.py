@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from common.concurrency import in_order
+from common.concurrency import ordered_map
 
 JOBS = [1, 2, 5]
 
@@ -24,7 +24,7 @@ def test_results_come_in_the_order_of_the_items_whoever_is_ready_first(jobs: int
             last_may_go.set()
         return item * item
 
-    assert list(in_order(work, range(50), jobs)) == [item * item for item in range(50)]
+    assert list(ordered_map(work, range(50), jobs)) == [item * item for item in range(50)]
 
 
 @pytest.mark.parametrize("jobs", JOBS)
@@ -37,7 +37,7 @@ def test_no_more_than_four_items_a_thread_are_taken_ahead(jobs: int) -> None:
             taken += 1
             yield item
 
-    results = in_order(lambda item: item, items(), jobs)
+    results = ordered_map(lambda item: item, items(), jobs)
     for consumed in range(1, 20):
         next(results)
         assert taken <= consumed + jobs * 4
@@ -53,7 +53,7 @@ def test_an_error_comes_at_its_items_turn_and_ends_the_work(jobs: int) -> None:
             raise OSError("the tenth")
         return item
 
-    results = in_order(work, range(1000), jobs)
+    results = ordered_map(work, range(1000), jobs)
     assert [next(results) for _ in range(10)] == list(range(10))
     with pytest.raises(OSError, match="the tenth"):
         next(results)
@@ -71,10 +71,10 @@ def test_what_waits_when_an_error_comes_never_begins() -> None:
         time.sleep(0.2)
 
     with pytest.raises(OSError, match="the first"):
-        list(in_order(work, range(8), jobs=2))
+        list(ordered_map(work, range(8), jobs=2))
     assert len(begun) < 8
 
 
 @pytest.mark.parametrize("jobs", JOBS)
 def test_no_items_no_results(jobs: int) -> None:
-    assert list(in_order(str, [], jobs)) == []
+    assert list(ordered_map(str, [], jobs)) == []

@@ -12,18 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from common.paths import (
-    MAX_NAME_BYTES,
-    RealRoots,
-    collision_suffixes,
-    fold,
-    is_inside,
-    is_plain_absolute,
-    joined,
-    mount_points,
-    shown,
-    with_suffix,
-)
+from common.fileops.mounts import mount_points
+from common.organize.naming import MAX_NAME_BYTES, collision_suffixes, with_suffix
+from common.paths import RealRoots, casefold_name, is_inside, is_plain_absolute, join_path, printable
 
 NAMES = st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=60)
 NAMES_ON_DISK = st.binary(min_size=1, max_size=240).map(lambda raw: os.fsdecode(raw.translate(None, b"/\0") or b"x"))
@@ -69,7 +60,7 @@ def test_only_a_path_that_says_directly_where_it_leads_is_believed(path: str, pl
 @pytest.mark.parametrize("folder", [os.sep, f"{os.sep}photos", f"{os.sep}photos{os.sep}2019"])
 @pytest.mark.parametrize("name", ["IMG_1.jpg", ".hidden", "a b", "-"])
 def test_a_name_in_a_folder_has_the_path_that_the_standard_library_gives_it(folder: str, name: str) -> None:
-    assert joined(folder, name) == os.path.join(folder, name)
+    assert join_path(folder, name) == os.path.join(folder, name)
 
 
 def test_a_link_on_the_way_is_noticed_at_every_depth_but_the_last(tmp_path: Path) -> None:
@@ -157,12 +148,12 @@ DIFFERENT_NAMES = [("a.jpg", "b.jpg"), ("a.jpg", "a.jpeg"), ("é.jpg", "e.jpg"),
 
 @pytest.mark.parametrize(("one", "other"), SAME_NAMES)
 def test_names_that_are_one_to_some_file_system_fold_alike(one: str, other: str) -> None:
-    assert fold(one) == fold(other)
+    assert casefold_name(one) == casefold_name(other)
 
 
 @pytest.mark.parametrize(("one", "other"), DIFFERENT_NAMES)
 def test_other_names_fold_apart(one: str, other: str) -> None:
-    assert fold(one) != fold(other)
+    assert casefold_name(one) != casefold_name(other)
 
 
 @given(NAMES)
@@ -170,8 +161,12 @@ def test_other_names_fold_apart(one: str, other: str) -> None:
 @example("\u1fb3\u0301")
 @example("ŉ.jpg")
 def test_folding_twice_changes_nothing_and_unicode_forms_do_not_matter(name: str) -> None:
-    assert fold(fold(name)) == fold(name)
-    assert fold(unicodedata.normalize("NFC", name)) == fold(unicodedata.normalize("NFD", name)) == fold(name)
+    assert casefold_name(casefold_name(name)) == casefold_name(name)
+    assert (
+        casefold_name(unicodedata.normalize("NFC", name))
+        == casefold_name(unicodedata.normalize("NFD", name))
+        == casefold_name(name)
+    )
 
 
 @pytest.mark.parametrize(
@@ -227,10 +222,10 @@ def test_suffixes_begin_with_the_digest_and_never_repeat() -> None:
     ],
 )
 def test_a_path_is_shown_without_control_characters(path: str, seen: str) -> None:
-    assert shown(path) == seen
+    assert printable(path) == seen
 
 
 @given(st.binary(max_size=40).map(os.fsdecode))
 def test_whatever_a_name_holds_it_can_be_printed_anywhere(name: str) -> None:
-    assert shown(name).isprintable()
-    shown(name).encode("utf-8")
+    assert printable(name).isprintable()
+    printable(name).encode("utf-8")

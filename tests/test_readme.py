@@ -8,7 +8,6 @@ writes the marked parts of README.md anew: the session, and the help of each scr
 from __future__ import annotations
 
 import argparse
-import ast
 import functools
 import os
 import re
@@ -22,7 +21,8 @@ import pytest
 
 from common.cli.options import EXIT_STATUS
 from common.errors import ExitCode
-from common.manifests.reader import JournalRow, ReportRow, VerifyRow
+from common.manifests.rows import JournalRow, ReportRow, VerifyRow
+from common.manifests.statuses import VerifyStatus
 from common.media_types import QUARANTINE_FOLDER, SYSTEM_FILES, SYSTEM_FOLDERS
 from common.organize.option_types import SOURCES
 from common.organize.totals import STATUSES
@@ -216,21 +216,7 @@ def test_the_statuses_of_a_report_are_listed() -> None:
 
 
 def test_the_statuses_of_verify_are_listed() -> None:
-    assert sorted(first_column(section(README, "What verify finds"), "status")) == sorted(statuses_of_verify())
-
-
-def statuses_of_verify() -> set[str]:
-    """The statuses that the examination of a pair may give: ``status="…"``, or the first of a status and its reason."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(text_of(ROOT / "common" / "examination.py"))):
-        value: ast.expr | None = None
-        if isinstance(node, ast.keyword) and node.arg == "status":
-            value = node.value
-        elif isinstance(node, ast.Tuple) and len(node.elts) == 2:
-            value = node.elts[0]
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            found.add(value.value)
-    return found - {""}
+    assert sorted(first_column(section(README, "What verify finds"), "status")) == sorted(VerifyStatus)
 
 
 def test_what_a_scan_leaves_out_is_named() -> None:

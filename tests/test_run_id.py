@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import BadInput
-from common.run_id import free_name, is_run_id, new_run_id, require_run_id
+from common.manifests.outputs import unused_name
+from common.run_id import is_run_id, new_run_id, require_run_id
 
 GOOD = "3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b"
 
@@ -47,7 +48,7 @@ def test_a_run_id_comes_back_as_it_is() -> None:
 def test_a_default_output_gets_a_name_that_nothing_has(tmp_path: Path) -> None:
     names = set()
     for _ in range(3):
-        path = Path(free_name(str(tmp_path), "verified", "3f2b8c1e-9d4a", ".state"))
+        path = Path(unused_name(str(tmp_path), "verified", "3f2b8c1e-9d4a", ".state"))
         assert path.name.startswith("verified-20")
         assert "3f2b8c1e" in path.name
         path.touch()

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.concurrency import DEFAULT_JOBS
-from common.disks import is_on_spinning_disk, suitable_jobs
+from common.concurrency import DEFAULT_JOBS, is_on_spinning_disk, suitable_jobs
 
 
 @pytest.mark.parametrize("spinning", ["/source", "/archive"])

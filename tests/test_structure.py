@@ -22,13 +22,13 @@ LAYERS = (
     ("run_id", "concurrency", "hashing", "dates"),
     ("fileops",),
     ("manifests", "archive"),
-    ("cli",),
     ("review",),
+    ("cli",),
     ("organize", "verify", "apply"),
     SCRIPTS,
 )
-"""From the ground up: ground, reading, disk, files, face, review, stages, scripts. A room imports from its own layer
-and from those below it; no two modules import each other, directly or through others."""
+"""From the ground up: ground, reading, disk, files, review, command line, stages, scripts. A room imports from its own
+layer and from those below it; no two modules import each other, directly or through others."""
 
 ONE_SCRIPT_ONLY = {
     "common.organize": "organize_media_by_date",

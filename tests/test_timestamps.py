@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from common.timestamps import mtime_nanoseconds, mtime_text, now_for_names, now_text
+from common.timestamps import mtime_nanoseconds, mtime_text, utc_now_for_names, utc_now_text
 
 
 @given(st.integers(-(1 << 63), (1 << 63) - 1))
@@ -42,5 +42,5 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 
 
 def test_the_present_moment_is_told_to_the_second_in_two_forms() -> None:
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", now_text())
-    assert re.fullmatch(r"\d{8}T\d{6}Z", now_for_names())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", utc_now_text())
+    assert re.fullmatch(r"\d{8}T\d{6}Z", utc_now_for_names())

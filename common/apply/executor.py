@@ -9,23 +9,23 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from common.aliases import Aliases
-from common.apply.tasks import Task, decide_by_looks, shared_fields
+from common.apply.tasks import Task, check_stat, shared_fields
 from common.archive import archive_failed
-from common.concurrency import Progress
 from common.errors import MediaArchiveError, RowFailed, explain_os_error
+from common.fileops.context import DiskAccess
 from common.fileops.folders import make_folders, restore_folder, sync_folders_up_to
-from common.fileops.hard_links import Turns
 from common.fileops.mounts import remove_stale_probes
-from common.fileops.moving import Move, destroy, drop_second_name, finish_relocation, give_time_back, relocate
-from common.fileops.os_errors import writing_failed
-from common.fileops.renaming import remove_placeholder, unpark
-from common.fileops.temporary import parked_name, remove_temporaries
-from common.hashing.digest import Identity, compare, hash_file, identity_of
-from common.manifests.reader import JournalRow
-from common.paths import NOTHING_THERE, RealRoots, is_present, shown
+from common.fileops.moving import Move, destroy, drop_second_name, finish_relocation, relocate, restore_mtime
+from common.fileops.os_errors import write_error
+from common.fileops.renaming import remove_placeholder, restore_set_aside
+from common.fileops.temporary import remove_temporaries, set_aside_name
+from common.hashing.compare import compare
+from common.hashing.digest import hash_file
+from common.hashing.identity import Identity, identity_of
+from common.manifests.rows import JournalRow
+from common.paths import NOT_FOUND_ERRORS, path_exists, printable
 from common.timestamps import mtime_nanoseconds, mtime_text
 
 PURGED = "it was purged, and is gone for good"
@@ -43,21 +43,21 @@ class Outcome:
     read_mode: str = ""
 
 
-@dataclass(frozen=True)
-class Remover:
+class TaskExecutor:
     """Carries out tasks of ``apply``. ``apply_task`` changes source and quarantine, ``preview`` changes nothing."""
 
-    progress: Progress
-    stop: Callable[[], bool]
-    aliases: Aliases
-    synced_folders: set[str]
-    mount_points: frozenset[str]
-    oldest_allowed: str
-    dry_run: bool = False
-    lost: set[str] = field(default_factory=set)
-    roots: RealRoots = field(default_factory=RealRoots)
-    turns: Turns = field(default_factory=Turns)
-    was_purged: Callable[[int], bool] = field(default=lambda _row_id: False)
+    def __init__(
+        self,
+        disk: DiskAccess,
+        *,
+        oldest_allowed: str = "",
+        dry_run: bool = False,
+        was_purged: Callable[[int], bool] = lambda _row_id: False,
+    ) -> None:
+        self.disk = disk
+        self._oldest_allowed = oldest_allowed
+        self._dry_run = dry_run
+        self.was_purged = was_purged
 
     def apply_task(self, task: Task, interrupted_before: bool) -> Outcome:
         """Carry out one task. Changes the disk. Raises ``StoppedEarly`` or ``Interrupted``, with nothing half done
@@ -70,66 +70,66 @@ class Remover:
             "restore_folder": self._restore_folder,
         }
         try:
-            with self.turns.of(task.from_path):
+            with self.disk.hard_links.hold(task.from_path):
                 return acts[task.action](task, interrupted_before)
         except FileExistsError:
-            return Outcome("failed", f"another file stands at {shown(task.to_path)}; it was not touched")
+            return Outcome("failed", f"another file stands at {printable(task.to_path)}; it was not touched")
         except RowFailed as error:
             return Outcome("failed", str(error))
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
-                return Outcome("failed", f"its path would be too long: {shown(task.to_path or task.from_path)}")
+                return Outcome("failed", f"its path would be too long: {printable(task.to_path or task.from_path)}")
             raise archive_failed(os.fsdecode(error.filename or task.from_path), error) from None
         finally:
-            self.progress.add_file()
+            self.disk.progress.add_file()
 
     def is_done(self, task: Task) -> bool:
         """Whether an earlier run has carried out the task, by looks. Changes nothing."""
         if task.action == "restore_folder":
             return _folder_is_as_recorded(task)
-        if is_present(task.from_path):
+        if path_exists(task.from_path):
             return False
-        parked = parked_name(task.from_path, task.run_id, task.row_id)
+        set_aside = set_aside_name(task.from_path, task.run_id, task.row_id)
         if task.action == "quarantine":
-            return bool(_as_recorded(task.to_path, task)) and not is_present(parked)
+            return bool(_as_recorded(task.to_path, task)) and not path_exists(set_aside)
         return task.action == "restore" and bool(_as_recorded(task.to_path, task))
 
     def preview(self, task: Task) -> Outcome:
         """What ``apply_task`` would decide by looks. Changes nothing."""
         try:
-            if task.action == "delete" and not is_present(task.from_path) and _as_recorded(task.to_path, task):
+            if task.action == "delete" and not path_exists(task.from_path) and _as_recorded(task.to_path, task):
                 self._require_young(task)
                 return Outcome("done", "it is in the quarantine, from where it goes for good")
             if task.action in ("quarantine", "delete"):
                 self._require_unchanged(task)
                 return Outcome("done")
-            if not is_present(task.from_path) and task.action != "restore_folder":
-                if task.action == "restore" and not is_present(task.to_path):
+            if not path_exists(task.from_path) and task.action != "restore_folder":
+                if task.action == "restore" and not path_exists(task.to_path):
                     return self._neither_here_nor_there(task)
                 return Outcome("skipped", "it is not there to be taken")
             if task.action == "purge":
                 _require_copy(task)
             if task.action != "restore_folder" and _as_recorded(task.from_path, task) is None:
-                raise RowFailed(f"{shown(task.from_path)} was changed since it was put there")
-            if task.action == "restore" and is_present(task.to_path) and not _as_recorded(task.to_path, task):
-                raise RowFailed(f"another file stands at {shown(task.to_path)}; it was not touched")
+                raise RowFailed(f"{printable(task.from_path)} was changed since it was put there")
+            if task.action == "restore" and path_exists(task.to_path) and not _as_recorded(task.to_path, task):
+                raise RowFailed(f"another file stands at {printable(task.to_path)}; it was not touched")
             return Outcome("done")
         except RowFailed as error:
             return Outcome("failed", str(error))
 
     def _quarantine(self, task: Task, interrupted_before: bool) -> Outcome:
-        parked = parked_name(task.from_path, task.run_id, task.row_id)
-        unpark(task.from_path, parked)
-        if not is_present(task.from_path):
+        set_aside = set_aside_name(task.from_path, task.run_id, task.row_id)
+        restore_set_aside(task.from_path, set_aside)
+        if not path_exists(task.from_path):
             if _as_recorded(task.to_path, task):
                 self._require_young(task)
                 return Outcome("done", "was in the quarantine already")
             return Outcome("failed", "there is no such file in the source any more")
         judged = self._require_unchanged(task)
-        move = Move(task.from_path, task.to_path, judged, task.sha256, parked)
+        move = Move(task.from_path, task.to_path, judged, task.sha256, set_aside)
         if interrupted_before:
             remove_placeholder(task.to_path, task.from_path)
-        if is_present(task.to_path):
+        if path_exists(task.to_path):
             return self._finish_killed_move(move, task)
         self._relocate(move, 0o700)
         return Outcome("done")
@@ -138,10 +138,10 @@ class Remover:
         """Both names exist: a killed run had linked or copied the file, or somebody else's file stands there."""
         if not _as_recorded(task.to_path, task):
             raise FileExistsError
-        if _found(move.destination).place == move.expected.place:
+        if _found(move.destination).inode_key == move.expected.inode_key:
             drop_second_name(move)
         else:
-            finish_relocation(move, self.stop)
+            finish_relocation(move, self.disk)
         return Outcome("done")
 
     def _relocate(self, move: Move, folder_mode: int) -> None:
@@ -149,17 +149,17 @@ class Remover:
         try:
             make_folders(folder, folder_mode)
         except OSError as error:
-            raise writing_failed(folder, error) from None
-        self.lost.update(relocate(move, self.stop).lost)
+            raise write_error(folder, error) from None
+        self.disk.unsupported_attributes.update(relocate(move, self.disk).unsupported_attributes)
 
     def _delete(self, task: Task, interrupted_before: bool) -> Outcome:
         """A quarantine, and at once the purge of what was quarantined: nobody can change the file in between."""
         in_quarantine = replace(task, from_path=task.to_path, to_path="")
-        parked = parked_name(in_quarantine.from_path, task.run_id, task.row_id)
-        in_source = parked_name(task.from_path, task.run_id, task.row_id)
-        if interrupted_before and not any(is_present(p) for p in (task.from_path, in_source, task.to_path, parked)):
+        set_aside = set_aside_name(in_quarantine.from_path, task.run_id, task.row_id)
+        in_source = set_aside_name(task.from_path, task.run_id, task.row_id)
+        if interrupted_before and not any(path_exists(p) for p in (task.from_path, in_source, task.to_path, set_aside)):
             return Outcome("done", _DESTROYED)
-        if not is_present(parked):
+        if not path_exists(set_aside):
             outcome = self._quarantine(task, interrupted_before)
             if outcome.phase == "failed":
                 return outcome
@@ -169,65 +169,65 @@ class Remover:
             # What is not destroyed goes back to where it was, and the same row can be tried again.
             if left := _as_recorded(task.to_path, task):
                 try:
-                    relocate(Move(task.to_path, task.from_path, left, task.sha256, parked))
+                    relocate(Move(task.to_path, task.from_path, left, task.sha256, set_aside))
                 except FileExistsError:
                     raise RowFailed(
-                        f"another file has its name by now; the original is kept at {shown(task.to_path)}: "
+                        f"another file has its name by now; the original is kept at {printable(task.to_path)}: "
                         "--restore, with the journal, brings it back when the name is free"
                     ) from None
             raise
 
     def _purge(self, task: Task, interrupted_before: bool) -> Outcome:
         """Destroy a quarantined file after reading it and its archive copy from the disk, byte by byte."""
-        parked = parked_name(task.from_path, task.run_id, task.row_id)
-        unpark(task.from_path, parked)
-        if not is_present(task.from_path):
-            if is_present(task.source_path):
+        set_aside = set_aside_name(task.from_path, task.run_id, task.row_id)
+        restore_set_aside(task.from_path, set_aside)
+        if not path_exists(task.from_path):
+            if path_exists(task.source_path):
                 return Outcome("skipped", "it is in the source, not in the quarantine")
             if interrupted_before:
                 return Outcome("done", _DESTROYED)
             return Outcome("skipped", "it is not in the quarantine any more")
-        if self.roots.leads_through_link(task.destination_path, task.archive_root):
+        if self.disk.real_roots.leads_through_link(task.destination_path, task.archive_root):
             raise RowFailed("a symbolic link stands on the way in the archive")
-        if task.destination_path in self.mount_points:
+        if task.destination_path in self.disk.mount_points:
             raise RowFailed("its archive copy is a mount point, a view of some other file")
         _require_copy(task)
         judged = _as_recorded(task.from_path, task)
-        if self.roots.leads_through_link(task.from_path, task.from_root):
+        if self.disk.real_roots.leads_through_link(task.from_path, task.from_root):
             raise RowFailed("a symbolic link stands on the way in the quarantine")
         if judged is None:
             raise RowFailed("it was changed since it was put into the quarantine; it was kept")
         self._require_two_folders(task.from_path, task.destination_path)
-        sync_folders_up_to(os.path.dirname(task.destination_path), task.archive_root, self.synced_folders)
-        order = Move(task.from_path, task.destination_path, judged, task.sha256, parked)
-        return Outcome("done", read_mode=destroy(order, self.progress.add_bytes, self.stop))
+        sync_folders_up_to(os.path.dirname(task.destination_path), task.archive_root, self.disk.synced_folders)
+        order = Move(task.from_path, task.destination_path, judged, task.sha256, set_aside)
+        return Outcome("done", read_mode=destroy(order, self.disk))
 
     def _restore(self, task: Task, interrupted_before: bool) -> Outcome:
-        own_parked = parked_name(task.from_path, task.run_id, task.row_id)
-        unpark(task.to_path, parked_name(task.to_path, task.run_id, task.row_id))
-        unpark(task.from_path, own_parked)
-        if not is_present(task.from_path):
+        own_parked = set_aside_name(task.from_path, task.run_id, task.row_id)
+        restore_set_aside(task.to_path, set_aside_name(task.to_path, task.run_id, task.row_id))
+        restore_set_aside(task.from_path, own_parked)
+        if not path_exists(task.from_path):
             if interrupted_before and (arrived := _as_recorded(task.to_path, task)):
                 _mend_time(task, arrived)
                 return Outcome("done", "was restored before the interruption")
             if _as_recorded(task.to_path, task):
                 return Outcome("skipped", "it is in its place")
-            if is_present(task.to_path):
+            if path_exists(task.to_path):
                 return Outcome("skipped", "another file, or an edited one, is in its place")
             return self._neither_here_nor_there(task)
         # Looked at before the way to it: what is moved in the end is this very file, so it can't be one behind a link
         # that appeared between the two.
         found = _as_recorded(task.from_path, task)
-        if self.roots.leads_through_link(task.to_path, task.source_root):
+        if self.disk.real_roots.leads_through_link(task.to_path, task.source_root):
             return Outcome("failed", "a symbolic link stands on the way in the source")
-        if self.roots.leads_through_link(task.from_path, task.from_root):
-            return Outcome("failed", f"a symbolic link stands on the way to {shown(task.from_path)}")
+        if self.disk.real_roots.leads_through_link(task.from_path, task.from_root):
+            return Outcome("failed", f"a symbolic link stands on the way to {printable(task.from_path)}")
         if found is None:
-            return Outcome("failed", f"{shown(task.from_path)} was changed since it was put there")
+            return Outcome("failed", f"{printable(task.from_path)} was changed since it was put there")
         move = Move(task.from_path, task.to_path, found, task.sha256, own_parked)
         if interrupted_before:
             remove_placeholder(task.to_path, task.from_path)
-        if is_present(task.to_path):
+        if path_exists(task.to_path):
             self._finish_killed_move(move, task)
         else:
             self._relocate(move, 0o777)
@@ -237,18 +237,18 @@ class Remover:
     def _neither_here_nor_there(self, task: Task) -> Outcome:
         if task.from_path == task.destination_path:
             return Outcome("failed", "it is neither in the archive nor in its place")
-        copy = f"its archive copy is {shown(task.destination_path)}"
+        copy = f"its archive copy is {printable(task.destination_path)}"
         if self.was_purged(task.row_id):
             return Outcome("skipped", f"{PURGED}; {copy}")
         return Outcome("failed", f"it is neither in the quarantine nor in its place; {copy}")
 
     def _restore_folder(self, task: Task, _interrupted_before: bool) -> Outcome:
-        if self.roots.leads_through_link(os.path.join(task.to_path, "any"), task.source_root):
+        if self.disk.real_roots.leads_through_link(os.path.join(task.to_path, "any"), task.source_root):
             return Outcome("failed", "a symbolic link stands in its place, or on the way to it")
         try:
             restore_folder(task.to_path, task.folder_mode, mtime_nanoseconds(task.source_mtime))
         except OSError as error:
-            raise writing_failed(task.to_path, error) from None
+            raise write_error(task.to_path, error) from None
         return Outcome("done")
 
     def _require_unchanged(self, task: Task) -> Identity:
@@ -257,22 +257,22 @@ class Remover:
         Raises ``RowFailed`` with the reason not to act.
         """
         for path, root in ((task.source_path, task.source_root), (task.destination_path, task.archive_root)):
-            if self.roots.leads_through_link(path, root):
-                raise RowFailed(f"a symbolic link stands on the way to {shown(path)}")
-            if path in self.mount_points:
-                raise RowFailed(f"{shown(path)} is a mount point, a view of some other file")
+            if self.disk.real_roots.leads_through_link(path, root):
+                raise RowFailed(f"a symbolic link stands on the way to {printable(path)}")
+            if path in self.disk.mount_points:
+                raise RowFailed(f"{printable(path)} is a mount point, a view of some other file")
         self._require_young(task)
         source, copy = _look(task.source_path), _look(task.destination_path)
-        verdict = decide_by_looks(task, source, copy)
+        verdict = check_stat(task, source, copy)
         if verdict.reason or source is None:
             raise RowFailed(verdict.reason)
         judged = identity_of(source)
-        if self.dry_run:
+        if self._dry_run:
             return judged
         self._require_two_folders(task.source_path, task.destination_path)
         if verdict.read_first:
             try:
-                result = compare(task.source_path, task.destination_path, True, self.progress.add_bytes, self.stop)
+                result = compare(task.source_path, task.destination_path, self.disk, cold=True)
             except OSError as error:
                 raise RowFailed(f"cannot compare it with its archive copy: {explain_os_error(error)}") from None
             if not result.equal or result.sha256 != task.sha256:
@@ -281,11 +281,11 @@ class Remover:
         return judged
 
     def _require_young(self, task: Task) -> None:
-        if task.verified_at < self.oldest_allowed:
+        if task.verified_at < self._oldest_allowed:
             raise RowFailed(f"it was verified on {task.verified_at[:10]}, longer ago than --max-age; verify again")
 
     def _require_two_folders(self, path: str, copy: str) -> None:
-        if self.aliases.are_one(os.path.dirname(path), os.path.dirname(copy)):
+        if self.disk.directories.same_directory(os.path.dirname(path), os.path.dirname(copy)):
             raise RowFailed("it and its archive copy are in one folder seen twice (a mount)")
 
 
@@ -296,16 +296,16 @@ def _mend_time(task: Task, found: Identity) -> None:
     """
     recorded = mtime_nanoseconds(task.source_mtime)
     if recorded != found.mtime_ns and abs(recorded - found.mtime_ns) <= _COARSEST_NS:
-        give_time_back(task.to_path, recorded)
+        restore_mtime(task.to_path, recorded)
 
 
 def _require_copy(task: Task) -> None:
     """Raise ``RowFailed`` when a look at the archive copy tells already that the two will not be found identical."""
     copy = _look(task.destination_path)
     if copy is None:
-        raise RowFailed(f"its archive copy {shown(task.destination_path)} is gone; it is kept")
+        raise RowFailed(f"its archive copy {printable(task.destination_path)} is gone; it is kept")
     if not stat.S_ISREG(copy.st_mode) or copy.st_size != task.size_bytes:
-        raise RowFailed(f"its archive copy {shown(task.destination_path)} is another file by now; it is kept")
+        raise RowFailed(f"its archive copy {printable(task.destination_path)} is another file by now; it is kept")
 
 
 def _folder_is_as_recorded(task: Task) -> bool:
@@ -332,7 +332,7 @@ def _look(path: str) -> os.stat_result | None:
     try:
         return os.lstat(path)
     except OSError as error:
-        if error.errno in NOTHING_THERE:
+        if error.errno in NOT_FOUND_ERRORS:
             return None
         raise archive_failed(path, error) from None
 

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from common.apply.executor import Outcome, journal_row
 from common.apply.journal import Journal
-from common.apply.tasks import Task, without_root
+from common.apply.tasks import Task, path_below_quarantine
 from common.errors import explain_os_error
 from common.fileops.folders import remove_empty_folder, remove_empty_folders_up_to, set_folder_time, sync_folders
-from common.manifests.reader import JournalRow
-from common.paths import RealRoots, is_folder, is_inside, shown
+from common.manifests.rows import JournalRow
+from common.paths import RealRoots, is_folder, is_inside, printable
 from common.timestamps import mtime_nanoseconds, mtime_text
 
 
@@ -32,7 +32,7 @@ def folder_times(tasks: Iterable[Task]) -> dict[str, str]:
     return times
 
 
-def give_back_times(times: Mapping[str, str]) -> None:
+def restore_folder_times(times: Mapping[str, str]) -> None:
     """Let no folder of the source look younger for what was taken from it or brought back. Changes the disk."""
     for folder, mtime in times.items():
         if is_folder(folder):
@@ -107,7 +107,7 @@ def prune(journal: Journal, folders: Iterable[str], task: Task) -> Pruned:
             removed = False
             refusals.append(_refusal(row.from_path, error))
         outcomes.append(row._replace(phase="done" if removed else "failed"))
-    give_back_times({row.folder: row.folder_mtime for row in reversed(rows)} | journal.folder_times)
+    restore_folder_times({row.folder: row.folder_mtime for row in reversed(rows)} | journal.folder_times)
     sync_folders({row.folder for row in rows if os.path.isdir(row.folder)})
     journal.append(outcomes)
     return Pruned(sum(outcome.phase == "done" for outcome in outcomes), refusals)
@@ -122,7 +122,7 @@ def tidy_quarantine(tasks: Iterable[Task]) -> list[str]:
     for task in tasks:
         if task.action in ("restore", "purge", "delete") and task.from_path:
             place = task.to_path if task.action == "delete" else task.from_path
-            suffix = os.path.join("files", without_root(task.source_path))
+            suffix = os.path.join("files", path_below_quarantine(task.source_path))
             if place.endswith(suffix):
                 root_of[os.path.dirname(place)] = place.removesuffix(suffix) + "files"
     refusals = []
@@ -137,6 +137,6 @@ def tidy_quarantine(tasks: Iterable[Task]) -> list[str]:
 def _refusal(folder: str, error: OSError) -> str:
     path = os.fsdecode(error.filename or folder)
     return (
-        f"{shown(path)}: cannot remove this empty folder: {explain_os_error(error)}; "
+        f"{printable(path)}: cannot remove this empty folder: {explain_os_error(error)}; "
         "mend that and run the same command again"
     )

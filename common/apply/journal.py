@@ -10,9 +10,13 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from common.errors import BadInput, StoppedEarly
-from common.manifests.reader import JOURNAL, JournalRow, Reader, Record, RowIds, Writer, chain_of, first_chain
-from common.paths import is_present, shown
-from common.timestamps import now_text
+from common.manifests.integrity import chain_of, first_chain
+from common.manifests.reader import Reader, Record
+from common.manifests.row_ids import RowIds
+from common.manifests.rows import JOURNAL, JournalRow
+from common.manifests.writer import Writer
+from common.paths import path_exists, printable
+from common.timestamps import utc_now_text
 
 NAME = "journal.csv"
 Key = tuple[int, str, str, str]
@@ -69,9 +73,9 @@ class Journal:
         self.outcomes: dict[Key, JournalRow] = {}
         self.folder_times: dict[str, str] = {}
         self._destroyed = RowIds()
-        if not is_present(path):
+        if not path_exists(path):
             if checkpoint:
-                raise BadInput(f"{shown(path)} is missing though the state file knows it; restore it")
+                raise BadInput(f"{printable(path)} is missing though the state file knows it; restore it")
             self._writer = Writer(JOURNAL, path, 0)
             self._writer.sync()
             self.chain, self.sequence = first_chain(run_id), 0
@@ -118,7 +122,7 @@ class Journal:
 
     def _next(self, row: JournalRow) -> JournalRow:
         self.sequence += 1
-        time = now_text()
+        time = utc_now_text()
         values = JOURNAL.as_text(row) | {"sequence": str(self.sequence), "time": time}
         self.chain = chain_of(values, self.chain)
         return row._replace(sequence=self.sequence, time=time, chain=self.chain)
@@ -156,7 +160,7 @@ class Journal:
 def destroyed_rows(path: str, run_id: str) -> RowIds:
     """The rows of which a whole journal says that their files were deleted for good. Changes nothing."""
     destroyed = RowIds()
-    if is_present(path) and os.path.getsize(path) >= len(JOURNAL.header()):
+    if path_exists(path) and os.path.getsize(path) >= len(JOURNAL.header()):
         with JournalReader(path, run_id) as reader:
             for row, _ in reader:
                 if _is_destruction(row):

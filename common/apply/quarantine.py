@@ -6,22 +6,22 @@ import os
 from contextlib import ExitStack
 
 from common import archive
-from common.aliases import Aliases
-from common.apply.folders import give_back_times
+from common.apply.folders import restore_folder_times
 from common.apply.journal import JournalReader
-from common.apply.session import Places
-from common.apply.tasks import Kind, Survey, is_quarantine_place, without_root
+from common.apply.manifest import ManifestKind, ManifestSurvey
+from common.apply.places import RunPaths
+from common.apply.tasks import is_quarantine_place, path_below_quarantine
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.folders import make_folders, mark_quarantine
 from common.fileops.locking import Lock, lock_unless_read_only
-from common.fileops.mounts import remove_stale_probes
+from common.fileops.mounts import SameDirectoryCheck, remove_stale_probes
 from common.media_types import QUARANTINE_FOLDER, is_system_folder
-from common.paths import is_inside, is_present, shown
+from common.paths import is_inside, path_exists, printable
 from common.run_id import is_run_id
 from common.timestamps import mtime_text
 
 
-def prepare_quarantine(kind: Kind, survey: Survey, places: Places, stack: ExitStack) -> None:
+def prepare_quarantine(kind: ManifestKind, survey: ManifestSurvey, places: RunPaths, stack: ExitStack) -> None:
     """Make the folder of this run, and keep out whoever else would work on it or change the archive.
 
     So it is with the source where that is an archive as well. Changes the disk. Raises ``BadInput``, with nothing made,
@@ -32,9 +32,9 @@ def prepare_quarantine(kind: Kind, survey: Survey, places: Places, stack: ExitSt
     if os.path.isdir(survey.source_root):  # what is in the quarantine can be purged without it
         times = {survey.source_root: mtime_text(os.stat(survey.source_root).st_mtime_ns)}
         remove_stale_probes(survey.source_root)
-    if kind.needs_archive and Aliases().are_one(survey.source_root, survey.archive_root):
+    if kind.needs_archive and SameDirectoryCheck().same_directory(survey.source_root, survey.archive_root):
         raise BadInput(
-            f"{shown(survey.source_root)} and {shown(survey.archive_root)} show the same folder: "
+            f"{printable(survey.source_root)} and {printable(survey.archive_root)} show the same folder: "
             "there is no second copy of anything; nothing was changed"
         )
     # The quarantine comes last: a run that is refused leaves none behind.
@@ -48,13 +48,14 @@ def prepare_quarantine(kind: Kind, survey: Survey, places: Places, stack: ExitSt
             mark_quarantine(places.quarantine_root)
     except OSError as error:
         raise BadInput(
-            f"{shown(folder)}: cannot make the quarantine: {explain_os_error(error)}; choose another --quarantine-root"
+            f"{printable(folder)}: cannot make the quarantine: {explain_os_error(error)}; choose another "
+            "--quarantine-root"
         ) from None
-    give_back_times(times)
+    restore_folder_times(times)
     stack.enter_context(Lock(os.path.join(folder, "lock")))
 
 
-def require_place(kind: Kind, survey: Survey, places: Places) -> None:
+def require_place(kind: ManifestKind, survey: ManifestSurvey, places: RunPaths) -> None:
     """Raise ``BadInput`` where no quarantine may be: in the archive, and where it would hide files of others.
 
     Reads the disk, changes nothing.
@@ -63,19 +64,19 @@ def require_place(kind: Kind, survey: Survey, places: Places) -> None:
     quarantine_root = os.path.realpath(places.quarantine_root)
     if kind.name == "verified" and is_inside(os.path.join(survey.source_root, "any"), quarantine_root):
         raise BadInput(
-            f"{shown(quarantine_root)} holds the source: a quarantine there would hide it from every later scan; "
+            f"{printable(quarantine_root)} holds the source: a quarantine there would hide it from every later scan; "
             "choose another --quarantine-root"
         )
     if kind.name == "verified" and holds_others_files(quarantine_root):
         raise BadInput(
-            f"{shown(quarantine_root)} holds other files, which a quarantine there would hide from every later scan; "
-            "choose a new or an empty folder as --quarantine-root"
+            f"{printable(quarantine_root)} holds other files, which a quarantine there would hide from every later "
+            "scan; choose a new or an empty folder as --quarantine-root"
         )
     if kind.name == "verified" and is_inside(os.path.realpath(folder), os.path.realpath(survey.archive_root)):
-        raise BadInput(f"{shown(folder)} lies in the archive; choose another --quarantine-root")
+        raise BadInput(f"{printable(folder)} lies in the archive; choose another --quarantine-root")
 
 
-def require_quarantine(kind: Kind, journal: str, run_id: str) -> None:
+def require_quarantine(kind: ManifestKind, journal: str, run_id: str) -> None:
     """Raise ``StoppedEarly`` where the quarantine that a journal speaks of is not there: not mounted, or moved away.
 
     Raises ``BadInput`` for a journal that speaks of none: that of a restore. Reads the disk, changes nothing.
@@ -86,22 +87,24 @@ def require_quarantine(kind: Kind, journal: str, run_id: str) -> None:
     with JournalReader(journal, run_id) as reader:
         for row, _ in reader:
             if row.action in ("quarantine", "delete") and is_quarantine_place(row.to_path, run_id, row.source_path):
-                folder = row.to_path.removesuffix(os.path.join("files", without_root(row.source_path)))
+                folder = row.to_path.removesuffix(os.path.join("files", path_below_quarantine(row.source_path)))
                 if not os.path.isdir(folder):
-                    raise StoppedEarly(f"{shown(folder)} does not exist: mount its disk, or move the quarantine back")
+                    raise StoppedEarly(
+                        f"{printable(folder)} does not exist: mount its disk, or move the quarantine back"
+                    )
                 return
             actions.add(row.action)
     if not actions.isdisjoint(("restore", "restore_folder", "purge")):
-        raise BadInput(f"{shown(journal)} tells of a restore or a purge alone: give the journal.csv beside it")
+        raise BadInput(f"{printable(journal)} tells of a restore or a purge alone: give the journal.csv beside it")
 
 
-def holds_files(places: Places) -> bool:
+def holds_files(places: RunPaths) -> bool:
     """Whether anything of this run is in the quarantine, which a restore could bring back. Reads the disk."""
     return any(names for _, _, names in os.walk(os.path.join(places.folder, "files")))
 
 
 def holds_others_files(quarantine_root: str) -> bool:
     """Whether a folder that bears no mark of a quarantine yet holds anything but what a killed run began in it."""
-    if not os.path.isdir(quarantine_root) or is_present(os.path.join(quarantine_root, QUARANTINE_FOLDER)):
+    if not os.path.isdir(quarantine_root) or path_exists(os.path.join(quarantine_root, QUARANTINE_FOLDER)):
         return False
     return not all(is_run_id(name) or is_system_folder(name) for name in os.listdir(quarantine_root))

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from common.apply.journal import JournalReader
+from common.apply.manifest import NONE_SUPERSEDED, ManifestKind, ManifestSurvey, SupersededEntries, find_superseded
 from common.errors import BadInput
-from common.hashing.digest import Identity, is_sha256
-from common.manifests.reader import (
-    JOURNAL,
-    REPORT,
-    VERIFY,
-    JournalRow,
-    Reader,
-    Record,
-    ReportRow,
-    RowIds,
-    VerifyRow,
-    file_digest,
-    seal_of,
-)
+from common.hashing.digest import is_sha256
+from common.hashing.identity import Identity
+from common.manifests.integrity import file_digest, seal_of
+from common.manifests.reader import Reader, Record
+from common.manifests.row_ids import RowIds
+from common.manifests.rows import JOURNAL, REPORT, VERIFY, JournalRow, ReportRow, VerifyRow
 from common.manifests.state import Manifest
-from common.paths import is_folder, is_inside, is_plain_absolute, is_present, shown
+from common.paths import is_folder, is_inside, is_plain_absolute, printable
 from common.run_id import require_run_id
 from common.timestamps import mtime_nanoseconds, mtime_text
 
@@ -72,7 +63,7 @@ class Task:
         if is_inside(self.from_path, self.archive_root):
             return self.archive_root
         if is_quarantine_place(self.from_path, self.run_id, self.source_path):
-            return self.from_path.removesuffix(without_root(self.source_path)).rstrip(os.sep)
+            return self.from_path.removesuffix(path_below_quarantine(self.source_path)).rstrip(os.sep)
         return self.source_root
 
     @property
@@ -90,76 +81,7 @@ class Task:
         return Identity(int(device or 0), int(inode or 0), self.size_bytes, mtime_nanoseconds(self.source_mtime))
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """Which kind of file the manifest is, and what is done with its rows."""
-
-    name: str
-    action: str
-    columns: tuple[str, ...]
-
-    @property
-    def needs_archive(self) -> bool:
-        """Whether the archive must be there: only a restore from a quarantine can do without."""
-        return self.name == "report" or self.action != "restore"
-
-
-def kind_of_manifest(path: str, restore: bool, delete: bool) -> Kind:
-    """Tell a verified.csv, a journal and a report apart by their columns. Raises ``BadInput`` for a wrong use."""
-    with Reader(path, ("run_id", "row_id", "source_path")) as reader:
-        columns = reader.columns
-    if "chain" in columns:
-        if restore:
-            return Kind("journal", "restore", JOURNAL.columns)
-        if delete:
-            return Kind("journal", "purge", JOURNAL.columns)
-        raise BadInput(f"{shown(path)} is a journal: give --restore, or both delete options to purge the quarantine")
-    if "report_status" not in columns and "capture_date" in columns and not restore:
-        raise BadInput(f"{shown(path)} is a report of organize: verify it first, and give the verified.csv of that")
-    if restore:
-        if "capture_date" not in columns:
-            raise BadInput(f"{shown(path)}: --restore needs a journal.csv, or the report.csv of a move")
-        return Kind("report", "restore", REPORT.columns)
-    return Kind("verified", "delete" if delete else "quarantine", VERIFY.columns)
-
-
-@dataclass(frozen=True, slots=True)
-class Void:
-    """Intentions in a journal that count no more: those that failed, and for a file that was taken several times
-    (with restores between) all but the last."""
-
-    failed: RowIds
-    last: Mapping[int, int]
-
-    def covers(self, row: JournalRow) -> bool:
-        """Whether this intention counts no more. Looks for the file of a failed one."""
-        # A failed act that could not be undone has left the file in the quarantine, from where it can be brought back.
-        is_failed = row.sequence in self.failed and not is_present(row.to_path)
-        return is_failed or self.last.get(row.row_id, row.sequence) != row.sequence
-
-
-NOTHING_VOID = Void(RowIds(), {})
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What a whole look through the manifest told; the same in all its rows.
-
-    ``void`` are the intentions in a journal of which there is nothing to take back, ``start_byte`` is where the first
-    row to be applied begins (-1: not looked for, since a state knows where to go on).
-    """
-
-    manifest: Manifest
-    run_id: str
-    source_root: str
-    archive_root: str
-    archive_id: str
-    void: Void
-    torn_line: int = 0
-    start_byte: int = -1
-
-
-def survey_manifest(path: str, expected_run_id: str, kind: Kind, start: int = 0) -> Survey:
+def survey_manifest(path: str, expected_run_id: str, kind: ManifestKind, start: int = 0) -> ManifestSurvey:
     """Read the whole manifest once and refuse it unless every row is sound and of the expected run. Changes nothing.
 
     ``start`` is the number of rows before the first one that is to be applied.
@@ -181,7 +103,7 @@ def survey_manifest(path: str, expected_run_id: str, kind: Kind, start: int = 0)
             for column in ("run_id", "source_root", "archive_root", "archive_id"):
                 if values[column] != first[column]:
                     raise BadInput(f"{where}: {column} is not that of the rows before; one manifest is of one run")
-            task = read_task(kind, record, where, "", NOTHING_VOID)
+            task = read_task(kind, record, where, "", NONE_SUPERSEDED)
             if kind.name != "journal" and not seen.add(int(values["row_id"])):
                 raise BadInput(f"{where}: row_id {values['row_id']} stands twice; remove the duplicated row")
             rows += 1
@@ -190,43 +112,16 @@ def survey_manifest(path: str, expected_run_id: str, kind: Kind, start: int = 0)
                 start_byte = record.end
         torn_line = reader.torn_line
     if not first:
-        raise BadInput(f"{shown(path)} has no rows; there is nothing to do")
-    void = void_intentions(path, first["run_id"]) if kind.name == "journal" else NOTHING_VOID
+        raise BadInput(f"{printable(path)} has no rows; there is nothing to do")
+    void = find_superseded(path, first["run_id"]) if kind.name == "journal" else NONE_SUPERSEDED
     manifest = Manifest(path, file_digest(path), rows, size)
     roots = (first["source_root"], first["archive_root"], first["archive_id"])
-    return Survey(manifest, first["run_id"], *roots, void, torn_line, start_byte)
+    return ManifestSurvey(manifest, first["run_id"], *roots, void, torn_line, start_byte)
 
 
-def void_intentions(path: str, run_id: str) -> Void:
-    """Check the chain of a whole journal, and find which of its intentions count no more. Changes nothing.
-
-    Raises ``BadInput`` where a row does not follow the one before.
-    """
-    failed, carried_out = RowIds(), RowIds()
-    last: dict[int, int] = {}
-    under_way: dict[int, int] = {}
-
-    def counts(row_id: int, sequence: int) -> None:
-        if not carried_out.add(row_id):
-            last[row_id] = sequence
-
-    with JournalReader(path, run_id) as reader:
-        for row, _ in reader:
-            if row.action == "prune":
-                continue
-            if row.phase == "planned":
-                under_way[row.row_id] = row.sequence
-            elif (sequence := under_way.pop(row.row_id, None)) is not None:
-                if row.phase == "failed":
-                    failed.add(sequence)
-                else:
-                    counts(row.row_id, sequence)
-    for row_id, sequence in under_way.items():
-        counts(row_id, sequence)
-    return Void(failed, last)
-
-
-def read_task(kind: Kind, record: Record, where: str, quarantine_root: str, void: Void) -> Task | None:
+def read_task(
+    kind: ManifestKind, record: Record, where: str, quarantine_root: str, void: SupersededEntries
+) -> Task | None:
     """The task in a row of the manifest; None for a row on which nothing is to be done. Raises ``BadInput``."""
     if kind.name == "verified":
         return _task_of_verified(kind, record, where, quarantine_root)
@@ -235,7 +130,7 @@ def read_task(kind: Kind, record: Record, where: str, quarantine_root: str, void
     return _task_of_report(record, where)
 
 
-def _task_of_verified(kind: Kind, record: Record, where: str, quarantine_root: str) -> Task | None:
+def _task_of_verified(kind: ManifestKind, record: Record, where: str, quarantine_root: str) -> Task | None:
     if seal_of(record.values) != record.values["row_seal"]:
         raise BadInput(f"{where}: the row was changed after it was verified; restore it, or delete the whole row")
     row = VERIFY.decode(record.values, where)
@@ -257,13 +152,13 @@ def _task_of_verified(kind: Kind, record: Record, where: str, quarantine_root: s
     return task
 
 
-def _task_of_journal(kind: Kind, record: Record, where: str, void: Void) -> Task | None:
+def _task_of_journal(kind: ManifestKind, record: Record, where: str, void: SupersededEntries) -> Task | None:
     row = JOURNAL.decode(record.values, where)
     if row.phase != "planned" or void.covers(row):
         return None
     if row.action == "prune" and kind.action == "restore":
         if not is_plain_absolute(row.from_path) or not is_inside(row.from_path, row.source_root):
-            raise BadInput(f"{where}: {shown(row.from_path)} does not lie in the source root; restore the journal")
+            raise BadInput(f"{where}: {printable(row.from_path)} does not lie in the source root; restore the journal")
         mode = int(row.reason, 8) if row.reason.isdecimal() and row.reason.isascii() else 0o755
         return Task(
             action="restore_folder", from_path="", to_path=row.from_path, folder_mode=mode, **shared_fields(row)
@@ -271,7 +166,7 @@ def _task_of_journal(kind: Kind, record: Record, where: str, void: Void) -> Task
     if row.action not in ("quarantine", "delete"):
         return None
     if not is_quarantine_place(row.to_path, row.run_id, row.source_path):
-        raise BadInput(f"{where}: {shown(row.to_path)} is no place in a quarantine; restore the journal")
+        raise BadInput(f"{where}: {printable(row.to_path)} is no place in a quarantine; restore the journal")
     task = Task(
         action=kind.action,
         from_path=row.to_path,
@@ -309,9 +204,11 @@ def require_sound(task: Task, where: str) -> None:
     """Raise ``BadInput`` unless paths, hash and facts of a row are such as this project writes. Pure."""
     for path, root in ((task.source_path, task.source_root), (task.destination_path, task.archive_root)):
         if not is_plain_absolute(root) or not is_plain_absolute(path) or not is_inside(path, root):
-            raise BadInput(f"{where}: {shown(path)} does not lie in its root {shown(root)}; make the manifest anew")
+            raise BadInput(
+                f"{where}: {printable(path)} does not lie in its root {printable(root)}; make the manifest anew"
+            )
     if task.source_path == task.destination_path or is_inside(task.source_path, task.archive_root):
-        raise BadInput(f"{where}: {shown(task.source_path)} lies in the archive itself; make the manifest anew")
+        raise BadInput(f"{where}: {printable(task.source_path)} lies in the archive itself; make the manifest anew")
     if not is_sha256(task.sha256):
         raise BadInput(f"{where}: sha256 holds {task.sha256[:80]!r}, not 64 lower-case hex digits")
     if not task.archive_id:
@@ -324,15 +221,17 @@ def require_sound(task: Task, where: str) -> None:
 
 def quarantine_path(quarantine_root: str, run_id: str, source_path: str) -> str:
     """Where an original goes: its whole absolute path below ``<quarantine_root>/<run_id>/files``. Pure."""
-    return os.path.join(quarantine_root, run_id, "files", without_root(source_path))
+    return os.path.join(quarantine_root, run_id, "files", path_below_quarantine(source_path))
 
 
 def is_quarantine_place(path: str, run_id: str, source_path: str) -> bool:
     """Whether a path is what ``quarantine_path`` makes for some quarantine root. Pure."""
-    return is_plain_absolute(path) and path.endswith(os.path.join(os.sep + run_id, "files", without_root(source_path)))
+    return is_plain_absolute(path) and path.endswith(
+        os.path.join(os.sep + run_id, "files", path_below_quarantine(source_path))
+    )
 
 
-def without_root(path: str) -> str:
+def path_below_quarantine(path: str) -> str:
     """A path without its leading separator, and without the colon of a drive, so that it can stand below a folder."""
     drive, tail = os.path.splitdrive(path)
     return os.path.join(drive.replace(":", "").strip(os.sep), tail.lstrip(os.sep))
@@ -346,7 +245,7 @@ class Verdict:
     read_first: bool = False
 
 
-def decide_by_looks(task: Task, source: os.stat_result | None, copy: os.stat_result | None) -> Verdict:
+def check_stat(task: Task, source: os.stat_result | None, copy: os.stat_result | None) -> Verdict:
     """Whether original and archive copy are as they were when they were verified. Pure.
 
     Some file systems number inodes anew at each mount: when only these differ, the contents decide.

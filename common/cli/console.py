@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-import threading
-from typing import Protocol
 
 from common.cli.options import CommonOptions
 from common.errors import BadInput, explain_os_error
 from common.fileops.writing import Appender
-from common.paths import beginning_of, shown
-from common.timestamps import now_text
+from common.paths import printable, read_prefix
+from common.timestamps import utc_now_text
 
 _LOG_LINE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z ")
 
@@ -21,17 +19,17 @@ def require_log(path: str) -> None:
     """Raise ``BadInput`` unless a log can be added to there: a photo or a report, named by mistake, can't. Changes
     nothing."""
     try:
-        begins = beginning_of(path, 21)  # of what is no file there is none, and Appender refuses it
+        begins = read_prefix(path, 21)  # of what is no file there is none, and Appender refuses it
     except OSError as error:
-        raise BadInput(f"{shown(path)}: cannot read the log: {explain_os_error(error)}; choose another") from None
+        raise BadInput(f"{printable(path)}: cannot read the log: {explain_os_error(error)}; choose another") from None
     if begins and not _LOG_LINE.match(begins):
-        raise BadInput(f"{shown(path)} is no log of this project; choose another --log-file")
+        raise BadInput(f"{printable(path)} is no log of this project; choose another --log-file")
 
 
-class Talk:
+class Console:
     """What is said while work goes on: to standard error, and with times to the log file.
 
-    ``--quiet`` keeps all but warnings away, ``--verbose`` lets ``detail`` through.
+    ``--quiet`` keeps all but warnings away, ``--verbose`` lets ``debug`` through.
     """
 
     def __init__(self, options: CommonOptions) -> None:
@@ -43,11 +41,11 @@ class Talk:
             self._log = Appender(path, os.path.getsize(path) if os.path.isfile(path) else None, lines=False)
 
     @property
-    def gives_detail(self) -> bool:
-        """Whether anybody hears what ``detail`` says: of a million rows it is not worth writing otherwise."""
+    def debug_enabled(self) -> bool:
+        """Whether anybody hears what ``debug`` says: of a million rows it is not worth writing otherwise."""
         return self._log is not None or (self._options.verbose and not self._options.quiet)
 
-    def detail(self, text: str) -> None:
+    def debug(self, text: str) -> None:
         """Of interest only to who asked for it."""
         self._say(text, to_terminal=self._options.verbose and not self._options.quiet)
 
@@ -55,7 +53,7 @@ class Talk:
         """Of interest to everybody."""
         self._say(text, to_terminal=not self._options.quiet)
 
-    def warn(self, text: str) -> None:
+    def warning(self, text: str) -> None:
         """Something that a person should know of."""
         self._say(f"warning: {text}", to_terminal=True)
 
@@ -71,92 +69,4 @@ class Talk:
         if to_terminal and sys.stderr:  # some services are started without
             print(text, file=sys.stderr, flush=True)
         if self._log:
-            self._log.append(f"{now_text()} {text}\n".encode("utf-8", "backslashreplace"))
-
-
-class _Bar(Protocol):
-    """The part of a tqdm bar that is used here."""
-
-    def update(self, n: float = 1) -> bool | None: ...
-    def set_postfix_str(self, s: str = "", refresh: bool = True) -> None: ...
-    def close(self) -> None: ...
-
-
-class Progress:
-    """A bar over bytes that also counts files, with the time left. Appears on a terminal only, and without colours.
-
-    May be fed from any thread. Where no contents are read, ``total_bytes`` is None and the bar is over files.
-    ``done_files`` and ``done_bytes`` are an earlier call's: they count, but tell nothing of the speed.
-    """
-
-    def __init__(
-        self,
-        title: str,
-        files: int,
-        total_bytes: int | None,
-        options: CommonOptions,
-        *,
-        done_files: int = 0,
-        done_bytes: int = 0,
-    ) -> None:
-        self._bar: _Bar | None = None
-        self._of_bytes = total_bytes
-        self._bytes = done_bytes
-        self._files = done_files
-        self._of_files = files
-        self._guard = threading.Lock()
-        if options.quiet or options.json or not (sys.stderr and sys.stderr.isatty()):
-            return
-        try:
-            from tqdm import tqdm  # noqa: PLC0415 - not needed to show --help
-        except ModuleNotFoundError:
-            return  # a bar is comfort: nothing depends on it
-
-        if total_bytes is None:
-            self._bar = tqdm(total=files, initial=done_files, desc=title, unit=" files", leave=False)
-        else:
-            self._bar = tqdm(
-                total=total_bytes,
-                initial=done_bytes,
-                desc=title,
-                unit="B",
-                unit_scale=True,
-                unit_divisor=1000,
-                leave=False,
-            )
-
-    def add_bytes(self, count: int) -> None:
-        """Bytes of media have been read."""
-        if self._bar:
-            with self._guard:
-                self._show(self._files, self._bytes + count)
-
-    def add_file(self) -> None:
-        """A file has been handled."""
-        if self._bar:
-            with self._guard:
-                self._show(self._files + 1, self._bytes)
-
-    def reach(self, files: int, size: int) -> None:
-        """So many files with so many bytes are done with, also those of which nothing had to be read."""
-        if self._bar:
-            with self._guard:
-                most = size if self._of_bytes is None else min(size, self._of_bytes)
-                self._show(max(files, self._files), max(most, self._bytes))
-
-    def _show(self, files: int, size: int) -> None:
-        if self._bar is None:
-            return
-        by_bytes = self._of_bytes is not None
-        further = size - self._bytes if by_bytes else files - self._files
-        if by_bytes and files != self._files:
-            self._bar.set_postfix_str(f"{files:,} of {self._of_files:,} files", refresh=False)
-        self._files, self._bytes = files, size
-        self._bar.update(further)
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar:
-            self._bar.close()
+            self._log.append(f"{utc_now_text()} {text}\n".encode("utf-8", "backslashreplace"))

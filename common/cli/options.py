@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from common.cli.shell import script_command
-from common.disks import is_on_spinning_disk, suitable_jobs
+from common.concurrency import is_on_spinning_disk, suitable_jobs
 from common.errors import BadInput, explain_os_error
-from common.paths import fold, shown
+from common.paths import casefold_name, printable
+from common.stages import Stage
 
 ARGUMENTS_FROM_FILE = """@FILE as an argument stands for the arguments in that file, one on each line as it is.
 A name that begins with @ itself is given as ./@name, or as --option=@name.
@@ -60,10 +61,10 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """As wide as the terminal. argparse would ask ``shutil``, which loads three compression libraries."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=columns() - 2)
+        super().__init__(prog, width=terminal_columns() - 2)
 
 
-def columns() -> int:
+def terminal_columns() -> int:
     """How wide the terminal is: by ``COLUMNS``, else as the system says, else 80."""
     wanted = os.environ.get("COLUMNS", "")
     if wanted.isascii() and wanted.isdecimal() and int(wanted):
@@ -87,7 +88,7 @@ def parse_arguments(parser: argparse.ArgumentParser, argv: Sequence[str] | None)
         try:
             arguments += arguments_in_file(argument[1:])
         except OSError as error:
-            plain = shown(argument)
+            plain = printable(argument)
             parser.error(
                 f"{plain[1:] or '@'}: cannot read arguments from it: {explain_os_error(error)}; "
                 f"for a name that begins with @ itself write ./{plain} or --option={plain}"
@@ -117,7 +118,7 @@ def add_batch_options(parser: argparse.ArgumentParser, state_file: str) -> None:
     """Add the options of the scripts that work off a manifest; ``state_file`` says where the state is by default."""
     group = parser.add_argument_group("batches")
     group.add_argument("--limit", type=positive, default=0, metavar="N", help="rows in this call (default: all)")
-    group.add_argument("--offset", type=not_negative, metavar="N", help="skip this many rows")
+    group.add_argument("--offset", type=non_negative, metavar="N", help="skip this many rows")
     group.add_argument("--state-file", default="", metavar="PATH", help=f"default: {state_file}")
 
 
@@ -146,7 +147,7 @@ def common_options(parsed: argparse.Namespace) -> CommonOptions:
     )
 
 
-def with_jobs(
+def resolve_jobs(
     options: CommonOptions, tell: Callable[[str], None], paths: Iterable[str], in_memory: bool = False
 ) -> CommonOptions:
     """The options with a number of jobs: what was asked for, else what suits the disks of these paths, and is told.
@@ -162,14 +163,16 @@ def with_jobs(
     return replace(options, jobs=jobs)
 
 
-def require_apart(options: CommonOptions, outputs: Iterable[str]) -> None:
+def require_distinct_paths(options: CommonOptions, outputs: Iterable[str]) -> None:
     """Raise ``BadInput`` where the review page would stand under the name of another output. Changes nothing."""
-    page = fold(os.path.realpath(options.review_html))
-    if options.review_html and page in {fold(os.path.realpath(path)) for path in outputs if path}:
-        raise BadInput(f"{shown(options.review_html)} is another output's name as well; choose another --review-html")
+    page = casefold_name(os.path.realpath(options.review_html))
+    if options.review_html and page in {casefold_name(os.path.realpath(path)) for path in outputs if path}:
+        raise BadInput(
+            f"{printable(options.review_html)} is another output's name as well; choose another --review-html"
+        )
 
 
-def same_command(script: str, options: CommonOptions, without: str = "", values: int = 0) -> str:
+def rerun_command(stage: Stage, options: CommonOptions, without: str = "", values: int = 0) -> str:
     """The command line of this run, to paste, leaving out one option (with a number of values). Looks at ``PATH``."""
     kept: list[str] = []
     skip = 0
@@ -180,7 +183,7 @@ def same_command(script: str, options: CommonOptions, without: str = "", values:
             skip = values
         elif not (without and argument.startswith(f"{without}=")):
             kept.append(argument)
-    return script_command(script, *_without_at_first(kept))
+    return script_command(stage, *_without_at_first(kept))
 
 
 def _without_at_first(arguments: Sequence[str]) -> Iterator[str]:
@@ -218,7 +221,7 @@ def days(text: str) -> int:
     return number
 
 
-def not_negative(text: str) -> int:
+def non_negative(text: str) -> int:
     """An option's value that is a whole number, 0 or above."""
     if not _is_count(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or above")
@@ -228,8 +231,8 @@ def not_negative(text: str) -> int:
 def require_folder(path: str, option: str) -> str:
     """The real path of a folder that an option names; raises ``BadInput`` when it is none."""
     if os.path.isfile(path):
-        raise BadInput(f"{shown(path)} is a file: {option} must name the folder that holds it")
+        raise BadInput(f"{printable(path)} is a file: {option} must name the folder that holds it")
     if not os.path.isdir(path):
         home = " (only a shell makes your home folder of ~: write it out)" if f"{os.sep}~" in path else ""
-        raise BadInput(f"{shown(path)}: {option} must name an existing folder; is the disk mounted?{home}")
+        raise BadInput(f"{printable(path)}: {option} must name an existing folder; is the disk mounted?{home}")
     return os.path.realpath(path)

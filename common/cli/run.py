@@ -4,47 +4,19 @@ from __future__ import annotations
 
 import codecs
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from types import FrameType
+from collections.abc import Callable
+from contextlib import suppress
 
-from common.cli.console import Talk
+from common.cli.console import Console
 from common.cli.options import CommonOptions
+from common.cli.signals import StopRequest, stop_on_signals
 from common.cli.summary import Summary
 from common.errors import BadInput, ExitCode, MediaArchiveError, explain_os_error
-from common.paths import shown
+from common.paths import printable
 
 
-class StopRequest:
-    """Whether SIGINT or SIGTERM asked the run to end at the next checkpoint."""
-
-    def __init__(self) -> None:
-        self.requested = False
-
-    def __call__(self) -> bool:
-        return self.requested
-
-
-@contextmanager
-def stop_on_signals() -> Iterator[StopRequest]:
-    """Within this block the first SIGINT or SIGTERM asks for a stop; a second one ends the process at once."""
-    stop = StopRequest()
-
-    def ask(number: int, _frame: FrameType | None) -> None:
-        stop.requested = True
-        signal.signal(number, signal.SIG_DFL)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def run_stage(tool: str, stage: Callable[[Talk, StopRequest], Summary], options: CommonOptions) -> int:
+def run_stage(tool: str, stage: Callable[[Console, StopRequest], Summary], options: CommonOptions) -> int:
     """Run one stage and turn what comes of it into output and an exit code: the boundary to the user.
 
     No exception passes: an error of ours is its one sentence, an error of the system names its
@@ -53,18 +25,18 @@ def run_stage(tool: str, stage: Callable[[Talk, StopRequest], Summary], options:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    talk = None
+    console = None
     try:
-        talk = Talk(options)
-        require_names_as_they_are()
+        console = Console(options)
+        require_utf8_names()
         if options.review_html:
             from common.review.page import require_review_path  # noqa: PLC0415 - only with --review-html
 
             require_review_path(options.review_html)
         with stop_on_signals() as stop:
-            summary = stage(talk, stop)
+            summary = stage(console, stop)
         print(summary.as_json() if options.json else summary.as_text(), flush=True)
-        talk.log(summary.as_text())
+        console.log(summary.as_text())
         return int(summary.exit_code)
     except MediaArchiveError as error:
         sentence, exit_code = str(error), error.exit_code
@@ -81,20 +53,20 @@ def run_stage(tool: str, stage: Callable[[Talk, StopRequest], Summary], options:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - lives until the process ends
         return int(ExitCode.STOPPED_EARLY)
     except OSError as error:
-        place = f"{shown(os.fsdecode(error.filename))}: " if error.filename else ""
+        place = f"{printable(os.fsdecode(error.filename))}: " if error.filename else ""
         sentence = f"{place}{explain_os_error(error)}; mend that and run the same command again"
         exit_code = ExitCode.STOPPED_EARLY
     except Exception as error:  # noqa: BLE001 - the boundary: a fault of ours must not look like the user's
         import traceback  # noqa: PLC0415 - needed for faults only
 
-        if talk:
-            talk.log(traceback.format_exc())
+        if console:
+            console.log(traceback.format_exc())
             if options.verbose:
-                talk.detail(traceback.format_exc())
+                console.debug(traceback.format_exc())
         sentence, exit_code = _told_of_fault(error), ExitCode.STOPPED_EARLY
     with suppress(OSError, MediaArchiveError):  # who can't be told of the error is told by the exit code
-        if talk:
-            talk.error(sentence)
+        if console:
+            console.error(sentence)
         elif sys.stderr:
             print(f"error: {sentence}", file=sys.stderr)
     if options.json:
@@ -105,7 +77,7 @@ def run_stage(tool: str, stage: Callable[[Talk, StopRequest], Summary], options:
     return int(exit_code)
 
 
-def require_names_as_they_are() -> None:
+def require_utf8_names() -> None:
     """Raise ``BadInput`` where the locale is of an older encoding: the bytes of names would not outlive a CSV file."""
     encoding = sys.getfilesystemencoding()
     if codecs.lookup(encoding).name != "utf-8":

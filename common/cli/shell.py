@@ -6,13 +6,15 @@ import os
 import re
 import sys
 
+from common.stages import Stage
+
 _PLAIN = re.compile(r"(?!=)[\w@%+=:,./-]+", re.ASCII)
 
 
-def script_command(script: str, *arguments: str) -> str:
-    """The command line that starts a script of this project as the running one was started. Looks at ``PATH``."""
+def script_command(stage: Stage, *arguments: str) -> str:
+    """The command line that starts the script of a stage as the running one was started. Looks at ``PATH``."""
     folder = os.path.dirname(sys.argv[0])
-    return " ".join(quoted(word) for word in (_python(), os.path.join(folder, script), *arguments))
+    return " ".join(quoted(word) for word in (_python(), os.path.join(folder, stage.script), *arguments))
 
 
 def quoted(argument: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from common.counts import amount_text, amounts_of, rows_of, summed
 from common.errors import ExitCode
-from common.paths import shown
+from common.paths import printable
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ class Summary:
         for name, number in self.counts.items():
             amount = f": {amount_text(self.amounts[name])}" if name in self.amounts else ""
             lines.append(f"  {number:>12,}  {name.replace('_', ' ')}{amount}")
-        lines += [f"{kind}: {shown(path)}" for kind, path in self.outputs.items()]
+        lines += [f"{kind}: {printable(path)}" for kind, path in self.outputs.items()]
         lines += list(self.notes)
         lines += self.next_steps
         return "\n".join(lines)
 
 
-def figures(
+def counts_and_amounts(
     total: str, counts: Mapping[str, int], names: Mapping[str, str] | None = None
 ) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
     """``counts`` and ``amounts`` of a summary out of the flat counters of ``common.counts``. Pure.

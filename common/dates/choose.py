@@ -87,7 +87,7 @@ def choose(candidates: Sequence[Candidate], rules: Rules) -> Choice:
     rejected: list[_Rejected] = []
     now = rules.now
     for candidate in candidates:
-        reason = why_not_believed(candidate, now)
+        reason = rejection_reason(candidate, now)
         if candidate.moment is None or reason:
             rejected.append((candidate, reason))
         else:
@@ -149,7 +149,7 @@ def iso_text(choice: Choice) -> str:
     return text[:_TO_MICROSECOND].rstrip("0") + text[_TO_MICROSECOND:] if choice.moment.microsecond else text
 
 
-def why_not_believed(candidate: Candidate, now: datetime) -> str:
+def rejection_reason(candidate: Candidate, now: datetime) -> str:
     """Why a candidate can't be believed, or an empty string. Pure; ``now`` is aware."""
     moment = candidate.moment
     if moment is None:

@@ -100,7 +100,7 @@ def _forward(pipe: IO[bytes] | None, answers: queue.Queue[bytes]) -> None:
     answers.put(b"")
 
 
-class SecondOpinion:
+class FallbackReader:
     """A worker that is started by the first question, serves any thread, one at a time, and dies with this process.
 
     ``has_ffprobe`` says whether videos can be asked about. Prints nothing; changes nothing on disk.
@@ -116,7 +116,7 @@ class SecondOpinion:
         self._worker: _Worker | None = None
         self._closed = False
 
-    def __enter__(self) -> SecondOpinion:
+    def __enter__(self) -> FallbackReader:
         return self
 
     def __exit__(

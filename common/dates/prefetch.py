@@ -22,7 +22,7 @@ _MOST_AHEAD = 32
 _LEFT_TO_OTHERS = 128
 
 
-def files_ahead(readers: int) -> int:
+def prefetch_limit(readers: int) -> int:
     """How many files each of so many readers in one process may have open before their turn. Changes nothing.
 
     None where the system does not fetch what it is told of, or where few files can be open at a time.
@@ -37,7 +37,7 @@ def files_ahead(readers: int) -> int:
     return min(_MOST_AHEAD, max(0, limit - _LEFT_TO_OTHERS) // (2 * readers))
 
 
-class ReadAhead:
+class Prefetcher:
     """Reads media files whose order is known beforehand; others are read as they come.
 
     While one is looked at, the system fetches the first bytes of up to ``most`` that follow (``posix_fadvise(2)``,
@@ -78,7 +78,7 @@ class ReadAhead:
         _close(descriptor)
         return None
 
-    def __enter__(self) -> ReadAhead:
+    def __enter__(self) -> Prefetcher:
         return self
 
     def __exit__(

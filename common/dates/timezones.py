@@ -39,7 +39,7 @@ def _system_offset(moment: datetime) -> timedelta:
         return timedelta(seconds=-time.timezone)
 
 
-def resolve_zone(name: str | None) -> tzinfo:
+def resolve_timezone(name: str | None) -> tzinfo:
     """The zone of an IANA name such as ``Australia/Sydney``; without a name, the zone of this machine.
 
     Raises ``BadInput`` when the name is not known. Reads the system's zone files.

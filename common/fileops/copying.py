@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from common.errors import ChangedWhileReading, Interrupted, RowFailed, explain_os_error
-from common.fileops.os_errors import writing_failed
+from common.fileops.os_errors import write_error
 from common.fileops.renaming import rename_no_replace
 from common.fileops.temporary import TEMPORARY_PREFIX, remove_temporary
 from common.fileops.writing import write_all
-from common.hashing.digest import Identity, chunks, close_file, identity_of, never_stop, open_regular
-from common.paths import shown
+from common.hashing.chunks import chunks
+from common.hashing.identity import Identity, close_file, identity_of, open_regular
+from common.hashing.monitor import UNMONITORED, ReadMonitor
+from common.paths import printable
 
 
 @dataclass(slots=True)
 class Staged:
     """A copy under its temporary name, still open, not yet durable.
 
-    ``identity`` is the source's while it was read, ``lost`` names attributes that the target's
+    ``identity`` is the source's while it was read, ``unsupported_attributes`` names attributes that the target's
     file system could not hold.
     """
 
@@ -29,7 +30,7 @@ class Staged:
     fd: int
     sha256: str
     identity: Identity
-    lost: tuple[str, ...]
+    unsupported_attributes: tuple[str, ...]
 
     def sync(self) -> None:
         """Return only once the content is on the storage medium. Raises ``OSError``."""
@@ -51,8 +52,7 @@ class Staged:
 def copy_to_temporary(
     source: str,
     folder: str,
-    on_bytes: Callable[[int], None] | None = None,
-    should_stop: Callable[[], bool] = never_stop,
+    monitor: ReadMonitor = UNMONITORED,
 ) -> Staged:
     """Copy a regular file to a temporary name in a folder, hashing what is read. The source is not changed.
 
@@ -70,7 +70,7 @@ def copy_to_temporary(
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
                 target_fd = os.open(temporary, flags, 0o600)
             except OSError as error:
-                raise writing_failed(folder, error) from None
+                raise write_error(folder, error) from None
             staged = Staged(temporary, target_fd, "", identity, ())
             try:
                 copied = 0
@@ -82,14 +82,13 @@ def copy_to_temporary(
                     try:
                         write_all(target_fd, chunk)
                     except OSError as error:
-                        raise writing_failed(folder, error) from None
-                    if on_bytes:
-                        on_bytes(len(chunk))
-                    if should_stop():
+                        raise write_error(folder, error) from None
+                    monitor.add_bytes(len(chunk))
+                    if monitor.stop_requested():
                         raise Interrupted
                 if identity_of(os.fstat(source_fd)) != identity:
                     raise ChangedWhileReading
-                staged.lost = _carry_attributes(source_fd, target_fd, temporary, identity)
+                staged.unsupported_attributes = _carry_attributes(source_fd, target_fd, temporary, identity)
             except BaseException:
                 staged.discard()
                 raise
@@ -111,7 +110,7 @@ def _carry_attributes(source_fd: int, target_fd: int, target: str, identity: Ide
             try:
                 os.setxattr(target_fd, name, os.getxattr(source_fd, name))
             except OSError:
-                lost.append(f"extended attribute {shown(name)}")
+                lost.append(f"extended attribute {printable(name)}")
     status = os.fstat(source_fd)
     if sys.platform != "win32":
         with suppress(OSError):  # only root may give files away; whose copy it is else is known to whoever made it
@@ -134,7 +133,7 @@ def _carry_attributes(source_fd: int, target_fd: int, target: str, identity: Ide
     return tuple(lost)
 
 
-def place(staged: Staged, destination: str) -> None:
+def commit_copy(staged: Staged, destination: str) -> None:
     """Give a synced copy its final name. Raises ``FileExistsError`` when that is taken, ``OSError`` otherwise."""
     staged.close()
     rename_no_replace(staged.path, destination)

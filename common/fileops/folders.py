@@ -10,9 +10,9 @@ from contextlib import suppress
 
 from common.errors import StoppedEarly, explain_os_error
 from common.fileops.os_errors import UNSUPPORTED
-from common.hashing.digest import close_file
+from common.hashing.identity import close_file
 from common.media_types import QUARANTINE_FOLDER
-from common.paths import is_folder, is_inside, shown
+from common.paths import is_folder, is_inside, printable
 
 
 def sync_folder(path: str) -> None:
@@ -35,7 +35,7 @@ def sync_folders(folders: Iterable[str]) -> None:
         try:
             sync_folder(folder)
         except OSError as error:
-            raise StoppedEarly(f"{shown(folder)}: cannot sync: {explain_os_error(error)}; run again") from None
+            raise StoppedEarly(f"{printable(folder)}: cannot sync: {explain_os_error(error)}; run again") from None
 
 
 def sync_folders_up_to(folder: str, root: str, done: set[str]) -> None:

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 
 from common.errors import BadInput, Locked, explain_os_error
 from common.fileops.writing import open_lock_file
-from common.hashing.digest import close_file
-from common.paths import shown
+from common.hashing.identity import close_file
+from common.paths import printable
 
 
 class Lock:
@@ -26,16 +26,16 @@ class Lock:
             self._fd = open_lock_file(path)
         except OSError as error:
             raise BadInput(
-                f"{shown(path)}: cannot make the lock file: {explain_os_error(error)}; make that folder writable"
+                f"{printable(path)}: cannot make the lock file: {explain_os_error(error)}; make that folder writable"
             ) from None
         try:
             _lock(self._fd)
         except (BlockingIOError, PermissionError):
             os.close(self._fd)
-            raise Locked(f"{shown(path)}: another run is at work here; wait until it has ended") from None
+            raise Locked(f"{printable(path)}: another run is at work here; wait until it has ended") from None
         except OSError as error:
             os.close(self._fd)
-            raise BadInput(f"{shown(path)}: this file system can't lock: {explain_os_error(error)}") from None
+            raise BadInput(f"{printable(path)}: this file system can't lock: {explain_os_error(error)}") from None
 
     def __enter__(self) -> Lock:
         return self

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
+import threading
 from contextlib import suppress
 
 from common.errors import StoppedEarly, explain_os_error
 from common.fileops.folders import set_folder_time, sync_folder
 from common.fileops.temporary import PROBE_PREFIX, is_temporary_name, remove_temporary
-from common.paths import shown
+from common.paths import printable
 
 # What says that nothing can be made or removed in a folder, or that there is none.
 _NO_CHANGES_HERE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR})
 
 
-def sees_the_same_folder(one: str, other: str) -> bool:
+def shows_same_directory(one: str, other: str) -> bool:
     """Whether two paths show one folder: a random name made in one appears in the other.
 
     Device and inode numbers can't tell: overlay and FUSE views have their own. Both directions are
@@ -38,8 +40,8 @@ def _appears_in(here: str, there: str) -> bool:
         if error.errno in _NO_CHANGES_HERE:
             return False
         raise StoppedEarly(
-            f"{shown(here)}: cannot make sure that it is no second view of {shown(there)}: {explain_os_error(error)}; "
-            "mend that (free some space, for instance), then run again"
+            f"{printable(here)}: cannot make sure that it is no second view of {printable(there)}: "
+            f"{explain_os_error(error)}; mend that (free some space, for instance), then run again"
         ) from None
     try:
         return os.path.lexists(os.path.join(there, name))
@@ -103,3 +105,63 @@ def _host_mark() -> str:
     import platform  # noqa: PLC0415 - see above
 
     return hashlib.sha256(platform.node().encode("utf-8", "surrogateescape")).hexdigest()[:8]
+
+
+_REMEMBERED = 100_000
+
+
+class SameDirectoryCheck:
+    """Remembers which pairs of folders were told apart. One probe at a time, from any thread:
+
+    a probe gives its folder the time back, which two at once would spoil for each other. Before a folder is probed
+    for the first time, it is cleared of probes that killed runs left there.
+    """
+
+    def __init__(self) -> None:
+        self._told_apart: set[tuple[str, str]] = set()
+        self._cleared: set[str] = set()
+        self._guard = threading.Lock()
+
+    def same_directory(self, folder: str, other: str) -> bool:
+        """Whether both paths show one folder. Makes and removes a file in each that can be written."""
+        pair = (folder, other)
+        with self._guard:
+            if pair in self._told_apart:
+                return False
+            for each in pair:
+                self._clear(each)
+            if shows_same_directory(other, folder):
+                return True
+            if len(self._told_apart) >= _REMEMBERED:
+                self._told_apart.clear()
+            self._told_apart.add(pair)
+            return False
+
+    def remove_old_probes(self, folder: str) -> None:
+        """Remove the probes that killed runs left in a folder, if that was not done yet. Changes the disk."""
+        with self._guard:
+            self._clear(folder)
+
+    def _clear(self, folder: str) -> None:
+        if folder in self._cleared:
+            return
+        remove_stale_probes(folder)
+        if len(self._cleared) >= _REMEMBERED:
+            self._cleared.clear()
+        self._cleared.add(folder)
+
+
+_OCTAL = re.compile(rb"\\([0-7]{3})")
+
+
+def mount_points() -> frozenset[str]:
+    """The paths on which something is mounted, as far as the system tells: a file among them is a view of another.
+
+    Linux, ``proc_pid_mountinfo(5)``: the fifth field, with octal escapes. Empty elsewhere.
+    """
+    try:
+        with open("/proc/self/mountinfo", "rb") as file:
+            fields = [line.split(b" ")[4] for line in file]
+    except (OSError, IndexError):
+        return frozenset()
+    return frozenset(os.fsdecode(_OCTAL.sub(lambda found: bytes([int(found[1], 8)]), field)) for field in fields)

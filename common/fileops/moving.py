@@ -5,24 +5,25 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from common.errors import ChangedWhileReading, RowFailed, StoppedEarly, explain_os_error
-from common.fileops.copying import copy_to_temporary, place
+from common.fileops.copying import commit_copy, copy_to_temporary
 from common.fileops.folders import sync_folders
-from common.fileops.os_errors import writing_failed
+from common.fileops.os_errors import write_error
 from common.fileops.renaming import rename_no_replace
-from common.hashing.digest import Comparison, Identity, compare, identity_of, never_stop, open_regular, same_file_state
-from common.paths import shown
+from common.hashing.compare import Comparison, compare
+from common.hashing.identity import Identity, identity_of, open_regular, same_file_state
+from common.hashing.monitor import UNMONITORED, ReadMonitor
+from common.paths import printable
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
     """The order to move one examined file.
 
-    ``expected`` and ``sha256`` are what was found when it was examined, in this run. ``parked`` is a
+    ``expected`` and ``sha256`` are what was found when it was examined, in this run. ``set_aside`` is a
     name in the source's folder that ``destroy`` may use.
     """
 
@@ -30,7 +31,7 @@ class Move:
     destination: str
     expected: Identity
     sha256: str
-    parked: str
+    set_aside: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,10 @@ class Relocation:
     """How a file came to its new place: ``how`` is ``renamed`` or ``copied`` (across file systems)."""
 
     how: str
-    lost: tuple[str, ...] = ()
+    unsupported_attributes: tuple[str, ...] = ()
 
 
-def relocate(move: Move, should_stop: Callable[[], bool] = never_stop) -> Relocation:
+def relocate(move: Move, monitor: ReadMonitor = UNMONITORED) -> Relocation:
     """Move an examined file, replacing nothing. Changes both folders; syncs neither.
 
     On one file system it is a rename, after which the file in the new place is looked at: if it is
@@ -57,11 +58,11 @@ def relocate(move: Move, should_stop: Callable[[], bool] = never_stop) -> Reloca
                 raise RowFailed("it was replaced since it was examined")
             if sys.platform != "win32":
                 # The open file can't be mistaken for another, whatever happens to the names meanwhile.
-                folder = identity_of(os.stat(os.path.dirname(move.destination))).place
+                folder = identity_of(os.stat(os.path.dirname(move.destination))).inode_key
                 rename_no_replace(move.source, move.destination)
                 try:
                     arrived = identity_of(os.lstat(move.destination))
-                    is_it = identity_of(os.fstat(fd)).place == arrived.place
+                    is_it = identity_of(os.fstat(fd)).inode_key == arrived.inode_key
                 except OSError:  # what can't be looked at is not known to be the expected file
                     _take_back(move, folder)
                     raise
@@ -75,8 +76,8 @@ def relocate(move: Move, should_stop: Callable[[], bool] = never_stop) -> Reloca
     except OSError as error:
         if error.errno != errno.EXDEV:
             _require_writable(os.path.dirname(move.source))
-            raise writing_failed(move.destination, error) from None
-        return _relocate_across(move, should_stop)
+            raise write_error(move.destination, error) from None
+        return _relocate_across(move, monitor)
     return Relocation("renamed")
 
 
@@ -88,49 +89,49 @@ def _take_back(move: Move, folder: tuple[int, int]) -> None:
     """
     path = os.path.dirname(move.destination)
     try:
-        is_same = identity_of(os.stat(path)).place == folder
+        is_same = identity_of(os.stat(path)).inode_key == folder
     except OSError:
         is_same = False
     if not is_same:
-        raise RowFailed(f"{shown(path)} was replaced by another folder meanwhile; look for the file in the one before")
+        raise RowFailed(
+            f"{printable(path)} was replaced by another folder meanwhile; look for the file in the one before"
+        )
     _put_back(move.destination, move.source)
 
 
 def _require_writable(folder: str) -> None:
     effective = os.access in os.supports_effective_ids
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=effective):
-        raise RowFailed(f"nothing can be taken out of {shown(folder)}: it can't be written; it was not touched")
+        raise RowFailed(f"nothing can be taken out of {printable(folder)}: it can't be written; it was not touched")
 
 
-def _relocate_across(move: Move, should_stop: Callable[[], bool]) -> Relocation:
+def _relocate_across(move: Move, monitor: ReadMonitor) -> Relocation:
     _require_writable(os.path.dirname(move.source))  # else it could be copied, and not be removed then
-    staged = copy_to_temporary(move.source, os.path.dirname(move.destination), should_stop=should_stop)
+    staged = copy_to_temporary(move.source, os.path.dirname(move.destination), monitor)
     try:
         if not same_file_state(staged.identity, move.expected) or staged.sha256 != move.sha256:
             raise RowFailed("it was changed since it was examined")
         staged.sync()
-        place(staged, move.destination)
+        commit_copy(staged, move.destination)
     except OSError as error:
         staged.discard()
         if isinstance(error, FileExistsError):
             raise
-        raise writing_failed(move.destination, error) from None
+        raise write_error(move.destination, error) from None
     except BaseException:
         staged.discard()
         raise
-    finish_relocation(move, should_stop)
-    return Relocation("copied", staged.lost)
+    finish_relocation(move, monitor)
+    return Relocation("copied", staged.unsupported_attributes)
 
 
-def finish_relocation(move: Move, should_stop: Callable[[], bool] = never_stop) -> None:
+def finish_relocation(move: Move, monitor: ReadMonitor = UNMONITORED) -> None:
     """Make a copy's name durable, and destroy its source as ``destroy`` does it. Changes both folders."""
     sync_folders([os.path.dirname(move.destination)])
-    destroy(move, should_stop=should_stop)
+    destroy(move, monitor)
 
 
-def destroy(
-    move: Move, on_bytes: Callable[[int], None] | None = None, should_stop: Callable[[], bool] = never_stop
-) -> str:
+def destroy(move: Move, monitor: ReadMonitor = UNMONITORED) -> str:
     """Destroy ``move.source``, if it is the expected file and ``move.destination`` holds the same bytes.
 
     The only place where content is destroyed. The file is first renamed to ``move.parked``, a name
@@ -143,33 +144,31 @@ def destroy(
     into it in the last microseconds; nothing can.
     """
     try:
-        rename_no_replace(move.source, move.parked)
+        rename_no_replace(move.source, move.set_aside)
     except OSError as error:
-        raise writing_failed(move.source, error) from None
+        raise write_error(move.source, error) from None
     try:
-        with open_regular(move.parked) as (fd, identity):
+        with open_regular(move.set_aside) as (fd, identity):
             if not same_file_state(identity, move.expected):
                 raise RowFailed("it was replaced since it was examined; it was kept")
-            result = _prove_identical(move, fd, on_bytes, should_stop)
-        os.unlink(move.parked)
+            result = _prove_identical(move, fd, monitor)
+        os.unlink(move.set_aside)
     except OSError as error:
-        _put_back(move.parked, move.source)
+        _put_back(move.set_aside, move.source)
         is_gone = error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
         if error.filename == move.destination and not is_gone:
             raise StoppedEarly(
-                f"{shown(move.destination)}: cannot read it back: {explain_os_error(error)}; the original was kept; "
-                "check the disk, then run again"
+                f"{printable(move.destination)}: cannot read it back: {explain_os_error(error)}; the original was "
+                "kept; check the disk, then run again"
             ) from None
         raise RowFailed(f"cannot compare or remove it: {explain_os_error(error)}; it was kept") from None
     except BaseException:
-        _put_back(move.parked, move.source)
+        _put_back(move.set_aside, move.source)
         raise
     return result.read_mode
 
 
-def _prove_identical(
-    move: Move, fd: int, on_bytes: Callable[[int], None] | None, should_stop: Callable[[], bool]
-) -> Comparison:
+def _prove_identical(move: Move, fd: int, monitor: ReadMonitor) -> Comparison:
     """Compare the parked file with its copy until nothing, not even its change time, moved meanwhile.
 
     An edit whose modification time was set back shows in the change time alone. But file systems over
@@ -177,9 +176,9 @@ def _prove_identical(
     """
     before = identity_of(os.fstat(fd))
     for _ in range(2):
-        result = compare(move.parked, move.destination, True, on_bytes, should_stop)
+        result = compare(move.set_aside, move.destination, monitor, cold=True)
         if not result.equal or result.sha256 != move.sha256:
-            raise RowFailed(f"{shown(move.destination)} differs from it; it was kept")
+            raise RowFailed(f"{printable(move.destination)} differs from it; it was kept")
         after = identity_of(os.fstat(fd))
         if after == before:
             return result
@@ -189,7 +188,7 @@ def _prove_identical(
     raise ChangedWhileReading
 
 
-def give_time_back(path: str, mtime_ns: int) -> None:
+def restore_mtime(path: str, mtime_ns: int) -> None:
     """Give a file the modification time that a file system on its way could not hold. A refusal is no failure."""
     with suppress(OSError):
         here = os.utime in os.supports_follow_symlinks
@@ -202,16 +201,16 @@ def drop_second_name(move: Move) -> None:
     Raises ``RowFailed`` when it is not. Changes the source's folder.
     """
     if os.lstat(move.source).st_nlink < 2:
-        raise RowFailed(f"it and {shown(move.destination)} are one name of one file; it was kept")
-    rename_no_replace(move.source, move.parked)
+        raise RowFailed(f"it and {printable(move.destination)} are one name of one file; it was kept")
+    rename_no_replace(move.source, move.set_aside)
     try:
-        is_second = identity_of(os.lstat(move.parked)).place == identity_of(os.lstat(move.destination)).place
+        is_second = identity_of(os.lstat(move.set_aside)).inode_key == identity_of(os.lstat(move.destination)).inode_key
     except OSError:
         is_second = False
     if not is_second:
-        _put_back(move.parked, move.source)
+        _put_back(move.set_aside, move.source)
         raise RowFailed("it was replaced meanwhile; it was kept")
-    os.unlink(move.parked)
+    os.unlink(move.set_aside)
 
 
 def _put_back(here: str, there: str) -> None:
@@ -219,6 +218,6 @@ def _put_back(here: str, there: str) -> None:
         rename_no_replace(here, there)
     except OSError as error:
         raise StoppedEarly(
-            f"{shown(there)}: an unexpected file was moved to {shown(here)} and can't be moved back: "
+            f"{printable(there)}: an unexpected file was moved to {printable(here)} and can't be moved back: "
             f"{explain_os_error(error)}; move it back by hand"
         ) from None

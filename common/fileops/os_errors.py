@@ -6,7 +6,7 @@ import errno
 import sys
 
 from common.errors import RowFailed, StoppedEarly, explain_os_error
-from common.paths import shown
+from common.paths import printable
 
 # Errors of the surroundings: the next file would meet them as well, so the run stops.
 _SURROUNDINGS = frozenset(
@@ -31,10 +31,10 @@ _SURROUNDINGS = frozenset(
 UNSUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM, getattr(errno, "EOPNOTSUPP", 95), errno.EMLINK})
 
 
-def writing_failed(path: str, error: OSError) -> Exception:
+def write_error(path: str, error: OSError) -> Exception:
     """The exception for a failed write: the run stops for errors of the surroundings, else one row fails."""
     if error.errno in _SURROUNDINGS:
         return StoppedEarly(
-            f"{shown(path)}: cannot write: {explain_os_error(error)}; mend that and run the same command again"
+            f"{printable(path)}: cannot write: {explain_os_error(error)}; mend that and run the same command again"
         )
-    return RowFailed(f"cannot write {shown(path)}: {explain_os_error(error)}")
+    return RowFailed(f"cannot write {printable(path)}: {explain_os_error(error)}")

@@ -8,9 +8,9 @@ import sys
 from contextlib import suppress
 
 from common.fileops.os_errors import UNSUPPORTED
-from common.hashing.digest import is_regular
-from common.libc import c_function
-from common.paths import is_present
+from common.hashing.identity import is_regular
+from common.libc import libc_function
+from common.paths import path_exists
 
 
 def rename_no_replace(source: str, destination: str) -> None:
@@ -43,10 +43,10 @@ else:
 
         old, new = os.fsencode(source), os.fsencode(destination)
         if sys.platform == "darwin":
-            rename, arguments = c_function("renamex_np"), (old, new, 0x4)
+            rename, arguments = libc_function("renamex_np"), (old, new, 0x4)
         else:
             at_cwd, no_replace = -100, 1
-            rename, arguments = c_function("renameat2"), (at_cwd, old, at_cwd, new, no_replace)
+            rename, arguments = libc_function("renameat2"), (at_cwd, old, at_cwd, new, no_replace)
         if rename is None:
             raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
         if rename(*arguments) != 0:
@@ -97,17 +97,17 @@ def _are_two_names(path: str, other: str) -> bool:
     return os.path.samestat(status, os.lstat(other)) and status.st_nlink > 1
 
 
-def unpark(path: str, parked: str) -> bool:
+def restore_set_aside(path: str, set_aside: str) -> bool:
     """Give a file that a killed run had parked its own name back, and tell whether there was one."""
-    if not is_present(parked):
+    if not path_exists(set_aside):
         return False
-    if is_present(path):
+    if path_exists(path):
         # Killed in the middle of a rename on a file system that has no exclusive one: the second name of
         # one file can go, and so can the empty file that held a name.
-        if _are_two_names(path, parked):
-            os.unlink(parked)
+        if _are_two_names(path, set_aside):
+            os.unlink(set_aside)
             return False
-        if remove_placeholder(parked, path) or not remove_placeholder(path, parked):
+        if remove_placeholder(set_aside, path) or not remove_placeholder(path, set_aside):
             return False
-    rename_no_replace(parked, path)
+    rename_no_replace(set_aside, path)
     return True

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 
-from common.hashing.digest import is_regular
-from common.paths import is_present
+from common.hashing.identity import is_regular
+from common.paths import path_exists
 
 TEMPORARY_PREFIX = ".media-tmp-"
 PROBE_PREFIX = ".media-probe-"
-PARKED_PREFIX = ".media-removing-"
+SET_ASIDE_PREFIX = ".media-removing-"
 # Exactly the names that are made here: what a person calls alike is a person's file.
 _OWN_NAME = re.compile(r"\.media-tmp-[0-9a-f]{16}|\.media-probe-[0-9a-f]{8}-[0-9]+-[0-9a-f]{16}")
 
@@ -20,9 +20,9 @@ def is_temporary_name(name: str) -> bool:
     return _OWN_NAME.fullmatch(name) is not None
 
 
-def parked_name(path: str, run_id: str, row_id: int) -> str:
+def set_aside_name(path: str, run_id: str, row_id: int) -> str:
     """The name under which ``destroy`` holds the file of one row, in the same folder."""
-    return os.path.join(os.path.dirname(path), f"{PARKED_PREFIX}{run_id[:8]}-{row_id}")
+    return os.path.join(os.path.dirname(path), f"{SET_ASIDE_PREFIX}{run_id[:8]}-{row_id}")
 
 
 def remove_temporary(path: str) -> None:
@@ -38,7 +38,7 @@ def remove_temporary(path: str) -> None:
 
 def remove_temporaries(folder: str) -> None:
     """Remove what a killed run left under temporary names in a folder where nobody else is at work."""
-    if not is_present(folder):
+    if not path_exists(folder):
         return
     names = os.listdir(folder)
     for name in names:

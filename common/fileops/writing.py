@@ -7,8 +7,8 @@ from types import TracebackType
 
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.folders import sync_folder
-from common.hashing.digest import close_file
-from common.paths import beginning_of, is_present, shown
+from common.hashing.identity import close_file
+from common.paths import path_exists, printable, read_prefix
 
 _TELLING_BYTES = 16
 # ext4 delays at most so much of a file that was just begun; anything longer is somebody's.
@@ -35,11 +35,11 @@ def write_atomically(path: str, data: bytes) -> None:
 
 def _require_own_beginning(temporary: str, data: bytes) -> None:
     """A file under a temporary name must be what a killed run began to write there, and not a person's."""
-    if not is_present(temporary):
+    if not path_exists(temporary):
         return
-    begins = beginning_of(temporary, _TELLING_BYTES)
+    begins = read_prefix(temporary, _TELLING_BYTES)
     if begins is None or (begins.strip(b"\0") and not data.startswith(begins)):
-        raise BadInput(f"{shown(temporary)} is in the way and none of ours; move it away, then run again")
+        raise BadInput(f"{printable(temporary)} is in the way and none of ours; move it away, then run again")
 
 
 def write_all(fd: int, data: bytes | memoryview) -> None:
@@ -74,19 +74,21 @@ class Appender:
         try:
             self._fd = os.open(path, flags, 0o666)
         except FileExistsError:
-            raise BadInput(f"{shown(path)} exists already; choose another name or move it away") from None
+            raise BadInput(f"{printable(path)} exists already; choose another name or move it away") from None
         except OSError as error:
-            raise BadInput(f"{shown(path)}: cannot open it for writing: {explain_os_error(error)}") from None
+            raise BadInput(f"{printable(path)}: cannot open it for writing: {explain_os_error(error)}") from None
         self.length = length or 0
         try:
             if fault := self._fault(start, ours, lines):
-                raise BadInput(f"{shown(path)} {fault}")
+                raise BadInput(f"{printable(path)} {fault}")
             if lines:
                 os.ftruncate(self._fd, self.length)
             os.lseek(self._fd, self.length, os.SEEK_SET)
         except OSError as error:
             os.close(self._fd)
-            raise StoppedEarly(f"{shown(path)}: cannot go on with it: {explain_os_error(error)}; run again") from None
+            raise StoppedEarly(
+                f"{printable(path)}: cannot go on with it: {explain_os_error(error)}; run again"
+            ) from None
         except BadInput:
             os.close(self._fd)
             raise
@@ -123,7 +125,7 @@ class Appender:
             write_all(self._fd, data)
         except OSError as error:
             raise StoppedEarly(
-                f"{shown(self.path)}: cannot write: {explain_os_error(error)}; mend that and run again"
+                f"{printable(self.path)}: cannot write: {explain_os_error(error)}; mend that and run again"
             ) from None
         self.length += len(data)
 
@@ -133,7 +135,7 @@ class Appender:
             os.fsync(self._fd)
         except OSError as error:
             raise StoppedEarly(
-                f"{shown(self.path)}: cannot sync: {explain_os_error(error)}; mend that and run again"
+                f"{printable(self.path)}: cannot sync: {explain_os_error(error)}; mend that and run again"
             ) from None
 
     def close(self) -> None:
@@ -142,7 +144,7 @@ class Appender:
             os.close(self._fd)
         except OSError as error:
             raise StoppedEarly(
-                f"{shown(self.path)}: cannot close: {explain_os_error(error)}; mend that and run again"
+                f"{printable(self.path)}: cannot close: {explain_os_error(error)}; mend that and run again"
             ) from None
 
     def __enter__(self) -> Appender:

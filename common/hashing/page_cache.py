@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-from common.libc import c_function
+from common.libc import libc_function
 
 # What was touched just now is kept in batches, from which nothing is dropped until they are worked off.
 _TRIES_TO_FORGET = 3
@@ -57,7 +57,7 @@ def sync_open(path: str, fd: int) -> None:
 
 def _write_out(fd: int) -> bool:
     """Write the contents of an open file to its drive, if this C library can, and wait for it."""
-    sync_file_range = c_function("sync_file_range")
+    sync_file_range = libc_function("sync_file_range")
     if sync_file_range is None:
         return False
     from ctypes import c_int64  # noqa: PLC0415 - not needed to show --help

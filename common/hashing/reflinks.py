@@ -13,7 +13,7 @@ _UNKNOWN_PLACE = 0x2 | 0x4 | 0x200  # not yet allocated, or inside the inode: th
 _WHOLE_FILE = (1 << 64) - 1
 
 
-def share_extents(one: int, other: int) -> bool:
+def share_blocks(one: int, other: int) -> bool:
     """Whether the first block of two open files on one file system is the same place on the disk.
 
     Two such files are one file to a bad block. False where the file system can't tell.

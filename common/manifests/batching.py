@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
-from common.manifests.reader import ReportRow
+from common.manifests.rows import ReportRow
 
 BATCH_FILES = 1_024
 BATCH_BYTES = 1 << 30
@@ -17,14 +17,14 @@ BATCH_SECONDS = 2.0  # so that an interrupt is heard soon, however long dating t
 Item = TypeVar("Item")
 
 
-def in_chunks(work: Iterable[Item], size: int) -> Iterator[list[Item]]:
+def chunked(work: Iterable[Item], size: int) -> Iterator[list[Item]]:
     """Lists of so many, the last one of fewer. Takes no more from the work than is asked for."""
     remaining = iter(work)
     while chunk := list(islice(remaining, size)):
         yield chunk
 
 
-def batches(groups: Iterable[list[ReportRow]], acts: bool) -> Iterator[list[ReportRow]]:
+def row_batches(groups: Iterable[list[ReportRow]], acts: bool) -> Iterator[list[ReportRow]]:
     """Groups joined to batches that are worth a checkpoint: by number of files, bytes or time, never cutting a group.
 
     A batch that is only written down is lost at the cost of reading it again, and may be larger.

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.writing import write_atomically
-from common.paths import shown
+from common.paths import printable
 
 SCHEMA = "media-archive-state/1"
 SUFFIX = ".state.json"
@@ -27,7 +25,7 @@ class Manifest:
 
 
 @dataclass(frozen=True)
-class State:
+class RunState:
     """How far a run has come.
 
     ``settings`` are the options that a later call must repeat. ``next_offset`` counts rows,
@@ -69,7 +67,7 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class RowRange:
     """Which rows of a manifest a call handles, as its command line says it.
 
     ``offset`` is the number of rows before a shard, None for what goes on from call to call. ``limit`` is the most rows
@@ -100,7 +98,7 @@ class Window:
             return {"offset": "", "limit": ""}
         return {"offset": str(self.offset), "limit": str(self.limit or "")}
 
-    def rows_of_call(self, state: State) -> int:
+    def rows_this_run(self, state: RunState) -> int:
         """How many rows this call is to handle, from where the state says: at least those that a killed call had begun.
 
         What these have come to is known behind the state's checkpoint only, so none may be left for a later call.
@@ -110,7 +108,7 @@ class Window:
         return min(state.remaining_rows, max(self.limit, state.under_way))
 
 
-def save_state(path: str, state: State) -> None:
+def save_state(path: str, state: RunState) -> None:
     """Replace the state file atomically and durably. Changes the disk. Raises ``StoppedEarly``."""
     import json  # noqa: PLC0415 - not needed to show --help
 
@@ -120,7 +118,7 @@ def save_state(path: str, state: State) -> None:
         write_atomically(path, (json.dumps(document, indent=1) + "\n").encode("ascii"))
     except OSError as error:
         raise StoppedEarly(
-            f"{shown(path)}: cannot write: {explain_os_error(error)}; mend that and run the same command again"
+            f"{printable(path)}: cannot write: {explain_os_error(error)}; mend that and run the same command again"
         ) from None
 
 
@@ -131,7 +129,7 @@ def _seal_of(document: Any) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode("ascii")).hexdigest()
 
 
-def load_state(path: str, tool: str) -> State | None:
+def load_state(path: str, tool: str) -> RunState | None:
     """Read a state file; None when there is none. Raises ``BadInput`` for one that is torn, edited or foreign."""
     import json  # noqa: PLC0415 - not needed to show --help
 
@@ -141,20 +139,20 @@ def load_state(path: str, tool: str) -> State | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise BadInput(f"{shown(path)}: cannot read it: {explain_os_error(error)}") from None
+        raise BadInput(f"{printable(path)}: cannot read it: {explain_os_error(error)}") from None
     try:
         state = _decode(json.loads(data))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise BadInput(
-            f"{shown(path)} is not a state file as this project wrote it; it is left as it is: "
+            f"{printable(path)} is not a state file as this project wrote it; it is left as it is: "
             "move it and its outputs away to start over"
         ) from None
     if state.tool != tool:
-        raise BadInput(f"{shown(path)} is a state file of {state.tool}, not of {tool}; choose another state file")
+        raise BadInput(f"{printable(path)} is a state file of {state.tool}, not of {tool}; choose another state file")
     return state
 
 
-def _decode(document: Any) -> State:
+def _decode(document: Any) -> RunState:
     """Make a state of parsed JSON; raises ``ValueError``, ``TypeError`` or ``KeyError`` for anything else."""
     if document.pop("seal") != _seal_of(document):
         raise ValueError("torn or edited")
@@ -162,7 +160,7 @@ def _decode(document: Any) -> State:
         raise ValueError("another schema")
     manifest = document.pop("manifest")
     outputs = {kind: (_text(path), _count(length)) for kind, (path, length) in document.pop("outputs").items()}
-    state = State(
+    state = RunState(
         tool=_text(document.pop("tool")),
         run_id=_text(document.pop("run_id")),
         settings=_texts(document.pop("settings")),
@@ -205,49 +203,3 @@ def _count(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise TypeError("not a count")
     return value
-
-
-def state_beside(output: str, tool: str) -> State | None:
-    """The state of the run that writes an output. None where there is none, or it is of another tool, or torn: whoever
-    goes on with it says so. Reads the disk."""
-    try:
-        return load_state(output + SUFFIX, tool)
-    except BadInput:
-        return None
-
-
-def is_unfinished(output: str, tool: str) -> bool:
-    """Whether the run that writes an output has not come to its end, as far as the state beside it says."""
-    state = state_beside(output, tool)
-    return bool(state and not state.complete)
-
-
-def require_outputs(state: State, path: str) -> None:
-    """Raise ``BadInput`` where an output is gone that the state file at ``path`` goes on from. Reads the disk."""
-    if gone := _output_gone(state):
-        raise BadInput(
-            f"{shown(gone)} is gone, but its state file {shown(path)} is there: bring it back, "
-            "or move that state file and the other outputs away, to begin anew"
-        )
-
-
-def _output_gone(state: State) -> str:
-    return next((path for path, length in state.outputs.values() if length and not os.path.lexists(path)), "")
-
-
-def find_unfinished(folder: str, prefix: str, tool: str, belongs: Callable[[State], bool]) -> str:
-    """The newest unfinished state file of a tool in a folder that ``belongs`` to this call, or an empty string.
-
-    This is how the same command line, given again without naming its outputs, finds what it began.
-    """
-    import glob  # noqa: PLC0415 - not needed to show --help
-
-    pattern = os.path.join(glob.escape(folder), f"{glob.escape(prefix)}*{SUFFIX}")
-    for path in sorted(glob.glob(pattern), reverse=True):
-        try:
-            state = load_state(path, tool)
-        except BadInput:
-            continue  # somebody else's file: it was not named by the user, so it is not ours to judge
-        if state and not state.complete and not _output_gone(state) and belongs(state):
-            return path
-    return ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from common.dates.choose import Rules, choose, iso_text, offset_of_still, why_not_believed
+from common.dates.choose import Rules, choose, iso_text, offset_of_still, rejection_reason
 from common.dates.filename import candidates_from_name
 from common.dates.filesystem import candidate_from_mtime
 from common.dates.findings import EDITED
@@ -17,7 +17,7 @@ from common.dates.model import Candidate, Choice, Dated, Reading, Source
 from common.dates.sidecar import candidates_from_sidecar
 from common.errors import RowFailed
 from common.media_types import extension_of, kind_of
-from common.organize.scan import FoundFile
+from common.organize.model import FoundFile
 
 UNKNOWN_DATE = "unknown-date"
 _METADATA, _FILESYSTEM = Source.METADATA, Source.FILESYSTEM  # Python 3.11 takes a function call to get at one
@@ -142,6 +142,6 @@ def _has_metadata(name: str) -> bool:
 def _is_dated(candidates: Sequence[Candidate], now: datetime, better_than: int | None = None) -> bool:
     """Whether there is a believable date, of a rank better than one if that is given."""
     for candidate in candidates:
-        if (better_than is None or candidate.rank < better_than) and not why_not_believed(candidate, now):
+        if (better_than is None or candidate.rank < better_than) and not rejection_reason(candidate, now):
             return True
     return False

@@ -18,12 +18,12 @@ from itertools import cycle
 from types import TracebackType
 from typing import IO, Any, NamedTuple
 
-from common.concurrency import in_order
+from common.concurrency import ordered_map
 from common.dates.model import UNDATED, Dated
-from common.dates.prefetch import ReadAhead, files_ahead
+from common.dates.prefetch import Prefetcher, prefetch_limit
 from common.errors import RowFailed
 from common.organize.dating import Dater, dated_as
-from common.organize.scan import FoundFile
+from common.organize.model import FoundFile
 from common.workers import start_worker
 
 # Starting workers costs as much as dating some two thousand files.
@@ -36,7 +36,7 @@ _END_SECONDS = 5.0
 _LENGTH_BYTES = 8
 
 
-class Question(NamedTuple):
+class DatingRequest(NamedTuple):
     """A group of which the date is asked: its files, and a sidecar that it shares with another group (or empty)."""
 
     primary: FoundFile
@@ -45,7 +45,7 @@ class Question(NamedTuple):
 
 
 # None stands for what needs no date; it keeps its place.
-Chunk = Sequence[Question | None]
+Chunk = Sequence[DatingRequest | None]
 Answers = list[Dated | None]
 
 
@@ -59,19 +59,21 @@ def packed(chunk: Chunk) -> list[tuple[object, ...] | None]:
 
 def unpacked(chunk: Sequence[Any]) -> Chunk:
     """The inverse of ``packed``."""
-    return [sent and Question(FoundFile(*sent[0]), [FoundFile(*file) for file in sent[1]], sent[2]) for sent in chunk]
+    return [
+        sent and DatingRequest(FoundFile(*sent[0]), [FoundFile(*file) for file in sent[1]], sent[2]) for sent in chunk
+    ]
 
 
 def date_chunk(dater: Dater, layout: str, chunk: Chunk, ahead: int = 0) -> Answers:
     """The decision for each group of a chunk. Reads their files; up to ``ahead`` are opened before their turn."""
     questions = filter(None, chunk)
     paths = (path for one in questions for path in dater.files_read(one.primary, one.companions))
-    with ReadAhead(paths, ahead) as files:
+    with Prefetcher(paths, ahead) as files:
         reader = replace(dater, read=files.read)
         return [question and _date_one(reader, layout, question) for question in chunk]
 
 
-def _date_one(dater: Dater, layout: str, question: Question) -> Dated:
+def _date_one(dater: Dater, layout: str, question: DatingRequest) -> Dated:
     try:
         return dated_as(dater.date(*question), layout)
     except RowFailed as error:
@@ -115,8 +117,10 @@ class DatingPool:
     def date_all(self, chunks: Iterable[Chunk]) -> Iterator[Answers]:
         """The decisions for chunk after chunk, in order. At most three chunks a worker are held in memory."""
         if not self._workers:
-            ahead = files_ahead(readers=self._jobs)
-            yield from in_order(lambda chunk: date_chunk(self._dater, self._layout, chunk, ahead), chunks, self._jobs)
+            ahead = prefetch_limit(readers=self._jobs)
+            yield from ordered_map(
+                lambda chunk: date_chunk(self._dater, self._layout, chunk, ahead), chunks, self._jobs
+            )
             return
         waiting: deque[tuple[_Worker, Chunk]] = deque()
         for chunk, worker in zip(chunks, cycle(self._workers), strict=False):

@@ -12,8 +12,8 @@ import pickle
 import sys
 from contextlib import suppress
 
-from common.dates.fallback import SecondOpinion
-from common.dates.prefetch import files_ahead
+from common.dates.fallback import FallbackReader
+from common.dates.prefetch import prefetch_limit
 from common.organize.dating import Dater
 from common.organize.dating_pool import date_chunk, unpacked, write_answer
 
@@ -26,9 +26,9 @@ def main() -> int:
     sys.stdout = sys.stderr  # nothing but answers may stand among the answers
     questions = sys.stdin.buffer
     rules, layout = pickle.load(questions)
-    with SecondOpinion() as second_opinion, suppress(EOFError, BrokenPipeError):
+    with FallbackReader() as second_opinion, suppress(EOFError, BrokenPipeError):
         dater = Dater(rules, second_opinion)
-        ahead = files_ahead(readers=1)
+        ahead = prefetch_limit(readers=1)
         while True:
             write_answer(answers, date_chunk(dater, layout, unpacked(pickle.load(questions)), ahead))
     return 0

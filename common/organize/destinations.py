@@ -1,6 +1,6 @@
 """Where a file goes in the archive: duplicates, collisions, and one name for a whole group.
 
-``Planner`` decides, and report, dry run and real run all carry out what it decides. It reads the
+``DestinationPlanner`` decides, and report, dry run and real run all carry out what it decides. It reads the
 disk where contents must be compared, and changes nothing.
 """
 
@@ -8,76 +8,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
 
-from common.dates.model import UNDATED, Dated
+from common.dates.model import UNDATED
 from common.errors import RowFailed, explain_os_error
-from common.hashing.digest import hash_file, is_regular
-from common.manifests.reader import ReportRow
-from common.organize.duplicates import ContentIndex, Known
-from common.organize.scan import FoundFile, NotScanned
-from common.paths import below, collision_suffixes, fold, is_present, with_suffix
+from common.hashing.digest import hash_file
+from common.hashing.identity import is_regular
+from common.manifests.rows import ReportRow
+from common.organize.duplicates import DuplicateIndex, IndexedFile
+from common.organize.model import FoundFile, Member, NotScanned, RunFacts
+from common.organize.naming import NameRegistry, _suffix_between, collision_suffixes, companion_name, with_suffix
+from common.paths import casefold_name, path_exists, relative_to
 from common.timestamps import mtime_text
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
-    """What is the same in every row of a run."""
-
-    run_id: str
-    source_root: str
-    archive_root: str
-    archive_id: str
-    keep_duplicates: bool
-
-
-class Member(NamedTuple):
-    """One file of a group on its way to a row: ``kind`` and ids as the report gives them."""
-
-    file: FoundFile
-    kind: str
-    row_id: int
-    group_id: int
-    dated: Dated
-
-
-class Names:
-    """Which names in the archive are taken, by files that stood there before and by this run.
-
-    Names that differ by case or Unicode form only count as the same. Kept as 64-bit hashes: a
-    collision of these can only cause an unneeded suffix.
-    """
-
-    def __init__(self) -> None:
-        self._existing: set[int] = set()
-        self._claimed: set[int] = set()
-
-    def add_existing(self, folder: str, name: str) -> None:
-        """A file stood here before the run."""
-        self._existing.add(self._key(folder, name))
-
-    def claim(self, folder: str, name: str) -> None:
-        """The run has given this name away."""
-        self._claimed.add(self._key(folder, name))
-
-    def taken_by(self, folder: str, name: str) -> str:
-        """Who has a name: ``run``, ``archive`` (a file that stood there before), or nobody, an empty text."""
-        key = self._key(folder, name)
-        if key in self._claimed:
-            return "run"
-        return "archive" if key in self._existing else ""
-
-    @staticmethod
-    def _key(folder: str, name: str) -> int:
-        return hash((folder, fold(name)))
-
-
-class Planner:
+class DestinationPlanner:
     """Decides, group after group in scan order, where files go. Remembers what it gave away."""
 
-    def __init__(self, facts: RunFacts, contents: ContentIndex, names: Names) -> None:
+    def __init__(self, facts: RunFacts, contents: DuplicateIndex, names: NameRegistry) -> None:
         self._facts = facts
         self._contents = contents
         self._names = names
@@ -91,7 +40,7 @@ class Planner:
             return self.unplaced_group(members, row.status, row.reason)
         return [row, *(self._plan_companion(companion, primary, anchor) for companion in companions)]
 
-    def recorded(self, row: ReportRow) -> None:
+    def resume_from(self, row: ReportRow) -> None:
         """Remember a row of an earlier, unfinished run as if it had just been planned."""
         if row.status not in ("planned", "copied", "moved", "already_archived"):
             return
@@ -99,7 +48,7 @@ class Planner:
         self._names.claim(folder, name)
         if row.media_kind != "sidecar" and row.status != "already_archived" and not self._facts.keep_duplicates:
             source_folder, source_name = os.path.split(row.source_path)
-            known = Known(folder, name, row.row_id, source_folder, source_name)
+            known = IndexedFile(folder, name, row.row_id, source_folder, source_name)
             known.sha256 = row.sha256
             self._contents.add(row.size_bytes, known)
 
@@ -128,11 +77,11 @@ class Planner:
         status = "failed" if problem.failed else "skipped"
         return self.unplaced(nothing, status, problem.reason)._replace(source_mtime="")
 
-    def _plan_primary(self, members: Sequence[Member]) -> tuple[ReportRow, Known | None]:
+    def _plan_primary(self, members: Sequence[Member]) -> tuple[ReportRow, IndexedFile | None]:
         """The primary's row, and the file that its companions are to stand beside (None when it failed)."""
         primary = members[0]
         folder = self._folder(primary.dated.folder)
-        candidate = Known("", "", primary.row_id, primary.file.folder, primary.file.name)
+        candidate = IndexedFile("", "", primary.row_id, primary.file.folder, primary.file.name)
         try:
             if not self._facts.keep_duplicates and (same := self._contents.find(candidate, primary.file.size)):
                 return self._as_duplicate(primary, same, candidate.sha256), same
@@ -152,13 +101,13 @@ class Planner:
             self._folders[relative] = os.path.join(self._facts.archive_root, relative)
         return self._folders[relative]
 
-    def _as_duplicate(self, member: Member, same: Known, sha256: str) -> ReportRow:
+    def _as_duplicate(self, member: Member, same: IndexedFile, sha256: str) -> ReportRow:
         if not same.row_id:
             return self._row(member, same.path, "already_archived", "", sha256)
         row = self._row(member, same.path, "duplicate", f"same content as row {same.row_id}", sha256)
         return row._replace(review="; ".join(filter(None, [row.review, self._doubt_about_folder(member, same)])))
 
-    def _doubt_about_folder(self, member: Member, same: Known) -> str:
+    def _doubt_about_folder(self, member: Member, same: IndexedFile) -> str:
         """What the name or a companion of an equal file says of another folder than the one where the first went.
 
         When a file was changed is not heard: of copies that differs nearly always.
@@ -166,10 +115,10 @@ class Planner:
         dated = member.dated
         if dated.date_source in ("", "filesystem:mtime") or same.folder == self._folder(dated.folder):
             return ""
-        stored = f"row {same.row_id} of this content is in {below(same.folder, self._facts.archive_root)}"
+        stored = f"row {same.row_id} of this content is in {relative_to(same.folder, self._facts.archive_root)}"
         return f"by {dated.date_source} it would go to {dated.folder}, and {stored}"
 
-    def _choose_name(self, members: Sequence[Member], folder: str, candidate: Known) -> _Spot:
+    def _choose_name(self, members: Sequence[Member], folder: str, candidate: IndexedFile) -> _Spot:
         """The first name under which the whole group is free, for the primary.
 
         A file that is there already keeps the name that it has there, whatever its case or Unicode form.
@@ -185,20 +134,20 @@ class Planner:
                 return spot
         raise AssertionError("the suffixes never end")
 
-    def _suffixes(self, candidate: Known) -> Iterator[str]:
+    def _suffixes(self, candidate: IndexedFile) -> Iterator[str]:
         """Suffixes from the content's digest, which is read only when the plain name is taken."""
         candidate.sha256 = candidate.sha256 or hash_file(candidate.readable_path()).sha256
         yield from collision_suffixes(candidate.sha256)
 
     def _look_at(self, file: FoundFile, folder: str, name: str) -> _Spot:
         """What a file would be under a name of the archive."""
-        taken_by = self._names.taken_by(folder, name)
+        taken_by = self._names.owner_of(folder, name)
         if not taken_by:
             return _Spot(name, "planned")
         same = _same_content(file, folder, name) if taken_by == "archive" else None
         return same or _Spot(name, "")
 
-    def _plan_companion(self, companion: Member, primary: Member, anchor: Known) -> ReportRow:
+    def _plan_companion(self, companion: Member, primary: Member, anchor: IndexedFile) -> ReportRow:
         """Beside the primary under the primary's stem; under a suffix of its own where other content stands there.
 
         A movie or RAW whose content is known already is a duplicate like any other file. A sidecar
@@ -206,7 +155,7 @@ class Planner:
         """
         suffix = _suffix_between(primary.file.name, anchor.name)
         wanted = companion_name(companion.file.name, primary.file.name, anchor.name, suffix)
-        candidate = Known("", "", companion.row_id, companion.file.folder, companion.file.name)
+        candidate = IndexedFile("", "", companion.row_id, companion.file.folder, companion.file.name)
         is_shared = companion.kind != "sidecar" and not self._facts.keep_duplicates
         reason = ""
         try:
@@ -232,7 +181,7 @@ class Planner:
             self._contents.add(companion.file.size, candidate)
         return self._row(companion, candidate.path, spot.status, reason, candidate.sha256)
 
-    def _stored_companion(self, companion: Member, anchor: Known, name: str) -> _Spot | None:
+    def _stored_companion(self, companion: Member, anchor: IndexedFile, name: str) -> _Spot | None:
         """The companion of the row that the primary duplicates, in the archive, if its content is the same.
 
         In a run that has stored nothing yet, the companion beside the first primary stands for it.
@@ -276,29 +225,6 @@ def _suffixed(primary: Member, companions: Sequence[Member], suffix: str) -> str
     return with_suffix(primary.file.name, suffix, spare=max(0, longest - own))
 
 
-def companion_name(companion: str, primary: str, new_primary: str, suffix: str) -> str:
-    """The name of a companion after its primary was renamed: what they had in common changes alike.
-
-    >>> companion_name("IMG_1.xmp", "IMG_1.jpg", "IMG_1~0a1b2c3d.jpg", "0a1b2c3d")
-    'IMG_1~0a1b2c3d.xmp'
-    >>> companion_name("IMG_1.jpg.xmp", "IMG_1.jpg", "IMG_1~0a1b2c3d.jpg", "0a1b2c3d")
-    'IMG_1~0a1b2c3d.jpg.xmp'
-    """
-    if new_primary == primary:
-        return companion
-    stem, new_stem = os.path.splitext(primary)[0], os.path.splitext(new_primary)[0]
-    for old, new in ((primary, new_primary), (stem, new_stem)):
-        if companion[: len(old)].casefold() == old.casefold():
-            return new + companion[len(old) :]
-    return with_suffix(companion, suffix) if suffix else companion
-
-
-def _suffix_between(name: str, new_name: str) -> str:
-    """The suffix that made ``new_name`` of ``name``, or an empty string."""
-    new_stem = os.path.splitext(new_name)[0]
-    return new_stem.rpartition("~")[2] if new_name != name and "~" in new_stem else ""
-
-
 class _Spot(NamedTuple):
     """A name in the archive, and what a file would be there.
 
@@ -330,11 +256,11 @@ def _same_content(file: FoundFile, folder: str, name: str) -> _Spot | None:
 
 def _names_alike(folder: str, name: str) -> list[str]:
     """The name itself if it stands in a folder, else the names there that fold alike, in order. Reads the disk."""
-    if is_present(os.path.join(folder, name)):
+    if path_exists(os.path.join(folder, name)):
         return [name]
-    wanted = fold(name)
+    wanted = casefold_name(name)
     try:
-        return sorted(there for there in os.listdir(folder) if fold(there) == wanted)
+        return sorted(there for there in os.listdir(folder) if casefold_name(there) == wanted)
     except FileNotFoundError:
         return []
 

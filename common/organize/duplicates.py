@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from common.errors import RowFailed
 from common.hashing.digest import hash_file, sample_of
-from common.paths import is_present, joined
+from common.paths import join_path, path_exists
 
 
-class Known:
+class IndexedFile:
     """A file whose content the run has stored, or found in the archive (then ``row_id`` is 0).
 
     Folder and name are kept apart since a million files share few folders.
@@ -29,16 +29,16 @@ class Known:
     @property
     def path(self) -> str:
         """Where it is, or will be, in the archive."""
-        return joined(self.folder, self.name)
+        return join_path(self.folder, self.name)
 
     def readable_path(self) -> str:
         """Where its content can be read now: in the source until it is moved, else in the archive."""
-        source = joined(self.source_folder, self.source_name)
-        is_in_source = self.source_name and (not self.name or is_present(source))
+        source = join_path(self.source_folder, self.source_name)
+        is_in_source = self.source_name and (not self.name or path_exists(source))
         return source if is_in_source else self.path
 
 
-class ContentIndex:
+class DuplicateIndex:
     """Finds the known file that has the same content as a given one.
 
     Sizes are compared first, then samples, and only files that agree in both are read whole, each
@@ -47,8 +47,8 @@ class ContentIndex:
     """
 
     def __init__(self, on_unreadable: Callable[[str, Exception], None]) -> None:
-        self._alone: dict[int, Known | None] = {}  # by size; None once several files share the size
-        self._by_sample: dict[bytes, list[Known]] = {}
+        self._alone: dict[int, IndexedFile | None] = {}  # by size; None once several files share the size
+        self._by_sample: dict[bytes, list[IndexedFile]] = {}
         self._not_stored: set[int] = set()
         self._on_unreadable = on_unreadable
 
@@ -56,7 +56,7 @@ class ContentIndex:
         """A row of this run could not be stored after all: nothing is a duplicate of it from now on."""
         self._not_stored.add(row_id)
 
-    def add(self, size: int, known: Known) -> None:
+    def add(self, size: int, known: IndexedFile) -> None:
         """Make a file known. Reads samples only where several files have the size."""
         if size not in self._alone:
             self._alone[size] = known
@@ -64,7 +64,7 @@ class ContentIndex:
         self._share(size)
         self._add_by_sample(known)
 
-    def find(self, candidate: Known, size: int) -> Known | None:
+    def find(self, candidate: IndexedFile, size: int) -> IndexedFile | None:
         """The known file with the candidate's content; those of this run before those of the archive.
 
         Fills in the candidate's sample and digest when they had to be read. Raises ``OSError`` or
@@ -86,7 +86,7 @@ class ContentIndex:
             self._alone[size] = None
             self._add_by_sample(alone)
 
-    def _add_by_sample(self, known: Known) -> None:
+    def _add_by_sample(self, known: IndexedFile) -> None:
         try:
             known.sample = known.sample or sample_of(known.readable_path())
         except (OSError, RowFailed) as error:
@@ -94,7 +94,7 @@ class ContentIndex:
             return
         self._by_sample.setdefault(known.sample, []).append(known)
 
-    def _digest(self, known: Known) -> str:
+    def _digest(self, known: IndexedFile) -> str:
         if not known.sha256:
             try:
                 known.sha256 = hash_file(known.readable_path()).sha256

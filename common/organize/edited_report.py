@@ -15,10 +15,13 @@ from itertools import groupby, pairwise
 
 from common.errors import BadInput
 from common.hashing.digest import is_sha256
-from common.manifests.reader import REPORT, Reader, Record, ReportRow, RowIds, file_digest
+from common.manifests.integrity import file_digest
+from common.manifests.reader import Reader, Record
+from common.manifests.row_ids import RowIds
+from common.manifests.rows import REPORT, ReportRow
 from common.media_types import extension_of, system_folder_in
 from common.organize.totals import FAILED_IN_PLAN
-from common.paths import below, fold, is_inside, is_plain_absolute, shown
+from common.paths import casefold_name, is_inside, is_plain_absolute, printable, relative_to
 from common.run_id import require_run_id
 from common.timestamps import mtime_nanoseconds
 
@@ -32,7 +35,7 @@ _First = int | tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Reviewed:
+class EditedReport:
     """What a whole look through a reviewed report told.
 
     ``firsts`` are the files that others are duplicates of. ``starts`` are the bytes at which the rows begin, in the
@@ -51,7 +54,7 @@ class Reviewed:
     starts: Sequence[int] = ()
 
 
-def survey_report(path: str) -> Reviewed:
+def survey_report(path: str) -> EditedReport:
     """Read the whole report once and refuse it unless every row can be carried out as it stands. Changes nothing."""
     seen = RowIds()
     destinations: dict[int, int] = {}
@@ -75,18 +78,18 @@ def survey_report(path: str) -> Reviewed:
                 firsts.add(its_first)
             if row.status == "planned":
                 planned_bytes += row.size_bytes
-                earlier = destinations.setdefault(hash(fold(row.destination_path)), record.line)
+                earlier = destinations.setdefault(hash(casefold_name(row.destination_path)), record.line)
                 if earlier != record.line:
                     raise BadInput(
-                        f"{where}: {shown(row.destination_path)} is the destination of line {earlier} as well; "
+                        f"{where}: {printable(row.destination_path)} is the destination of line {earlier} as well; "
                         "give one of them another name"
                     )
         if reader.torn_line:
             raise BadInput(f"{reader.where(reader.torn_line)}: the last row is cut short; complete it or delete it")
     if first is None:
-        raise BadInput(f"{shown(path)} has no rows; there is nothing to do")
+        raise BadInput(f"{printable(path)} has no rows; there is nothing to do")
     roots = (first.source_root, first.archive_root, first.archive_id)
-    return Reviewed(
+    return EditedReport(
         path, file_digest(path), first.run_id, *roots, rows, planned_bytes, frozenset(firsts), _in_order(ids, starts)
     )
 
@@ -105,7 +108,7 @@ def _require_sound(row: ReportRow, first: ReportRow, where: str) -> None:
             raise BadInput(f"{where}: {column} is not that of the rows before; a report is of one run")
     for root in (row.source_root, row.archive_root):
         if not is_plain_absolute(root):
-            raise BadInput(f"{where}: {shown(root)} is no absolute folder; restore the column as organize wrote it")
+            raise BadInput(f"{where}: {printable(root)} is no absolute folder; restore the column as organize wrote it")
     if row.status not in _STATUSES:
         raise BadInput(f"{where}: status {row.status!r} is none that organize writes; restore it or delete the row")
     if row.sha256 and not is_sha256(row.sha256):
@@ -118,26 +121,29 @@ def _require_sound(row: ReportRow, first: ReportRow, where: str) -> None:
     if row.status in ("skipped", "failed"):
         return
     if not is_plain_absolute(row.source_path) or not is_inside(row.source_path, row.source_root):
-        raise BadInput(f"{where}: {shown(row.source_path)} does not lie in the source; restore it or delete the row")
+        raise BadInput(
+            f"{where}: {printable(row.source_path)} does not lie in the source; restore it or delete the row"
+        )
     if not is_plain_absolute(row.destination_path) or not is_inside(row.destination_path, row.archive_root):
         raise BadInput(
-            f"{where}: destination_path {shown(row.destination_path)!r} does not lie in the archive; "
-            f"give the whole path, beginning with {shown(row.archive_root)}"
+            f"{where}: destination_path {printable(row.destination_path)!r} does not lie in the archive; "
+            f"give the whole path, beginning with {printable(row.archive_root)}"
         )
     its_kind, wanted = (extension_of(os.path.basename(path)) for path in (row.destination_path, row.source_path))
     if row.status == "planned" and its_kind != wanted:
         raise BadInput(
-            f"{where}: {shown(row.destination_path)} does not end as the file does ({shown(wanted) or 'no ending'}): "
-            "give the whole path, with the file's name"
+            f"{where}: {printable(row.destination_path)} does not end as the file does "
+            f"({printable(wanted) or 'no ending'}): give the whole path, with the file's name"
         )
     if is_inside(row.source_path, row.archive_root):
-        raise BadInput(f"{where}: {shown(row.source_path)} lies in the archive itself; delete the row")
-    if left_out := system_folder_in(below(row.destination_path, row.archive_root)):
+        raise BadInput(f"{where}: {printable(row.source_path)} lies in the archive itself; delete the row")
+    if left_out := system_folder_in(relative_to(row.destination_path, row.archive_root)):
         raise BadInput(
-            f"{where}: {shown(row.destination_path)} lies in {shown(left_out)}, which no scan looks into; correct it"
+            f"{where}: {printable(row.destination_path)} lies in {printable(left_out)}, which no scan looks into; "
+            "correct it"
         )
     if _is_hidden(row.destination_path) and not _is_hidden(row.source_path):
-        raise BadInput(f"{where}: {shown(row.destination_path)} would be a hidden file; give it another name")
+        raise BadInput(f"{where}: {printable(row.destination_path)} would be a hidden file; give it another name")
     try:
         mtime_nanoseconds(row.source_mtime)
     except ValueError:
@@ -152,7 +158,7 @@ def _is_hidden(path: str) -> bool:
     return os.path.basename(path).startswith(".")
 
 
-def reviewed_rows(reviewed: Reviewed, archive_id: str, done: RowIds) -> Iterator[list[ReportRow]]:
+def edited_rows(reviewed: EditedReport, archive_id: str, done: RowIds) -> Iterator[list[ReportRow]]:
     """The rows of a validated report, group by group, with the archive's identity; those in ``done`` are left out.
 
     In the order of their ids, however they were sorted: what is equal or goes along is decided behind its first.
@@ -178,7 +184,7 @@ def _as_edited(row: ReportRow, places: Mapping[_First, str]) -> ReportRow:
     return row
 
 
-def _places_of(reviewed: Reviewed) -> dict[_First, str]:
+def _places_of(reviewed: EditedReport) -> dict[_First, str]:
     """Where the files go that others are duplicates of."""
     if not reviewed.firsts:
         return {}
@@ -190,7 +196,7 @@ def _places_of(reviewed: Reviewed) -> dict[_First, str]:
     }
 
 
-def _rows(reviewed: Reviewed) -> Iterator[ReportRow]:
+def _rows(reviewed: EditedReport) -> Iterator[ReportRow]:
     with Reader(reviewed.path, REPORT.columns) as reader:
         for record in _sorted(reader, reviewed.starts) if reviewed.starts else reader:
             yield REPORT.decode(record.values, reader.where(record.line))
@@ -215,4 +221,4 @@ def _first_of(row: ReportRow) -> _First:
 
 def _as_companion(group_id: int, row: ReportRow) -> tuple[int, str]:
     """A companion by its name in a group: that of the one that it equals, which organize has compared it with."""
-    return group_id, fold(os.path.basename(row.source_path))
+    return group_id, casefold_name(os.path.basename(row.source_path))

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from common.archive import archive_failed
-from common.concurrency import Progress, in_order
+from common.concurrency import ordered_map
 from common.errors import RowFailed, StoppedEarly, explain_os_error
-from common.fileops.copying import copy_to_temporary, place
+from common.fileops.context import DiskAccess
+from common.fileops.copying import commit_copy, copy_to_temporary
 from common.fileops.folders import make_folders, sync_folders, sync_folders_up_to
-from common.fileops.hard_links import Turns
 from common.fileops.moving import Move, drop_second_name, finish_relocation, relocate
-from common.fileops.os_errors import writing_failed
-from common.fileops.renaming import remove_placeholder, unpark
-from common.fileops.temporary import parked_name, remove_temporaries
-from common.hashing.digest import Identity, hash_file, is_regular
-from common.manifests.reader import ReportRow
-from common.paths import NOTHING_THERE, RealRoots, is_present, shown
+from common.fileops.os_errors import write_error
+from common.fileops.renaming import remove_placeholder, restore_set_aside
+from common.fileops.temporary import remove_temporaries, set_aside_name
+from common.hashing.digest import hash_file
+from common.hashing.identity import Identity, is_regular
+from common.manifests.rows import ReportRow
+from common.paths import NOT_FOUND_ERRORS, path_exists, printable
 from common.timestamps import mtime_nanoseconds
 
 _CHANGED = "changed since it was scanned; organize again"
@@ -27,18 +27,13 @@ _CHANGED = "changed since it was scanned; organize again"
 _NO_SUCH_FOLDER = frozenset({errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
 
 
-@dataclass(frozen=True)
-class Storer:
+class CopyExecutor:
     """Carries out planned rows of ``organize``. ``apply_batch`` changes archive and source."""
 
-    mode: str
-    jobs: int
-    progress: Progress
-    stop: Callable[[], bool]
-    lost: set[str]
-    synced_folders: set[str]
-    roots: RealRoots = field(default_factory=RealRoots)
-    turns: Turns = field(default_factory=Turns)
+    def __init__(self, disk: DiskAccess, *, mode: str, jobs: int) -> None:
+        self._disk = disk
+        self._mode = mode
+        self._jobs = jobs
 
     def apply_batch(self, rows: Sequence[ReportRow], again: bool) -> list[ReportRow]:
         """Copy or move the planned rows of a batch; what is returned is durable. Changes the disk.
@@ -49,7 +44,7 @@ class Storer:
         """
         planned = [row for row in rows if row.status == "planned"]
         impossible = self._make_folders(planned, again)
-        store = self._copy if self.mode == "copy" else self._move
+        store = self._copy if self._mode == "copy" else self._move
 
         def do(row: ReportRow) -> ReportRow:
             reason = impossible.get(os.path.dirname(row.destination_path))
@@ -58,9 +53,9 @@ class Storer:
         done: dict[int, ReportRow] = {}
 
         def carry_out(turn: Iterable[ReportRow]) -> None:
-            for row in in_order(do, turn, self.jobs):
+            for row in ordered_map(do, turn, self._jobs):
                 done[row.row_id] = row
-                self.progress.add_file()
+                self._disk.progress.add_file()
 
         # The primaries of all groups first: beside one that failed, its companions would stand with somebody else's.
         companions = [row for row in planned if not _is_primary(row)]
@@ -82,23 +77,25 @@ class Storer:
                 make_folders(folder)
             except OSError as error:
                 if error.errno in _NO_SUCH_FOLDER:
-                    impossible[folder] = f"cannot make {shown(folder)}: {explain_os_error(error)}"
+                    impossible[folder] = f"cannot make {printable(folder)}: {explain_os_error(error)}"
                     continue
-                raise StoppedEarly(f"{shown(folder)}: cannot make it: {explain_os_error(error)}; run again") from None
+                raise StoppedEarly(
+                    f"{printable(folder)}: cannot make it: {explain_os_error(error)}; run again"
+                ) from None
             if again:
                 remove_temporaries(folder)
-            sync_folders_up_to(folder, planned[0].archive_root, self.synced_folders)
-            if self.roots.leads_through_link(os.path.join(folder, "any"), planned[0].archive_root):
+            sync_folders_up_to(folder, planned[0].archive_root, self._disk.synced_folders)
+            if self._disk.real_roots.leads_through_link(os.path.join(folder, "any"), planned[0].archive_root):
                 raise StoppedEarly(
-                    f"{shown(folder)}: a symbolic link stands on the way in the archive, and verify would refuse what "
-                    "is behind it; mount or move the folder itself there"
+                    f"{printable(folder)}: a symbolic link stands on the way in the archive, and verify would "
+                    "refuse what is behind it; mount or move the folder itself there"
                 )
         return impossible
 
     def _sync_folders(self, rows: Iterable[ReportRow]) -> None:
         rows = list(rows)
         sync_folders({os.path.dirname(row.destination_path) for row in rows})
-        if self.mode == "move":
+        if self._mode == "move":
             sync_folders({os.path.dirname(row.source_path) for row in rows})
 
     def _copy(self, row: ReportRow, again: bool) -> ReportRow:
@@ -106,46 +103,46 @@ class Storer:
             if again and (finished := self._left_by_killed_run(row, "copied")):
                 return finished
             folder = os.path.dirname(row.destination_path)
-            staged = copy_to_temporary(row.source_path, folder, self.progress.add_bytes, self.stop)
+            staged = copy_to_temporary(row.source_path, folder, self._disk)
             try:
                 _require_as_planned(row, staged.identity)
                 staged.sync()
-                place(staged, row.destination_path)
+                commit_copy(staged, row.destination_path)
             except OSError as error:
                 staged.discard()
                 if isinstance(error, FileExistsError):
                     return self._destination_taken(row, staged.sha256)
-                raise writing_failed(row.destination_path, error) from None
+                raise write_error(row.destination_path, error) from None
             except RowFailed:
                 staged.discard()
                 raise
-            self.lost.update(staged.lost)
+            self._disk.unsupported_attributes.update(staged.unsupported_attributes)
             return row._replace(status="copied", sha256=staged.sha256)
         except RowFailed as error:
             return row._replace(status="failed", reason=str(error))
 
     def _move(self, row: ReportRow, again: bool) -> ReportRow:
-        with self.turns.of(row.source_path):
+        with self._disk.hard_links.hold(row.source_path):
             return self._move_in_turn(row, again)
 
     def _move_in_turn(self, row: ReportRow, again: bool) -> ReportRow:
-        parked = parked_name(row.source_path, row.run_id, row.row_id)
+        set_aside = set_aside_name(row.source_path, row.run_id, row.row_id)
         try:
-            if self.roots.leads_through_link(row.source_path, row.source_root):
+            if self._disk.real_roots.leads_through_link(row.source_path, row.source_root):
                 raise RowFailed("a symbolic link stands on the way in the source")
             if again:
-                unpark(row.source_path, parked)
-                if not is_present(row.source_path) and is_present(row.destination_path):
+                restore_set_aside(row.source_path, set_aside)
+                if not path_exists(row.source_path) and path_exists(row.destination_path):
                     return self._moved_by_killed_run(row)
-            found = hash_file(row.source_path, on_bytes=self.progress.add_bytes, should_stop=self.stop)
+            found = hash_file(row.source_path, self._disk)
             _require_as_planned(row, found.identity)
-            move = Move(row.source_path, row.destination_path, found.identity, found.sha256, parked)
+            move = Move(row.source_path, row.destination_path, found.identity, found.sha256, set_aside)
             if again and _is_one_file(row.source_path, row.destination_path):
                 drop_second_name(move)
             elif again and self._left_by_killed_run(row, "moved"):
-                finish_relocation(move, self.stop)
+                finish_relocation(move, self._disk)
             else:
-                self.lost.update(relocate(move, self.stop).lost)
+                self._disk.unsupported_attributes.update(relocate(move, self._disk).unsupported_attributes)
             return row._replace(status="moved", sha256=found.sha256)
         except FileExistsError:
             return self._destination_taken(row, "")
@@ -156,13 +153,13 @@ class Storer:
 
     def _left_by_killed_run(self, row: ReportRow, status: str) -> ReportRow | None:
         """The finished row when a killed run had put the whole content in place already."""
-        if not is_present(row.destination_path):
+        if not path_exists(row.destination_path):
             return None
         if remove_placeholder(row.destination_path, row.source_path):
             return None
         try:
-            there = hash_file(row.destination_path, should_stop=self.stop)
-            here = hash_file(row.source_path, should_stop=self.stop)
+            there = hash_file(row.destination_path, self._disk)
+            here = hash_file(row.source_path, self._disk)
         except OSError as error:
             raise RowFailed(f"cannot read: {explain_os_error(error)}") from None
         _require_as_planned(row, here.identity)
@@ -170,7 +167,7 @@ class Storer:
 
     def _moved_by_killed_run(self, row: ReportRow) -> ReportRow:
         """The row of a file that a killed run had moved; the archive's file system may round its time."""
-        found = hash_file(row.destination_path, should_stop=self.stop)
+        found = hash_file(row.destination_path, self._disk)
         if found.identity.size != row.size_bytes or row.sha256 not in ("", found.sha256):
             raise RowFailed("gone from the source, and another file stands at its destination; organize again")
         return row._replace(status="moved", sha256=found.sha256)
@@ -191,14 +188,14 @@ def _may_be_its_copy(row: ReportRow) -> bool:
     try:
         status = os.lstat(row.destination_path)
     except OSError as error:
-        if error.errno in NOTHING_THERE:
+        if error.errno in NOT_FOUND_ERRORS:
             return False
         raise archive_failed(row.destination_path, error) from None
     return is_regular(status) and status.st_size == row.size_bytes
 
 
 def _is_one_file(path: str, other: str) -> bool:
-    return is_present(other) and os.path.samefile(path, other)
+    return path_exists(other) and os.path.samefile(path, other)
 
 
 def _require_as_planned(row: ReportRow, found: Identity) -> None:

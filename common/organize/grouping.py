@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
 from common.media_types import RAW_EXTENSIONS, extension_of, kind_of
-from common.paths import fold
+from common.organize.model import FolderScan, MediaGroup
+from common.paths import casefold_name, join_path
 
 # The best original first: a JPEG beside a HEIC is often its export.
 _CAMERA_STILLS = (".heic", ".heif", ".hif", ".avif", ".jpg", ".jpeg", ".jpe")
@@ -126,14 +127,14 @@ class _Index:
         self.by_cut_title: dict[tuple[str, str], list[str]] = {}
         self.edited_by_stem: dict[str, list[str]] = defaultdict(list)
         for name in media:
-            folded = fold(name)
+            folded = casefold_name(name)
             self.by_name[folded].append(name)
             self.by_stem[folded.rpartition(".")[0]].append(name)  # media has an extension
 
     def add_titles(self, media: Sequence[str]) -> None:
         """Make the media findable by what Takeout calls them."""
         for name in media:
-            stem, extension = _split(fold(name))
+            stem, extension = _split(casefold_name(name))
             plain_stem, number = _split_number(stem)
             title = plain_stem + extension
             self.by_title[title, number].append(name)
@@ -171,7 +172,7 @@ def _stills(members: Sequence[str]) -> list[str]:
 def _follows(name: str, primary: str) -> bool:
     extension = extension_of(name)
     if extension == ".mp4":
-        stem, still = _split(fold(primary))
+        stem, still = _split(casefold_name(primary))
         return still in _HEIC or _PHONE_STEM.fullmatch(stem) is not None
     return extension == ".mov" or extension in RAW_EXTENSIONS
 
@@ -186,7 +187,7 @@ def _owner(sidecar: str, index: _Index) -> str | None:
     stem, extension = _split(sidecar)
     if extension == ".json":
         return _takeout_owner(stem, index)
-    folded = fold(stem)
+    folded = casefold_name(stem)
     if extension == ".xmp":  # photo.jpg.xmp before photo.xmp
         return _nearest(stem, index.by_name.get(folded)) or _nearest(stem, index.by_stem.get(folded))
     if extension == ".thm":
@@ -225,7 +226,7 @@ def _takeout_owner(stem: str, index: _Index) -> str | None:
     in this word, in the extension or in the stem. Files that had no extension when uploaded got one only in the
     media's name. The edited copy of a picture has none of its own, and inherits where the original is gone.
     """
-    folded = fold(stem)
+    folded = casefold_name(stem)
     title, number = _split_number(folded)
     whole = _without_supplement(title)
     for names in (
@@ -254,5 +255,31 @@ def _stem_of_original(stem: str) -> str:
 
 def _takeout_of_original(name: str, index: _Index, takeout_of: dict[str, str]) -> str:
     """The JSON of the picture of which ``name`` is an edited copy, if any; the copy may have another extension."""
-    originals = index.by_stem.get(_stem_of_original(_split(fold(name))[0]), ())
+    originals = index.by_stem.get(_stem_of_original(_split(casefold_name(name))[0]), ())
     return next((takeout_of[original] for original in originals if original in takeout_of), "")
+
+
+def media_groups(folder: FolderScan) -> Iterator[MediaGroup]:
+    """The groups of one folder in the order of their names, but those that share a sidecar behind the one that has it.
+
+    Files that are no media are groups of one.
+    """
+    files = {file.name: file for file in folder.files}
+    groups = group_folder(list(files))
+    sharing: dict[str, list[NameGroup]] = defaultdict(list)
+    for group in groups:
+        if group.shared_sidecar:
+            sharing[group.shared_sidecar].append(group)
+
+    def with_those_that_share(group: NameGroup) -> Iterator[NameGroup]:
+        yield group
+        for name in group.companions:
+            for sharer in sharing.pop(name, ()):
+                yield from with_those_that_share(sharer)
+
+    for group in groups:
+        if group.shared_sidecar:
+            continue  # it comes behind the group that has the sidecar
+        for one in with_those_that_share(group):
+            sidecar = join_path(folder.path, one.shared_sidecar) if one.shared_sidecar else ""
+            yield MediaGroup(files[one.primary], tuple(files[name] for name in one.companions), one.orphan, sidecar)

@@ -18,7 +18,7 @@ SOURCES = ("metadata", "sidecar", "filename", "filesystem")
 _DIRECTIVES = "aAbBdGHIjmMpSuUVwWxXyYfzZc%"  # of strftime, in every system; others leave them as they are or fail
 
 
-def to_types(text: str) -> tuple[str, ...]:
+def parse_types(text: str) -> tuple[str, ...]:
     """Extensions such as ``.jpg,.mov``, lower case and in order, each of a media type that is known."""
     types = tuple(sorted({part.strip().lower() for part in text.split(",") if part.strip()}))
     known = IMAGE_EXTENSIONS | VIDEO_EXTENSIONS | SIDECAR_EXTENSIONS
@@ -32,7 +32,7 @@ def to_types(text: str) -> tuple[str, ...]:
     return types
 
 
-def to_day(text: str) -> date:
+def parse_day(text: str) -> date:
     """A day such as ``2019-07-31``."""
     try:
         return date.fromisoformat(text)
@@ -40,7 +40,7 @@ def to_day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is not a day such as 2019-07-31") from None
 
 
-def to_layout(text: str) -> str:
+def parse_layout(text: str) -> str:
     """A pattern for folders below the archive, by the directives of ``strftime`` that every system knows."""
     try:
         example = datetime(2019, 7, 31, 12, 0, 0).strftime(text)
@@ -55,18 +55,18 @@ def to_layout(text: str) -> str:
     return text
 
 
-def to_timezone(text: str) -> str:
+def parse_timezone(text: str) -> str:
     """The name of a zone that is there: else the first video would be the first to notice."""
-    from common.dates.timezones import resolve_zone  # noqa: PLC0415 - only with --timezone
+    from common.dates.timezones import resolve_timezone  # noqa: PLC0415 - only with --timezone
 
     try:
-        resolve_zone(text or None)
+        resolve_timezone(text or None)
     except BadInput as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text
 
 
-def to_date_sources(text: str) -> tuple[str, ...]:
+def parse_date_sources(text: str) -> tuple[str, ...]:
     """Sources of dates, each once, the most trusted first."""
     sources = tuple(part.strip() for part in text.split(","))
     for source in sources:

@@ -11,32 +11,33 @@ from dataclasses import dataclass
 from itertools import tee
 
 from common.dates.model import UNDATED, Dated
-from common.manifests.batching import in_chunks
-from common.manifests.reader import ReportRow
+from common.manifests.batching import chunked
+from common.manifests.rows import ReportRow
 from common.media_types import kind_of
-from common.organize.dating_pool import DatingPool, Question
-from common.organize.destinations import Member, Planner
-from common.organize.filters import Found, Selection, groups_of, why_not_of_these_days, why_skipped
-from common.organize.scan import FolderScan, NotScanned
-from common.organize.totals import Tally
+from common.organize.dating_pool import DatingPool, DatingRequest
+from common.organize.destinations import DestinationPlanner
+from common.organize.filters import MediaFilter, date_skip_reason, skip_reason
+from common.organize.grouping import media_groups
+from common.organize.model import FolderScan, MediaGroup, Member, NotScanned
+from common.organize.totals import RunTotals
 
 
 @dataclass(frozen=True)
-class Planning:
+class ReportPlanner:
     """What decides about one group after the other."""
 
-    selection: Selection
-    planner: Planner
+    selection: MediaFilter
+    planner: DestinationPlanner
     pool: DatingPool
 
-    def rows_of(self, folders: deque[FolderScan], tally: Tally) -> Iterator[list[ReportRow]]:
+    def rows_of(self, folders: deque[FolderScan], tally: RunTotals) -> Iterator[list[ReportRow]]:
         """The rows of one group after the other, in scan order; what the tally knows already is left out.
 
         Groups that share a sidecar come as one: once it is moved away with the first, nothing dates the others.
         Takes the folders out of the queue: what was planned need not be kept in memory twice.
         """
         row_id = tally.rows + 1
-        chunks, to_be_dated = tee(in_chunks(_fresh_work(folders, tally), self.pool.chunk_groups))
+        chunks, to_be_dated = tee(chunked(_fresh_work(folders, tally), self.pool.chunk_groups))
         answers = self.pool.date_all([self._question(one) for one in chunk] for chunk in to_be_dated)
         together: list[ReportRow] = []
         for chunk, decisions in zip(chunks, answers, strict=True):
@@ -46,38 +47,38 @@ class Planning:
                 else:
                     rows = self._plan_group(one, dated, row_id)
                 row_id += len(rows)
-                if together and not (isinstance(one, Found) and one.shared_sidecar):
+                if together and not (isinstance(one, MediaGroup) and one.shared_sidecar):
                     yield together
                     together = []
                 together += rows
         if together:
             yield together
 
-    def _question(self, one: Found | NotScanned) -> Question | None:
-        if isinstance(one, NotScanned) or why_skipped(one, self.selection):
+    def _question(self, one: MediaGroup | NotScanned) -> DatingRequest | None:
+        if isinstance(one, NotScanned) or skip_reason(one, self.selection):
             return None
-        return Question(one.primary, one.companions, one.shared_sidecar)
+        return DatingRequest(one.primary, one.companions, one.shared_sidecar)
 
-    def _plan_group(self, found: Found, dated: Dated | None, first_row_id: int) -> list[ReportRow]:
+    def _plan_group(self, found: MediaGroup, dated: Dated | None, first_row_id: int) -> list[ReportRow]:
         """The rows of one group. ``dated`` is None when the group was left out before its date was read."""
         members = [
             Member(file, kind_of(file.name), row_id, first_row_id, dated or UNDATED)
             for row_id, file in enumerate((found.primary, *found.companions), first_row_id)
         ]
         if dated is None:
-            return self.planner.unplaced_group(members, "skipped", why_skipped(found, self.selection))
+            return self.planner.unplaced_group(members, "skipped", skip_reason(found, self.selection))
         if dated.failed:
             return self.planner.unplaced_group(members, "failed", dated.failed)
-        if reason := why_not_of_these_days(self.selection, dated):
+        if reason := date_skip_reason(self.selection, dated):
             return self.planner.unplaced_group(members, "skipped", reason)
         return self.planner.plan(members)
 
 
-def _fresh_work(folders: deque[FolderScan], tally: Tally) -> Iterator[Found | NotScanned]:
+def _fresh_work(folders: deque[FolderScan], tally: RunTotals) -> Iterator[MediaGroup | NotScanned]:
     """All groups and all that could not be scanned, in scan order, but for what is recorded already."""
     while folders:
         folder = folders.popleft()
-        for group in groups_of(folder):
+        for group in media_groups(folder):
             if not tally.knows(group.primary):
                 yield group
         for problem in folder.not_scanned:

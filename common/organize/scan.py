@@ -6,47 +6,10 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import NamedTuple
 
 from common.errors import explain_os_error
 from common.media_types import QUARANTINE_FOLDER, is_system_file, is_system_folder
-from common.paths import joined
-
-
-class FoundFile(NamedTuple):
-    """A regular file as the scan saw it: sizes in bytes, times in nanoseconds since 1970 UTC."""
-
-    folder: str
-    name: str
-    size: int
-    mtime_ns: int
-
-    @property
-    def path(self) -> str:
-        return joined(self.folder, self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class NotScanned:
-    """An entry that is no regular file or was to be left out, or a folder that could not be read."""
-
-    path: str
-    reason: str
-    failed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FolderScan:
-    """One folder: its files in the order of their names, what could not be scanned, and what was left out.
-
-    What was left out is told by name, of a folder with a separator at its end.
-    """
-
-    path: str
-    files: tuple[FoundFile, ...]
-    not_scanned: tuple[NotScanned, ...]
-    system_entries: tuple[str, ...] = ()
-    excluded_folders: tuple[str, ...] = ()
+from common.organize.model import FolderScan, FoundFile, NotScanned
 
 
 @dataclass(frozen=True, slots=True)

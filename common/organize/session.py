@@ -9,28 +9,22 @@ from dataclasses import replace
 
 from common.errors import BadInput
 from common.fileops.locking import Lock
-from common.manifests.reader import REPORT, Reader, ReportRow, Writer
-from common.manifests.state import (
-    SUFFIX,
-    State,
-    find_unfinished,
-    is_unfinished,
-    load_state,
-    require_outputs,
-    save_state,
-)
-from common.paths import is_inside, is_plain_absolute, shown
-from common.run_id import free_name
+from common.manifests.outputs import find_unfinished, require_outputs, unused_name
+from common.manifests.reader import Reader
+from common.manifests.rows import REPORT, ReportRow
+from common.manifests.state import SUFFIX, RunState, load_state, save_state
+from common.manifests.writer import Writer
+from common.paths import is_inside, is_plain_absolute, printable
+from common.stages import Stage
 from common.timestamps import mtime_nanoseconds
 
-TOOL = "organize"
 _ARCHIVE = "archive_id"  # kept beside the settings: it is found, and not given
 
 
-class Session:
+class OrganizeSession:
     """The report of this run, new or gone on with, and its state. Changes the disk as rows are recorded."""
 
-    def __init__(self, report_path: str, state: State) -> None:
+    def __init__(self, report_path: str, state: RunState) -> None:
         self.report_path = report_path
         self.state = state
         length = state.outputs["report"][1]
@@ -60,12 +54,14 @@ class Session:
             # The root of a reviewed plan may have become a link to where it is now.
             is_root = os.path.realpath(root) == self.state.settings[setting]
             if not is_root or not is_plain_absolute(path) or not is_inside(path, root):
-                raise BadInput(f"{shown(where)}: {shown(path)} does not lie in its root; restore the state file")
+                raise BadInput(
+                    f"{printable(where)}: {printable(path)} does not lie in its root; restore the state file"
+                )
         try:
             mtime_nanoseconds(row.source_mtime)
         except ValueError:
             told = f"source_mtime holds {row.source_mtime[:40]!r}, which organize did not write"
-            raise BadInput(f"{shown(where)}: {told}; restore the state file") from None
+            raise BadInput(f"{printable(where)}: {told}; restore the state file") from None
         return row
 
     def checkpoint(self, pending: Iterable[ReportRow] = (), complete: bool = False) -> None:
@@ -87,7 +83,7 @@ class Session:
         self._writer.close()
 
 
-def find_report(report_csv: str, settings: dict[str, str], run_id: str) -> tuple[str, State | None]:
+def find_report(report_csv: str, settings: dict[str, str], run_id: str) -> tuple[str, RunState | None]:
     """The path of the report, and the state of the unfinished run of the same command line, if there is one.
 
     Refuses a path that is taken by anything else. Changes nothing.
@@ -95,53 +91,48 @@ def find_report(report_csv: str, settings: dict[str, str], run_id: str) -> tuple
     if report_csv:
         path = os.path.abspath(report_csv)
     else:
-        unfinished = find_unfinished(os.getcwd(), "report-", TOOL, lambda state: not _differing(state, settings))
-        path = unfinished.removesuffix(SUFFIX) or free_name(os.getcwd(), "report", run_id, SUFFIX)
+        unfinished = find_unfinished(
+            os.getcwd(), "report-", Stage.ORGANIZE, lambda state: not _differing(state, settings)
+        )
+        path = unfinished.removesuffix(SUFFIX) or unused_name(os.getcwd(), "report", run_id, SUFFIX)
     if not os.path.isdir(os.path.dirname(path)):
-        raise BadInput(f"{shown(os.path.dirname(path))} does not exist: make the folder for the report first")
+        raise BadInput(f"{printable(os.path.dirname(path))} does not exist: make the folder for the report first")
     if not os.access(os.path.dirname(path), os.W_OK | os.X_OK):
-        raise BadInput(f"{shown(os.path.dirname(path))} can't be written: choose another folder for --report-csv")
+        raise BadInput(f"{printable(os.path.dirname(path))} can't be written: choose another folder for --report-csv")
     # In this order: who begins a report at this moment writes its state first.
     is_taken = os.path.lexists(path)
-    state = load_state(path + SUFFIX, TOOL)
+    state = load_state(path + SUFFIX, Stage.ORGANIZE)
     if state is None:
         if is_taken:
-            raise BadInput(f"{shown(path)} exists already; choose another --report-csv or move it away")
+            raise BadInput(f"{printable(path)} exists already; choose another --report-csv or move it away")
         return path, None
     require_outputs(state, path + SUFFIX)
     if state.complete:
-        raise BadInput(f"{shown(path)} is a finished report; choose another --report-csv or move it away")
+        raise BadInput(f"{printable(path)} is a finished report; choose another --report-csv or move it away")
     if differing := _differing(state, settings):
         raise BadInput(
-            f"{shown(path)} is the unfinished report of a run with another {' and '.join(differing)}; "
+            f"{printable(path)} is the unfinished report of a run with another {' and '.join(differing)}; "
             "give the same options again, or choose another --report-csv"
         )
     return path, state
 
 
-def require_finished(report: str) -> None:
-    """Raise ``BadInput`` for the report of a run that has not come to its end. Reads the state beside it."""
-    if is_unfinished(report, TOOL):
-        raise BadInput(
-            f"{shown(report)} is not finished: run the same {TOOL} command again first "
-            f"(or remove {shown(report + SUFFIX)}, to make do with the rows that are there)"
-        )
-
-
-def _differing(state: State, settings: dict[str, str]) -> list[str]:
+def _differing(state: RunState, settings: dict[str, str]) -> list[str]:
     return [name for name in settings if state.settings.get(name) != settings[name]]
 
 
-def archive_of(state: State | None) -> str:
+def archive_of(state: RunState | None) -> str:
     """The archive_id of the archive that an unfinished run had before it, empty where it had none yet."""
     return state.settings.get(_ARCHIVE, "") if state else ""
 
 
-def open_session(path: str, settings: dict[str, str], archive_id: str, run_id: str, stack: ExitStack) -> Session:
+def open_organize_session(
+    path: str, settings: dict[str, str], archive_id: str, run_id: str, stack: ExitStack
+) -> OrganizeSession:
     """Begin the report, or go on with it. Changes the disk."""
     stack.enter_context(Lock(path + ".lock"))
     path, state = find_report(path, settings, run_id)  # again, now that nobody else writes it
-    begun = State(TOOL, run_id, settings | {_ARCHIVE: archive_id}, outputs={"report": (path, 0)})
-    session = Session(path, state or begun)
+    begun = RunState(Stage.ORGANIZE, run_id, settings | {_ARCHIVE: archive_id}, outputs={"report": (path, 0)})
+    session = OrganizeSession(path, state or begun)
     stack.callback(session.close)
     return session

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 
 from common.counts import count_file
 from common.dates.model import NO_FFPROBE
-from common.manifests.reader import ReportRow
-from common.organize.scan import FolderScan, FoundFile, NotScanned
-from common.paths import joined
+from common.manifests.rows import ReportRow
+from common.organize.model import FolderScan, FoundFile, NotScanned
+from common.paths import join_path
 
 STATUSES = ("planned", "copied", "moved", "already_archived", "duplicate", "skipped", "failed")
 FAILED_IN_PLAN = "failed already when the report was made"
 """How the reason of such a row begins."""
-STALE = "not by this plan"
+UNFIXABLE = "not by this plan"
 """Counted of rows that the same plan can't mend: they had failed in it, or what it says is not true any more."""
 
 
 @dataclass(frozen=True)
-class Tally:
+class RunTotals:
     """What has been decided so far: rows by status, and a digest of each source path that is no moved file's."""
 
     counts: Counter[str]
@@ -34,9 +34,11 @@ class Tally:
             self.counts["review"] += bool(row.review)
             self.counts["without ffprobe"] += NO_FFPROBE in row.review
             if row.status == "failed":
-                self.counts[STALE] += row.reason.startswith(FAILED_IN_PLAN) or row.reason.endswith("; organize again")
+                self.counts[UNFIXABLE] += row.reason.startswith(FAILED_IN_PLAN) or row.reason.endswith(
+                    "; organize again"
+                )
 
-    def recall(self, row: ReportRow) -> None:
+    def load_recorded(self, row: ReportRow) -> None:
         """A row that an earlier call has recorded. What has come to bear the name of a moved file is another one."""
         if row.status != "moved":
             self.paths.add(_path_digest(row.source_path))
@@ -56,7 +58,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Scanned:
+class ScanTotals:
     """How much there is to account for, recorded earlier or now, and what was left out without a row of its own.
 
     ``system_entries`` are paths, those of folders first.
@@ -68,12 +70,12 @@ class Scanned:
     excluded_folders: int = 0
 
 
-def count_scanned(folders: Collection[FolderScan], tally: Tally) -> Scanned:
+def count_scanned(folders: Collection[FolderScan], tally: RunTotals) -> ScanTotals:
     """What the scan found, and what an earlier call has recorded that is not there any more."""
     new = sum(not tally.knows(file) for folder in folders for file in folder.files)
     new += sum(not tally.knows(problem) for folder in folders for problem in folder.not_scanned)
-    system_entries = [joined(folder.path, name) for folder in folders for name in folder.system_entries]
-    return Scanned(
+    system_entries = [join_path(folder.path, name) for folder in folders for name in folder.system_entries]
+    return ScanTotals(
         tally.rows + new,
         sum(file.size for folder in folders for file in folder.files),
         tuple(sorted(system_entries, key=lambda path: not path.endswith(os.sep))),

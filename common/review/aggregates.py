@@ -24,7 +24,7 @@ class Amount:
         self.size += size
 
 
-class Ledger:
+class AmountTable:
     """Amounts under headings. There are never more than ``most`` headings: what comes later is under ``OTHERS``."""
 
     def __init__(self, most: int = 100) -> None:
@@ -51,7 +51,7 @@ class Ledger:
 
 
 @dataclass(slots=True)
-class Kept(Generic[Row]):
+class Sample(Generic[Row]):
     """A row that needs a person, why (the key of a need), and how many companions share its question."""
 
     row: Row
@@ -59,29 +59,29 @@ class Kept(Generic[Row]):
     companions: int = 0
 
 
-class Keeper(Generic[Row]):
+class SampleCollector(Generic[Row]):
     """Counts the rows of each need and keeps the first ones of each, since no page holds a million rows."""
 
     def __init__(self, most_each: int) -> None:
         self._most_each = most_each
-        self._kept: dict[str, list[Kept[Row]]] = {}
+        self._kept: dict[str, list[Sample[Row]]] = {}
         self.counts: Counter[str] = Counter()
 
-    def add(self, need: str, row: Row) -> Kept[Row]:
+    def add(self, need: str, row: Row) -> Sample[Row]:
         """Count a row, and keep it if there is room. What is returned can be given companions either way."""
-        kept = Kept(row, need)
+        kept = Sample(row, need)
         rows = self._kept.setdefault(need, [])
         if len(rows) < self._most_each:
             rows.append(kept)
         self.counts[need] += 1
         return kept
 
-    def add_companion(self, kept: Kept[Row]) -> None:
+    def add_companion(self, kept: Sample[Row]) -> None:
         """Count a row that asks the same question as one before it."""
         kept.companions += 1
         self.counts[kept.need] += 1
 
-    def chosen(self, order: Sequence[str], most: int) -> list[Kept[Row]]:
+    def chosen(self, order: Sequence[str], most: int) -> list[Sample[Row]]:
         """At most ``most`` rows, a fair share of each need, in the order of the needs."""
         shares = fair_shares({need: len(rows) for need, rows in self._kept.items()}, most)
         return [kept for need in order if need in shares for kept in self._kept[need][: shares[need]]]

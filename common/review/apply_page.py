@@ -6,22 +6,22 @@ import os
 from dataclasses import replace
 
 from common.counts import count_text, size_text
-from common.manifests.reader import JournalRow
+from common.manifests.rows import JournalRow
 from common.media_types import kind_of
-from common.review.aggregates import Amount, Kept, Ledger
-from common.review.collector import Gatherer, status_lines
-from common.review.labels import APPLIED, clipped, inside_root
-from common.review.model import Item, Line, Need, Page, ReviewFacts, Tile
+from common.review.aggregates import Amount, AmountTable, Sample
+from common.review.collector import RowCollector, status_lines
+from common.review.labels import APPLY_LABELS, clipped, inside_root
+from common.review.model import Item, Line, Page, ReviewFacts, ReviewReason, Tile
 
 NEEDS = (
-    Need("failed", "Refused or failed", "The file was left where it is. The reason says what to mend.", "bad"),
-    Need("skipped", "Nothing was there to do", "The reason says why; nothing was changed.", "plain"),
-    Need("open", "No outcome yet", "The run was interrupted: the same command again finishes it.", "look"),
+    ReviewReason("failed", "Refused or failed", "The file was left where it is. The reason says what to mend.", "bad"),
+    ReviewReason("skipped", "Nothing was there to do", "The reason says why; nothing was changed.", "plain"),
+    ReviewReason("open", "No outcome yet", "The run was interrupted: the same command again finishes it.", "look"),
 )
 _NEED = {need.key: need for need in NEEDS}
 
 
-class Applied(Gatherer[JournalRow]):
+class ApplyCollector(RowCollector[JournalRow]):
     """Gathers the rows of a journal, in their order: the last word about a row is what counts."""
 
     order = tuple(need.key for need in NEEDS)
@@ -29,8 +29,8 @@ class Applied(Gatherer[JournalRow]):
     def __init__(self, most_kept: int) -> None:
         super().__init__(most_kept)
         self._most_open = 4 * most_kept
-        self._done = Ledger()
-        self._unsettled_amounts = Ledger()
+        self._done = AmountTable()
+        self._unsettled_amounts = AmountTable()
         self._unsettled: dict[tuple[str, int, str], JournalRow] = {}
         self._overflow = False
         self._roots = ("", "")
@@ -46,7 +46,7 @@ class Applied(Gatherer[JournalRow]):
         else:
             self._overflow = True
 
-    def settle(self) -> None:
+    def finish(self) -> None:
         # What has no good end needs a person.
         for row in self._unsettled.values():
             if row.action != "prune":
@@ -55,7 +55,7 @@ class Applied(Gatherer[JournalRow]):
                 self._unsettled_amounts.add(need, row.size_bytes)
         self._unsettled.clear()
 
-    def item(self, kept: Kept[JournalRow]) -> Item:
+    def item(self, kept: Sample[JournalRow]) -> Item:
         row = kept.row
         folder, name = os.path.split(row.source_path)
         return Item(
@@ -111,7 +111,7 @@ class Applied(Gatherer[JournalRow]):
             archive_root=clipped(self._roots[1]),
             run_id=run_id,
             tiles=tiles,
-            totals=[*status_lines(self._done, APPLIED), *unsettled],
+            totals=[*status_lines(self._done, APPLY_LABELS), *unsettled],
             total=Amount(done.files + undone.files, done.size + undone.size),
             kinds=(),
             years=(),

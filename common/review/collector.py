@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
-from common.manifests.reader import JournalRow, ReportRow, VerifyRow
+from common.manifests.rows import JournalRow, ReportRow, VerifyRow
 from common.media_types import kind_of
 from common.paths import is_inside
-from common.review.aggregates import Keeper, Kept, Ledger
-from common.review.labels import Meaning, meaning_of
+from common.review.aggregates import AmountTable, Sample, SampleCollector
+from common.review.labels import StatusLabel, status_label
 from common.review.model import Item, Line, Page, ReviewFacts
 
 MediaRow = TypeVar("MediaRow", bound=ReportRow | VerifyRow | JournalRow)
@@ -22,26 +22,26 @@ def places_inside(row: ReportRow | VerifyRow | JournalRow) -> tuple[str, ...]:
     return tuple(path for path, root in both if is_inside(path, root) and kind_of(path) in ("image", "video"))
 
 
-def status_lines(ledger: Ledger, meanings: Mapping[str, Meaning]) -> list[Line]:
+def status_lines(ledger: AmountTable, meanings: Mapping[str, StatusLabel]) -> list[Line]:
     """The lines of a table of statuses, each with what it means."""
     return [
         Line(meaning.label, meaning.words, meaning.tone, amount)
         for status, amount in ledger.largest_first()
-        for meaning in [meaning_of(status, meanings)]
+        for meaning in [status_label(status, meanings)]
     ]
 
 
-class Gatherer(ABC, Generic[MediaRow]):
+class RowCollector(ABC, Generic[MediaRow]):
     """Gathers the rows of one kind of file in bounded memory. Touches no disk."""
 
     def __init__(self, most_kept: int) -> None:
-        self.keeper: Keeper[MediaRow] = Keeper(most_kept)
+        self.keeper: SampleCollector[MediaRow] = SampleCollector(most_kept)
 
     @abstractmethod
     def add(self, row: MediaRow) -> None:
         """Count one row, and keep it if it needs a person."""
 
-    def settle(self) -> None:
+    def finish(self) -> None:
         """All rows have been taken."""
         return
 
@@ -51,7 +51,7 @@ class Gatherer(ABC, Generic[MediaRow]):
         """The keys of the needs in the order in which a person should see them."""
 
     @abstractmethod
-    def item(self, kept: Kept[MediaRow]) -> Item:
+    def item(self, kept: Sample[MediaRow]) -> Item:
         """How the page shows a row."""
 
     @abstractmethod

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from common.paths import is_inside, shown
+from common.paths import is_inside, printable
 
 _LONGEST_LINK = 2_000
 
@@ -24,7 +24,7 @@ def share_text(part: int, whole: int) -> str:
 
 def clipped(text: str, most: int = 240) -> str:
     """An untrusted text as it may be printed; what is too long loses its middle, since names differ at their ends."""
-    text = shown(text[: 4 * most] + text[-most:] if len(text) > 5 * most else text)
+    text = printable(text[: 4 * most] + text[-most:] if len(text) > 5 * most else text)
     if len(text) <= most:
         return text
     tail = most // 2
@@ -45,7 +45,7 @@ def file_link(path: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Worth:
+class EvidenceGrade:
     """What a kind of evidence is worth: ``grade`` is sure, likely or weak."""
 
     grade: str
@@ -53,31 +53,31 @@ class Worth:
 
 
 _WORTHS = {
-    "exif:DateTimeOriginal": Worth("sure", "the camera noted the moment of capture"),
-    "quicktime:creationdate": Worth("sure", "the phone noted the moment of capture, with its UTC offset"),
-    "exif:DateTimeDigitized": Worth("likely", "when it became digital: for a scan, not when it was taken"),
-    "exif:DateTime": Worth("weak", "the last change inside the file, not the capture"),
-    "pillow:DateTimeOriginal": Worth("sure", "the camera noted the moment of capture"),
-    "pillow:DateTime": Worth("weak", "the last change inside the file, not the capture"),
-    "gps:GPSDateTime": Worth("weak", "the satellite receiver's clock, which is often wrong"),
-    "filesystem:mtime": Worth("weak", "when the file was last written: copying and editing change it"),
+    "exif:DateTimeOriginal": EvidenceGrade("sure", "the camera noted the moment of capture"),
+    "quicktime:creationdate": EvidenceGrade("sure", "the phone noted the moment of capture, with its UTC offset"),
+    "exif:DateTimeDigitized": EvidenceGrade("likely", "when it became digital: for a scan, not when it was taken"),
+    "exif:DateTime": EvidenceGrade("weak", "the last change inside the file, not the capture"),
+    "pillow:DateTimeOriginal": EvidenceGrade("sure", "the camera noted the moment of capture"),
+    "pillow:DateTime": EvidenceGrade("weak", "the last change inside the file, not the capture"),
+    "gps:GPSDateTime": EvidenceGrade("weak", "the satellite receiver's clock, which is often wrong"),
+    "filesystem:mtime": EvidenceGrade("weak", "when the file was last written: copying and editing change it"),
 }
 _WORTHS_OF_KINDS = {
-    "exif": Worth("likely", "a date in the picture's EXIF block"),
-    "quicktime": Worth("likely", "the recorder's clock, mostly in UTC"),
-    "ffprobe": Worth("likely", "a date in the film's tags, found by ffprobe"),
-    "xmp": Worth("likely", "written into the file, or beside it, by a photo program"),
-    "iptc": Worth("likely", "written into the file by a photo program"),
-    "photoshop": Worth("likely", "written into the file by a photo program"),
-    "sidecar": Worth("likely", "a companion file says so"),
-    "takeout": Worth("likely", "the JSON of Google Takeout says so"),
-    "filename": Worth("likely", "its name says so"),
+    "exif": EvidenceGrade("likely", "a date in the picture's EXIF block"),
+    "quicktime": EvidenceGrade("likely", "the recorder's clock, mostly in UTC"),
+    "ffprobe": EvidenceGrade("likely", "a date in the film's tags, found by ffprobe"),
+    "xmp": EvidenceGrade("likely", "written into the file, or beside it, by a photo program"),
+    "iptc": EvidenceGrade("likely", "written into the file by a photo program"),
+    "photoshop": EvidenceGrade("likely", "written into the file by a photo program"),
+    "sidecar": EvidenceGrade("likely", "a companion file says so"),
+    "takeout": EvidenceGrade("likely", "the JSON of Google Takeout says so"),
+    "filename": EvidenceGrade("likely", "its name says so"),
 }
-_OTHER_WORTH = Worth("likely", "a date inside the file")
-_NO_WORTH = Worth("weak", "no believable date was found")
+_OTHER_WORTH = EvidenceGrade("likely", "a date inside the file")
+_NO_WORTH = EvidenceGrade("weak", "no believable date was found")
 
 
-def worth_of(date_source: str) -> Worth:
+def evidence_grade(date_source: str) -> EvidenceGrade:
     """What the evidence that a report names in ``date_source`` is worth."""
     if not date_source:
         return _NO_WORTH
@@ -86,7 +86,7 @@ def worth_of(date_source: str) -> Worth:
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class StatusLabel:
     """A status in plain words: ``tone`` is good, plain or bad."""
 
     tone: str
@@ -94,49 +94,57 @@ class Meaning:
     words: str
 
 
-ORGANIZED = {
-    "planned": Meaning("plain", "planned", "would go to the archive; nothing was done yet"),
-    "copied": Meaning("good", "copied", "stand in the archive, durable; the originals are untouched"),
-    "moved": Meaning("good", "moved", "stand in the archive; compared before their originals were taken out"),
-    "already_archived": Meaning("good", "in the archive already", "the very same content was there before this run"),
-    "duplicate": Meaning(
+ORGANIZE_LABELS = {
+    "planned": StatusLabel("plain", "planned", "would go to the archive; nothing was done yet"),
+    "copied": StatusLabel("good", "copied", "stand in the archive, durable; the originals are untouched"),
+    "moved": StatusLabel("good", "moved", "stand in the archive; compared before their originals were taken out"),
+    "already_archived": StatusLabel(
+        "good", "in the archive already", "the very same content was there before this run"
+    ),
+    "duplicate": StatusLabel(
         "plain", "duplicates", "the same content as another row, stored once; organize leaves them in the source"
     ),
-    "skipped": Meaning("plain", "left out", "not media, or left out by an option: the reasons are below"),
-    "failed": Meaning("bad", "failed", "could not be read or stored: the reasons are below"),
+    "skipped": StatusLabel("plain", "left out", "not media, or left out by an option: the reasons are below"),
+    "failed": StatusLabel("bad", "failed", "could not be read or stored: the reasons are below"),
 }
-PROVED = {
-    "identical": Meaning("good", "identical", "every byte of source and archive copy was read and is the same"),
-    "archive_intact": Meaning("good", "archive copy intact", "the archive copy still has the hash that was recorded"),
-    "not_archived": Meaning(
+VERIFY_LABELS = {
+    "identical": StatusLabel("good", "identical", "every byte of source and archive copy was read and is the same"),
+    "archive_intact": StatusLabel(
+        "good", "archive copy intact", "the archive copy still has the hash that was recorded"
+    ),
+    "not_archived": StatusLabel(
         "plain", "not in the archive", "organize did not put them there, so nothing was to be proved"
     ),
-    "archive_missing": Meaning("bad", "missing in the archive", "organize them again"),
-    "source_missing": Meaning("bad", "missing in the source", "nothing is left there to compare with"),
-    "size_differs": Meaning("bad", "different size", "one of the two was changed: look at both, then organize again"),
-    "content_differs": Meaning("bad", "different content", "one of the two was changed or is damaged: look at both"),
-    "same_file": Meaning(
+    "archive_missing": StatusLabel("bad", "missing in the archive", "organize them again"),
+    "source_missing": StatusLabel("bad", "missing in the source", "nothing is left there to compare with"),
+    "size_differs": StatusLabel(
+        "bad", "different size", "one of the two was changed: look at both, then organize again"
+    ),
+    "content_differs": StatusLabel(
+        "bad", "different content", "one of the two was changed or is damaged: look at both"
+    ),
+    "same_file": StatusLabel(
         "bad", "one file, not two", "source and archive lead to the same file: this is no second copy"
     ),
-    "not_regular": Meaning("bad", "no regular file", "a link, a folder or a device stands where a file should"),
-    "changed_while_reading": Meaning("bad", "changed while read", "something writes to it: verify it again later"),
-    "outside_root": Meaning(
+    "not_regular": StatusLabel("bad", "no regular file", "a link, a folder or a device stands where a file should"),
+    "changed_while_reading": StatusLabel("bad", "changed while read", "something writes to it: verify it again later"),
+    "outside_root": StatusLabel(
         "bad", "outside of its root", "the path leads out of source or archive, and was not believed"
     ),
-    "read_error": Meaning("bad", "could not be read", "the medium or the permissions: mend that and verify again"),
+    "read_error": StatusLabel("bad", "could not be read", "the medium or the permissions: mend that and verify again"),
 }
-APPLIED = {
-    "quarantine": Meaning("good", "moved to quarantine", "renamed; --restore brings all of it back"),
-    "delete": Meaning(
+APPLY_LABELS = {
+    "quarantine": StatusLabel("good", "moved to quarantine", "renamed; --restore brings all of it back"),
+    "delete": StatusLabel(
         "plain", "deleted for good", "each was compared with its archive copy, read from the medium, first"
     ),
-    "restore": Meaning("good", "brought back", "stand in the source again"),
-    "purge": Meaning("plain", "purged from quarantine", "each was compared with its archive copy first"),
-    "prune": Meaning("plain", "empty folders removed", "only folders that this run had emptied"),
-    "restore_folder": Meaning("good", "folders made again", "with their permissions and times"),
+    "restore": StatusLabel("good", "brought back", "stand in the source again"),
+    "purge": StatusLabel("plain", "purged from quarantine", "each was compared with its archive copy first"),
+    "prune": StatusLabel("plain", "empty folders removed", "only folders that this run had emptied"),
+    "restore_folder": StatusLabel("good", "folders made again", "with their permissions and times"),
 }
 
 
-def meaning_of(status: str, meanings: Mapping[str, Meaning]) -> Meaning:
+def status_label(status: str, meanings: Mapping[str, StatusLabel]) -> StatusLabel:
     """What a status means; one that this version does not know is shown as it stands."""
-    return meanings.get(status) or Meaning("bad", clipped(status.replace("_", " "), 40) or "no status", "")
+    return meanings.get(status) or StatusLabel("bad", clipped(status.replace("_", " "), 40) or "no status", "")

@@ -82,7 +82,7 @@ class Year:
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class ReviewReason:
     """A reason for a person to look: what it is called, what to do about it, and how many rows have it."""
 
     key: str
@@ -117,7 +117,7 @@ class Item:
     evidence: tuple[Evidence, ...]
     place: str
     status: str
-    need: Need
+    need: ReviewReason
     reasons: tuple[str, ...]
     link: str = ""
     picture: str = ""
@@ -145,6 +145,6 @@ class Page:
     years: Sequence[Year]
     evidence: Sequence[Share]
     left_out: Sequence[Line]
-    needs: Sequence[Need]
+    needs: Sequence[ReviewReason]
     place_label: str
     alarms: Sequence[str] = ()

@@ -8,11 +8,11 @@ import re
 from dataclasses import dataclass, replace
 
 from common.counts import count_text, size_text
-from common.manifests.reader import ReportRow
-from common.review.aggregates import Amount, Kept, Ledger
-from common.review.collector import Gatherer, status_lines
-from common.review.labels import ORGANIZED, clipped, inside_root, meaning_of, share_text, worth_of
-from common.review.model import Evidence, Item, Line, Month, Need, Page, ReviewFacts, Share, Tile, Year
+from common.manifests.rows import ReportRow
+from common.review.aggregates import Amount, AmountTable, Sample
+from common.review.collector import RowCollector, status_lines
+from common.review.labels import ORGANIZE_LABELS, clipped, evidence_grade, inside_root, share_text, status_label
+from common.review.model import Evidence, Item, Line, Month, Page, ReviewFacts, ReviewReason, Share, Tile, Year
 
 # A year beyond these was typed by somebody; the calendar would not end.
 _FIRST_YEAR, _LAST_YEAR = 1800, 2200
@@ -35,34 +35,36 @@ _FILED = frozenset({"planned", "copied", "moved", "already_archived"})
 _PLACED_NOW = frozenset({"planned", "copied", "moved"})
 
 NEEDS = (
-    Need(
+    ReviewReason(
         "failed",
         "Failed",
         "The reason says what to mend, for the same command again, or that a new plan is wanted.",
         "bad",
     ),
-    Need(
+    ReviewReason(
         "year",
         "Years disagree",
         "Two pieces of evidence tell two years. Compare them with the picture; correct the CSV if the wrong one won.",
         "look",
     ),
-    Need(
+    ReviewReason(
         "zone",
         "Around New Year",
         "The time is in UTC and no zone is known: it may be the year beside. Tell it with --timezone.",
         "look",
     ),
-    Need("undated", "No believable date", "Goes to unknown-date. The picture may tell you more.", "look"),
-    Need(
+    ReviewReason("undated", "No believable date", "Goes to unknown-date. The picture may tell you more.", "look"),
+    ReviewReason(
         "mtime",
         "Only modification time",
         "Copying and editing change it: believe it only for files that were never copied.",
         "look",
     ),
-    Need("weak", "Weak evidence", "A date of editing, of a day or of a satellite: mostly right, not always.", "look"),
-    Need("remark", "Something to know", "The remark says what it is.", "look"),
-    Need(
+    ReviewReason(
+        "weak", "Weak evidence", "A date of editing, of a day or of a satellite: mostly right, not always.", "look"
+    ),
+    ReviewReason("remark", "Something to know", "The remark says what it is.", "look"),
+    ReviewReason(
         "renamed",
         "Filed under another name",
         "Another file has this name in its year: two different pictures, both are kept.",
@@ -72,7 +74,7 @@ NEEDS = (
 _NEED = {need.key: need for need in NEEDS}
 
 
-def need_of(row: ReportRow) -> str:
+def review_reason_key(row: ReportRow) -> str:
     """The key of what a person should look at in a row, or an empty text. Pure."""
     if row.status == "failed":
         return "failed"
@@ -85,7 +87,7 @@ def need_of(row: ReportRow) -> str:
             return "undated"
         if row.date_source == "filesystem:mtime":
             return "mtime"
-        return "weak" if worth_of(row.date_source).grade == "weak" or " is left" in row.review else "remark"
+        return "weak" if evidence_grade(row.date_source).grade == "weak" or " is left" in row.review else "remark"
     is_renamed = os.path.basename(row.source_path) != os.path.basename(row.destination_path)
     return "renamed" if row.status in _PLACED_NOW and is_renamed else ""
 
@@ -98,21 +100,21 @@ class _Filed:
     looked_at: int = 0
 
 
-class Organized(Gatherer[ReportRow]):
+class OrganizeCollector(RowCollector[ReportRow]):
     """Gathers the rows of a report, in its order: companions follow their photo."""
 
     order = tuple(need.key for need in NEEDS)
 
     def __init__(self, most_kept: int) -> None:
         super().__init__(most_kept)
-        self._statuses = Ledger()
-        self._kinds = Ledger()
-        self._evidence = Ledger(60)
-        self._left_out: dict[str, Ledger] = {"skipped": Ledger(), "failed": Ledger()}
+        self._statuses = AmountTable()
+        self._kinds = AmountTable()
+        self._evidence = AmountTable(60)
+        self._left_out: dict[str, AmountTable] = {"skipped": AmountTable(), "failed": AmountTable()}
         self._calendar: dict[tuple[int, int], _Filed] = {}
         self._reviewed = 0
         self._roots = ("", "")
-        self._last: tuple[int, Kept[ReportRow]] | None = None
+        self._last: tuple[int, Sample[ReportRow]] | None = None
 
     def add(self, row: ReportRow) -> None:
         self._roots = self._roots if self._roots[0] else (row.source_root, row.archive_root)
@@ -126,7 +128,7 @@ class Organized(Gatherer[ReportRow]):
             filed = self._calendar.setdefault(_month_of(row.capture_date), _Filed(Amount()))
             filed.amount.add(row.size_bytes)
             filed.looked_at += bool(row.review)
-        if need := need_of(row):
+        if need := review_reason_key(row):
             self._keep(row, need)
 
     def _keep(self, row: ReportRow, need: str) -> None:
@@ -136,7 +138,7 @@ class Organized(Gatherer[ReportRow]):
         else:
             self._last = row.group_id, self.keeper.add(need, row)
 
-    def item(self, kept: Kept[ReportRow]) -> Item:
+    def item(self, kept: Sample[ReportRow]) -> Item:
         row = kept.row
         evidence, reasons = _evidence_and_reasons(row)
         folder, name = os.path.split(row.source_path)
@@ -152,7 +154,7 @@ class Organized(Gatherer[ReportRow]):
             taken=clipped(row.capture_date.replace("T", " "), 40),
             evidence=tuple(evidence),
             place=clipped(inside_root(row.destination_path, row.archive_root)),
-            status=meaning_of(row.status, ORGANIZED).label,
+            status=status_label(row.status, ORGANIZE_LABELS).label,
             need=_NEED[kept.need],
             reasons=tuple(reasons),
         )
@@ -190,7 +192,7 @@ class Organized(Gatherer[ReportRow]):
             archive_root=clipped(self._roots[1]),
             run_id=run_id,
             tiles=tiles,
-            totals=status_lines(self._statuses, ORGANIZED),
+            totals=status_lines(self._statuses, ORGANIZE_LABELS),
             total=total,
             kinds=[
                 Line(_KIND_LABELS.get(kind, "other files"), "", "plain", amount)
@@ -199,7 +201,7 @@ class Organized(Gatherer[ReportRow]):
             years=self._years(),
             evidence=self._shares(),
             left_out=[
-                Line(reason, "failed" if status == "failed" else "", ORGANIZED[status].tone, amount)
+                Line(reason, "failed" if status == "failed" else "", ORGANIZE_LABELS[status].tone, amount)
                 for status in ("failed", "skipped")
                 for reason, amount in self._left_out[status].largest_first()
             ],
@@ -240,7 +242,7 @@ class Organized(Gatherer[ReportRow]):
         total = self._evidence.total().files
         grades = ("sure", "likely", "weak")
         ranked = sorted(
-            ((worth_of(source), source, amount) for source, amount in self._evidence.largest_first()),
+            ((evidence_grade(source), source, amount) for source, amount in self._evidence.largest_first()),
             key=lambda one: (grades.index(one[0].grade), -one[2].files),
         )
         shares: list[Share] = []
@@ -295,7 +297,7 @@ def _cell(files: int, fullest: int) -> Month:
 
 def _evidence_and_reasons(row: ReportRow) -> tuple[list[Evidence], list[str]]:
     """The candidates that the review column names, the chosen one first, and what else it says."""
-    worth = worth_of(row.date_source)
+    worth = evidence_grade(row.date_source)
     says = clipped(row.capture_date[:10], 40)
     evidence = [Evidence(clipped(row.date_source, 60), says, worth.words, chosen=True)] if row.date_source else []
     reasons: list[str] = []
@@ -304,5 +306,5 @@ def _evidence_and_reasons(row: ReportRow) -> tuple[list[Evidence], list[str]]:
         others = _SAYS.findall(match[3])[:_MOST_CANDIDATES] if match else []
         if not others:
             reasons.append(clipped(remark))
-        evidence += [Evidence(clipped(tag, 60), year, worth_of(tag).words, chosen=False) for tag, year in others]
+        evidence += [Evidence(clipped(tag, 60), year, evidence_grade(tag).words, chosen=False) for tag, year in others]
     return evidence, reasons

@@ -11,28 +11,23 @@ import base64
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 
-from common.cli.summary import Summary
 from common.counts import count_text, size_text
 from common.errors import BadInput, explain_os_error
 from common.fileops.writing import write_atomically
-from common.manifests.reader import JournalRow, ReportRow, VerifyRow
-from common.paths import beginning_of, shown
+from common.paths import printable, read_prefix
 from common.review.aggregates import fair_shares
-from common.review.apply_page import Applied
-from common.review.collector import Gatherer, MediaRow, places_inside
+from common.review.collector import MediaRow, RowCollector, places_inside
 from common.review.labels import clipped, file_link
 from common.review.model import Item, Page, ReviewFacts
-from common.review.organize_page import Organized
 from common.review.thumbnails import Limits as ThumbnailLimits
 from common.review.thumbnails import Thumbnailer
-from common.review.verify_page import Proved
-from common.timestamps import now_text
+from common.timestamps import utc_now_text
 
 _TEMPLATES = Path(__file__).resolve().parent
 _MARK = b"<!DOCTYPE html>\n<!-- media archive review page -->\n"
@@ -61,70 +56,46 @@ def require_review_path(path: str) -> None:
         raise BadInput("--review-html needs Jinja2, which is not installed: python3 -m pip install -r requirements.txt")
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
-        raise BadInput(f"{shown(folder)} does not exist: make the folder for the review page first")
+        raise BadInput(f"{printable(folder)} does not exist: make the folder for the review page first")
     for place in (path, path + ".tmp"):
         if not os.path.lexists(place):
             continue
         try:
-            begins = beginning_of(place, len(_MARK))
+            begins = read_prefix(place, len(_MARK))
         except OSError as error:
-            raise BadInput(f"{shown(place)}: cannot read it: {explain_os_error(error)}") from None
+            raise BadInput(f"{printable(place)}: cannot read it: {explain_os_error(error)}") from None
         killed_early = begins == b"" and place != path
         if begins != _MARK and not killed_early:
-            raise BadInput(f"{shown(place)} exists and is no review page; choose another --review-html")
+            raise BadInput(f"{printable(place)} exists and is no review page; choose another --review-html")
 
 
-def facts_of(summary: Summary) -> ReviewFacts:
-    """What the summary of a run tells its page. Pure."""
-    return ReviewFacts(
-        mode=summary.action,
-        outputs=summary.outputs,
-        notes=summary.notes,
-        next_steps=summary.next_steps,
-        found=summary.counts.get("scanned"),
-        complete=summary.complete,
-    )
-
-
-def write_organize_review(
-    path: str, run_id: str, rows: Iterable[ReportRow], facts: ReviewFacts, limits: PageLimits = DEFAULT_LIMITS
+def write_review(
+    collector: Callable[[int], RowCollector[MediaRow]],
+    path: str,
+    run_id: str,
+    rows: Iterable[MediaRow],
+    facts: ReviewFacts,
+    *,
+    limits: PageLimits = DEFAULT_LIMITS,
 ) -> None:
-    """Read the rows of a report once, in their order, and write their page.
+    """Read the rows of a run once, in their order, and write their page.
 
-    Changes the disk: ``path``, atomically. Reads media for the thumbnails. Raises ``BadInput`` as
-    ``require_review_path`` does, ``OSError`` when the page can't be written, and what ``rows`` raises.
+    ``collector`` is the class that collects this kind of rows. Changes the disk: ``path``, atomically. Reads media for
+    the thumbnails. Raises ``BadInput`` as ``require_review_path`` does, ``OSError`` when the page can't be written, and
+    what ``rows`` raises.
     """
     require_review_path(path)
-    _write(path, run_id, _gathered(Organized(limits.items), rows), facts, limits)
-
-
-def write_verify_review(
-    path: str, run_id: str, rows: Iterable[VerifyRow], facts: ReviewFacts, limits: PageLimits = DEFAULT_LIMITS
-) -> None:
-    """The same for the rows of verified.csv and unverified.csv, one file after the other."""
-    require_review_path(path)
-    _write(path, run_id, _gathered(Proved(limits.items), rows), facts, limits)
-
-
-def write_apply_review(
-    path: str, run_id: str, rows: Iterable[JournalRow], facts: ReviewFacts, limits: PageLimits = DEFAULT_LIMITS
-) -> None:
-    """The same for the rows of a journal, in their order."""
-    require_review_path(path)
-    _write(path, run_id, _gathered(Applied(limits.items), rows), facts, limits)
-
-
-def _gathered(gatherer: Gatherer[MediaRow], rows: Iterable[MediaRow]) -> Gatherer[MediaRow]:
+    collected = collector(limits.items)
     for row in rows:
-        gatherer.add(row)
-    gatherer.settle()
-    return gatherer
+        collected.add(row)
+    collected.finish()
+    _write(path, run_id, collected, facts, limits)
 
 
-def _write(path: str, run_id: str, gatherer: Gatherer[MediaRow], facts: ReviewFacts, limits: PageLimits) -> None:
-    page = gatherer.page(run_id, facts)
-    items, has_all_pictures = _items(gatherer, limits)
-    asked = sum(gatherer.keeper.counts.values())
+def _write(path: str, run_id: str, collected: RowCollector[MediaRow], facts: ReviewFacts, limits: PageLimits) -> None:
+    page = collected.page(run_id, facts)
+    items, has_all_pictures = _items(collected, limits)
+    asked = sum(collected.keeper.counts.values())
     shown_rows = sum(1 + item.companions for item in items)
     html = _render(
         page=replace(page, alarms=_alarms(page, facts)),
@@ -132,16 +103,16 @@ def _write(path: str, run_id: str, gatherer: Gatherer[MediaRow], facts: ReviewFa
         items=items,
         rows_left_out=asked - shown_rows,
         has_all_pictures=has_all_pictures,
-        made_at=now_text(),
+        made_at=utc_now_text(),
     )
     write_atomically(path, _MARK + html.encode("utf-8", "backslashreplace"))
 
 
-def _items(gatherer: Gatherer[MediaRow], limits: PageLimits) -> tuple[list[Item], bool]:
+def _items(collected: RowCollector[MediaRow], limits: PageLimits) -> tuple[list[Item], bool]:
     """The rows to show with their pictures, within the limits, and whether no picture was left out for them."""
     items: list[Item] = []
     size = 0
-    chosen = gatherer.keeper.chosen(gatherer.order, limits.items)
+    chosen = collected.keeper.chosen(collected.order, limits.items)
     # Pictures are shared out like rows: those of the first need must not take all.
     pictures = fair_shares(Counter(kept.need for kept in chosen), limits.thumbnails.most)
     left_out = False
@@ -149,7 +120,7 @@ def _items(gatherer: Gatherer[MediaRow], limits: PageLimits) -> tuple[list[Item]
         for kept in chosen:
             places = places_inside(kept.row)
             place = next(filter(os.path.lexists, places), "")
-            item = replace(gatherer.item(kept), link=file_link(place or next(iter(places), "")))
+            item = replace(collected.item(kept), link=file_link(place or next(iter(places), "")))
             size += _MARKUP_BYTES + sum(len(escape(text).encode("utf-8")) for text in item.texts())
             if size > limits.item_bytes:
                 break

@@ -6,11 +6,11 @@ import os
 from dataclasses import replace
 
 from common.counts import count_text, size_text
-from common.manifests.reader import VerifyRow
-from common.review.aggregates import Amount, Kept, Ledger
-from common.review.collector import Gatherer, status_lines
-from common.review.labels import PROVED, clipped, inside_root, meaning_of
-from common.review.model import Item, Need, Page, ReviewFacts, Tile
+from common.manifests.rows import VerifyRow
+from common.review.aggregates import Amount, AmountTable, Sample
+from common.review.collector import RowCollector, status_lines
+from common.review.labels import VERIFY_LABELS, clipped, inside_root, status_label
+from common.review.model import Item, Page, ReviewFacts, ReviewReason, Tile
 
 _GOOD = frozenset({"identical", "archive_intact"})
 # What organize was to leave out needs nobody; what failed there does.
@@ -22,18 +22,18 @@ _LEADS = {
 }
 
 
-def need_of(row: VerifyRow) -> str:
+def review_reason_key(row: VerifyRow) -> str:
     """The key of what a person should look at (the row's status), or an empty text. Pure."""
     return "" if row.status in _GOOD or row.report_status == _LEFT_OUT else row.status
 
 
-class Proved(Gatherer[VerifyRow]):
+class VerifyCollector(RowCollector[VerifyRow]):
     """Gathers the rows of verified.csv and unverified.csv, in any order."""
 
     def __init__(self, most_kept: int) -> None:
         super().__init__(most_kept)
-        self._statuses = Ledger()
-        self._cold = Ledger()
+        self._statuses = AmountTable()
+        self._cold = AmountTable()
         self._roots = ("", "")
 
     def add(self, row: VerifyRow) -> None:
@@ -41,10 +41,10 @@ class Proved(Gatherer[VerifyRow]):
         self._statuses.add(row.status, row.size_bytes)
         if row.status in _GOOD:
             self._cold.add(row.read_mode, row.size_bytes)
-        if need := need_of(row):
-            self.keeper.add(need if need in PROVED else "other", row)
+        if need := review_reason_key(row):
+            self.keeper.add(need if need in VERIFY_LABELS else "other", row)
 
-    def item(self, kept: Kept[VerifyRow]) -> Item:
+    def item(self, kept: Sample[VerifyRow]) -> Item:
         row = kept.row
         folder, name = os.path.split(row.source_path)
         return Item(
@@ -57,7 +57,7 @@ class Proved(Gatherer[VerifyRow]):
             taken="",
             evidence=(),
             place=clipped(inside_root(row.destination_path, row.archive_root)),
-            status=meaning_of(row.status, PROVED).label,
+            status=status_label(row.status, VERIFY_LABELS).label,
             need=_need(kept.need),
             reasons=tuple(filter(None, [clipped(row.reason)])),
         )
@@ -86,7 +86,7 @@ class Proved(Gatherer[VerifyRow]):
             archive_root=clipped(self._roots[1]),
             run_id=run_id,
             tiles=tiles if proved.files else tiles[:2],
-            totals=status_lines(self._statuses, PROVED),
+            totals=status_lines(self._statuses, VERIFY_LABELS),
             total=total,
             kinds=(),
             years=(),
@@ -102,9 +102,9 @@ class Proved(Gatherer[VerifyRow]):
         return sorted(self.keeper.counts, key=self.keeper.counts.__getitem__)
 
 
-def _need(key: str) -> Need:
-    meaning = meaning_of(key, PROVED)
-    return Need(key, meaning.label.capitalize(), meaning.words, "bad" if meaning.tone == "bad" else "look")
+def _need(key: str) -> ReviewReason:
+    meaning = status_label(key, VERIFY_LABELS)
+    return ReviewReason(key, meaning.label.capitalize(), meaning.words, "bad" if meaning.tone == "bad" else "look")
 
 
 def _tone(needing: int) -> str:

@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from common.aliases import Aliases
 from common.archive import archive_failed, require_source
-from common.concurrency import Progress
 from common.errors import ChangedWhileReading, MediaArchiveError, NotRegular, RowFailed, SameFile, explain_os_error
+from common.fileops.context import DiskAccess
 from common.fileops.folders import sync_folders_up_to
 from common.fileops.mounts import remove_stale_probes
-from common.hashing.digest import Comparison, Identity, compare, hash_file
-from common.manifests.reader import VerifyRow, seal
-from common.paths import RealRoots, is_inside, is_plain_absolute, shown
-from common.timestamps import mtime_text, now_text
+from common.hashing.compare import Comparison, compare
+from common.hashing.digest import hash_file
+from common.hashing.identity import Identity
+from common.manifests.integrity import seal
+from common.manifests.rows import VerifyRow
+from common.paths import is_inside, is_plain_absolute, printable
+from common.timestamps import mtime_text, utc_now_text
 
 
-def decide_before_reading(row: VerifyRow) -> tuple[str, str]:
+def check_row(row: VerifyRow) -> tuple[str, str]:
     """The status and reason of a row that needs no look at the disk, or two empty texts. Pure."""
     if row.report_status in ("planned", "skipped", "failed"):
         return "not_archived", f"in the report it is {row.report_status}"
@@ -39,7 +39,7 @@ def decide_before_reading(row: VerifyRow) -> tuple[str, str]:
     return "", ""
 
 
-def decide_by_looks(row: VerifyRow, source: os.stat_result | None, copy: os.stat_result | None) -> tuple[str, str]:
+def check_stat(row: VerifyRow, source: os.stat_result | None, copy: os.stat_result | None) -> tuple[str, str]:
     """The status of a pair that ``lstat`` alone can tell, or two empty texts: then the contents decide. Pure."""
     if copy is None:
         return "archive_missing", "there is no such file in the archive"
@@ -56,23 +56,18 @@ def decide_by_looks(row: VerifyRow, source: os.stat_result | None, copy: os.stat
     return "", ""
 
 
-@dataclass(frozen=True)
-class Examiner:
+class PairVerifier:
     """Looks at one pair after the other. Changes no contents: it syncs the archive, and probes folders for aliases."""
 
-    cold: bool
-    progress: Progress
-    stop: Callable[[], bool]
-    synced_folders: set[str]
-    aliases: Aliases
-    mount_points: frozenset[str]
-    archive_only: bool
-    sharing: list[str]
-    roots: RealRoots = field(default_factory=RealRoots)
+    def __init__(self, disk: DiskAccess, *, cold: bool, archive_only: bool) -> None:
+        self._disk = disk
+        self._cold = cold
+        self.archive_only = archive_only
+        self.sharing: list[str] = []
 
-    def examine(self, row: VerifyRow) -> VerifyRow:
+    def verify(self, row: VerifyRow) -> VerifyRow:
         """The row with its status, its facts and its seal. Raises ``StoppedEarly`` when the archive fails to read."""
-        status, reason = decide_before_reading(row)
+        status, reason = check_row(row)
         if not status:
             try:
                 row = self._scrub(row) if self.archive_only else self._examine_files(row)
@@ -85,26 +80,26 @@ class Examiner:
                 status, reason = "same_file", str(error)
             except RowFailed as error:
                 status, reason = "read_error", str(error)
-        self.progress.add_file()
-        return seal(row._replace(status=status, reason=reason, verified_at=now_text()))
+        self._disk.progress.add_file()
+        return seal(row._replace(status=status, reason=reason, verified_at=utc_now_text()))
 
     def _examine_files(self, row: VerifyRow) -> VerifyRow:
         source, copy = self._look(row.source_path), self._look_at_archive(row.destination_path)
-        status, reason = decide_by_looks(row, source, copy)
+        status, reason = check_stat(row, source, copy)
         if status == "source_missing":
             require_source(row.source_root)
-        if not status and not self.mount_points.isdisjoint((row.source_path, row.destination_path)):
+        if not status and not self._disk.mount_points.isdisjoint((row.source_path, row.destination_path)):
             status, reason = "not_regular", "one of the two is a mount point, a view of some other file"
         if not status and source is not None:
             status, reason = self._alias(row)
-        if not status and self.roots.leads_through_link(row.destination_path, row.archive_root):
+        if not status and self._disk.real_roots.leads_through_link(row.destination_path, row.archive_root):
             status, reason = "outside_root", "a symbolic link stands on the way in the archive"
         if status:
             return row._replace(status=status, reason=reason)
         folder = os.path.dirname(row.destination_path)
-        if folder not in self.synced_folders:
+        if folder not in self._disk.synced_folders:
             remove_stale_probes(folder)
-        sync_folders_up_to(folder, row.archive_root, self.synced_folders)
+        sync_folders_up_to(folder, row.archive_root, self._disk.synced_folders)
         return self._compare(row) if source is not None else self._check_moved(row)
 
     def _scrub(self, row: VerifyRow) -> VerifyRow:
@@ -117,9 +112,9 @@ class Examiner:
             return row._replace(status="archive_missing", reason="there is no such file in the archive")
         except OSError as error:
             raise RowFailed(f"cannot look at the archive copy: {explain_os_error(error)}") from None
-        if not stat.S_ISREG(copy.st_mode) or row.destination_path in self.mount_points:
+        if not stat.S_ISREG(copy.st_mode) or row.destination_path in self._disk.mount_points:
             return row._replace(status="not_regular", reason="the archive path is no regular file of the archive")
-        if self.roots.leads_through_link(row.destination_path, row.archive_root):
+        if self._disk.real_roots.leads_through_link(row.destination_path, row.archive_root):
             return row._replace(status="outside_root", reason="a symbolic link stands on the way in the archive")
         try:
             return self._check_hash(row)
@@ -144,11 +139,13 @@ class Examiner:
 
     def _alias(self, row: VerifyRow) -> tuple[str, str]:
         """Whether source and archive are one folder seen twice; asked once for a pair of folders."""
-        if self.roots.leads_through_link(row.source_path, row.source_root):
+        if self._disk.real_roots.leads_through_link(row.source_path, row.source_root):
             if os.path.samefile(row.source_path, row.destination_path):
                 return "same_file", "source and destination are one file on disk"
             return "outside_root", "a symbolic link stands on the way in the source"
-        if self.aliases.are_one(os.path.dirname(row.source_path), os.path.dirname(row.destination_path)):
+        if self._disk.directories.same_directory(
+            os.path.dirname(row.source_path), os.path.dirname(row.destination_path)
+        ):
             return "same_file", "source and destination folder are one folder seen twice (a mount)"
         return "", ""
 
@@ -174,9 +171,9 @@ class Examiner:
 
     def _read_both(self, row: VerifyRow) -> Comparison:
         try:
-            return compare(row.source_path, row.destination_path, self.cold, self.progress.add_bytes, self.stop)
+            return compare(row.source_path, row.destination_path, self._disk, cold=self._cold)
         except FileNotFoundError as error:
-            raise RowFailed(f"went away while it was looked at: {shown(str(error.filename))}") from None
+            raise RowFailed(f"went away while it was looked at: {printable(str(error.filename))}") from None
         except OSError as error:
             if error.filename == row.destination_path:
                 raise _archive_copy_failed(row, error) from None
@@ -193,7 +190,7 @@ class Examiner:
 
     def _check_hash(self, row: VerifyRow) -> VerifyRow:
         """The archive copy against the hash that was recorded. Raises ``OSError`` when it can't be read."""
-        found = hash_file(row.destination_path, self.cold, self.progress.add_bytes, self.stop)
+        found = hash_file(row.destination_path, self._disk, cold=self._cold)
         row = row._replace(
             archive_inode=_place(found.identity),
             archive_mtime=mtime_text(found.identity.mtime_ns),

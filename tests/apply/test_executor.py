@@ -10,25 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from common.aliases import Aliases
-from common.apply.executor import Remover, clear_leftovers
+from common.apply.executor import TaskExecutor, clear_leftovers
 from common.apply.tasks import Task, quarantine_path
-from common.fileops.temporary import TEMPORARY_PREFIX, parked_name
+from common.fileops.temporary import TEMPORARY_PREFIX, set_aside_name
 from common.timestamps import mtime_text
+from tests.support.monitor import disk_access
 from tests.support.trees import read_tree
 
 RUN_ID = "3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b"
 SHA256 = "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"  # of b"content"
-
-
-class Told:
-    """Who is told of progress, and does not care."""
-
-    def add_bytes(self, count: int) -> None:
-        """Bytes of media have been handled."""
-
-    def add_file(self) -> None:
-        """A file has been handled."""
 
 
 class Home:
@@ -65,19 +55,23 @@ class Home:
         self.restore = replace(self.task, action="restore", from_path=self.task.to_path, to_path=self.task.from_path)
         self.purge = replace(self.restore, action="purge", to_path="")
 
-    def remover(self, **options: object) -> Remover:
-        remover = Remover(
-            progress=Told(),
-            stop=lambda: False,
-            aliases=Aliases(),
-            synced_folders=set(),
-            mount_points=frozenset(),
-            oldest_allowed="",
-        )
-        return replace(remover, **options)  # type: ignore[arg-type]  # named in the tests
+    def remover(
+        self, *, dry_run: bool = False, oldest_allowed: str = "", mount_points: frozenset[str] = frozenset()
+    ) -> TaskExecutor:
+        disk = disk_access()
+        disk.mount_points = mount_points
+        return TaskExecutor(disk, dry_run=dry_run, oldest_allowed=oldest_allowed)
 
-    def do(self, task: Task, interrupted_before: bool = False, **options: object) -> str:
-        outcome = self.remover(**options).apply_task(task, interrupted_before)
+    def do(
+        self,
+        task: Task,
+        interrupted_before: bool = False,
+        oldest_allowed: str = "",
+        mount_points: frozenset[str] = frozenset(),
+    ) -> str:
+        outcome = self.remover(oldest_allowed=oldest_allowed, mount_points=mount_points).apply_task(
+            task, interrupted_before
+        )
         assert bool(outcome.reason) or outcome.phase == "done"
         return outcome.phase
 
@@ -262,7 +256,7 @@ def copied(task: Task) -> None:
 
 def parked_behind_a_copy(task: Task) -> None:
     copied(task)
-    os.rename(task.from_path, parked_name(task.from_path, task.run_id, task.row_id))
+    os.rename(task.from_path, set_aside_name(task.from_path, task.run_id, task.row_id))
 
 
 def renamed(task: Task) -> None:
@@ -316,12 +310,12 @@ def test_a_purge_that_was_killed_and_taken_back_has_destroyed_nothing(home: Home
 def test_a_link_to_the_parked_file_is_no_reason_to_destroy_it(home: Home, act: str) -> None:
     """A run was killed while a file was parked; somebody made a link to it under its name, and the copy is gone."""
     home.do(home.task)
-    parked = Path(parked_name(str(home.quarantined), RUN_ID, 7))
-    os.rename(home.quarantined, parked)
-    home.quarantined.symlink_to(parked.name)
+    set_aside = Path(set_aside_name(str(home.quarantined), RUN_ID, 7))
+    os.rename(home.quarantined, set_aside)
+    home.quarantined.symlink_to(set_aside.name)
     home.copy.unlink()
     assert home.do({"purge": home.purge, "restore": home.restore}[act], interrupted_before=True) == "failed"
-    assert parked.read_bytes() == b"content"
+    assert set_aside.read_bytes() == b"content"
 
 
 def test_another_file_in_the_place_of_an_original_does_not_count_as_restored(home: Home) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from common.apply.journal import Journal, JournalReader
 from common.errors import BadInput
-from common.manifests.reader import JOURNAL, JournalRow
+from common.manifests.rows import JOURNAL, JournalRow
 
 RUN_ID = "3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b"
 

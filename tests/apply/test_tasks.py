@@ -10,21 +10,22 @@ from pathlib import Path
 import pytest
 
 from common.apply.journal import Journal
+from common.apply.manifest import NONE_SUPERSEDED, ManifestKind, detect_kind
 from common.apply.tasks import (
-    NOTHING_VOID,
-    Kind,
     Task,
-    decide_by_looks,
+    check_stat,
     is_quarantine_place,
-    kind_of_manifest,
+    path_below_quarantine,
     quarantine_path,
     read_task,
     require_sound,
     survey_manifest,
-    without_root,
 )
 from common.errors import BadInput
-from common.manifests.reader import JOURNAL, REPORT, VERIFY, JournalRow, Record, ReportRow, VerifyRow, Writer, seal
+from common.manifests.integrity import seal
+from common.manifests.reader import Record
+from common.manifests.rows import JOURNAL, REPORT, VERIFY, JournalRow, ReportRow, VerifyRow
+from common.manifests.writer import Writer
 from common.timestamps import mtime_text
 
 RUN_ID = "3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b"
@@ -54,15 +55,15 @@ PLANNED = JOURNAL.decode(
     "",
 )
 MOVED = REPORT.decode({**dict.fromkeys(REPORT.columns, ""), **NUMBERS, **SHARED, "status": "moved"}, "")
-QUARANTINE = Kind("verified", "quarantine", VERIFY.columns)
+QUARANTINE = ManifestKind("verified", "quarantine", VERIFY.columns)
 
 
-def task_of(row: VerifyRow | JournalRow | ReportRow, kind: Kind) -> Task | None:
+def task_of(row: VerifyRow | JournalRow | ReportRow, kind: ManifestKind) -> Task | None:
     if isinstance(row, VerifyRow):
         values = VERIFY.as_text(row)
     else:
         values = JOURNAL.as_text(row) if isinstance(row, JournalRow) else REPORT.as_text(row)
-    return read_task(kind, Record(values, 2, 100), "line 2", "/q", NOTHING_VOID)
+    return read_task(kind, Record(values, 2, 100), "line 2", "/q", NONE_SUPERSEDED)
 
 
 def verified(path: Path, *rows: VerifyRow) -> str:
@@ -79,7 +80,7 @@ def test_an_identical_pair_is_to_go_into_the_quarantine() -> None:
     task = task_of(seal(VERIFIED), QUARANTINE)
     assert task
     assert (task.action, task.from_path, task.to_path) == ("quarantine", "/source/sub/a.jpg", PLACE)
-    assert (task.expected.place, task.expected.size, task.expected.mtime_ns) == ((1, 11), 10, TIME)
+    assert (task.expected.inode_key, task.expected.size, task.expected.mtime_ns) == ((1, 11), 10, TIME)
 
 
 def test_a_pair_whose_source_is_gone_is_nothing_to_do() -> None:
@@ -147,7 +148,7 @@ def test_an_inode_that_is_no_number_is_refused() -> None:
 )
 @pytest.mark.parametrize("was", ["quarantine", "delete"])
 def test_what_was_taken_can_be_brought_back_or_purged(action: str, to_path: str, was: str) -> None:
-    task = task_of(PLANNED._replace(action=was), Kind("journal", action, JOURNAL.columns))
+    task = task_of(PLANNED._replace(action=was), ManifestKind("journal", action, JOURNAL.columns))
     assert task
     assert (task.action, task.from_path, task.to_path) == (action, PLACE, to_path)
 
@@ -158,7 +159,7 @@ def test_what_was_taken_can_be_brought_back_or_purged(action: str, to_path: str,
     + [PLANNED._replace(action=action) for action in ("restore", "purge", "restore_folder")],
 )
 def test_outcomes_and_other_acts_in_a_journal_are_nothing_to_do(row: JournalRow) -> None:
-    assert task_of(row, Kind("journal", "restore", JOURNAL.columns)) is None
+    assert task_of(row, ManifestKind("journal", "restore", JOURNAL.columns)) is None
 
 
 @pytest.mark.parametrize(
@@ -176,21 +177,21 @@ def test_a_journal_can_lead_only_to_places_in_a_quarantine(place: str) -> None:
     assert is_quarantine_place(PLACE, RUN_ID, "/source/sub/a.jpg")
     for action in ("restore", "purge"):
         with pytest.raises(BadInput, match="is no place in a quarantine"):
-            task_of(PLANNED._replace(to_path=place), Kind("journal", action, JOURNAL.columns))
+            task_of(PLANNED._replace(to_path=place), ManifestKind("journal", action, JOURNAL.columns))
 
 
 def test_a_pruned_folder_comes_back_with_its_permissions_and_only_inside_the_source() -> None:
     pruned = PLANNED._replace(action="prune", from_path="/source/sub", reason="750")
-    task = task_of(pruned, Kind("journal", "restore", JOURNAL.columns))
+    task = task_of(pruned, ManifestKind("journal", "restore", JOURNAL.columns))
     assert task
     assert (task.action, task.to_path, task.folder_mode) == ("restore_folder", "/source/sub", 0o750)
-    assert task_of(pruned, Kind("journal", "purge", JOURNAL.columns)) is None
+    assert task_of(pruned, ManifestKind("journal", "purge", JOURNAL.columns)) is None
     with pytest.raises(BadInput, match="does not lie in the source root"):
-        task_of(pruned._replace(from_path="/etc"), Kind("journal", "restore", JOURNAL.columns))
+        task_of(pruned._replace(from_path="/etc"), ManifestKind("journal", "restore", JOURNAL.columns))
 
 
 def test_only_moved_rows_of_a_report_can_be_brought_back() -> None:
-    kind = Kind("report", "restore", REPORT.columns)
+    kind = ManifestKind("report", "restore", REPORT.columns)
     task = task_of(MOVED, kind)
     assert task
     assert (task.from_path, task.to_path) == ("/archive/2019/a.jpg", "/source/sub/a.jpg")
@@ -240,7 +241,7 @@ def test_the_kind_of_a_manifest_is_told_by_its_columns(tmp_path: Path) -> None:
     report.close()
 
     def kind(path: str, restore: bool, delete: bool) -> tuple[str, str]:
-        found = kind_of_manifest(path, restore, delete)
+        found = detect_kind(path, restore, delete)
         return found.name, found.action
 
     assert kind(good, False, False) == ("verified", "quarantine")
@@ -250,7 +251,7 @@ def test_the_kind_of_a_manifest_is_told_by_its_columns(tmp_path: Path) -> None:
     assert kind(str(tmp_path / "report.csv"), True, False) == ("report", "restore")
     for path, restore in ((good, True), (journal.path, False)):
         with pytest.raises(BadInput):
-            kind_of_manifest(path, restore, delete=False)
+            detect_kind(path, restore, delete=False)
     with pytest.raises(BadInput, match=r"report\.csv has no column"):  # a report proves nothing
         survey_manifest(str(tmp_path / "report.csv"), "auto", QUARANTINE)
 
@@ -261,7 +262,7 @@ def test_an_intention_that_failed_or_was_repeated_later_counts_no_more(tmp_path:
     for row_id, phase in acts:
         journal.append([PLANNED._replace(row_id=row_id, phase=phase)])
     journal.close()
-    void = survey_manifest(journal.path, "auto", Kind("journal", "restore", JOURNAL.columns)).void
+    void = survey_manifest(journal.path, "auto", ManifestKind("journal", "restore", JOURNAL.columns)).void
     planned = {1: [1], 2: [3, 5], 3: [7]}
     counting = [
         (row_id, sequence)
@@ -311,7 +312,7 @@ def test_whether_to_act_when_the_files_are_looked_at_again(
 ) -> None:
     task = task_of(seal(VERIFIED), QUARANTINE)
     assert task
-    verdict = decide_by_looks(task, source, copy)
+    verdict = check_stat(task, source, copy)
     if expected in (ACT, READ_FIRST):
         assert (verdict.reason, verdict.read_first) == ("", expected == READ_FIRST)
     else:
@@ -320,5 +321,5 @@ def test_whether_to_act_when_the_files_are_looked_at_again(
 
 def test_the_place_in_a_quarantine_holds_the_whole_path_of_the_original() -> None:
     assert quarantine_path("/q", RUN_ID, "/source/sub/a.jpg") == PLACE
-    assert without_root("/source/a.jpg") == "source/a.jpg"
+    assert path_below_quarantine("/source/a.jpg") == "source/a.jpg"
     assert quarantine_path("/q", RUN_ID, "//source/a.jpg") == f"/q/{RUN_ID}/files/source/a.jpg"

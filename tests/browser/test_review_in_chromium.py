@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from common.manifests.reader import ReportRow
+from common.manifests.rows import ReportRow
+from common.review.apply_page import ApplyCollector
 from common.review.model import ReviewFacts
-from common.review.page import write_apply_review, write_organize_review, write_verify_review
+from common.review.organize_page import OrganizeCollector
+from common.review.page import write_review
+from common.review.verify_page import VerifyCollector
 from demo.make_sample_library import make_library
 from tests.browser.webdriver import Browser, chromium
 from tests.review.test_page import HOSTILE, INTENDED, PROVED, RUN, row
@@ -80,7 +83,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     rows.append(row(501, source_root=str(folder), source_path=str(pictures[0]), review="no date was found"))
     path = folder / "page.html"
-    write_organize_review(str(path), RUN, rows, ReviewFacts("copy", {"report": "/out/report.csv"}, found=len(rows)))
+    write_review(
+        OrganizeCollector, str(path), RUN, rows, ReviewFacts("copy", {"report": "/out/report.csv"}, found=len(rows))
+    )
     return path
 
 
@@ -131,8 +136,12 @@ def test_it_can_be_read_and_axe_finds_nothing_serious(
 
 
 def test_the_pages_of_verify_and_apply_have_no_fault_either(browser: Browser, axe: str, tmp_path: Path) -> None:
-    write_verify_review(str(tmp_path / "v.html"), RUN, [PROVED], ReviewFacts("verify", {"verified": "/v.csv"}))
-    write_apply_review(str(tmp_path / "a.html"), RUN, [INTENDED], ReviewFacts("quarantine", {"journal": "/j.csv"}))
+    write_review(
+        VerifyCollector, str(tmp_path / "v.html"), RUN, [PROVED], ReviewFacts("verify", {"verified": "/v.csv"})
+    )
+    write_review(
+        ApplyCollector, str(tmp_path / "a.html"), RUN, [INTENDED], ReviewFacts("quarantine", {"journal": "/j.csv"})
+    )
     for name in ("v.html", "a.html"):
         browser.open(tmp_path / name)
         assert browser.console() == []
@@ -237,7 +246,7 @@ def test_a_hundred_thousand_rows_open_in_less_than_three_seconds(browser: Browse
         for number in range(1, 100_001)
     )
     path = tmp_path / "large.html"
-    write_organize_review(str(path), RUN, rows, ReviewFacts("copy", {"report": "/r.csv"}, found=100_000))
+    write_review(OrganizeCollector, str(path), RUN, rows, ReviewFacts("copy", {"report": "/r.csv"}, found=100_000))
     assert path.stat().st_size < 8_000_000
     browser.look_like(*SIZES["phone"], "light")
     browser.open(path)

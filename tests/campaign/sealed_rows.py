@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import get_type_hints
 
-from common.manifests.reader import REPORT, VERIFY, ReportRow, VerifyRow, seal
-from common.timestamps import mtime_text, now_text
+from common.manifests.integrity import seal
+from common.manifests.rows import REPORT, VERIFY, ReportRow, VerifyRow
+from common.timestamps import mtime_text, utc_now_text
 from tests.campaign.invariants import digest_of
 
 RUN_ID = "6f1f7f1e-52a4-4b0e-9a55-0a4cf6b0a001"
@@ -25,7 +26,7 @@ def write_report(table: Path, pairs: Iterable[tuple[Path, Path]], roots: tuple[P
 def write_verified(table: Path, pairs: Iterable[tuple[Path, Path]], roots: tuple[Path, Path], archive_id: str) -> Path:
     """A verified.csv that says of each pair of source and destination that it is identical, with true seals."""
     rows = [_claims(VerifyRow, number, pair, roots, archive_id) for number, pair in enumerate(pairs, 1)]
-    proof = {"report_status": "copied", "status": "identical", "read_mode": "cold", "verified_at": now_text()}
+    proof = {"report_status": "copied", "status": "identical", "read_mode": "cold", "verified_at": utc_now_text()}
     sealed = [seal(VERIFY.decode(values | proof, "by hand")) for values in rows]
     table.write_bytes(VERIFY.header() + b"".join(VERIFY.encode(row) for row in sealed))
     return table

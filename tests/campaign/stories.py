@@ -23,7 +23,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from common.manifests.reader import seal_of
+from common.manifests.integrity import seal_of
 from tests.campaign.invariants import broken_promises, rows_not_once
 from tests.campaign.resettable import is_lock, is_table, see
 from tests.campaign.scale import dice

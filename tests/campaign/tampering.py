@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from common.manifests.reader import JOURNAL, VERIFY, chain_of, first_chain, seal_of
+from common.manifests.integrity import chain_of, first_chain, seal_of
+from common.manifests.rows import JOURNAL, VERIFY
 
 Row = dict[str, str]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from common.archive import LOCK, found_archive
+from common.archive import LOCK, create_archive
 from tests.campaign.aliases import ALIASES, NESTED, PHOTOS, YEAR, Alias, Place, Roots
 from tests.campaign.figures import RecordPoints
 from tests.campaign.invariants import contents_of, lost_contents
@@ -120,7 +120,7 @@ def test_the_whole_flow_on_a_source_archived_into_itself_loses_nothing(
 def test_verify_never_calls_an_alias_identical(alias: Alias, tmp_path: Path, judge: Judge) -> None:
     with alias_at(tmp_path, alias, judge) as scene:
         roots = (scene.roots.source, scene.roots.archive)
-        write_report(scene.desk / "report.csv", scene.pairs, roots, found_archive(str(scene.roots.archive)))
+        write_report(scene.desk / "report.csv", scene.pairs, roots, create_archive(str(scene.roots.archive)))
         if scene.verify().code in (0, 1):
             require_no_pair_proved(scene)
 
@@ -137,7 +137,7 @@ def test_the_campaign_sees_a_missing_probe(tmp_path: Path) -> None:
     bugged = plant(NO_ALIAS_PROBE, tmp_path / "bug")
     with alias_at(tmp_path, alias, lambda _: None) as scene, Product(bugged) as product:
         roots = (scene.roots.source, scene.roots.archive)
-        write_report(scene.desk / "report.csv", scene.pairs, roots, found_archive(str(scene.roots.archive)))
+        write_report(scene.desk / "report.csv", scene.pairs, roots, create_archive(str(scene.roots.archive)))
         assert product.run(Line(scripts.VERIFY, scene.verify_line, scene.desk)).code == 0
         with pytest.raises(AssertionError):
             require_no_pair_proved(scene)
@@ -150,7 +150,7 @@ def test_incident_1_a_sealed_manifest_that_calls_an_alias_identical_destroys_not
 ) -> None:
     with alias_at(tmp_path, alias, judge) as scene:
         roots = (scene.roots.source, scene.roots.archive)
-        write_verified(scene.desk / "verified.csv", scene.pairs, roots, found_archive(str(scene.roots.archive)))
+        write_verified(scene.desk / "verified.csv", scene.pairs, roots, create_archive(str(scene.roots.archive)))
         assert scene.apply(*FOR_GOOD * destroy).code != 0
 
 
@@ -224,8 +224,8 @@ def test_incident_2_source_and_archive_are_one_path_in_a_row(library: LibraryMak
     lib.organize()
     row = read_rows(lib.report)[0]
     same = row | {"destination_path": row["source_path"], "archive_root": row["source_root"]}
-    found_archive(str(lib.source))
-    same["archive_id"] = found_archive(str(lib.source))
+    create_archive(str(lib.source))
+    same["archive_id"] = create_archive(str(lib.source))
     write_rows(lib.report, [same])
     lib.verify(expect=1)
     assert statuses(read_rows(lib.unverified)) == {"same_file": 1}
@@ -244,7 +244,7 @@ def test_incident_3_a_view_with_its_own_inodes_is_known_by_a_name_that_appears_i
         source, copy = scene.pairs[0]
         assert os.stat(source).st_dev != os.stat(copy).st_dev
         roots = (scene.roots.source, scene.roots.archive)
-        write_report(scene.desk / "report.csv", scene.pairs, roots, found_archive(str(scene.roots.archive)))
+        write_report(scene.desk / "report.csv", scene.pairs, roots, create_archive(str(scene.roots.archive)))
         scene.verify()
         assert statuses(read_rows(scene.desk / "unverified.csv")) == {"same_file": len(PHOTOS)}
         assert not [name for name in os.listdir(source.parent) if name.startswith(".media-probe-")]
@@ -265,7 +265,7 @@ def test_incident_3_a_probe_that_a_full_disk_forbids_is_no_proof_of_two_folders(
         stack.enter_context(disk_of_few_files(real, 200))
         scene = Scene(alias.make(Place(real, views, stack)), desk)
         roots = (scene.roots.source, scene.roots.archive)
-        write_verified(desk / "verified.csv", scene.pairs, roots, found_archive(str(scene.roots.archive)))
+        write_verified(desk / "verified.csv", scene.pairs, roots, create_archive(str(scene.roots.archive)))
         (scene.roots.archive / LOCK).touch()  # as earlier runs have left it
         before = contents_of(real)
         with suppress(OSError):

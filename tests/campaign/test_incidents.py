@@ -21,8 +21,8 @@ import pytest
 
 from common.fileops.locking import Lock
 from common.fileops.renaming import rename_no_replace
-from common.fileops.temporary import PARKED_PREFIX
-from common.manifests.reader import seal_of
+from common.fileops.temporary import SET_ASIDE_PREFIX
+from common.manifests.integrity import seal_of
 from tests.campaign.syscall_points import at_call, at_moment, each_moment, in_a_child, moments_of, start_child, wait_for
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
@@ -432,7 +432,7 @@ def test_incident_07_czkawka_a_roll_back_that_fails_is_loud_and_says_where_the_f
     parked = []
 
     def take_the_name() -> None:
-        if not stranger.exists() and (held := list(stranger.parent.glob(f"{PARKED_PREFIX}*-3"))):
+        if not stranger.exists() and (held := list(stranger.parent.glob(f"{SET_ASIDE_PREFIX}*-3"))):
             parked.extend(held)
             stranger.write_bytes(b"a stranger's")
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from common.cli.console import Progress, Talk
+from common.cli.console import Console
 from common.cli.options import CommonOptions
+from common.cli.progress import Progress
 from common.errors import BadInput
 from tests.support.options import QUIETLY
 from tests.support.trees import make_pipe, write_tree
@@ -32,12 +33,12 @@ def test_quiet_and_verbose_choose_what_is_heard_and_the_log_has_it_all(
 ) -> None:
     log = tmp_path / "run.log"
     for _ in range(2):  # a log file is added to
-        talk = Talk(replace(options, log_file=str(log)))
-        talk.detail("detail")
-        talk.info("info")
-        talk.warn("warn")
-        talk.error("error")
-        talk.log("\udcff for the log")
+        console = Console(replace(options, log_file=str(log)))
+        console.debug("detail")
+        console.info("info")
+        console.warning("warn")
+        console.error("error")
+        console.log("\udcff for the log")
     shown = capsys.readouterr()
     assert (shown.out, shown.err.splitlines()) == ("", heard * 2)
     lines = log.read_text().splitlines()
@@ -48,7 +49,7 @@ def test_quiet_and_verbose_choose_what_is_heard_and_the_log_has_it_all(
 def test_a_log_whose_last_line_was_torn_is_added_to(tmp_path: Path) -> None:
     log = tmp_path / "run.log"
     log.write_bytes(b"2024-05-01T12:34:56Z half a li")
-    Talk(replace(QUIETLY, log_file=str(log))).log("the next run")
+    Console(replace(QUIETLY, log_file=str(log))).log("the next run")
     assert log.read_bytes().startswith(b"2024-05-01T12:34:56Z half a li")
     assert log.read_text().endswith("Z the next run\n")
 
@@ -141,7 +142,7 @@ def test_a_log_is_made_readable_and_never_through_a_link(tmp_path: Path) -> None
     write_tree(tmp_path, {"photo.jpg": b"photo"})
     os.symlink("photo.jpg", tmp_path / "run.log")
     with pytest.raises(BadInput):
-        Talk(replace(QUIETLY, log_file=str(tmp_path / "run.log"))).info("x")
+        Console(replace(QUIETLY, log_file=str(tmp_path / "run.log"))).info("x")
     assert (tmp_path / "photo.jpg").read_bytes() == b"photo"
     assert stat.S_ISLNK(os.lstat(tmp_path / "run.log").st_mode)
 
@@ -150,4 +151,4 @@ def test_a_pipe_named_as_the_log_is_refused_and_not_waited_for(tmp_path: Path) -
     pipe = tmp_path / "run.log"
     make_pipe(pipe)
     with pytest.raises(BadInput, match="exists already"):
-        Talk(replace(QUIETLY, log_file=str(pipe)))
+        Console(replace(QUIETLY, log_file=str(pipe)))

@@ -10,31 +10,32 @@ from pathlib import Path
 
 import pytest
 
-from common.cli.console import Talk
+from common.cli.console import Console
 from common.cli.options import (
     EXIT_STATUS,
-    columns,
     days,
-    not_negative,
+    non_negative,
     positive,
     require_folder,
-    same_command,
-    with_jobs,
+    rerun_command,
+    resolve_jobs,
+    terminal_columns,
 )
 from common.errors import BadInput, ExitCode
+from common.stages import Stage
 from tests.support.options import parsed
 from tests.support.trees import write_tree
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "1e3", "two", "٣", " 1", "+1"])
 def test_a_count_is_a_whole_number_and_nothing_else(text: str) -> None:
-    for parse in (positive, not_negative):
+    for parse in (positive, non_negative):
         with pytest.raises(argparse.ArgumentTypeError):
             parse(text)
 
 
 def test_zero_rows_behind_an_offset_are_fine_and_a_limit_of_zero_is_not() -> None:
-    assert not_negative("0") == 0
+    assert non_negative("0") == 0
     assert positive("12") == 12
     with pytest.raises(argparse.ArgumentTypeError):
         positive("0")
@@ -68,13 +69,13 @@ def test_the_number_of_jobs_is_what_was_asked_for_else_what_suits_the_disks_and_
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     asked = parsed("--jobs", "7", "--verbose")
-    assert with_jobs(asked, Talk(asked).detail, [str(tmp_path)]) == asked
+    assert resolve_jobs(asked, Console(asked).debug, [str(tmp_path)]) == asked
     assert capsys.readouterr().err == ""
     free = parsed("--verbose")
-    chosen = with_jobs(free, Talk(free).detail, [str(tmp_path)])
+    chosen = resolve_jobs(free, Console(free).debug, [str(tmp_path)])
     assert chosen.jobs >= 1
     assert capsys.readouterr().err.startswith(f"jobs: {chosen.jobs}, since ")
-    cached = with_jobs(free, Talk(free).detail, [str(tmp_path)], in_memory=True)
+    cached = resolve_jobs(free, Console(free).debug, [str(tmp_path)], in_memory=True)
     assert cached.jobs in (chosen.jobs, os.cpu_count())
     assert "in memory" in capsys.readouterr().err or chosen.jobs == 1
 
@@ -102,7 +103,7 @@ def test_a_folder_is_found_by_its_real_path_and_a_missing_one_may_be_an_unmounte
 )
 def test_the_same_command_can_leave_out_an_option(without: str, values: int, rest: str) -> None:
     options = parsed("--log-file", "it.log", "--verbose", "--jobs=3")
-    assert same_command("a.py", options, without, values).endswith(f"a.py {rest}")
+    assert rerun_command(Stage.VERIFY, options, without, values).endswith(f"verify_media_archive.py {rest}")
 
 
 # --- arguments from a file ----------------------------------------------------------------------------
@@ -151,10 +152,10 @@ def test_nobody_is_left_behind_by_colours(monkeypatch: pytest.MonkeyPatch, capsy
 def test_the_help_is_as_wide_as_it_is_told(monkeypatch: pytest.MonkeyPatch, wanted: str, width: int) -> None:
     monkeypatch.setenv("COLUMNS", wanted)
     monkeypatch.setattr(sys, "__stdout__", None)
-    assert columns() == width
+    assert terminal_columns() == width
 
 
 def test_a_value_that_begins_with_the_sign_is_joined_to_its_option_in_a_command_to_paste(tmp_path: Path) -> None:
     (tmp_path / "args").write_text("--log-file\n@eaDir\n--quiet\n--jobs\n3\n")
     options = parsed(f"@{tmp_path}/args")
-    assert same_command("a.py", options).endswith("a.py --log-file=@eaDir --quiet --jobs 3")
+    assert rerun_command(Stage.VERIFY, options).endswith("verify_media_archive.py --log-file=@eaDir --quiet --jobs 3")

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from common.cli.console import Progress, Talk
+from common.cli.console import Console
 from common.cli.options import CommonOptions
-from common.cli.run import StopRequest, run_stage, stop_on_signals
+from common.cli.progress import Progress
+from common.cli.run import run_stage
+from common.cli.signals import StopRequest, stop_on_signals
 from common.cli.summary import Summary
 from common.errors import BadInput, ExitCode, Interrupted, Locked, MediaArchiveError, RowFailed, StoppedEarly
 from tests.support.options import QUIETLY
@@ -22,12 +24,12 @@ from tests.support.options import QUIETLY
 SUMMARY = Summary(tool="verify", headline="verify: /a/report.csv", run_id="3f2b8c1e", exit_code=ExitCode.ATTENTION)
 
 
-def ends(stage: Callable[[Talk, StopRequest], Summary], options: CommonOptions = QUIETLY) -> int:
+def ends(stage: Callable[[Console, StopRequest], Summary], options: CommonOptions = QUIETLY) -> int:
     return run_stage("verify", stage, options)
 
 
-def raising(error: BaseException) -> Callable[[Talk, StopRequest], Summary]:
-    def stage(_talk: Talk, _stop: StopRequest) -> Summary:
+def raising(error: BaseException) -> Callable[[Console, StopRequest], Summary]:
+    def stage(_talk: Console, _stop: StopRequest) -> Summary:
         raise error
 
     return stage
@@ -86,8 +88,8 @@ def test_a_service_without_standard_error_is_served_and_its_output_holds_nothing
 ) -> None:
     monkeypatch.setattr(sys, "stderr", None)
 
-    def stage(talk: Talk, _stop: StopRequest) -> Summary:
-        talk.warn("nobody hears this")
+    def stage(console: Console, _stop: StopRequest) -> Summary:
+        console.warning("nobody hears this")
         with Progress("copy", 1, 1, QUIETLY):
             return SUMMARY
 

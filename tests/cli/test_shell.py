@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from common.cli.shell import quoted, script_command
+from common.stages import Stage
 
 HOSTILE = (
     "",
@@ -47,7 +48,7 @@ def test_a_command_names_the_script_beside_the_running_one(monkeypatch: pytest.M
     (tmp_path / "python3").symlink_to(sys.executable)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python3"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    command = script_command("verify_media_archive.py", "--input-csv", "/a/b c.csv")
+    command = script_command(Stage.VERIFY, "--input-csv", "/a/b c.csv")
     quote = '"' if sys.platform == "win32" else "'"
     script = os.path.join("/opt/my tools", "verify_media_archive.py")
     words = [f"{quote}{script}{quote}", "--input-csv", f"{quote}/a/b c.csv{quote}"]
@@ -55,4 +56,4 @@ def test_a_command_names_the_script_beside_the_running_one(monkeypatch: pytest.M
     if sys.platform != "win32":
         assert command.startswith("python3 ")
         monkeypatch.setenv("PATH", "/nowhere")
-        assert script_command("verify_media_archive.py").startswith(f"{tmp_path}/python3 ")
+        assert script_command(Stage.VERIFY).startswith(f"{tmp_path}/python3 ")

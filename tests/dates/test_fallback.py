@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from common.dates.fallback import SecondOpinion
+from common.dates.fallback import FallbackReader
 from common.dates.model import Clock, Reading
 from tests.dates import sample_files as make
 
@@ -54,7 +54,7 @@ ANSWER = """printf '{"streams": [], "format": {"tags": {"creation_time": "2008-0
 
 
 def test_pillow_is_asked_about_an_image(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with SecondOpinion() as second:
+    with FallbackReader() as second:
         found = second.ask(photo(tmp_path / "a.jpg"))
     assert found.problem == ""
     best = found.candidates[0]
@@ -65,7 +65,7 @@ def test_pillow_is_asked_about_an_image(tmp_path: Path, capfd: pytest.CaptureFix
 @needs_posix
 def test_ffprobe_is_asked_about_a_film(tmp_path: Path, tools: Path) -> None:
     fake_ffprobe(tools, ANSWER)
-    with SecondOpinion() as second:
+    with FallbackReader() as second:
         assert second.has_ffprobe
         (found,) = second.ask(film(tmp_path / "a.mp4")).candidates
     assert (found.tag, found.clock) == ("ffprobe:creation_time", Clock.UTC)
@@ -79,14 +79,14 @@ def test_the_real_ffprobe_understands_our_question(tmp_path: Path, monkeypatch: 
     command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=s=16x16:d=0.1", "-metadata"]
     subprocess.run([*command, "creation_time=2008-08-08T08:08:08Z", f"file:{path}"], check=True)
     monkeypatch.chdir(tmp_path)
-    with SecondOpinion() as second:
+    with FallbackReader() as second:
         found = second.ask(path.name)  # which looks like a protocol
     assert [candidate.tag for candidate in found.candidates] == ["ffprobe:creation_time"]
 
 
 def test_a_film_without_ffprobe_on_the_machine_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with SecondOpinion() as second:
+    with FallbackReader() as second:
         assert not second.has_ffprobe
         assert "ffprobe is not installed" in second.ask(film(tmp_path / "a.mp4")).problem
         assert second.ask(photo(tmp_path / "a.jpg")).candidates
@@ -96,13 +96,13 @@ def test_a_film_without_ffprobe_on_the_machine_says_so(tmp_path: Path, monkeypat
 def test_names_of_any_bytes_and_newlines_pass(tmp_path: Path) -> None:
     path = os.fsdecode(os.path.join(os.fsencode(tmp_path), b'\xff\xfe"\n\r,.jpg'))
     shutil.copy(photo(tmp_path / "a.jpg"), path)
-    with SecondOpinion() as second:
+    with FallbackReader() as second:
         assert second.ask(path).candidates
 
 
 def test_a_file_that_pillow_refuses_gives_its_reason(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff\xe1" + b"\0" * 50)
-    with SecondOpinion() as second:
+    with FallbackReader() as second:
         assert second.ask(str(tmp_path / "a.jpg")) == Reading(problem="Pillow can't read it")
         assert "No such file" in second.ask(str(tmp_path / "gone.jpg")).problem
         assert "not a regular file" in second.ask(str(tmp_path)).problem or os.name == "nt"
@@ -110,14 +110,14 @@ def test_a_file_that_pillow_refuses_gives_its_reason(tmp_path: Path) -> None:
 
 def test_a_picture_without_a_date_is_no_problem(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "a.bmp")
-    with SecondOpinion() as second:
+    with FallbackReader() as second:
         assert second.ask(str(tmp_path / "a.bmp")) == Reading()
 
 
 @needs_posix
 def test_a_tool_that_hangs_is_stopped_and_the_next_file_is_asked_about(tmp_path: Path, tools: Path) -> None:
     fake_ffprobe(tools, f'case "$*" in *slow*) exec sleep 60;; *) {ANSWER};; esac')
-    with SecondOpinion(video_seconds=0.3) as second:
+    with FallbackReader(video_seconds=0.3) as second:
         start = time.monotonic()
         assert "no answer after 0.3 seconds" in second.ask(film(tmp_path / "slow.mp4")).problem
         assert time.monotonic() - start < 5
@@ -127,7 +127,7 @@ def test_a_tool_that_hangs_is_stopped_and_the_next_file_is_asked_about(tmp_path:
 @needs_posix
 def test_a_worker_that_dies_costs_one_file(tmp_path: Path, tools: Path) -> None:
     fake_ffprobe(tools, f'case "$*" in *bad*) kill -9 $PPID; sleep 1;; *) {ANSWER};; esac')
-    with SecondOpinion() as second:
+    with FallbackReader() as second:
         assert "crashed" in second.ask(film(tmp_path / "bad.mp4")).problem
         assert second.ask(film(tmp_path / "good.mp4")).candidates
 
@@ -135,7 +135,7 @@ def test_a_worker_that_dies_costs_one_file(tmp_path: Path, tools: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux enforces a limit of memory on a process")
 def test_a_tool_that_wants_all_memory_does_not_get_it(tmp_path: Path, tools: Path) -> None:
     fake_ffprobe(tools, f'exec {sys.executable} -c "x = bytearray(3 << 30)" 2>/dev/null')
-    with SecondOpinion() as second:
+    with FallbackReader() as second:
         assert second.ask(film(tmp_path / "a.mp4")) == Reading(problem="ffprobe can't read it")
 
 
@@ -148,7 +148,7 @@ def test_where_no_process_can_be_had_nothing_is_known_of_the_file(
 
     monkeypatch.setattr("common.dates.fallback.start_worker", no_more_processes)
     (tmp_path / "a.jpg").write_bytes(make.jpeg())
-    with SecondOpinion() as second_opinion:
+    with FallbackReader() as second_opinion:
         reading = second_opinion.ask(str(tmp_path / "a.jpg"))
     assert reading.unreadable
     assert reading.problem.endswith("can't be started: Too many open files")
@@ -158,7 +158,7 @@ def test_what_a_tool_prints_is_not_taken_for_an_answer(
     tmp_path: Path, tools: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     fake_ffprobe(tools, "echo noise >&2; echo this is no JSON")
-    with SecondOpinion() as second:
+    with FallbackReader() as second:
         assert "failed" in second.ask(film(tmp_path / "a.mp4")).problem
     assert capfd.readouterr() == ("", "")
 
@@ -168,7 +168,7 @@ def test_many_threads_may_ask_at_once_and_each_gets_its_own_answer(tmp_path: Pat
     paths = {year: photo(tmp_path / f"{year}.jpg", f"{year}:08:17 16:39:37") for year in years}
     answers: dict[int, set[datetime | None]] = {year: set() for year in years}
     start = threading.Barrier(len(years))
-    with SecondOpinion() as second:
+    with FallbackReader() as second:
 
         def ask(year: int) -> None:
             start.wait()
@@ -185,7 +185,7 @@ def test_many_threads_may_ask_at_once_and_each_gets_its_own_answer(tmp_path: Pat
 
 def test_a_worker_that_was_killed_between_two_questions_is_replaced(tmp_path: Path) -> None:
     path = photo(tmp_path / "a.jpg")
-    with SecondOpinion() as second:
+    with FallbackReader() as second:
         assert second.ask(path).candidates
         assert second._worker is not None
         second._worker.process.kill()
@@ -198,13 +198,13 @@ def test_what_a_library_prints_is_not_taken_for_an_answer(
 ) -> None:
     (tmp_path / "pillow_heif.py").write_text("print('noise', flush=True)\ndef register_heif_opener(): print('more')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with SecondOpinion() as second:
+    with FallbackReader() as second:
         assert second.ask(photo(tmp_path / "a.jpg")).candidates
     assert capfd.readouterr() == ("", "")
 
 
 def test_no_process_is_started_before_the_first_question_nor_left_behind(tmp_path: Path) -> None:
-    second = SecondOpinion()
+    second = FallbackReader()
     assert second._worker is None
     second.ask(photo(tmp_path / "a.jpg"))
     assert second._worker is not None
@@ -217,8 +217,8 @@ def test_no_process_is_started_before_the_first_question_nor_left_behind(tmp_pat
 
 ASKS_FOREVER = """
 import sys, time
-from common.dates.fallback import SecondOpinion
-second = SecondOpinion()
+from common.dates.fallback import FallbackReader
+second = FallbackReader()
 second.ask(sys.argv[1])
 print(second._worker.process.pid, flush=True)
 time.sleep(60)
@@ -242,7 +242,7 @@ def test_the_worker_dies_with_its_parent_and_says_nothing(tmp_path: Path, blow: 
         os.killpg(parent.pid, signal.Signals[blow])  # as the terminal does with Ctrl-C: to the whole group
         _, said = parent.communicate(timeout=10)
     assert said.count(b"Traceback") == (1 if blow == "SIGINT" else 0), "only the parent's own"
-    assert b"second_opinion_worker" not in said
+    assert b"fallback_worker" not in said
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         if not _runs(worker):
@@ -253,9 +253,9 @@ def test_the_worker_dies_with_its_parent_and_says_nothing(tmp_path: Path, blow: 
 
 SURVIVES_AN_INTERRUPTION = """
 import signal, sys
-from common.dates.fallback import SecondOpinion
+from common.dates.fallback import FallbackReader
 signal.signal(signal.SIGINT, lambda *_: None)
-with SecondOpinion() as second:
+with FallbackReader() as second:
     second.ask(sys.argv[1])
     before = second._worker.process.pid
     print(flush=True)
@@ -298,5 +298,5 @@ def test_the_working_directory_can_not_shadow_our_modules(tmp_path: Path, monkey
     (tmp_path / "common" / "__init__.py").write_text("raise SystemExit('shadowed')")
     (tmp_path / "json.py").write_text("raise SystemExit('shadowed')")
     monkeypatch.chdir(tmp_path)
-    with SecondOpinion() as second:
+    with FallbackReader() as second:
         assert second.ask(photo(tmp_path / "a.jpg")).candidates

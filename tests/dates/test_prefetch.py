@@ -19,9 +19,9 @@ from common.dates.byte_view import HEAD
 from common.dates.choose import Rules
 from common.dates.formats import read_media
 from common.dates.model import Reading, Source
-from common.dates.prefetch import ReadAhead
+from common.dates.prefetch import Prefetcher
 from common.organize.dating import Dater
-from common.organize.dating_pool import Question, date_chunk
+from common.organize.dating_pool import DatingRequest, date_chunk
 from common.organize.scan import ScanRules, scan_tree
 from tests.dates import sample_files as make
 from tests.support.media import jpeg
@@ -52,7 +52,7 @@ def _date(folder: Path, act: Callable[[], None], *sources: Source) -> list[str]:
     """The years of photos in a folder, of which the last has a movie; ``act`` runs while the first one is dated."""
     scan, *_ = scan_tree(str(folder), ScanRules())
     *photos, last, movie = scan.files
-    questions = [Question(file, (), "") for file in photos] + [Question(last, (movie,), "")]
+    questions = [DatingRequest(file, (), "") for file in photos] + [DatingRequest(last, (movie,), "")]
     dater = Dater(Rules(sources or tuple(Source), UTC, datetime.now(UTC)), _Meanwhile(act))
     return [dated.folder for dated in date_chunk(dater, "%Y", questions, ahead=9) if dated]
 
@@ -94,7 +94,7 @@ def test_what_is_read_ahead_is_what_is_read(tmp_path: Path) -> None:
     paths = [str(path) for path in sorted(tmp_path.iterdir())]
     paths = [*paths, str(tmp_path / "missing"), paths[0], paths[0]]
     for order in (paths, paths[::-1], paths[::3]):
-        with ReadAhead(paths, 9) as files:
+        with Prefetcher(paths, 9) as files:
             assert [files.read(path) for path in order] == [read_media(path) for path in order]
 
 
@@ -104,7 +104,7 @@ def test_those_that_follow_are_open_no_others_and_none_at_the_end(tmp_path: Path
     paths = [str(tmp_path / f"{number:03}.gif") for number in range(60)]
     for path in paths:
         Path(path).write_bytes(b"GIF89a")
-    with ReadAhead(paths, 9) as files:
+    with Prefetcher(paths, 9) as files:
         for number in range(0, 50, step):
             files.read(paths[number])
             assert _opened_below(tmp_path) <= set(paths[number + 1 : number + 10])
@@ -163,7 +163,7 @@ def test_what_is_replaced_or_gone_before_its_turn_is_dated_as_what_is_there_then
     ("limit", "readers", "ahead"), [(64, 1, 0), (128, 1, 0), (256, 8, 8), (1024, 8, 32), (1024, 200, 2)]
 )
 def test_files_are_left_for_others_to_open(limit: int, readers: int, ahead: int) -> None:
-    code = f"from common.dates.prefetch import files_ahead; print(files_ahead({readers}))"
+    code = f"from common.dates.prefetch import prefetch_limit; print(prefetch_limit({readers}))"
     few = ["sh", "-c", f'ulimit -n {limit} && exec "$@"', "sh", sys.executable, "-c", code]
     assert subprocess.run(few, cwd=ROOT, check=True, capture_output=True, text=True).stdout == f"{ahead}\n"
 

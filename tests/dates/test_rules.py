@@ -21,7 +21,7 @@ from common.dates.filesystem import candidate_from_mtime
 from common.dates.findings import CONTAINER, DIGITIZED, EDITED, ORIGINAL, SATELLITE, TEXT_CREATE, Findings
 from common.dates.model import Candidate, Source
 from common.dates.sidecar import candidates_from_sidecar
-from common.dates.timezones import resolve_zone
+from common.dates.timezones import resolve_timezone
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
 ORDER = (Source.METADATA, Source.SIDECAR, Source.FILENAME, Source.FILESYSTEM)
@@ -256,7 +256,7 @@ def test_at_new_year_the_photographers_clock_decides_and_not_the_machines(
     place: str, evidence: Sequence[Candidate], year: int, machine_in: Callable[[str], None]
 ) -> None:
     machine_in(place)
-    choice = choose([*evidence, COPIED_LATER], Rules(ORDER, resolve_zone(None), NOW))
+    choice = choose([*evidence, COPIED_LATER], Rules(ORDER, resolve_timezone(None), NOW))
     assert choice.moment is not None
     assert (choice.moment.year, choice.review) == (year, "")
 
@@ -265,7 +265,7 @@ def test_at_new_year_the_photographers_clock_decides_and_not_the_machines(
 @pytest.mark.parametrize("still", ["2023:01:01 09:00:00+11:00", "2023:01:01 09:00:00"], ids=["offset", "no offset"])
 def test_at_new_year_a_movie_goes_with_its_still(place: str, still: str, machine_in: Callable[[str], None]) -> None:
     machine_in(place)
-    zone = resolve_zone(None)
+    zone = resolve_timezone(None)
     movie = metadata(mvhd("2022-12-31 22:00:02"))
     paired = offset_of_still(choose(metadata(original(still)), Rules(ORDER, zone, NOW)), movie)
     choice = choose(movie, Rules(ORDER, zone, NOW, paired))
@@ -279,8 +279,8 @@ def test_a_movie_filmed_at_home_around_midnight_lands_in_the_year_of_the_clock_a
     place: str, minutes: int, year: int, named: bool, machine_in: Callable[[str], None]
 ) -> None:
     machine_in("Asia/Tokyo" if named else place)
-    zone = resolve_zone(place if named else None)
-    filmed = datetime(2023, 1, 1, tzinfo=resolve_zone(place)) + timedelta(minutes=minutes)
+    zone = resolve_timezone(place if named else None)
+    filmed = datetime(2023, 1, 1, tzinfo=resolve_timezone(place)) + timedelta(minutes=minutes)
     choice = choose(metadata(mvhd(f"{filmed.astimezone(UTC):%Y-%m-%d %H:%M:%S}")), Rules(ORDER, zone, NOW))
     assert choice.moment is not None
     assert choice.moment.replace(tzinfo=None) == filmed.replace(tzinfo=None)

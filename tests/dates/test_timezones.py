@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from common.dates.timezones import resolve_zone
+from common.dates.timezones import resolve_timezone
 from common.errors import BadInput, ExitCode
 
 
 def test_a_named_zone_knows_summer_and_winter() -> None:
-    zone = resolve_zone("Australia/Sydney")
+    zone = resolve_timezone("Australia/Sydney")
     assert datetime(2023, 1, 1, tzinfo=zone).utcoffset() == timedelta(hours=11)
     assert datetime(2023, 7, 1, tzinfo=zone).utcoffset() == timedelta(hours=10)
 
@@ -22,7 +22,7 @@ def test_a_named_zone_knows_summer_and_winter() -> None:
 )
 def test_an_unknown_zone_is_refused_in_one_sentence_that_says_what_to_do(name: str) -> None:
     with pytest.raises(BadInput, match=r"unknown time zone .* such as Europe/Berlin .* pip install tzdata") as refused:
-        resolve_zone(name)
+        resolve_timezone(name)
     assert refused.value.exit_code is ExitCode.BAD_INPUT
     assert "\n" not in str(refused.value)
 
@@ -34,7 +34,7 @@ def test_the_machines_own_zone_agrees_with_its_name_at_every_hour_of_the_changes
     name: str, machine_in: Callable[[str], None]
 ) -> None:
     machine_in(name)
-    local, named = resolve_zone(None), resolve_zone(name)
+    local, named = resolve_timezone(None), resolve_timezone(name)
     start = datetime(2022, 12, 31, tzinfo=UTC)
     for hour in range(0, 367 * 24):
         instant = start + timedelta(hours=hour, minutes=30)
@@ -45,5 +45,5 @@ def test_the_machines_own_zone_goes_both_ways_where_an_hour_comes_twice(machine_
     machine_in("America/New_York")
     for hour in (5, 6):
         instant = datetime(2023, 11, 5, hour, 30, tzinfo=UTC)
-        there = instant.astimezone(resolve_zone(None))
+        there = instant.astimezone(resolve_timezone(None))
         assert (there.hour, there.astimezone(UTC)) == (1, instant)

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from common.errors import ChangedWhileReading, Interrupted, NotRegular, RowFailed, StoppedEarly
-from common.fileops.copying import copy_to_temporary, place
-from common.fileops.os_errors import writing_failed
-from common.hashing.digest import CHUNK, identity_of
+from common.fileops.copying import commit_copy, copy_to_temporary
+from common.fileops.os_errors import write_error
+from common.hashing.chunks import CHUNK
+from common.hashing.identity import identity_of
 from tests.fileops.fault_actions import append_to, full_disk, put
+from tests.support.monitor import Monitor
 from tests.support.trees import make_pipe, read_tree
 
 OLD = 1_234_567_890_123_456_789
@@ -31,15 +33,15 @@ def test_a_copy_has_the_content_time_permissions_and_extended_attributes_of_its_
         os.setxattr(source, "user.tags", b"holiday\0beach")
     os.utime(source, ns=(5, OLD))
     told: list[int] = []
-    staged = copy_to_temporary(source, f"{folder}/target", told.append)
+    staged = copy_to_temporary(source, f"{folder}/target", Monitor(told.append))
     staged.sync()
-    place(staged, f"{folder}/target/b.jpg")
+    commit_copy(staged, f"{folder}/target/b.jpg")
     status = os.stat(folder / "target" / "b.jpg")
     assert read_tree(folder / "target") == {"b.jpg": data}
     assert (status.st_mtime_ns, stat.S_IMODE(status.st_mode)) == (OLD, 0o640)
     assert staged.sha256 == hashlib.sha256(data).hexdigest()
     assert staged.identity == identity_of(os.stat(source))
-    assert staged.lost == ()
+    assert staged.unsupported_attributes == ()
     assert sum(told) == len(data)
     if sys.platform == "linux":
         assert os.getxattr(folder / "target" / "b.jpg", "user.tags") == b"holiday\0beach"
@@ -58,7 +60,7 @@ def test_what_the_target_cannot_hold_is_told_and_is_no_failure(folder: Path) -> 
         patched.setattr(os, "setxattr", full)
         staged = copy_to_temporary(source, str(folder))
     staged.discard()
-    assert staged.lost == ("extended attribute user.tags",)
+    assert staged.unsupported_attributes == ("extended attribute user.tags",)
 
 
 def test_a_copy_that_finds_its_name_taken_leaves_the_stranger_and_can_be_discarded(folder: Path) -> None:
@@ -66,7 +68,7 @@ def test_a_copy_that_finds_its_name_taken_leaves_the_stranger_and_can_be_discard
     put(folder / "b.jpg", b"stranger")
     staged = copy_to_temporary(source, str(folder))
     with pytest.raises(FileExistsError):
-        place(staged, f"{folder}/b.jpg")
+        commit_copy(staged, f"{folder}/b.jpg")
     staged.discard()
     staged.discard()
     assert read_tree(folder) == {"a.jpg": b"content", "b.jpg": b"stranger"}
@@ -86,7 +88,7 @@ def test_a_source_that_changes_while_it_is_copied_fails_and_leaves_nothing(folde
     (folder / "target").mkdir()
     source = put(folder / "a.jpg", b"x" * 100)
     with pytest.raises(ChangedWhileReading):
-        copy_to_temporary(source, f"{folder}/target", change(source))
+        copy_to_temporary(source, f"{folder}/target", Monitor(change(source)))
     assert os.listdir(folder / "target") == []
 
 
@@ -100,7 +102,7 @@ def test_a_source_that_grows_all_the_while_is_not_copied_without_end(folder: Pat
         append_to(source)
 
     with pytest.raises(ChangedWhileReading):
-        copy_to_temporary(source, f"{folder}/target", grow)
+        copy_to_temporary(source, f"{folder}/target", Monitor(grow))
     assert os.listdir(folder / "target") == []
 
 
@@ -108,7 +110,7 @@ def test_a_stop_while_copying_leaves_nothing(folder: Path) -> None:
     (folder / "target").mkdir()
     source = put(folder / "a.jpg", b"x" * 100)
     with pytest.raises(Interrupted):
-        copy_to_temporary(source, f"{folder}/target", should_stop=lambda: True)
+        copy_to_temporary(source, f"{folder}/target", Monitor(stop=lambda: True))
     assert os.listdir(folder / "target") == []
 
 
@@ -137,7 +139,7 @@ def test_a_source_that_is_missing_a_link_or_a_pipe_fails_its_row(folder: Path) -
     [(errno.ENOSPC, StoppedEarly), (errno.EIO, StoppedEarly), (errno.EROFS, StoppedEarly), (errno.EACCES, RowFailed)],
 )
 def test_errors_that_the_next_file_would_meet_as_well_stop_the_run(number: int, kind: type[Exception]) -> None:
-    assert type(writing_failed("/a", OSError(number, os.strerror(number)))) is kind
+    assert type(write_error("/a", OSError(number, os.strerror(number)))) is kind
 
 
 def test_a_copy_whose_closing_fails_is_removed_and_the_error_names_it(folder: Path) -> None:

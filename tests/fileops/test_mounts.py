@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from common.fileops.mounts import _host_mark, remove_stale_probes, sees_the_same_folder
+from common.fileops.mounts import _host_mark, remove_stale_probes, shows_same_directory
 from common.fileops.temporary import PROBE_PREFIX
 from tests.support.trees import read_tree, write_tree
 
@@ -19,17 +19,17 @@ OLD = 1_234_567_890_123_456_789
 def test_one_folder_is_recognised_under_two_names_and_two_are_told_apart(folder: Path) -> None:
     write_tree(folder, {"one/": b"", "other/": b""})
     os.symlink("one", folder / "link")
-    assert sees_the_same_folder(f"{folder}/one", f"{folder}/link")
-    assert sees_the_same_folder(f"{folder}/link", f"{folder}/one")
-    assert not sees_the_same_folder(f"{folder}/one", f"{folder}/other")
-    assert not sees_the_same_folder(f"{folder}/one", f"{folder}/missing")
+    assert shows_same_directory(f"{folder}/one", f"{folder}/link")
+    assert shows_same_directory(f"{folder}/link", f"{folder}/one")
+    assert not shows_same_directory(f"{folder}/one", f"{folder}/other")
+    assert not shows_same_directory(f"{folder}/one", f"{folder}/missing")
 
 
 def test_a_probe_leaves_no_file_and_the_folder_its_time(folder: Path) -> None:
     write_tree(folder, {"one/a.jpg": b"a", "other/": b""})
     for name in ("one", "other"):
         os.utime(folder / name, ns=(OLD, OLD))
-    sees_the_same_folder(f"{folder}/one", f"{folder}/other")
+    shows_same_directory(f"{folder}/one", f"{folder}/other")
     assert read_tree(folder) == {"one/a.jpg": b"a"}
     assert [os.stat(folder / name).st_mtime_ns for name in ("one", "other")] == [OLD, OLD]
 

@@ -14,9 +14,11 @@ import pytest
 from common.errors import Interrupted, RowFailed, StoppedEarly
 from common.fileops.moving import Move, destroy, drop_second_name, finish_relocation, relocate
 from common.fileops.renaming import rename_no_replace
-from common.fileops.temporary import parked_name
-from common.hashing.digest import CHUNK, identity_of, same_file_state
+from common.fileops.temporary import set_aside_name
+from common.hashing.chunks import CHUNK
+from common.hashing.identity import identity_of, same_file_state
 from tests.fileops.fault_actions import append_to, put
+from tests.support.monitor import Monitor
 from tests.support.trees import read_tree, write_tree
 
 RUN_ID = "3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b"
@@ -26,7 +28,7 @@ OLD = 1_234_567_890_123_456_789
 def order(source: str, destination: str) -> Move:
     """The order to move a file as it is now."""
     sha256 = hashlib.sha256(Path(source).read_bytes()).hexdigest()
-    return Move(source, destination, identity_of(os.lstat(source)), sha256, parked_name(source, RUN_ID, 7))
+    return Move(source, destination, identity_of(os.lstat(source)), sha256, set_aside_name(source, RUN_ID, 7))
 
 
 def test_on_one_file_system_a_move_is_a_rename(folder: Path) -> None:
@@ -124,7 +126,7 @@ def test_across_devices_a_file_changed_since_it_was_examined_stays(folder: Path,
 def test_across_devices_a_stop_leaves_the_source_and_nothing_else(folder: Path, other_disk: Path) -> None:
     move = order(put(folder / "a.jpg", b"content"), f"{other_disk}/b.jpg")
     with pytest.raises(Interrupted):
-        relocate(move, lambda: True)
+        relocate(move, Monitor(stop=lambda: True))
     assert read_tree(folder) == {"a.jpg": b"content"}
     assert read_tree(other_disk) == {}
 
@@ -172,7 +174,7 @@ def edit_and_restore_the_time(path: str) -> None:
 def test_a_file_with_an_equal_copy_is_destroyed(folder: Path) -> None:
     move = doomed(folder)
     told: list[int] = []
-    assert destroy(move, told.append) in ("cold", "cached")
+    assert destroy(move, Monitor(told.append)) in ("cold", "cached")
     assert read_tree(folder) == {"b.jpg": b"content" * 1000}
     assert sum(told) == 7000
 
@@ -252,14 +254,14 @@ def test_an_edit_while_it_is_compared_saves_it_even_if_the_time_is_restored(
     folder: Path, which: str, edit: Callable[[str], None]
 ) -> None:
     move = doomed(folder)
-    once = iter([move.parked if which == "the file" else move.destination])
+    once = iter([move.set_aside if which == "the file" else move.destination])
 
     def while_comparing(_: int) -> None:
         for path in once:
             edit(path)
 
     with pytest.raises(RowFailed):
-        destroy(move, while_comparing)
+        destroy(move, Monitor(while_comparing))
     assert sorted(os.listdir(folder)) == ["a.jpg", "b.jpg"]
 
 
@@ -269,7 +271,7 @@ def test_a_stop_while_it_is_compared_keeps_it(folder: Path) -> None:
     put(folder / "b.jpg", b"x" * CHUNK * 2)
     move = order(move.source, move.destination)
     with pytest.raises(Interrupted):
-        destroy(move, should_stop=lambda: True)
+        destroy(move, Monitor(stop=lambda: True))
     assert sorted(os.listdir(folder)) == ["a.jpg", "b.jpg"]
 
 

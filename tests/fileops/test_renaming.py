@@ -15,9 +15,9 @@ from common.fileops.renaming import (
     _rename_over_placeholder,
     remove_placeholder,
     rename_no_replace,
-    unpark,
+    restore_set_aside,
 )
-from common.fileops.temporary import parked_name
+from common.fileops.temporary import set_aside_name
 from tests.fileops.fault_actions import put
 from tests.support.trees import read_tree, write_tree
 
@@ -130,30 +130,30 @@ def test_of_an_empty_original_and_the_empty_file_that_holds_its_name_the_younger
 
 def test_a_parked_file_gets_its_name_back_unless_somebody_has_it(folder: Path) -> None:
     path = f"{folder}/a.jpg"
-    parked = parked_name(path, RUN_ID, 7)
-    assert not unpark(path, parked)
-    put(Path(parked), b"content")
-    assert unpark(path, parked)
+    set_aside = set_aside_name(path, RUN_ID, 7)
+    assert not restore_set_aside(path, set_aside)
+    put(Path(set_aside), b"content")
+    assert restore_set_aside(path, set_aside)
     assert read_tree(folder) == {"a.jpg": b"content"}
-    put(Path(parked), b"other")
-    assert not unpark(path, parked)
+    put(Path(set_aside), b"other")
+    assert not restore_set_aside(path, set_aside)
     assert Path(path).read_bytes() == b"content"
-    assert Path(parked).read_bytes() == b"other"
+    assert Path(set_aside).read_bytes() == b"other"
 
 
 @pytest.mark.parametrize("stranger", ["symbolic link", "hard link"])
 def test_a_parked_file_with_one_name_keeps_it_whatever_points_there(folder: Path, stranger: str) -> None:
     """A link under the old name that leads to the parked file is no second name of it."""
     path = f"{folder}/a.jpg"
-    parked = parked_name(path, RUN_ID, 7)
-    put(Path(parked), b"content")
+    set_aside = set_aside_name(path, RUN_ID, 7)
+    put(Path(set_aside), b"content")
     if stranger == "symbolic link":
-        os.symlink(os.path.basename(parked), path)
+        os.symlink(os.path.basename(set_aside), path)
     else:
-        os.link(parked, path)
-    assert not unpark(path, parked)
+        os.link(set_aside, path)
+    assert not restore_set_aside(path, set_aside)
     assert Path(path).read_bytes() == b"content"
-    assert os.path.exists(parked) == (stranger == "symbolic link")
+    assert os.path.exists(set_aside) == (stranger == "symbolic link")
 
 
 def test_where_no_name_can_be_removed_the_refusal_is_told_as_it_is(

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from common.aliases import Aliases
 from common.errors import StoppedEarly
-from common.fileops.mounts import _host_mark
+from common.fileops.mounts import SameDirectoryCheck, _host_mark
 from common.fileops.temporary import PROBE_PREFIX
 from tests.support.trees import read_tree, write_tree
 
@@ -32,26 +31,26 @@ def stale() -> str:
 def test_one_folder_is_recognised_under_two_names_as_often_as_it_is_asked(tmp_path: Path) -> None:
     write_tree(tmp_path, {"one/": b"", "other/": b""})
     os.symlink("one", tmp_path / "link")
-    aliases = Aliases()
+    aliases = SameDirectoryCheck()
     for _ in range(2):
-        assert aliases.are_one(f"{tmp_path}/one", f"{tmp_path}/link")
-        assert not aliases.are_one(f"{tmp_path}/one", f"{tmp_path}/other")
+        assert aliases.same_directory(f"{tmp_path}/one", f"{tmp_path}/link")
+        assert not aliases.same_directory(f"{tmp_path}/one", f"{tmp_path}/other")
 
 
 def test_probes_of_killed_runs_go_from_both_folders_before_these_are_probed(tmp_path: Path, stale: str) -> None:
     write_tree(tmp_path, {f"one/{stale}": b"", f"other/{stale}": b"", "one/a.jpg": b"a"})
     for name in ("one", "other"):
         os.utime(tmp_path / name, ns=(OLD, OLD))
-    assert not Aliases().are_one(f"{tmp_path}/one", f"{tmp_path}/other")
+    assert not SameDirectoryCheck().same_directory(f"{tmp_path}/one", f"{tmp_path}/other")
     assert read_tree(tmp_path) == {"one/a.jpg": b"a"}
     assert [os.stat(tmp_path / name).st_mtime_ns for name in ("one", "other")] == [OLD, OLD]
 
 
 def test_a_folder_can_be_cleared_without_being_probed(tmp_path: Path, stale: str) -> None:
     write_tree(tmp_path, {stale: b"", "a.jpg": b"a"})
-    aliases = Aliases()
-    aliases.clear_of_probes(str(tmp_path))
-    aliases.clear_of_probes(f"{tmp_path}/missing")
+    aliases = SameDirectoryCheck()
+    aliases.remove_old_probes(str(tmp_path))
+    aliases.remove_old_probes(f"{tmp_path}/missing")
     assert read_tree(tmp_path) == {"a.jpg": b"a"}
 
 
@@ -70,4 +69,4 @@ def test_a_folder_in_which_nothing_more_can_be_made_is_not_taken_for_another(
 
     monkeypatch.setattr(os, "open", full)
     with pytest.raises(StoppedEarly, match="free some space"):
-        Aliases().are_one(str(tmp_path / "one"), str(tmp_path / "other"))
+        SameDirectoryCheck().same_directory(str(tmp_path / "one"), str(tmp_path / "other"))

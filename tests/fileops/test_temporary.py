@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common.fileops.temporary import PARKED_PREFIX, TEMPORARY_PREFIX, remove_temporaries, remove_temporary
+from common.fileops.temporary import SET_ASIDE_PREFIX, TEMPORARY_PREFIX, remove_temporaries, remove_temporary
 from tests.fileops.fault_actions import put
 from tests.support.trees import read_tree, write_tree
 
@@ -19,7 +19,7 @@ def test_temporaries_of_a_killed_run_are_removed_and_nothing_else(folder: Path) 
         "a.jpg": b"a",
         f"{TEMPORARY_PREFIX}notes.txt": b"somebody's",
         ".media-archive.json": b"{}",
-        f"{PARKED_PREFIX}{RUN_ID[:8]}-7": b"the only copy",
+        f"{SET_ASIDE_PREFIX}{RUN_ID[:8]}-7": b"the only copy",
     }
     write_tree(folder, {**ours, **others})
     remove_temporaries(str(folder))
@@ -27,7 +27,7 @@ def test_temporaries_of_a_killed_run_are_removed_and_nothing_else(folder: Path) 
     assert read_tree(folder) == others
 
 
-@pytest.mark.parametrize("name", ["a.jpg", f"{PARKED_PREFIX}0a1b2c3d-7", "media-tmp-0011223344556677"])
+@pytest.mark.parametrize("name", ["a.jpg", f"{SET_ASIDE_PREFIX}0a1b2c3d-7", "media-tmp-0011223344556677"])
 def test_no_other_name_can_be_removed_as_temporary(folder: Path, name: str) -> None:
     put(folder / name, b"x")
     with pytest.raises(ValueError, match="not a temporary name"):

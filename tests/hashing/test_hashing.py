@@ -12,7 +12,11 @@ from pathlib import Path
 import pytest
 
 from common.errors import ChangedWhileReading, Interrupted, NotRegular, SameFile
-from common.hashing.digest import CHUNK, SAMPLE, compare, hash_file, is_sha256, open_regular, sample_of
+from common.hashing.chunks import CHUNK
+from common.hashing.compare import compare
+from common.hashing.digest import SAMPLE, hash_file, is_sha256, sample_of
+from common.hashing.identity import open_regular
+from tests.support.monitor import Monitor
 from tests.support.trees import make_pipe
 
 SIZES = (0, 1, SAMPLE, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 7)
@@ -31,7 +35,7 @@ def put(path: Path, data: bytes) -> str:
 def test_a_hash_is_that_of_every_byte(tmp_path: Path, size: int) -> None:
     told: list[int] = []
     path = put(tmp_path / "a", content(size))
-    hashed = hash_file(path, on_bytes=told.append)
+    hashed = hash_file(path, Monitor(told.append))
     assert hashed.sha256 == hashlib.sha256(content(size)).hexdigest()
     assert sum(told) == hashed.identity.size == size
 
@@ -40,7 +44,7 @@ def test_a_hash_is_that_of_every_byte(tmp_path: Path, size: int) -> None:
 def test_equal_files_are_equal_and_hashed(tmp_path: Path, size: int) -> None:
     told: list[int] = []
     left, right = put(tmp_path / "a", content(size)), put(tmp_path / "b", content(size))
-    result = compare(left, right, cold=False, on_bytes=told.append)
+    result = compare(left, right, Monitor(told.append), cold=False)
     assert (result.equal, result.first_difference) == (True, -1)
     assert result.sha256 == hashlib.sha256(content(size)).hexdigest()
     assert sum(told) == size
@@ -105,7 +109,7 @@ def test_a_change_while_hashing_is_noticed(tmp_path: Path, change: Callable[[str
     path = put(tmp_path / "a", content(3 * CHUNK))
     once = iter([change])
     with pytest.raises(ChangedWhileReading):
-        hash_file(path, on_bytes=lambda _: next(once, lambda _: None)(path))
+        hash_file(path, Monitor(lambda _: next(once, lambda _: None)(path)))
 
 
 @pytest.mark.parametrize("change", [append, edit_in_place])
@@ -114,7 +118,7 @@ def test_a_change_while_comparing_is_noticed(tmp_path: Path, change: Callable[[s
     paths = put(tmp_path / "a", content(3 * CHUNK)), put(tmp_path / "b", content(3 * CHUNK))
     once = iter([change])
     with pytest.raises(ChangedWhileReading):
-        compare(*paths, cold=False, on_bytes=lambda _: next(once, lambda _: None)(paths[which]))
+        compare(*paths, Monitor(lambda _: next(once, lambda _: None)(paths[which])), cold=False)
 
 
 def test_one_file_under_two_names_is_not_two_copies(tmp_path: Path) -> None:
@@ -151,9 +155,9 @@ def test_a_stop_is_obeyed_between_two_chunks(tmp_path: Path) -> None:
     told: list[int] = []
     left, right = put(tmp_path / "a", content(3 * CHUNK)), put(tmp_path / "b", content(3 * CHUNK))
     with pytest.raises(Interrupted):
-        compare(left, right, cold=False, on_bytes=told.append, should_stop=lambda: True)
+        compare(left, right, Monitor(told.append, stop=lambda: True), cold=False)
     with pytest.raises(Interrupted):
-        hash_file(left, on_bytes=told.append, should_stop=lambda: True)
+        hash_file(left, Monitor(told.append, stop=lambda: True))
     assert told == [CHUNK, CHUNK]
 
 

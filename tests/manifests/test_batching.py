@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from common.manifests import batching as rooms
-from common.manifests.batching import BATCH_BYTES, BATCH_FILES, BATCH_SECONDS, REPORT_BATCH_FILES, batches, in_chunks
-from common.manifests.reader import ReportRow
+from common.manifests.batching import BATCH_BYTES, BATCH_FILES, BATCH_SECONDS, REPORT_BATCH_FILES, chunked, row_batches
+from common.manifests.rows import ReportRow
 
 
 def group(rows: int, size: int = 0, status: str = "planned") -> list[ReportRow]:
@@ -19,7 +19,7 @@ def group(rows: int, size: int = 0, status: str = "planned") -> list[ReportRow]:
 
 
 def lengths(groups: Iterable[list[ReportRow]], acts: bool = True) -> list[int]:
-    return [len(batch) for batch in batches(groups, acts)]
+    return [len(batch) for batch in row_batches(groups, acts)]
 
 
 @pytest.mark.parametrize(("acts", "most"), [(True, BATCH_FILES), (False, REPORT_BATCH_FILES)])
@@ -53,7 +53,7 @@ def test_a_chunk_asks_for_no_more_than_it_holds() -> None:
             asked.append(number)
             yield number
 
-    chunks = in_chunks(work(), 2)
+    chunks = chunked(work(), 2)
     assert next(chunks) == [0, 1]
     assert asked == [0, 1]
     assert list(chunks) == [[2, 3], [4]]

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from common.errors import BadInput
-from common.manifests.state import SUFFIX, Manifest, State, find_unfinished, load_state, save_state
+from common.manifests.outputs import find_unfinished
+from common.manifests.state import SUFFIX, Manifest, RunState, load_state, save_state
 
-FULL = State(
+FULL = RunState(
     tool="organize",
     run_id="3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b",
     settings={"mode": "copy", "source_root": "/a/\udcff\né", "limit": ""},
@@ -38,8 +39,8 @@ def is_refused(path: Path, tool: str = "organize") -> None:
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("state", [FULL, State("organize", FULL.run_id, {}), replace(FULL, end_offset=-1)])
-def test_a_state_comes_back_as_it_went(tmp_path: Path, state: State) -> None:
+@pytest.mark.parametrize("state", [FULL, RunState("organize", FULL.run_id, {}), replace(FULL, end_offset=-1)])
+def test_a_state_comes_back_as_it_went(tmp_path: Path, state: RunState) -> None:
     save_state(str(tmp_path / "x.state.json"), state)
     assert load_state(str(tmp_path / "x.state.json"), "organize") == state
     assert [file.name for file in tmp_path.iterdir()] == ["x.state.json"]
@@ -73,7 +74,7 @@ def test_a_state_torn_at_any_place_is_refused(tmp_path: Path) -> None:
         is_refused(path)
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(State)])
+@pytest.mark.parametrize("name", [field.name for field in fields(RunState)])
 def test_a_state_with_any_value_edited_is_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / "x.state.json"
     save_state(str(path), FULL)
@@ -138,7 +139,7 @@ def test_the_newest_unfinished_state_that_belongs_here_is_found(tmp_path: Path) 
         save_state(str(tmp_path / (name + SUFFIX)), state)
     (tmp_path / f"report-9{SUFFIX}").write_bytes(b"torn")
 
-    def belongs(state: State) -> bool:
+    def belongs(state: RunState) -> bool:
         return state.settings == FULL.settings
 
     assert find_unfinished(str(tmp_path), "report-", "organize", belongs) == str(tmp_path / f"report-2{SUFFIX}")

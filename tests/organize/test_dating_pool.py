@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 
 from common.dates.choose import Rules
-from common.dates.fallback import SecondOpinion
+from common.dates.fallback import FallbackReader
 from common.dates.model import Reading, Source
 from common.organize.dating import Dater
-from common.organize.dating_pool import WORTH_WORKERS, Chunk, DatingPool, Question, date_chunk
-from common.organize.scan import FoundFile, ScanRules, scan_tree
+from common.organize.dating_pool import WORTH_WORKERS, Chunk, DatingPool, DatingRequest, date_chunk
+from common.organize.model import FoundFile
+from common.organize.scan import ScanRules, scan_tree
 from tests.support.scripts import ORGANIZE, start
 from tests.support.tables import read_rows
 
@@ -41,13 +42,13 @@ def chunks(tmp_path: Path) -> list[Chunk]:
         name = f"IMG_{2000 + number % 20}0318_1422{number:02d}.jpg" if number % 5 else f"caf\udce9 {number}\n.jpg"
         (tmp_path / name).write_bytes(b"no picture")
     (scan,) = scan_tree(str(tmp_path), ScanRules())
-    asked = [Question(file, (), "") if number % 9 else None for number, file in enumerate(scan.files)]
+    asked = [DatingRequest(file, (), "") if number % 9 else None for number, file in enumerate(scan.files)]
     return [asked[place : place + 7] for place in range(0, len(asked), 7)]
 
 
 @pytest.fixture
 def dater() -> Iterator[Dater]:
-    with SecondOpinion() as second_opinion:
+    with FallbackReader() as second_opinion:
         yield Dater(RULES, second_opinion)
 
 
@@ -95,7 +96,7 @@ def test_a_file_that_went_away_comes_back_as_failed_and_not_misdated(dater: Date
     gone = FoundFile(str(tmp_path), "IMG_20190318_142211.jpg", 10, 0)
     with DatingPool(dater, "%Y", 2) as pool:
         pool.expect(WORTH_WORKERS)
-        ((dated,),) = pool.date_all([[Question(gone, (), "")]])
+        ((dated,),) = pool.date_all([[DatingRequest(gone, (), "")]])
     assert dated is not None
     assert dated.capture_date == ""
     assert "can't be opened: No such file" in dated.failed

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from common.dates.model import Dated
-from common.manifests.reader import ReportRow
+from common.manifests.rows import ReportRow
 from common.media_types import kind_of
-from common.organize.destinations import Member, Names, Planner, RunFacts, companion_name
-from common.organize.duplicates import ContentIndex, Known
-from common.organize.scan import FoundFile, NotScanned
+from common.organize.destinations import DestinationPlanner
+from common.organize.duplicates import DuplicateIndex, IndexedFile
+from common.organize.model import FoundFile, Member, NotScanned, RunFacts
+from common.organize.naming import NameRegistry, companion_name
 
 
 def digits(data: bytes) -> str:
@@ -36,12 +37,12 @@ class Desk:
 
     def begin(self) -> None:
         """A new run over the archive as it is now."""
-        self.names, self.contents = Names(), ContentIndex(lambda _path, _error: None)
+        self.names, self.contents = NameRegistry(), DuplicateIndex(lambda _path, _error: None)
         for path in sorted(self.year.iterdir()):
             self.names.add_existing(str(self.year), path.name)
-            self.contents.add(path.stat().st_size, Known(str(self.year), path.name))
+            self.contents.add(path.stat().st_size, IndexedFile(str(self.year), path.name))
         facts = RunFacts("a run", str(self.source), str(self.root / "archive"), "an archive", self.keep_duplicates)
-        self.planner = Planner(facts, self.contents, self.names)
+        self.planner = DestinationPlanner(facts, self.contents, self.names)
 
     def archive(self, name: str, data: bytes) -> None:
         (self.year / name).write_bytes(data)
@@ -256,7 +257,7 @@ def test_a_file_that_cannot_be_read_fails_and_takes_its_companions_along(desk: D
 def test_rows_of_an_unfinished_report_count_as_if_they_had_just_been_planned(desk: Desk) -> None:
     row = desk.planner.plan(desk.members("x", {"a.jpg": b"one"}))[0]
     desk.begin()
-    desk.planner.recorded(row._replace(status="copied"))
+    desk.planner.resume_from(row._replace(status="copied"))
     assert desk.plan("y", {"a.jpg": b"two"}) == [("planned", f"a~{digits(b'two')}.jpg")]
     assert desk.plan("z", {"b.jpg": b"one"}) == [("duplicate", "a.jpg")]
 

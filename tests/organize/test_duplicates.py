@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from common.organize.destinations import Names
-from common.organize.duplicates import ContentIndex, Known
-from common.organize.scan import FoundFile
+from common.organize.duplicates import DuplicateIndex, IndexedFile
+from common.organize.model import FoundFile
+from common.organize.naming import NameRegistry
 
 BIG = 20_000  # more than the first and last bytes that a sample reads
 
@@ -21,17 +21,17 @@ class Index:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.unreadable: list[str] = []
-        self.contents = ContentIndex(lambda path, _: self.unreadable.append(os.path.basename(path)))
+        self.contents = DuplicateIndex(lambda path, _: self.unreadable.append(os.path.basename(path)))
 
-    def put(self, name: str, data: bytes, row_id: int = 0) -> Known:
+    def put(self, name: str, data: bytes, row_id: int = 0) -> IndexedFile:
         (self.folder / name).write_bytes(data)
-        known = Known(str(self.folder), name, row_id)
+        known = IndexedFile(str(self.folder), name, row_id)
         self.contents.add(len(data), known)
         return known
 
-    def find(self, data: bytes) -> Known | None:
+    def find(self, data: bytes) -> IndexedFile | None:
         (self.folder / "candidate").write_bytes(data)
-        return self.contents.find(Known("", "", 99, str(self.folder), "candidate"), len(data))
+        return self.contents.find(IndexedFile("", "", 99, str(self.folder), "candidate"), len(data))
 
 
 @pytest.fixture
@@ -91,17 +91,17 @@ def test_a_known_file_that_went_away_after_its_sample_was_read_is_no_match(index
 def test_a_candidate_that_cannot_be_read_is_an_error_and_not_a_new_content(index: Index) -> None:
     index.put("a.jpg", b"x")
     with pytest.raises(FileNotFoundError):
-        index.contents.find(Known("", "", 99, str(index.folder), "missing"), 1)
+        index.contents.find(IndexedFile("", "", 99, str(index.folder), "missing"), 1)
 
 
 def test_a_size_that_nobody_has_costs_no_reading(index: Index) -> None:
     index.put("a.jpg", b"x")
-    assert index.contents.find(Known("", "", 99, str(index.folder), "missing"), 2) is None
+    assert index.contents.find(IndexedFile("", "", 99, str(index.folder), "missing"), 2) is None
 
 
 def test_until_a_file_is_moved_its_content_is_read_in_the_source(index: Index) -> None:
     (index.folder / "in-source.jpg").write_bytes(b"x")
-    known = Known(str(index.folder), "not-yet.jpg", 1, str(index.folder), "in-source.jpg")
+    known = IndexedFile(str(index.folder), "not-yet.jpg", 1, str(index.folder), "in-source.jpg")
     index.contents.add(1, known)
     assert index.find(b"x") is known
     os.rename(index.folder / "in-source.jpg", index.folder / "not-yet.jpg")
@@ -112,7 +112,7 @@ def test_until_a_file_is_moved_its_content_is_read_in_the_source(index: Index) -
 def test_the_candidate_learns_its_digest_when_it_had_to_be_read(index: Index) -> None:
     index.put("a.jpg", b"x")
     (index.folder / "candidate").write_bytes(b"x")
-    candidate = Known("", "", 99, str(index.folder), "candidate")
+    candidate = IndexedFile("", "", 99, str(index.folder), "candidate")
     found = index.contents.find(candidate, 1)
     assert found
     assert candidate.sha256 == found.sha256 != ""
@@ -120,8 +120,8 @@ def test_the_candidate_learns_its_digest_when_it_had_to_be_read(index: Index) ->
 
 def test_what_organize_keeps_of_a_file_is_half_a_kilobyte_at_most() -> None:
     files, to_a_folder = 50_000, 500
-    contents = ContentIndex(lambda _path, _error: None)
-    names = Names()
+    contents = DuplicateIndex(lambda _path, _error: None)
+    names = NameRegistry()
     tracemalloc.start()
     try:
         scanned = [
@@ -132,7 +132,7 @@ def test_what_organize_keeps_of_a_file_is_half_a_kilobyte_at_most() -> None:
         ]
         for number, file in enumerate(scanned):
             year = os.path.join("/mnt/archive", "2019")  # a text of its own for every group, as organize makes it
-            contents.add(file.size, Known(year, file.name, number + 1, file.folder, file.name))
+            contents.add(file.size, IndexedFile(year, file.name, number + 1, file.folder, file.name))
             names.claim(year, file.name)
         per_file = tracemalloc.get_traced_memory()[0] / files
     finally:

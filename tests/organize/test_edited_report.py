@@ -10,7 +10,7 @@ import pytest
 
 from common.errors import Interrupted
 from common.manifests.batching import BATCH_FILES
-from common.organize.executor import Storer
+from common.organize.executor import CopyExecutor
 from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
@@ -194,7 +194,7 @@ def test_a_plan_is_gone_on_with_where_the_archive_has_become_a_link(
     line = ("--from-report", home.report, "--destination-root", home.archive, "--mode", "move", "--jobs", "1")
     done = ("--report-csv", home.out / "done.csv")
     with monkeypatch.context() as patch:
-        patch.setattr(Storer, "apply_batch", interrupted)
+        patch.setattr(CopyExecutor, "apply_batch", interrupted)
         scripts.call(scripts.ORGANIZE, *line, *done, cwd=home.out, expect=130)
     scripts.call(scripts.ORGANIZE, *line, *done, cwd=home.out)
     assert set(contents(read_tree(home.root / "new disk"))) >= {jpeg(seed=n) for n in range(1, 7)}

@@ -10,24 +10,15 @@ from pathlib import Path
 import pytest
 
 from common.errors import Interrupted
-from common.fileops.temporary import parked_name
-from common.manifests.reader import REPORT, ReportRow
-from common.organize.executor import Storer, fail_duplicates_of_failed
+from common.fileops.temporary import set_aside_name
+from common.manifests.rows import REPORT, ReportRow
+from common.organize.executor import CopyExecutor, fail_duplicates_of_failed
 from common.timestamps import mtime_text
+from tests.support.monitor import Monitor, disk_access
 from tests.support.trees import read_tree, write_tree
 
 RUN_ID = "3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b"
 BLANK = REPORT.decode({**dict.fromkeys(REPORT.columns, ""), "row_id": "0", "group_id": "0", "size_bytes": "0"}, "")
-
-
-class Told:
-    """Who is told of progress, and does not care."""
-
-    def add_bytes(self, count: int) -> None:
-        """Bytes of media have been handled."""
-
-    def add_file(self) -> None:
-        """A file has been handled."""
 
 
 class Place:
@@ -57,7 +48,7 @@ class Place:
         return [self.row("a.jpg", 1), self.row("sub/b.jpg", 2)]
 
     def store(self, mode: str, rows: list[ReportRow], again: bool = False) -> list[tuple[str, str]]:
-        storer = Storer(mode, 2, Told(), lambda: False, set(), set())
+        storer = CopyExecutor(disk_access(), mode=mode, jobs=2)
         done = storer.apply_batch(rows, again)
         assert [row.row_id for row in done] == [row.row_id for row in rows]
         for row in done:
@@ -126,7 +117,7 @@ def test_a_file_that_appeared_at_the_destination_is_never_replaced(
 
 @both_modes
 def test_a_stop_leaves_no_half_file(place: Place, mode: str) -> None:
-    storer = Storer(mode, 1, Told(), lambda: True, set(), set())
+    storer = CopyExecutor(disk_access(Monitor(stop=lambda: True)), mode=mode, jobs=1)
     with pytest.raises(Interrupted):
         storer.apply_batch(place.rows(), again=False)
     assert read_tree(place.archive) == {}
@@ -143,13 +134,13 @@ def placeholder(row: ReportRow) -> None:
     Path(row.destination_path).write_bytes(b"")
 
 
-def parked(row: ReportRow) -> None:
-    os.rename(row.source_path, parked_name(row.source_path, row.run_id, row.row_id))
+def set_aside(row: ReportRow) -> None:
+    os.rename(row.source_path, set_aside_name(row.source_path, row.run_id, row.row_id))
 
 
 def parked_behind_a_copy(row: ReportRow) -> None:
     stored_by_the_killed_run(row)
-    parked(row)
+    set_aside(row)
 
 
 def renamed(row: ReportRow) -> None:
@@ -158,7 +149,7 @@ def renamed(row: ReportRow) -> None:
 
 KILLED_AT = {
     "copy": [stored_by_the_killed_run, placeholder],
-    "move": [stored_by_the_killed_run, placeholder, parked, parked_behind_a_copy, renamed],
+    "move": [stored_by_the_killed_run, placeholder, set_aside, parked_behind_a_copy, renamed],
 }
 
 

@@ -7,15 +7,16 @@ from datetime import date
 import pytest
 
 from common.dates.model import Dated
-from common.organize.filters import Found, Selection, groups_of, why_not_of_these_days, why_skipped
-from common.organize.scan import FolderScan, FoundFile
+from common.organize.filters import MediaFilter, date_skip_reason, skip_reason
+from common.organize.grouping import media_groups
+from common.organize.model import FolderScan, FoundFile, MediaGroup
 
-ALL = Selection("both", (), None, None)
-IN_2019 = Selection("both", (), date(2019, 1, 1), date(2019, 12, 31))
+ALL = MediaFilter("both", (), None, None)
+IN_2019 = MediaFilter("both", (), date(2019, 1, 1), date(2019, 12, 31))
 
 
-def found(name: str, orphan: bool = False) -> Found:
-    return Found(FoundFile("/photos", name, 1, 0), (), orphan, "")
+def found(name: str, orphan: bool = False) -> MediaGroup:
+    return MediaGroup(FoundFile("/photos", name, 1, 0), (), orphan, "")
 
 
 def dated(day: str) -> Dated:
@@ -29,11 +30,11 @@ def dated(day: str) -> Dated:
         ("a.mov", ALL, ""),
         ("a.txt", ALL, "not a media type (.txt)"),
         ("README", ALL, "not a media type (no extension)"),
-        ("a.jpg", Selection("images", (), None, None), ""),
-        ("a.mov", Selection("images", (), None, None), "--media-kind is images"),
-        ("a.jpg", Selection("videos", (), None, None), "--media-kind is videos"),
-        ("a.jpg", Selection("both", (".png",), None, None), "type .jpg is not among --types"),
-        ("a.PNG", Selection("both", (".png",), None, None), ""),
+        ("a.jpg", MediaFilter("images", (), None, None), ""),
+        ("a.mov", MediaFilter("images", (), None, None), "--media-kind is images"),
+        ("a.jpg", MediaFilter("videos", (), None, None), "--media-kind is videos"),
+        ("a.jpg", MediaFilter("both", (".png",), None, None), "type .jpg is not among --types"),
+        ("a.PNG", MediaFilter("both", (".png",), None, None), ""),
         (
             ".media-removing-x",
             ALL,
@@ -41,8 +42,8 @@ def dated(day: str) -> Dated:
         ),
     ],
 )
-def test_the_name_alone_tells_why_a_group_is_left_out(name: str, selection: Selection, reason: str) -> None:
-    assert why_skipped(found(name), selection) == reason
+def test_the_name_alone_tells_why_a_group_is_left_out(name: str, selection: MediaFilter, reason: str) -> None:
+    assert skip_reason(found(name), selection) == reason
 
 
 @pytest.mark.parametrize(
@@ -56,17 +57,17 @@ def test_the_name_alone_tells_why_a_group_is_left_out(name: str, selection: Sele
     ],
 )
 def test_both_days_of_a_range_belong_to_it_by_the_clock_of_the_photographer(day: str, reason: str) -> None:
-    assert why_not_of_these_days(IN_2019, dated(day)) == reason
-    assert why_not_of_these_days(ALL, dated(day)) == ""
+    assert date_skip_reason(IN_2019, dated(day)) == reason
+    assert date_skip_reason(ALL, dated(day)) == ""
 
 
 def test_a_companion_alone_is_left_out_and_said_so() -> None:
-    assert why_skipped(found("a.xmp", orphan=True), ALL) == "a companion without its photo or video"
+    assert skip_reason(found("a.xmp", orphan=True), ALL) == "a companion without its photo or video"
 
 
 def test_a_group_holds_the_files_of_its_folder() -> None:
     files = tuple(FoundFile("/photos", name, 1, 0) for name in ("a.jpg", "a.xmp", "b.txt"))
-    groups = list(groups_of(FolderScan("/photos", files, ())))
+    groups = list(media_groups(FolderScan("/photos", files, ())))
     assert [(group.primary.name, [file.name for file in group.companions]) for group in groups] == [
         ("a.jpg", ["a.xmp"]),
         ("b.txt", []),

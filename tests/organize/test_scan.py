@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from common.organize.scan import FolderScan, NotScanned, ScanRules, scan_tree
+from common.organize.model import FolderScan, NotScanned
+from common.organize.scan import ScanRules, scan_tree
 from tests.support.trees import make_pipe, may_read_everything, write_tree
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import BadInput
-from common.manifests.reader import REPORT
-from common.organize.session import Session, open_session
+from common.manifests.rows import REPORT
+from common.organize.session import OrganizeSession, open_organize_session
 
 ROOTS = {"source_root": "/source", "archive_root": "/archive"}
 SOUND = {
@@ -26,13 +26,15 @@ SOUND = {
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
+def session(tmp_path: Path) -> Iterator[OrganizeSession]:
     with ExitStack() as stack:
-        yield open_session(str(tmp_path / "report.csv"), ROOTS, "", "3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b", stack)
+        yield open_organize_session(
+            str(tmp_path / "report.csv"), ROOTS, "", "3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b", stack
+        )
 
 
 @pytest.mark.parametrize("status", ["planned", "duplicate", "already_archived"])
-def test_a_row_as_organize_plans_it_comes_back(session: Session, status: str) -> None:
+def test_a_row_as_organize_plans_it_comes_back(session: OrganizeSession, status: str) -> None:
     assert session.decode_pending({**SOUND, "status": status}).status == status
 
 
@@ -50,11 +52,13 @@ def test_a_row_as_organize_plans_it_comes_back(session: Session, status: str) ->
         ("source_mtime", ""),
     ],
 )
-def test_a_row_that_organize_did_not_plan_is_refused(session: Session, status: str, column: str, value: str) -> None:
+def test_a_row_that_organize_did_not_plan_is_refused(
+    session: OrganizeSession, status: str, column: str, value: str
+) -> None:
     with pytest.raises(BadInput, match="restore the state file"):
         session.decode_pending({**SOUND, "status": status, column: value})
 
 
-def test_what_is_left_out_has_no_place_in_the_archive(session: Session) -> None:
+def test_what_is_left_out_has_no_place_in_the_archive(session: OrganizeSession) -> None:
     row = session.decode_pending({**SOUND, "status": "skipped", "destination_path": "", "source_mtime": ""})
     assert row.status == "skipped"

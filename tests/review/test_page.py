@@ -15,18 +15,19 @@ from pathlib import Path
 import pytest
 
 from common.errors import BadInput
-from common.manifests.reader import JournalRow, ReportRow, VerifyRow
+from common.manifests.rows import JournalRow, ReportRow, VerifyRow
 from common.review.aggregates import fair_shares
+from common.review.apply_page import ApplyCollector
 from common.review.labels import share_text
 from common.review.model import ReviewFacts
+from common.review.organize_page import OrganizeCollector
 from common.review.page import (
     PageLimits,
     require_review_path,
-    write_apply_review,
-    write_organize_review,
-    write_verify_review,
+    write_review,
 )
 from common.review.thumbnails import Limits
+from common.review.verify_page import VerifyCollector
 from tests.support.media import jpeg
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -147,7 +148,7 @@ class Page(HTMLParser):
 def organized(tmp_path: Path, *rows: ReportRow, limits: PageLimits | None = None, **facts: object) -> Page:
     path = tmp_path / "page.html"
     told = ReviewFacts(**{"mode": "copy", "outputs": {"report": "/out/report.csv"}, **facts})  # type: ignore[arg-type]
-    write_organize_review(str(path), RUN, iter(rows), told, limits or PageLimits())
+    write_review(OrganizeCollector, str(path), RUN, iter(rows), told, limits=limits or PageLimits())
     return Page(path)
 
 
@@ -391,7 +392,7 @@ def test_verify_tells_what_was_proved_what_was_not_and_why(tmp_path: Path) -> No
         PROVED._replace(row_id=5, status="not_archived", report_status="failed", reason="in the report it is failed"),
     ]
     path = tmp_path / "v.html"
-    write_verify_review(str(path), RUN, rows, ReviewFacts("verify", {"verified": "/v.csv"}))
+    write_review(VerifyCollector, str(path), RUN, rows, ReviewFacts("verify", {"verified": "/v.csv"}))
     page = Page(path)
     assert page.table("sums")[-1] == ["all rows", "5", "5 MB"]
     assert "2 proved 2 MB" in page.tiles
@@ -414,7 +415,7 @@ def test_apply_tells_the_last_word_about_every_file(tmp_path: Path) -> None:
         INTENDED._replace(row_id=0, action="prune", from_path="/source/x", size_bytes=0, phase="done"),
     ]
     path = tmp_path / "a.html"
-    write_apply_review(str(path), RUN, rows, ReviewFacts("quarantine", {"journal": "/j.csv"}))
+    write_review(ApplyCollector, str(path), RUN, rows, ReviewFacts("quarantine", {"journal": "/j.csv"}))
     page = Page(path)
     assert "1 in quarantine 1 MB" in page.tiles
     assert [line[:2] for line in page.table("sums")[-2:]] == [
@@ -444,7 +445,7 @@ def test_an_earlier_page_is_replaced_and_nothing_else_ever_is(tmp_path: Path) ->
         with pytest.raises(BadInput, match=r"html|folder"):
             require_review_path(str(tmp_path / name))
         with pytest.raises(BadInput):
-            write_organize_review(str(tmp_path / name), RUN, [], ReviewFacts("report", {}))
+            write_review(OrganizeCollector, str(tmp_path / name), RUN, [], ReviewFacts("report", {}))
     assert (tmp_path / "photo.html").read_bytes() == (tmp_path / "taken.html.tmp").read_bytes() == b"my only copy"
     assert not [path for path in tmp_path.iterdir() if path.name == "page.html.tmp"]
 
@@ -466,10 +467,11 @@ def test_nothing_heavy_is_loaded_before_a_page_is_wanted() -> None:
 
 MEASURE = """
 import sys
-from tests.test_review_page import many_rows
+from tests.review.test_page import many_rows
 from common.review.model import ReviewFacts
-from common.review.page import write_organize_review
-write_organize_review(sys.argv[1], "run", many_rows(int(sys.argv[2])), ReviewFacts("report", {}))
+from common.review.organize_page import OrganizeCollector
+from common.review.page import write_review
+write_review(OrganizeCollector, sys.argv[1], "run", many_rows(int(sys.argv[2])), ReviewFacts("report", {}))
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM:")))
 """
 

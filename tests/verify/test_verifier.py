@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from common.aliases import Aliases
 from common.errors import StoppedEarly
-from common.hashing.digest import never_stop
-from common.manifests.reader import VERIFY, VerifyRow, seal_of
-from common.verify.verifier import Examiner, decide_before_reading, decide_by_looks
+from common.manifests.integrity import seal_of
+from common.manifests.rows import VERIFY, VerifyRow
+from common.verify.verifier import PairVerifier, check_row, check_stat
+from tests.support.monitor import Monitor, disk_access
 
 NUMBERS = {"row_id": "1", "group_id": "1", "size_bytes": "1"}
 ROW = VERIFY.decode({**dict.fromkeys(VERIFY.columns, ""), **NUMBERS}, "")._replace(
@@ -60,7 +59,7 @@ BEFORE = {
 
 @pytest.mark.parametrize(("changes", "status"), BEFORE.values(), ids=BEFORE.keys())
 def test_what_a_row_alone_tells(changes: dict[str, str], status: str) -> None:
-    decided, reason = decide_before_reading(ROW._replace(**changes))  # type: ignore[arg-type]  # texts, all of them
+    decided, reason = check_row(ROW._replace(**changes))  # type: ignore[arg-type]  # texts, all of them
     assert decided == status
     assert bool(reason) == bool(status)
 
@@ -89,22 +88,9 @@ LOOKS = {
 
 @pytest.mark.parametrize(("source", "copy", "was", "status"), LOOKS.values(), ids=LOOKS.keys())
 def test_what_a_look_tells(source: os.stat_result | None, copy: os.stat_result | None, was: str, status: str) -> None:
-    decided, reason = decide_by_looks(ROW._replace(report_status=was), source, copy)
+    decided, reason = check_stat(ROW._replace(report_status=was), source, copy)
     assert decided == status
     assert bool(reason) == bool(status)
-
-
-class Counted:
-    """Counts what it is told of."""
-
-    def __init__(self) -> None:
-        self.files = self.bytes = 0
-
-    def add_bytes(self, count: int) -> None:
-        self.bytes += count
-
-    def add_file(self) -> None:
-        self.files += 1
 
 
 class Pair:
@@ -121,20 +107,13 @@ class Pair:
             source_root=str(root / "source"),
             archive_root=str(root / "archive"),
         )
-        self.progress = Counted()
+        self.read: list[int] = []
+        self.monitor = Monitor(self.read.append)
 
-    def examine(self, row: VerifyRow | None = None, **options: object) -> VerifyRow:
-        examiner = Examiner(
-            cold=True,
-            progress=self.progress,
-            stop=never_stop,
-            synced_folders=set(),
-            aliases=Aliases(),
-            mount_points=frozenset(),
-            archive_only=False,
-            sharing=[],
-        )
-        return replace(examiner, **options).examine(row or self.row)  # type: ignore[arg-type]  # named in the tests
+    def examine(self, row: VerifyRow | None = None, mount_points: frozenset[str] = frozenset()) -> VerifyRow:
+        disk = disk_access(self.monitor)
+        disk.mount_points = mount_points
+        return PairVerifier(disk, cold=True, archive_only=False).verify(row or self.row)
 
 
 @pytest.fixture
@@ -151,7 +130,7 @@ def test_an_identical_pair_is_sealed_with_what_was_seen_of_it(pair: Pair) -> Non
     assert row.archive_inode == f"{copy.st_dev}:{copy.st_ino}"
     assert row.row_seal == seal_of(VERIFY.as_text(row))
     assert row.verified_at
-    assert (pair.progress.files, pair.progress.bytes) == (1, 7)
+    assert (pair.monitor.files, sum(pair.read)) == (1, 7)
 
 
 def test_a_row_that_failed_is_sealed_too(pair: Pair) -> None:

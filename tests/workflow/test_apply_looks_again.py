@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from common.manifests.reader import VERIFY, seal
+from common.manifests.integrity import seal
+from common.manifests.rows import VERIFY
 from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg

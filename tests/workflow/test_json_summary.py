@@ -12,13 +12,13 @@ import jsonschema
 import pytest
 
 from common.fileops.locking import Lock
+from common.manifests.statuses import VerifyStatus
 from common.organize.totals import STATUSES
 from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg, mp4
 from tests.support.scripts import APPLY, ORGANIZE, ROOT, VERIFY, Argument
 from tests.support.trees import write_tree
-from tests.test_readme import statuses_of_verify
 
 SCHEMAS = {script: ROOT / "docs" / "schema" / f"{script.split('_')[0]}.json" for script in (ORGANIZE, VERIFY, APPLY)}
 TREE = {
@@ -73,7 +73,7 @@ def test_the_schemas_list_the_statuses_that_there_are() -> None:
     organized = set(schema_of(ORGANIZE)["properties"]["counts"]["propertyNames"]["enum"])
     verified = set(schema_of(VERIFY)["properties"]["counts"]["propertyNames"]["enum"])
     assert organized == {"scanned", *STATUSES}
-    assert verified == {"rows", *statuses_of_verify()}
+    assert verified == {"rows", *VerifyStatus}
 
 
 def test_the_document_lists_the_keys_and_names_of_the_schemas() -> None:

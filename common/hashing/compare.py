@@ -1,0 +1,115 @@
+"""Comparing two files byte by byte, from memory or from the storage medium. Changes no contents."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from dataclasses import dataclass
+
+from common.errors import Interrupted, SameFile
+from common.hashing.chunks import _SCRATCH, _fill_from
+from common.hashing.identity import Identity, open_regular, was_touched
+from common.hashing.monitor import UNMONITORED, ReadMonitor
+from common.hashing.page_cache import drop_cache, sync_open
+from common.hashing.reflinks import share_blocks
+
+_AHEAD = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The result of reading two files side by side to their ends.
+
+    ``sha256`` is that of both when they are equal, else empty. ``first_difference`` is a byte
+    offset, -1 when equal. ``read_mode`` is ``cold`` when both were read from the storage medium.
+    ``touched`` tells that a change time moved meanwhile, though size and modification time did not:
+    an edit whose time was set back, or a file system that tells of a rename late. ``shares_blocks`` tells that
+    both stand in one place on one disk, as copies made with reflinks do: one bad block takes both.
+    """
+
+    equal: bool
+    sha256: str
+    first_difference: int
+    read_mode: str
+    left: Identity
+    right: Identity
+    touched: bool
+    shares_blocks: bool
+
+
+def compare(
+    left: str,
+    right: str,
+    monitor: ReadMonitor = UNMONITORED,
+    *,
+    cold: bool,
+) -> Comparison:
+    """Read two files side by side, compare every byte, and hash what is equal once.
+
+    With ``cold``, what the kernel holds of them is written out and dropped first, and the right one,
+    the archive copy, is synced. Raises ``RowFailed`` when one is not regular, both are the same
+    file, or one changed while it was read; ``OSError`` (with the path in it) when one can't be read.
+    """
+    with open_regular(left) as (left_fd, left_identity), open_regular(right) as (right_fd, right_identity):
+        if left_identity.inode_key == right_identity.inode_key:
+            raise SameFile
+        # Of the left one, the source, only the cache must go; its first bytes come while the right one syncs.
+        left_cold = cold and drop_cache(left, left_fd, left_identity.size, durably=False)
+        if cold:
+            _read_ahead(left_fd, 0)
+        right_cold = cold and drop_cache(right, right_fd, right_identity.size)
+        if cold:
+            _read_ahead(right_fd, 0)
+        else:
+            sync_open(right, right_fd)
+        read_mode = "cold" if left_cold and right_cold else "cached"
+        # What is mostly in memory already would only be searched for once more.
+        ahead = left_identity.size if cold else 0
+        sha256, difference = _compare_open((left, left_fd), (right, right_fd), ahead, monitor)
+        touched = [was_touched(left_fd, left_identity), was_touched(right_fd, right_identity)]
+        equal = difference < 0
+        shares_blocks = equal and left_identity.device == right_identity.device and share_blocks(left_fd, right_fd)
+    return Comparison(equal, sha256, difference, read_mode, left_identity, right_identity, any(touched), shares_blocks)
+
+
+def _compare_open(
+    left: tuple[str, int],
+    right: tuple[str, int],
+    ahead: int,
+    monitor: ReadMonitor,
+) -> tuple[str, int]:
+    digest = hashlib.sha256()
+    left_buffer, right_buffer = _SCRATCH.left, _SCRATCH.right
+    chunk = len(left_buffer)
+    position = ahead_until = 0
+    while True:
+        if ahead_until <= position < ahead:
+            ahead_until = position + _AHEAD
+            _read_ahead(left[1], ahead_until)
+            _read_ahead(right[1], ahead_until)
+        left_got, right_got = _fill_from(left, left_buffer), _fill_from(right, right_buffer)
+        if left_got < chunk or right_got < chunk:
+            left_buffer, right_buffer = left_buffer[:left_got], right_buffer[:right_got]
+        if left_buffer != right_buffer:
+            return "", position + _first_difference(left_buffer, right_buffer)
+        digest.update(left_buffer)
+        position += left_got
+        monitor.add_bytes(left_got)
+        if left_got < chunk:
+            return digest.hexdigest(), -1
+        if monitor.stop_requested():
+            raise Interrupted
+
+
+def _read_ahead(fd: int, position: int) -> None:
+    """Let the disk fetch a piece before it is asked for; elsewhere than on Linux the system guesses."""
+    if sys.platform == "linux":
+        os.posix_fadvise(fd, position, _AHEAD, os.POSIX_FADV_WILLNEED)
+
+
+def _first_difference(left: bytearray, right: bytearray) -> int:
+    for index, (a, b) in enumerate(zip(left, right, strict=False)):
+        if a != b:
+            return index
+    return min(len(left), len(right))

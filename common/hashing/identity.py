@@ -1,0 +1,92 @@
+"""What ``stat`` tells of an open file, and whether it is still the same, unchanged file."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from common.errors import ChangedWhileReading, NotRegular
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What ``stat`` tells of one file: enough to notice that it was changed or replaced.
+
+    The change time (``ctime_ns``) can't be set back by whoever edits a file, but a rename moves it
+    too: it serves while a file is held open, and is not recorded.
+    """
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int = 0
+
+    @property
+    def inode_key(self) -> tuple[int, int]:
+        """Device and inode: two names with the same place are one file."""
+        return self.device, self.inode
+
+
+def identity_of(status: os.stat_result) -> Identity:
+    """The identity in a result of ``stat``."""
+    return Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@contextmanager
+def open_regular(path: str) -> Iterator[tuple[int, Identity]]:
+    """Open a regular file for reading without following a link in its last component.
+
+    Yields the descriptor and the identity at opening. Raises ``NotRegular`` for anything
+    else, ``OSError`` when it can't be opened.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    fd = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
+    try:
+        status = os.fstat(fd)
+        if not is_regular(status):
+            raise NotRegular
+        yield fd, identity_of(status)
+    finally:
+        with suppress(OSError):  # closing what was only read can lose nothing
+            os.close(fd)
+
+
+def close_file(fd: int, path: str) -> None:
+    """Close a descriptor. Raises ``OSError`` with the path in it: network disks and quotas may fail only then."""
+    try:
+        os.close(fd)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
+
+
+def is_regular(status: os.stat_result) -> bool:
+    """Whether a result of ``lstat`` or ``fstat`` is that of a regular file."""
+    return stat.S_ISREG(status.st_mode)
+
+
+def same_file_state(found: Identity, expected: Identity) -> bool:
+    """Whether two looks in one run saw the same file, unchanged; names may have changed between them."""
+    return (found.inode_key, found.size, found.mtime_ns) == (expected.inode_key, expected.size, expected.mtime_ns)
+
+
+def require_unchanged(fd: int, before: Identity) -> None:
+    """Raise ``ChangedWhileReading`` when the open file was changed since ``before`` was taken.
+
+    The change time is left out: file systems over FUSE or a network tell it late, after a rename.
+    """
+    was_touched(fd, before)
+
+
+def was_touched(fd: int, before: Identity) -> bool:
+    """Whether the change time of an open file, and nothing else of it, moved since ``before`` was taken.
+
+    Raises ``ChangedWhileReading`` when more did.
+    """
+    now = identity_of(os.fstat(fd))
+    if not same_file_state(now, before):
+        raise ChangedWhileReading
+    return now != before

@@ -1,0 +1,133 @@
+"""The whole-file check of a manifest, before anything is done with its rows. Reads the disk, changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from common.errors import BadInput
+from common.manifests.reader import Reader, Record
+from common.manifests.row_ids import RowIds
+from common.manifests.state import Manifest
+from common.paths import printable
+from common.run_id import require_run_id
+
+AUTO = "auto"
+"""As expected run_id: whichever the manifest has."""
+_SAME_IN_ALL_ROWS = ("run_id", "source_root", "archive_root", "archive_id")
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestSurvey:
+    """What is known of a manifest as a whole. The run and its roots are the same in all rows.
+
+    ``torn_line`` is the line of a last row that is cut short and left out, 0 where there is none. ``start_byte`` is
+    where the first row to be handled begins; -1 where rows were not checked again, since a state knows where to go on.
+    """
+
+    manifest: Manifest
+    run_id: str
+    source_root: str
+    archive_root: str
+    archive_id: str
+    torn_line: int = 0
+    start_byte: int = -1
+
+
+class ManifestInput:
+    """A manifest that is opened once before the work: for its columns, its digest, its first row, and a check of all.
+
+    A context manager. Raises ``BadInput`` for what is no such CSV file.
+    """
+
+    def __init__(self, path: str, required: Iterable[str]) -> None:
+        self.path = path
+        self._reader = Reader(path, required)
+        self._sha256 = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the header row."""
+        return self._reader.columns
+
+    def require_columns(self, columns: Iterable[str]) -> None:
+        """Raise ``BadInput`` for the first of these columns that is missing."""
+        self._reader.require_columns(columns)
+
+    def first_record(self) -> Record | None:
+        """The first row; None where there is none."""
+        self._reader.seek(0)
+        return next(iter(self._reader), None)
+
+    def is_empty(self) -> bool:
+        """Whether there is a header and nothing else: the normal end of a chain without new files."""
+        return self.first_record() is None and not self._reader.torn_line
+
+    def sha256(self) -> str:
+        """The digest of the whole file, by which its state file is recognized."""
+        self._sha256 = self._sha256 or self._reader.file_sha256()
+        return self._sha256
+
+    def survey(
+        self,
+        check: Callable[[Record, str], int],
+        *,
+        expected_run_id: str = AUTO,
+        start: int = 0,
+        unique_row_ids: bool = True,
+    ) -> ManifestSurvey:
+        """Read all rows once, and the digest with them; refuse the manifest unless every row is sound and of one run.
+
+        ``check`` is given each row and where it stands; it raises ``BadInput`` for an unsound one, and returns the
+        size of its file in bytes, 0 where nothing is to be done. ``start`` is the number of rows before the first one
+        to be handled.
+        """
+        first: dict[str, str] = {}
+        seen = RowIds()
+        rows = media_bytes = start_byte = 0
+        self._reader.seek(0)
+        for record in self._reader:
+            where = self._reader.where(record.line)
+            values = record.values
+            if not first:
+                first = values
+                require_run_id(values["run_id"], where)
+                _require_expected(values["run_id"], expected_run_id, where)
+            for column in _SAME_IN_ALL_ROWS:
+                if values[column] != first[column]:
+                    raise BadInput(f"{where}: {column} is not that of the rows before; give the rows of one run")
+            media_bytes += check(record, where)
+            if unique_row_ids and not seen.add(int(values["row_id"])):
+                raise BadInput(f"{where}: row_id {values['row_id']} stands twice; remove the duplicated row")
+            rows += 1
+            if rows <= start:
+                start_byte = record.end
+        if not first:
+            raise BadInput(f"{printable(self.path)} has no rows; there is nothing to do")
+        torn_line = self._reader.torn_line
+        self._sha256 = self._reader.sha256_of_what_was_read()
+        manifest = Manifest(self.path, self._sha256, rows, media_bytes)
+        return _survey(manifest, first, torn_line, start_byte)
+
+    def known_survey(self, manifest: Manifest) -> ManifestSurvey:
+        """What the first row tells of a manifest whose rows were checked by the run that is resumed."""
+        first = self.first_record()
+        if first is None:
+            raise BadInput(f"{printable(self.path)} has no rows; there is nothing to do")
+        return _survey(manifest, first.values, torn_line=0, start_byte=-1)
+
+    def __enter__(self) -> ManifestInput:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.close()
+
+
+def _survey(manifest: Manifest, first: Mapping[str, str], torn_line: int, start_byte: int) -> ManifestSurvey:
+    run_id, source_root, archive_root, archive_id = (first[column] for column in _SAME_IN_ALL_ROWS)
+    return ManifestSurvey(manifest, run_id, source_root, archive_root, archive_id, torn_line, start_byte)
+
+
+def _require_expected(run_id: str, expected: str, where: str) -> None:
+    if expected not in (AUTO, run_id):
+        raise BadInput(f"{where}: the manifest is of run {run_id}, not of the expected {expected}; nothing was changed")

@@ -1,0 +1,93 @@
+"""Names in the archive: which are taken, and what a file is called where its own name is taken."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from common.paths import casefold_name
+
+MAX_NAME_BYTES = 255
+
+
+def with_suffix(name: str, suffix: str, spare: int = 0) -> str:
+    """Put ``~suffix`` before the extension, and shorten the stem where the name would become too long.
+
+    ``spare`` is how many bytes longer the name of a companion is, which is to have the same stem.
+    File systems limit a name to 255 bytes (ext4, btrfs, APFS) or 255 UTF-16 units (NTFS, exFAT);
+    bytes are the narrower measure.
+    """
+    stem, extension = os.path.splitext(name)
+    room = MAX_NAME_BYTES - spare - len(os.fsencode(extension)) - len(suffix) - 1
+    while stem and len(os.fsencode(stem)) > room:
+        stem = stem[:-1]
+    return f"{stem}~{suffix}{extension}"
+
+
+def collision_suffixes(sha256: str) -> Iterator[str]:
+    """The suffixes to try, in order, for content whose plain name is taken.
+
+    The first is eight digits of the digest, so that a name does not depend on the order of work;
+    longer ones serve when even that is taken by other content, and numbers when the very same
+    content is to be kept more than once.
+    """
+    for length in (8, 16, 64):
+        yield sha256[:length]
+    number = 2
+    while True:
+        yield f"{sha256[:8]}-{number}"
+        number += 1
+
+
+class NameRegistry:
+    """Which names in the archive are taken, by files that stood there before and by this run.
+
+    Names that differ by case or Unicode form only count as the same. Kept as 64-bit hashes: a
+    collision of these can only cause an unneeded suffix.
+    """
+
+    def __init__(self) -> None:
+        self._existing: set[int] = set()
+        self._claimed: set[int] = set()
+
+    def add_existing(self, folder: str, name: str) -> None:
+        """A file stood here before the run."""
+        self._existing.add(self._key(folder, name))
+
+    def claim(self, folder: str, name: str) -> None:
+        """The run has given this name away."""
+        self._claimed.add(self._key(folder, name))
+
+    def owner_of(self, folder: str, name: str) -> str:
+        """Who has a name: ``run``, ``archive`` (a file that stood there before), or nobody, an empty text."""
+        key = self._key(folder, name)
+        if key in self._claimed:
+            return "run"
+        return "archive" if key in self._existing else ""
+
+    @staticmethod
+    def _key(folder: str, name: str) -> int:
+        return hash((folder, casefold_name(name)))
+
+
+def companion_name(companion: str, primary: str, new_primary: str, suffix: str) -> str:
+    """The name of a companion after its primary was renamed: what they had in common changes alike.
+
+    >>> companion_name("IMG_1.xmp", "IMG_1.jpg", "IMG_1~0a1b2c3d.jpg", "0a1b2c3d")
+    'IMG_1~0a1b2c3d.xmp'
+    >>> companion_name("IMG_1.jpg.xmp", "IMG_1.jpg", "IMG_1~0a1b2c3d.jpg", "0a1b2c3d")
+    'IMG_1~0a1b2c3d.jpg.xmp'
+    """
+    if new_primary == primary:
+        return companion
+    stem, new_stem = os.path.splitext(primary)[0], os.path.splitext(new_primary)[0]
+    for old, new in ((primary, new_primary), (stem, new_stem)):
+        if companion[: len(old)].casefold() == old.casefold():
+            return new + companion[len(old) :]
+    return with_suffix(companion, suffix) if suffix else companion
+
+
+def _suffix_between(name: str, new_name: str) -> str:
+    """The suffix that made ``new_name`` of ``name``, or an empty string."""
+    new_stem = os.path.splitext(new_name)[0]
+    return new_stem.rpartition("~")[2] if new_name != name and "~" in new_stem else ""
