@@ -19,7 +19,7 @@ from itertools import islice
 
 from common import archive
 from common.apply.config import Call
-from common.apply.executor import PURGED, Outcome, TaskExecutor, clear_leftovers, journal_row, outcome_row
+from common.apply.executor import Outcome, TaskExecutor, clear_leftovers, journal_row, outcome_row
 from common.apply.folders import folder_times, prune, restore_folder_times, sync_touched, tidy_quarantine
 from common.apply.journal import JournalReader, destroyed_rows
 from common.apply.manifest import ManifestKind, ManifestSurvey, detect_kind
@@ -52,6 +52,7 @@ from common.errors import BadInput, ExitCode, Interrupted, MediaArchiveError, St
 from common.fileops.context import DiskAccess
 from common.manifests.outputs import is_unfinished, require_finished
 from common.manifests.reader import Reader, has_no_rows
+from common.manifests.reasons import asks_to_verify_again, is_purged
 from common.manifests.rows import JournalRow
 from common.manifests.state import RowRange, RunState, load_state
 from common.media_types import QUARANTINE_FOLDER, kind_of
@@ -416,10 +417,8 @@ def carry_out(run: Run, batch: Sequence[Line], session: ApplySession, executor: 
             count_task(counts, "done before", task)
     counts[FOLDERS_LEFT] = len(refusals)
     counts[FOLDERS_REMOVED] = removed
-    counts[CHANGED] = sum(
-        outcome.phase == "failed" and outcome.reason.endswith("; verify again") for _, outcome in finished
-    )
-    counts[PURGED_BEFORE] = sum(outcome.reason.startswith(PURGED) for _, outcome in finished)
+    counts[CHANGED] = sum(outcome.phase == "failed" and asks_to_verify_again(outcome.reason) for _, outcome in finished)
+    counts[PURGED_BEFORE] = sum(is_purged(outcome.reason) for _, outcome in finished)
     counts[FROM_MEMORY] = sum(outcome.phase == "done" and outcome.read_mode == "cached" for _, outcome in finished)
     if run.kind.name != "journal":
         counts["nothing to do"] += len(batch) - len(tasks)

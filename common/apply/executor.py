@@ -24,12 +24,11 @@ from common.fileops.temporary import remove_temporaries, set_aside_name
 from common.hashing.compare import compare
 from common.hashing.digest import hash_file
 from common.hashing.identity import Identity, identity_of
+from common.manifests import reasons
 from common.manifests.rows import JournalRow
 from common.paths import NOT_FOUND_ERRORS, path_exists, printable
 from common.timestamps import mtime_nanoseconds, mtime_text
 
-PURGED = "it was purged, and is gone for good"
-"""How the reason begins why a file can't be restored, where that was wanted."""
 _DESTROYED = "it is gone, and was about to be destroyed when the run was interrupted"
 _COARSEST_NS = 2_000_000_000  # FAT keeps times in steps of two seconds
 
@@ -239,7 +238,7 @@ class TaskExecutor:
             return Outcome("failed", "it is neither in the archive nor in its place")
         copy = f"its archive copy is {printable(task.destination_path)}"
         if self.was_purged(task.row_id):
-            return Outcome("skipped", f"{PURGED}; {copy}")
+            return Outcome("skipped", reasons.purged(printable(task.destination_path)))
         return Outcome("failed", f"it is neither in the quarantine nor in its place; {copy}")
 
     def _restore_folder(self, task: Task, _interrupted_before: bool) -> Outcome:
@@ -276,13 +275,15 @@ class TaskExecutor:
             except OSError as error:
                 raise RowFailed(f"cannot compare it with its archive copy: {explain_os_error(error)}") from None
             if not result.equal or result.sha256 != task.sha256:
-                raise RowFailed("it or its archive copy was changed since it was verified; verify again")
+                raise RowFailed(reasons.verify_again("it or its archive copy was changed since it was verified"))
             judged = result.left
         return judged
 
     def _require_young(self, task: Task) -> None:
         if task.verified_at < self._oldest_allowed:
-            raise RowFailed(f"it was verified on {task.verified_at[:10]}, longer ago than --max-age; verify again")
+            raise RowFailed(
+                reasons.verify_again(f"it was verified on {task.verified_at[:10]}, longer ago than --max-age")
+            )
 
     def _require_two_folders(self, path: str, copy: str) -> None:
         if self.disk.directories.same_directory(os.path.dirname(path), os.path.dirname(copy)):

@@ -13,6 +13,7 @@ from common.apply.journal import Journal
 from common.apply.tasks import Task, path_below_quarantine
 from common.errors import explain_os_error
 from common.fileops.folders import remove_empty_folder, remove_empty_folders_up_to, set_folder_time, sync_folders
+from common.manifests.reasons import folder_permissions
 from common.manifests.rows import JournalRow
 from common.paths import RealRoots, is_folder, is_inside, printable
 from common.timestamps import mtime_nanoseconds, mtime_text
@@ -68,7 +69,9 @@ def prune_rows(folders: Iterable[str], task: Task) -> list[JournalRow]:
             sha256="",
         )
         above = mtime_text(os.stat(os.path.dirname(folder)).st_mtime_ns)
-        rows.append(journal_row(pruned, "planned", Outcome("planned", f"{stat.S_IMODE(status.st_mode):o}"), above))
+        rows.append(
+            journal_row(pruned, "planned", Outcome("planned", folder_permissions(stat.S_IMODE(status.st_mode))), above)
+        )
     return rows
 
 

@@ -14,6 +14,7 @@ from common.hashing.digest import is_sha256
 from common.hashing.identity import Identity
 from common.manifests.integrity import file_digest, seal_of
 from common.manifests.reader import Reader, Record
+from common.manifests.reasons import parse_folder_permissions, verify_again
 from common.manifests.row_ids import RowIds
 from common.manifests.rows import JOURNAL, REPORT, VERIFY, JournalRow, ReportRow, VerifyRow
 from common.manifests.state import Manifest
@@ -159,7 +160,7 @@ def _task_of_journal(kind: ManifestKind, record: Record, where: str, void: Super
     if row.action == "prune" and kind.action == "restore":
         if not is_plain_absolute(row.from_path) or not is_inside(row.from_path, row.source_root):
             raise BadInput(f"{where}: {printable(row.from_path)} does not lie in the source root; restore the journal")
-        mode = int(row.reason, 8) if row.reason.isdecimal() and row.reason.isascii() else 0o755
+        mode = parse_folder_permissions(row.reason)
         return Task(
             action="restore_folder", from_path="", to_path=row.from_path, folder_mode=mode, **shared_fields(row)
         )
@@ -253,15 +254,15 @@ def check_stat(task: Task, source: os.stat_result | None, copy: os.stat_result |
     if source is None:
         return Verdict("there is no such file in the source any more")
     if copy is None:
-        return Verdict("its archive copy is gone; verify again")
+        return Verdict(verify_again("its archive copy is gone"))
     if not stat.S_ISREG(source.st_mode) or not stat.S_ISREG(copy.st_mode):
-        return Verdict("it, or its archive copy, is not a regular file any more; verify again")
+        return Verdict(verify_again("it, or its archive copy, is not a regular file any more"))
     if (source.st_dev, source.st_ino) == (copy.st_dev, copy.st_ino):
         return Verdict("it and its archive copy are one file on disk")
     if (source.st_size, mtime_text(source.st_mtime_ns)) != (task.size_bytes, task.source_mtime):
-        return Verdict("it was changed since it was verified; verify again")
+        return Verdict(verify_again("it was changed since it was verified"))
     if (copy.st_size, mtime_text(copy.st_mtime_ns)) != (task.size_bytes, task.archive_mtime):
-        return Verdict("its archive copy was changed since it was verified; verify again")
+        return Verdict(verify_again("its archive copy was changed since it was verified"))
     now, then = (source.st_ino, copy.st_ino), (task.source_inode, task.archive_inode)
     renumbered = any(str(inode) != place.partition(":")[2] for inode, place in zip(now, then, strict=True))
     return Verdict(read_first=renumbered)

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from itertools import islice
 from typing import NamedTuple
 
+from common.dates import notes
 from common.dates.findings import RELEASED
 from common.dates.model import Candidate, Choice, Clock, Source
 
@@ -103,7 +104,8 @@ def choose(candidates: Sequence[Candidate], rules: Rules) -> Choice:
         "" if zone_known else _doubt_about_zone(instant),
         _doubt_about_year(winner, moment, believed),
     )
-    return Choice(moment, winner.tag, winner.date_only, "; ".join(filter(None, doubts)), tuple(rejected))
+    review = notes.NOTE_SEPARATOR.join(filter(None, doubts))
+    return Choice(moment, winner.tag, winner.date_only, review, tuple(rejected))
 
 
 def _most_trusted(believed: Iterable[_Believed], order: Sequence[Source]) -> _Believed | None:
@@ -227,7 +229,7 @@ def _doubt_about_zone(instant: datetime) -> str:
     west, east = (instant - _NEW_YEAR_MARGIN).year, (instant + _NEW_YEAR_MARGIN).year
     if west == east:
         return ""
-    return f"a UTC time within 14 hours of New Year and no zone in the file: {west} or {east}"
+    return notes.utc_near_new_year(west, east)
 
 
 def _doubt_about_year(winner: Candidate, moment: datetime, believed: Iterable[_Believed]) -> str:
@@ -244,10 +246,10 @@ def _doubt_about_year(winner: Candidate, moment: datetime, believed: Iterable[_B
         year = told.year if candidate.clock is not _UTC_CLOCK else _year_beside(told, moment)
         if year == chosen or (candidate.tag == _EDITED and year > chosen):
             continue
-        says = f"{candidate.tag} says {year}"
+        says = notes.says_year(candidate.tag, year)
         if says not in others:
             others.append(says)
-    return f"{winner.tag} says {chosen}, but {' and '.join(others)}" if others else ""
+    return notes.years_disagree(winner.tag, chosen, others) if others else ""
 
 
 def _year_beside(instant: datetime, moment: datetime) -> int:

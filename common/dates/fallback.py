@@ -20,7 +20,8 @@ from typing import IO
 
 from common.dates.findings import Findings
 from common.dates.formats import looks_like_image
-from common.dates.model import NO_FFPROBE, Reading
+from common.dates.model import Reading
+from common.dates.notes import NO_FFPROBE
 from common.errors import explain_os_error
 from common.workers import start_worker
 

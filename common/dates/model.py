@@ -6,9 +6,6 @@ from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 
-NO_FFPROBE = "ffprobe is not installed, so nobody else could be asked about this video; it comes with ffmpeg"
-"""Stands in ``review`` of a video that has no date of its own as far as our own readers can tell."""
-
 
 class Source(Enum):
     """Where evidence comes from, in the default order of trust; the names are those of ``--date-sources``."""

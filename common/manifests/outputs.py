@@ -40,6 +40,24 @@ def _output_gone(state: RunState) -> str:
     return next((path for path, length in state.outputs.values() if length and not os.path.lexists(path)), "")
 
 
+def resume_or_begin(
+    state_path: str, stage: Stage, require_same_run: Callable[[RunState], None], begin: Callable[[], RunState]
+) -> RunState:
+    """The state of the run that is resumed, or of one that begins. Changes nothing.
+
+    Called before the lock is taken, so that a wrong command line is refused with nothing changed, and once more when it
+    is held, since another call may have written the state meanwhile. ``require_same_run`` raises ``BadInput`` for the
+    state of another run; so does this where an output of the state is gone. ``begin`` raises it where a new run can't
+    have its outputs.
+    """
+    state = load_state(state_path, stage)
+    if state is None:
+        return begin()
+    require_same_run(state)
+    require_outputs(state, state_path)
+    return state
+
+
 def find_unfinished(folder: str, prefix: str, tool: str, belongs: Callable[[RunState], bool]) -> str:
     """The newest unfinished state file of a tool in a folder that ``belongs`` to this call, or an empty string.
 

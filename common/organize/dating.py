@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from common.dates import notes
 from common.dates.choose import Rules, choose, iso_text, offset_of_still, rejection_reason
 from common.dates.filename import candidates_from_name
 from common.dates.filesystem import candidate_from_mtime
@@ -96,7 +97,8 @@ class Dater:
             candidates = self.read(movie.path).candidates
             own = choose(candidates, self.rules._replace(paired_offset=offset_of_still(choice, candidates)))
             if own.moment and own.moment.year != choice.moment.year:
-                doubts.append(f"{choice.tag} says {choice.moment.year}, but {movie.name} says {own.moment.year}")
+                other = notes.says_year(movie.name, own.moment.year)
+                doubts.append(notes.years_disagree(choice.tag, choice.moment.year, [other]))
         return doubts
 
 

@@ -15,6 +15,7 @@ from common.dates.model import UNDATED
 from common.errors import RowFailed, explain_os_error
 from common.hashing.digest import hash_file
 from common.hashing.identity import is_regular
+from common.manifests.reasons import same_companion, same_content
 from common.manifests.rows import ReportRow
 from common.organize.duplicates import DuplicateIndex, IndexedFile
 from common.organize.model import FoundFile, Member, NotScanned, RunFacts
@@ -104,7 +105,7 @@ class DestinationPlanner:
     def _as_duplicate(self, member: Member, same: IndexedFile, sha256: str) -> ReportRow:
         if not same.row_id:
             return self._row(member, same.path, "already_archived", "", sha256)
-        row = self._row(member, same.path, "duplicate", f"same content as row {same.row_id}", sha256)
+        row = self._row(member, same.path, "duplicate", same_content(same.row_id), sha256)
         return row._replace(review="; ".join(filter(None, [row.review, self._doubt_about_folder(member, same)])))
 
     def _doubt_about_folder(self, member: Member, same: IndexedFile) -> str:
@@ -169,7 +170,7 @@ class DestinationPlanner:
                     if not stored:
                         continue
                     spot = stored._replace(status="duplicate" if anchor.row_id else "already_archived")
-                    reason = f"same content as the companion of row {anchor.row_id}" if anchor.row_id else ""
+                    reason = same_companion(anchor.row_id) if anchor.row_id else ""
                 if spot.status:
                     break
         except (OSError, RowFailed) as error:

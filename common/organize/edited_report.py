@@ -7,7 +7,6 @@ wrote it. Reads the disk, changes nothing.
 from __future__ import annotations
 
 import os
-import re
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,16 +16,14 @@ from common.errors import BadInput
 from common.hashing.digest import is_sha256
 from common.manifests.integrity import file_digest
 from common.manifests.reader import Reader, Record
+from common.manifests.reasons import failed_in_plan, row_of_same_companion, row_of_same_content
 from common.manifests.row_ids import RowIds
 from common.manifests.rows import REPORT, ReportRow
 from common.media_types import extension_of, system_folder_in
-from common.organize.totals import FAILED_IN_PLAN
 from common.paths import casefold_name, is_inside, is_plain_absolute, printable, relative_to
 from common.run_id import require_run_id
 from common.timestamps import mtime_nanoseconds
 
-_SAME_CONTENT = re.compile(r"same content as row ([0-9]{1,19})")
-_SAME_COMPANION = re.compile(r"same content as the companion of row ([0-9]{1,19})")
 _STATUSES = frozenset({"planned", "copied", "moved", "already_archived", "duplicate", "skipped", "failed"})
 
 
@@ -180,7 +177,7 @@ def _as_edited(row: ReportRow, places: Mapping[_First, str]) -> ReportRow:
     if first:
         return row._replace(status="planned", reason="")
     if row.status == "failed":
-        return row._replace(reason=f"{FAILED_IN_PLAN}: {row.reason}")
+        return row._replace(reason=failed_in_plan(row.reason))
     return row
 
 
@@ -212,10 +209,10 @@ def _first_of(row: ReportRow) -> _First:
     """The file that a duplicate says it equals, 0 for all other rows. Pure."""
     if row.status != "duplicate":
         return 0
-    if found := _SAME_CONTENT.fullmatch(row.reason):
-        return int(found[1])
-    if found := _SAME_COMPANION.fullmatch(row.reason):
-        return _as_companion(int(found[1]), row)
+    if first := row_of_same_content(row.reason):
+        return first
+    if first := row_of_same_companion(row.reason):
+        return _as_companion(first, row)
     return 0
 
 

@@ -18,11 +18,12 @@ from common.fileops.renaming import remove_placeholder, restore_set_aside
 from common.fileops.temporary import remove_temporaries, set_aside_name
 from common.hashing.digest import hash_file
 from common.hashing.identity import Identity, is_regular
+from common.manifests.reasons import organize_again
 from common.manifests.rows import ReportRow
 from common.paths import NOT_FOUND_ERRORS, path_exists, printable
 from common.timestamps import mtime_nanoseconds
 
-_CHANGED = "changed since it was scanned; organize again"
+_CHANGED = organize_again("changed since it was scanned")
 # What says that a folder of this name can't be, whatever is mended: a plan that was edited may ask for one.
 _NO_SUCH_FOLDER = frozenset({errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
 
@@ -169,7 +170,7 @@ class CopyExecutor:
         """The row of a file that a killed run had moved; the archive's file system may round its time."""
         found = hash_file(row.destination_path, self._disk)
         if found.identity.size != row.size_bytes or row.sha256 not in ("", found.sha256):
-            raise RowFailed("gone from the source, and another file stands at its destination; organize again")
+            raise RowFailed(organize_again("gone from the source, and another file stands at its destination"))
         return row._replace(status="moved", sha256=found.sha256)
 
     def _destination_taken(self, row: ReportRow, sha256: str) -> ReportRow:
@@ -180,7 +181,7 @@ class CopyExecutor:
                 return row._replace(status="already_archived", sha256=here)
         except (OSError, RowFailed):
             pass  # then it is not known to be the same, and the row fails below
-        reason = "another file stands at the destination by now; organize again"
+        reason = organize_again("another file stands at the destination by now")
         return row._replace(status="failed", reason=reason)
 
 
@@ -229,7 +230,7 @@ def _why_not_archived(row: ReportRow, failed: Collection[str] = ()) -> str:
     if row.status not in ("duplicate", "already_archived"):
         return ""
     if row.destination_path in failed or not _may_be_its_copy(row):
-        return f"{row.reason or 'same content as a file of the archive'}, but that is not stored; organize again"
+        return organize_again(f"{row.reason or 'same content as a file of the archive'}, but that is not stored")
     try:
         status = os.lstat(row.source_path)
     except OSError as error:

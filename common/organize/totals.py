@@ -9,14 +9,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from common.counts import count_file
-from common.dates.model import NO_FFPROBE
+from common.dates.notes import lacks_ffprobe
+from common.manifests.reasons import asks_to_organize_again, has_failed_in_plan
 from common.manifests.rows import ReportRow
 from common.organize.model import FolderScan, FoundFile, NotScanned
 from common.paths import join_path
 
 STATUSES = ("planned", "copied", "moved", "already_archived", "duplicate", "skipped", "failed")
-FAILED_IN_PLAN = "failed already when the report was made"
-"""How the reason of such a row begins."""
 UNFIXABLE = "not by this plan"
 """Counted of rows that the same plan can't mend: they had failed in it, or what it says is not true any more."""
 
@@ -32,11 +31,9 @@ class RunTotals:
         for row in rows:
             count_file(self.counts, row.status, row.media_kind, row.size_bytes)
             self.counts["review"] += bool(row.review)
-            self.counts["without ffprobe"] += NO_FFPROBE in row.review
+            self.counts["without ffprobe"] += lacks_ffprobe(row.review)
             if row.status == "failed":
-                self.counts[UNFIXABLE] += row.reason.startswith(FAILED_IN_PLAN) or row.reason.endswith(
-                    "; organize again"
-                )
+                self.counts[UNFIXABLE] += has_failed_in_plan(row.reason) or asks_to_organize_again(row.reason)
 
     def load_recorded(self, row: ReportRow) -> None:
         """A row that an earlier call has recorded. What has come to bear the name of a moved file is another one."""

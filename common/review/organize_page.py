@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, replace
 
 from common.counts import count_text, size_text
+from common.dates import notes
 from common.manifests.rows import ReportRow
 from common.review.aggregates import Amount, AmountTable, Sample
 from common.review.collector import RowCollector, status_lines
@@ -21,8 +22,6 @@ _BAR = 1000
 _MOST_CANDIDATES = 8
 
 _DAY = re.compile(r"(\d{4})-(\d\d)-\d\d")
-_OTHER_YEAR = re.compile(r"(.{1,80}?) says (\d{4}), but (.+)", re.DOTALL)
-_SAYS = re.compile(r"(?:^| and )(.{1,80}?) says (\d{4})(?= and |$)", re.DOTALL)
 # Reasons that name a file or a day would otherwise be as many as there are files.
 _SAME_REASONS = (
     (re.compile(r"goes with .*, which is left out: .*", re.DOTALL), "goes with a file that is left out"),
@@ -79,15 +78,19 @@ def review_reason_key(row: ReportRow) -> str:
     if row.status == "failed":
         return "failed"
     if row.review:
-        if " says " in row.review and ", but " in row.review:
+        if notes.is_about_years(row.review):
             return "year"
-        if "New Year" in row.review:
+        if notes.is_about_time_zone(row.review):
             return "zone"
         if not row.date_source:
             return "undated"
         if row.date_source == "filesystem:mtime":
             return "mtime"
-        return "weak" if evidence_grade(row.date_source).grade == "weak" or " is left" in row.review else "remark"
+        return (
+            "weak"
+            if evidence_grade(row.date_source).grade == "weak" or notes.is_about_weak_evidence(row.review)
+            else "remark"
+        )
     is_renamed = os.path.basename(row.source_path) != os.path.basename(row.destination_path)
     return "renamed" if row.status in _PLACED_NOW and is_renamed else ""
 
@@ -301,9 +304,8 @@ def _evidence_and_reasons(row: ReportRow) -> tuple[list[Evidence], list[str]]:
     says = clipped(row.capture_date[:10], 40)
     evidence = [Evidence(clipped(row.date_source, 60), says, worth.words, chosen=True)] if row.date_source else []
     reasons: list[str] = []
-    for remark in row.review.split("; ") if row.review else []:
-        match = _OTHER_YEAR.fullmatch(remark)
-        others = _SAYS.findall(match[3])[:_MOST_CANDIDATES] if match else []
+    for remark in row.review.split(notes.NOTE_SEPARATOR) if row.review else []:
+        others = notes.parse_other_years(remark)[:_MOST_CANDIDATES]
         if not others:
             reasons.append(clipped(remark))
         evidence += [Evidence(clipped(tag, 60), year, evidence_grade(tag).words, chosen=False) for tag, year in others]
