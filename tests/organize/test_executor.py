@@ -153,9 +153,7 @@ KILLED_AT = {
 }
 
 
-@pytest.mark.parametrize(
-    ("mode", "left"), [(mode, left) for mode, acts in KILLED_AT.items() for left in acts], ids=lambda x: str(x)[:30]
-)
+@pytest.mark.parametrize(("mode", "left"), [(mode, left) for mode, acts in KILLED_AT.items() for left in acts])
 def test_a_batch_given_again_finishes_what_a_killed_run_left(
     place: Place, mode: str, left: Callable[[ReportRow], None]
 ) -> None:
