@@ -76,6 +76,9 @@ class Library:
     def apply_line(self, *args: Argument) -> tuple[Argument, ...]:
         return ("--manifest", self.verified, "--expected-run-id", "auto", *args)
 
+    def restore_line(self, manifest: Path | None = None, *args: Argument) -> tuple[Argument, ...]:
+        return ("--restore", "--manifest", manifest or self.journal, "--expected-run-id", "auto", *args)
+
     def organize(self, *args: Argument, mode: str = "copy", expect: Codes = 0) -> Result:
         return scripts.call(scripts.ORGANIZE, *self.organize_line(mode, *args), cwd=self.out, expect=expect)
 
@@ -86,8 +89,7 @@ class Library:
         return scripts.call(scripts.APPLY, *self.apply_line(*args), cwd=self.out, expect=expect)
 
     def restore(self, manifest: Path | None = None, *args: Argument, expect: Codes = 0) -> Result:
-        line = ("--restore", "--manifest", manifest or self.journal, "--expected-run-id", "auto", *args)
-        return scripts.call(scripts.APPLY, *line, cwd=self.out, expect=expect)
+        return scripts.call(scripts.APPLY, *self.restore_line(manifest, *args), cwd=self.out, expect=expect)
 
     def photos(self) -> dict[str, bytes]:
         """The source as a person sees it: without the quarantine."""

@@ -2,62 +2,47 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.support import another_user
 from tests.support.library import Library
 from tests.support.media import jpeg
+from tests.support.scripts import APPLY, VERIFY
 from tests.support.tables import by_name, read_rows
-from tests.support.trees import may_read_everything, snapshot
+from tests.support.trees import snapshot
 
 if sys.platform == "win32":
     pytest.skip("Windows has no such users: run the tests on Linux or macOS", allow_module_level=True)
-
-NOBODY = 65_534
 
 
 @pytest.fixture
 def shared() -> Iterator[Library]:
     """Three photos, copied, in a place that every user may enter."""
     place = Path(tempfile.mkdtemp(prefix="media-tests-"))
-    place.chmod(0o755)
-    home = Library.at(place, {f"p{seed}.jpg": jpeg(seed=seed) for seed in (1, 2, 3)})
-    home.organize()
-    home.out.chmod(0o777)
-    yield home
-    for folder in (home.source, home.archive):
-        folder.chmod(0o755)
-    shutil.rmtree(place)
-
-
-@contextmanager
-def without_rights() -> Iterator[None]:
-    """As a user of no rights, for whom alone the modes of files count; whoever is no root is such a one already."""
-    if not may_read_everything():
-        yield
-        return
-    os.setegid(NOBODY)
-    os.seteuid(NOBODY)
     try:
-        yield
+        another_user.need_way_to(place)
+        home = Library.at(place, {f"p{seed}.jpg": jpeg(seed=seed) for seed in (1, 2, 3)})
+        home.organize()
+        another_user.open_to_all(place)
+        home.out.chmod(0o777)
+        yield home
+        for folder in (home.source, home.archive):
+            folder.chmod(0o755)
     finally:
-        os.seteuid(0)
-        os.setegid(0)
+        shutil.rmtree(place)
 
 
 def test_one_copy_that_may_not_be_read_fails_its_row_and_the_rest_is_verified(shared: Library) -> None:
     """To run again would mend nothing, and what stands behind that row would never be reached."""
     locked = shared.archive_path("p2.jpg")
     locked.chmod(0)
-    with without_rights():
-        shared.verify(expect=1)
+    another_user.run(VERIFY, *shared.verify_line(), cwd=shared.out, expect=1)
     assert by_name(read_rows(shared.unverified))["p2.jpg"]["status"] == "read_error"
     assert sorted(by_name(read_rows(shared.verified))) == ["p1.jpg", "p3.jpg"]
 
@@ -66,10 +51,10 @@ def test_who_may_only_read_the_archive_can_quarantine_photos_of_his_own(shared: 
     shared.archive.chmod(0o555)
     (shared.archive / ".media-archive.lock").chmod(0o444)
     shared.source.chmod(0o777)
-    with without_rights():
-        shared.verify()
-        assert "3  quarantined" in shared.apply().stdout
-        shared.restore()
+    another_user.run(VERIFY, *shared.verify_line(), cwd=shared.out)
+    applied = another_user.run(APPLY, *shared.apply_line(), cwd=shared.out)
+    assert "3  quarantined" in applied.stdout
+    another_user.run(APPLY, *shared.restore_line(), cwd=shared.out)
     assert len(shared.photos()) == 3
 
 
@@ -77,11 +62,12 @@ def test_what_cannot_be_taken_out_of_its_folder_leaves_no_copy_in_a_quarantine_e
     shared: Library, other_disk: Path
 ) -> None:
     """A purge of such a copy would say that the original is gone."""
+    another_user.need_way_to(other_disk)
     other_disk.chmod(0o777)
     shared.source.chmod(0o555)
     before = snapshot(shared.source)
-    with without_rights():
-        shared.verify()
-        shared.apply("--quarantine-root", other_disk / "q", expect=1)
+    another_user.run(VERIFY, *shared.verify_line(), cwd=shared.out)
+    line = shared.apply_line("--quarantine-root", other_disk / "q")
+    another_user.run(APPLY, *line, cwd=shared.out, expect=1)
     assert snapshot(shared.source) == before
     assert not list((other_disk / "q").glob("*/files/**/*.jpg"))
