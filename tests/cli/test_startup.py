@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.scripts import APPLY, ORGANIZE, ROOT, VERIFY
+from tests.support.scripts import APPLY, ORGANIZE, ROOT, VERIFY, as_in_the_foreground
 
 SCRIPTS = (ORGANIZE, VERIFY, APPLY)
 HEAVY = ("PIL", "asyncio", "concurrent", "ctypes", "jinja2", "multiprocessing", "pillow_heif", "subprocess", "tqdm")
@@ -64,7 +64,7 @@ def test_an_interrupt_while_a_script_is_loading_ends_it_without_a_traceback(scri
     # A library that takes its time: it stands before Python's own, and tells that it is being loaded.
     (tmp_path / "argparse.py").write_text("import time\nprint('loading', flush=True)\ntime.sleep(60)\n")
     loading = subprocess.Popen(
-        [sys.executable, str(ROOT / f"{script}.py"), "--help"],
+        as_in_the_foreground([sys.executable, str(ROOT / f"{script}.py"), "--help"]),
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -19,6 +19,7 @@ from PIL import Image
 from common.dates.fallback import FallbackReader
 from common.dates.model import Clock, Reading
 from tests.dates import sample_files as make
+from tests.support.scripts import as_in_the_foreground
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -231,7 +232,7 @@ def test_the_worker_dies_with_its_parent_and_says_nothing(tmp_path: Path, blow: 
     if sys.platform == "win32":
         return  # the marker above says so to pytest; this says it to mypy
     with subprocess.Popen(
-        [sys.executable, "-c", ASKS_FOREVER, photo(tmp_path / "a.jpg")],
+        as_in_the_foreground([sys.executable, "-c", ASKS_FOREVER, photo(tmp_path / "a.jpg")]),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,19 @@ def start(script: str, *args: Argument, cwd: Path, env: Mapping[str, str] | None
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+
+
+_HEAR_INTERRUPTS = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+def as_in_the_foreground(command: Sequence[str]) -> list[str]:
+    """A command that hears Ctrl-C. What a shell starts in the background ignores it, and so does all that comes of it.
+
+    The process keeps its id. Windows has no such signal for one process.
+    """
+    return [sys.executable, "-IS", "-c", _HEAR_INTERRUPTS, *command]
 
 
 def finish(process: subprocess.Popen[bytes], expect: Codes = 0) -> Result:
