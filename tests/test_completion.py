@@ -49,9 +49,8 @@ def typed(command: list[str], folder: Path, setup: list[str], keys: str) -> list
 
     child, terminal = pty.fork()
     if child == 0:
-        os.chdir(folder)
-        os.environ.update(TERM="dumb", LC_ALL="C.UTF-8", HOME=str(folder))
-        os.execvp(command[0], command)
+        environment = {**os.environ, "TERM": "dumb", "LC_ALL": "C.UTF-8", "HOME": str(folder)}
+        os.execvpe("sh", ["sh", "-c", 'cd "$0" && exec "$@"', str(folder), *command], environment)
     heard = b""
 
     def until(sign: bytes) -> None:

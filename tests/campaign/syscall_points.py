@@ -89,16 +89,17 @@ def at_call(name: str, number: int, act: Callable[[], None]) -> Iterator[None]:
         yield
 
 
-def in_a_child(script: str, *args: Argument, cwd: Path, kill_at: int = 0) -> int:
+def in_a_child(script: str, *args: Argument, cwd: Path, kill_at: int = 0, how: signal.Signals = signal.SIGKILL) -> int:
     """Run a script in a forked process and return its exit code, or -9 when it was killed.
 
-    ``kill_at`` is the moment at which it is killed with SIGKILL; 0 never. Quicker than a new interpreter by far, and
-    as deadly: the system takes the locks and the open files of a forked process like those of any other.
+    ``kill_at`` is the moment at which it gets SIGKILL, or the signal that is named; 0 never. Quicker than a new
+    interpreter by far, and as deadly: the system takes the locks and the open files of a forked process like those of
+    any other.
     """
-    return wait_for(start_child(script, *args, cwd=cwd, kill_at=kill_at))
+    return wait_for(start_child(script, *args, cwd=cwd, kill_at=kill_at, how=how))
 
 
-def start_child(script: str, *args: Argument, cwd: Path, kill_at: int = 0) -> int:
+def start_child(script: str, *args: Argument, cwd: Path, kill_at: int = 0, how: signal.Signals = signal.SIGKILL) -> int:
     """Begin what ``in_a_child`` does, and return the process id."""
     if sys.platform == "win32":
         raise NotImplementedError("Windows has no fork")
@@ -107,17 +108,18 @@ def start_child(script: str, *args: Argument, cwd: Path, kill_at: int = 0) -> in
         return child
     try:
         sys.setprofile(None)
-        _run_and_exit(script, args, cwd, kill_at)
+        _run_and_exit(script, args, cwd, kill_at, how)
     finally:
         os._exit(FAULT)
 
 
-def _run_and_exit(script: str, args: tuple[Argument, ...], cwd: Path, kill_at: int) -> None:
+def _run_and_exit(script: str, args: tuple[Argument, ...], cwd: Path, kill_at: int, how: signal.Signals) -> None:
     if sys.platform == "win32":
         raise NotImplementedError("Windows has no SIGKILL")
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
-    with at_moment(kill_at, lambda: os.kill(os.getpid(), signal.SIGKILL)):
+        # Before the run listens, and after, the signal that is sent to it passes it by.
+        signal.signal(number, signal.SIG_IGN if number == how else signal.SIG_DFL)
+    with at_moment(kill_at, lambda: os.kill(os.getpid(), how)):
         result = scripts.call(script, *args, cwd=cwd, expect=range(256))
     os._exit(result.code)
 

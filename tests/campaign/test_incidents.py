@@ -23,7 +23,7 @@ from common.fileops.locking import Lock
 from common.fileops.renaming import rename_no_replace
 from common.fileops.temporary import SET_ASIDE_PREFIX
 from common.manifests.integrity import seal_of
-from tests.campaign.syscall_points import at_call, at_moment, each_moment, in_a_child, moments_of, start_child, wait_for
+from tests.campaign.syscall_points import at_call, each_moment, in_a_child, moments_of, start_child, wait_for
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
 from tests.support.scripts import APPLY, ORGANIZE, VERIFY, call, start
@@ -459,23 +459,16 @@ def test_incident_12_trash_cli_a_move_between_disks_may_be_interrupted_at_any_mo
     names = moments_of(lambda: call(APPLY, *line, cwd=ready.out))
     telling = [moment for moment, name in enumerate(names, 1) if name in ("renameat2", "unlink", "write")]
     ready.restore(journal)
-    outside = signal.signal(signal.SIGINT, signal.SIG_IGN)  # before the run listens, and after
-    try:
-        for moment in telling[len(telling) // 2 :][:9]:  # all of one file, and more
-            if number == signal.SIGKILL:
-                in_a_child(APPLY, *line, cwd=ready.out, kill_at=moment)
-            else:
-                with at_moment(moment, lambda: os.kill(os.getpid(), signal.SIGINT)):
-                    call(APPLY, *line, cwd=ready.out, expect=(0, 130))
-            there = contents(read_tree(ready.source)) + contents(read_tree(other_disk))
-            assert there.keys() >= photos.keys(), f"lost at moment {moment}"
-            call(APPLY, *line, cwd=ready.out)
-            assert ready.photos() == {}
-            ready.restore(journal)
-            assert ready.source_snapshot() == before
-            assert not [path for path in other_disk.rglob(".media-*") if path.name != ".media-quarantine"]
-    finally:
-        signal.signal(signal.SIGINT, outside)
+    for moment in telling[len(telling) // 2 :][:9]:  # all of one file, and more
+        ended = in_a_child(APPLY, *line, cwd=ready.out, kill_at=moment, how=number)
+        assert ended in ((-signal.SIGKILL, 0) if number == signal.SIGKILL else (0, 130))
+        there = contents(read_tree(ready.source)) + contents(read_tree(other_disk))
+        assert there.keys() >= photos.keys(), f"lost at moment {moment}"
+        call(APPLY, *line, cwd=ready.out)
+        assert ready.photos() == {}
+        ready.restore(journal)
+        assert ready.source_snapshot() == before
+        assert not [path for path in other_disk.rglob(".media-*") if path.name != ".media-quarantine"]
 
 
 def test_incident_13_trash_cli_when_the_source_can_not_be_changed_no_copy_is_left_astray(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from common.cli.options import (
 from common.errors import BadInput, ExitCode
 from common.stages import Stage
 from tests.support.options import parsed
+from tests.support.scripts import ORGANIZE, ROOT, run
 from tests.support.trees import write_tree
 
 
@@ -141,18 +143,16 @@ def test_a_missing_argument_file_is_one_sentence_and_tells_how_to_give_such_a_na
         assert f"./@{path}" in told
 
 
-def test_nobody_is_left_behind_by_colours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    with pytest.raises(SystemExit):
-        parsed("--help")
-    assert "\x1b" not in capsys.readouterr().out
+def test_nobody_is_left_behind_by_colours(tmp_path: Path) -> None:
+    assert "\x1b" not in run(ORGANIZE, "--help", cwd=tmp_path, env={"FORCE_COLOR": "1"}).stdout
 
 
 @pytest.mark.parametrize(("wanted", "width"), [("200", 200), ("60", 60), ("", 80), ("0", 80), ("wide", 80)])
-def test_the_help_is_as_wide_as_it_is_told(monkeypatch: pytest.MonkeyPatch, wanted: str, width: int) -> None:
-    monkeypatch.setenv("COLUMNS", wanted)
-    monkeypatch.setattr(sys, "__stdout__", None)
-    assert terminal_columns() == width
+def test_the_help_is_as_wide_as_it_is_told(wanted: str, width: int) -> None:
+    program = f"from {terminal_columns.__module__} import terminal_columns; print(terminal_columns())"
+    environment = {**os.environ, "COLUMNS": wanted}
+    told = subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
+    assert int(told) == width
 
 
 def test_a_value_that_begins_with_the_sign_is_joined_to_its_option_in_a_command_to_paste(tmp_path: Path) -> None:

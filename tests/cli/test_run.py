@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +20,7 @@ from common.cli.signals import StopRequest, stop_on_signals
 from common.cli.summary import Summary
 from common.errors import BadInput, ExitCode, Interrupted, Locked, MediaArchiveError, RowFailed, StoppedEarly
 from tests.support.options import QUIETLY
+from tests.support.scripts import ROOT
 
 SUMMARY = Summary(tool="verify", headline="verify: /a/report.csv", run_id="3f2b8c1e", exit_code=ExitCode.ATTENTION)
 
@@ -163,12 +164,21 @@ def test_machines_get_one_object_also_from_a_run_that_fails(
 # --- signals ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_asks_for_a_stop_and_the_handlers_come_back(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
-    with stop_on_signals() as stop:
-        assert not stop()
-        signal.raise_signal(number)
-        assert stop()
-        assert signal.getsignal(number) == signal.SIG_DFL  # a second one ends the process at once
-    assert signal.getsignal(number) == before
+FIRST_SIGNAL = f"""
+import signal, sys
+from {stop_on_signals.__module__} import stop_on_signals
+number = signal.Signals[sys.argv[1]]
+before = signal.getsignal(number)
+with stop_on_signals() as stop:
+    assert not stop()
+    signal.raise_signal(number)
+    assert stop()
+    assert signal.getsignal(number) == signal.SIG_DFL  # a second one ends the process at once
+assert signal.getsignal(number) == before
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_the_first_signal_asks_for_a_stop_and_the_handlers_come_back(name: str) -> None:
+    done = subprocess.run([sys.executable, "-c", FIRST_SIGNAL, name], cwd=ROOT, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")

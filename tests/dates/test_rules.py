@@ -22,6 +22,7 @@ from common.dates.findings import CONTAINER, DIGITIZED, EDITED, ORIGINAL, SATELL
 from common.dates.model import Candidate, Source
 from common.dates.sidecar import candidates_from_sidecar
 from common.dates.timezones import resolve_timezone
+from tests.support.zones import in_zone
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
 ORDER = (Source.METADATA, Source.SIDECAR, Source.FILENAME, Source.FILESYSTEM)
@@ -253,36 +254,42 @@ NEW_YEAR = {
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize(("evidence", "year"), NEW_YEAR.values(), ids=NEW_YEAR.keys())
 def test_at_new_year_the_photographers_clock_decides_and_not_the_machines(
-    place: str, evidence: Sequence[Candidate], year: int, machine_in: Callable[[str], None]
+    place: str, evidence: Sequence[Candidate], year: int
 ) -> None:
-    machine_in(place)
-    choice = choose([*evidence, COPIED_LATER], Rules(ORDER, resolve_timezone(None), NOW))
-    assert choice.moment is not None
-    assert (choice.moment.year, choice.review) == (year, "")
+    def check() -> None:
+        choice = choose([*evidence, COPIED_LATER], Rules(ORDER, resolve_timezone(None), NOW))
+        assert choice.moment is not None
+        assert (choice.moment.year, choice.review) == (year, "")
+
+    in_zone(place, check)
 
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("still", ["2023:01:01 09:00:00+11:00", "2023:01:01 09:00:00"], ids=["offset", "no offset"])
-def test_at_new_year_a_movie_goes_with_its_still(place: str, still: str, machine_in: Callable[[str], None]) -> None:
-    machine_in(place)
-    zone = resolve_timezone(None)
-    movie = metadata(mvhd("2022-12-31 22:00:02"))
-    paired = offset_of_still(choose(metadata(original(still)), Rules(ORDER, zone, NOW)), movie)
-    choice = choose(movie, Rules(ORDER, zone, NOW, paired))
-    assert (iso_text(choice), choice.review) == ("2023-01-01T09:00:02+11:00", "")
+def test_at_new_year_a_movie_goes_with_its_still(place: str, still: str) -> None:
+    def check() -> None:
+        zone = resolve_timezone(None)
+        movie = metadata(mvhd("2022-12-31 22:00:02"))
+        paired = offset_of_still(choose(metadata(original(still)), Rules(ORDER, zone, NOW)), movie)
+        choice = choose(movie, Rules(ORDER, zone, NOW, paired))
+        assert (iso_text(choice), choice.review) == ("2023-01-01T09:00:02+11:00", "")
+
+    in_zone(place, check)
 
 
 @pytest.mark.parametrize("named", [False, True], ids=["machine's zone", "--timezone"])
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize(("minutes", "year"), [(-30, 2022), (30, 2023)], ids=["before midnight", "after midnight"])
 def test_a_movie_filmed_at_home_around_midnight_lands_in_the_year_of_the_clock_at_home(
-    place: str, minutes: int, year: int, named: bool, machine_in: Callable[[str], None]
+    place: str, minutes: int, year: int, named: bool
 ) -> None:
-    machine_in("Asia/Tokyo" if named else place)
-    zone = resolve_timezone(place if named else None)
-    filmed = datetime(2023, 1, 1, tzinfo=resolve_timezone(place)) + timedelta(minutes=minutes)
-    choice = choose(metadata(mvhd(f"{filmed.astimezone(UTC):%Y-%m-%d %H:%M:%S}")), Rules(ORDER, zone, NOW))
-    assert choice.moment is not None
-    assert choice.moment.replace(tzinfo=None) == filmed.replace(tzinfo=None)
-    assert choice.moment.year == year
-    assert "2022 or 2023" in choice.review
+    def check() -> None:
+        zone = resolve_timezone(place if named else None)
+        filmed = datetime(2023, 1, 1, tzinfo=resolve_timezone(place)) + timedelta(minutes=minutes)
+        choice = choose(metadata(mvhd(f"{filmed.astimezone(UTC):%Y-%m-%d %H:%M:%S}")), Rules(ORDER, zone, NOW))
+        assert choice.moment is not None
+        assert choice.moment.replace(tzinfo=None) == filmed.replace(tzinfo=None)
+        assert choice.moment.year == year
+        assert "2022 or 2023" in choice.review
+
+    in_zone("Asia/Tokyo" if named else place, check)

@@ -154,27 +154,24 @@ def test_quiet_leaves_the_summary_and_nothing_else(home: Library) -> None:
 UNDATED_VIDEOS = {"a.mpg": b"\0\0\1\xba" + bytes(60), "b.mpg": b"\0\0\1\xba" + bytes(61)}
 
 
-@pytest.fixture
-def no_ffprobe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "no tools").mkdir()
-    monkeypatch.setenv("PATH", str(tmp_path / "no tools"))
+def without_ffprobe(home: Library, *line: Argument) -> scripts.Result:
+    (home.root / "no tools").mkdir(exist_ok=True)
+    return scripts.run(ORGANIZE, *line, cwd=home.out, env={"PATH": str(home.root / "no tools")})
 
 
-@pytest.mark.usefixtures("no_ffprobe")
 def test_without_ffprobe_it_is_said_once_what_that_costs_and_how_to_get_it(library: LibraryMaker) -> None:
     home = library({**UNDATED_VIDEOS, "p1.jpg": BIG["p1.jpg"]})
-    told = home.organize(mode="report")
+    told = without_ffprobe(home, *home.organize_line("report"))
     [line] = [line for line in (told.stdout + told.stderr).splitlines() if "ffprobe is" in line]
     assert line.startswith("ffprobe is not installed: 2 videos in which it might find a date got one from")
     how = {"win32": "winget install ffmpeg", "darwin": "brew install ffmpeg"}.get(sys.platform, "apt install ffmpeg")
     assert line.endswith(f"it comes with ffmpeg: {how}, then run this again")
-    copied = scripts.call(ORGANIZE, "--from-report", home.report, "--mode", "copy", cwd=home.out)
+    copied = without_ffprobe(home, "--from-report", home.report, "--mode", "copy")
     assert "ffprobe is" not in copied.stdout + copied.stderr
     assert len([name for name in read_tree(home.archive) if name.startswith(str(MTIME.year))]) == 2
 
 
-@pytest.mark.usefixtures("no_ffprobe")
 def test_without_ffprobe_nothing_is_said_where_it_is_not_missed(library: LibraryMaker) -> None:
     home = library({"clip.mp4": mp4(seed=1), "undated.jpg": jpeg(None), "VID_20190714_103000.mp4": mp4(seed=2)})
-    told = home.organize()
+    told = without_ffprobe(home, *home.organize_line())
     assert "ffprobe is" not in told.stdout + told.stderr
