@@ -20,8 +20,11 @@ help:
 demo: $(READY)
 	@$(VENV_PYTHON) -m demo.run_demo
 
+# A process a core. Those that are done early take over what the others have not begun.
+ON_ALL_CORES = -n auto --dist worksteal
+
 test: $(READY)
-	$(VENV_PYTHON) -m pytest -rfEs -m "not campaign"
+	$(VENV_PYTHON) -m pytest -rfEs $(ON_ALL_CORES) -m "not campaign"
 
 lint: $(READY)
 	$(VENV_PYTHON) -m ruff check .
@@ -30,9 +33,6 @@ lint: $(READY)
 types: $(READY)
 	$(VENV_PYTHON) -m mypy
 	$(VENV_PYTHON) -m mypy --platform win32
-
-# A process a core. Those that are done early take over what the others have not begun.
-ON_ALL_CORES = -n auto --dist worksteal
 
 campaign: $(READY)
 	CAMPAIGN=full MUTATIONS=200000 $(VENV_PYTHON) -m pytest -rfEs $(ON_ALL_CORES) -m "campaign and not peers"
