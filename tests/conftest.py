@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.campaign.figures import Figures
@@ -17,6 +18,9 @@ from tests.support.trees import Tree
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Figures(), "campaign figures")
+    # How long one example takes depends on what else the machine does, such as the other tests.
+    hypothesis.settings.register_profile("no deadline", deadline=None)
+    hypothesis.settings.load_profile("no deadline")
 
 
 @pytest.fixture
