@@ -31,22 +31,25 @@ HELD_BY_THE_PROCESS = {"os.environ", "os.environb", "sys.path"}
 READING = {"copy", "count", "get", "index", "items", "keys", "values"}
 
 MAY_CHANGE = {
-    ("campaign/moments.py", "_run_and_exit"): "runs in a fork",
+    ("campaign/syscall_points.py", "_run_and_exit"): "runs in a fork",
     ("campaign/product.py", "_run"): "runs in a fork",
     ("campaign/product.py", "_serve"): "is a program of its own",
     ("support/another_user.py", "_main"): "is a program of its own",
     ("support/zones.py", "_check_and_exit"): "runs in a fork",
     ("support/scripts.py", "call"): "the folder in which a script is run, thousands of times; given back by the block",
-    ("test_shell.py", "test_a_command_names_the_script_beside_the_running_one"): "PATH, beside a faked sys.executable",
-    ("dates/test_second_opinion.py", "tools"): "PATH, by which a worker of this process finds ffprobe",
-    ("dates/test_second_opinion.py", "test_a_film_without_ffprobe_on_the_machine_says_so"): "PATH, as above",
-    ("dates/test_second_opinion.py", "test_the_real_ffprobe_understands_our_question"): "a worker gets its folder",
     (
-        "dates/test_second_opinion.py",
+        "cli/test_shell.py",
+        "test_a_command_names_the_script_beside_the_running_one",
+    ): "PATH, beside a faked sys.executable",
+    ("dates/test_fallback.py", "tools"): "PATH, by which a worker of this process finds ffprobe",
+    ("dates/test_fallback.py", "test_a_film_without_ffprobe_on_the_machine_says_so"): "PATH, as above",
+    ("dates/test_fallback.py", "test_the_real_ffprobe_understands_our_question"): "a worker gets its folder",
+    (
+        "dates/test_fallback.py",
         "test_the_working_directory_can_not_shadow_our_modules",
     ): "a worker gets its folder",
     (
-        "dates/test_second_opinion.py",
+        "dates/test_fallback.py",
         "test_what_a_library_prints_is_not_taken_for_an_answer",
     ): "a worker gets PYTHONPATH",
 }
