@@ -35,6 +35,7 @@ MAY_CHANGE = {
     ("campaign/product.py", "_run"): "runs in a fork",
     ("campaign/product.py", "_serve"): "is a program of its own",
     ("support/another_user.py", "_main"): "is a program of its own",
+    ("compatibility/killed_run.py", "main"): "is a program of its own",
     ("support/zones.py", "_check_and_exit"): "runs in a fork",
     ("support/scripts.py", "call"): "the folder in which a script is run, thousands of times; given back by the block",
     (
