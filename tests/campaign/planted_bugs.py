@@ -25,7 +25,7 @@ class PlantedBug:
 NO_FSYNC_OF_COPIES = PlantedBug("copies are not synced", "Staged.sync", "return None")
 NO_FSYNC_OF_FOLDERS = PlantedBug("folders are not synced", "sync_folder", "return None")
 NO_FSYNC_OF_TABLES = PlantedBug("tables are not synced", "Appender.sync", "return None")
-NO_ALIAS_PROBE = PlantedBug("folders are not probed", "sees_the_same_folder", "return False")
+NO_ALIAS_PROBE = PlantedBug("folders are not probed", "shows_same_directory", "return False")
 NO_COLD_READ = PlantedBug("the cache is not dropped", "drop_cache", "return True")
 
 
@@ -42,7 +42,7 @@ def plant(bug: PlantedBug, folder: Path) -> Path:
 
 def _plant_in(path: Path, bug: PlantedBug) -> bool:
     source = path.read_text(encoding="utf-8")
-    found = [function for name, function in _functions(ast.parse(source)) if name == bug.function]
+    found = [function for name, function in functions_of(ast.parse(source)) if name == bug.function]
     if not found:
         return False
     first = found[0].body[0]
@@ -52,7 +52,7 @@ def _plant_in(path: Path, bug: PlantedBug) -> bool:
     return True
 
 
-def _functions(tree: ast.Module) -> list[tuple[str, ast.FunctionDef]]:
+def functions_of(tree: ast.Module) -> list[tuple[str, ast.FunctionDef]]:
     """Functions by name, and methods as ``Class.method``."""
     functions = [(node.name, node) for node in tree.body if isinstance(node, ast.FunctionDef)]
     for node in tree.body:

@@ -37,7 +37,7 @@ class Hidden:
 
 SHOWN_BY_KILLS = (
     Hidden(
-        PlantedBug("parked files stay parked", "unpark", "return False"),
+        PlantedBug("files that were set aside stay there", "restore_set_aside", "return False"),
         stage="delete permanently",
         words=".media-removing-",
     ),
@@ -51,7 +51,7 @@ SHOWN_BY_KILLS = (
         words="state.json",
     ),
     Hidden(
-        PlantedBug("what a killed run had finished is not seen", "Storer._left_by_killed_run", "return None"),
+        PlantedBug("what a killed run had finished is not seen", "CopyExecutor._left_by_killed_run", "return None"),
         stage="copy",
         words="archive/2020",
     ),
@@ -67,7 +67,7 @@ SHOWN_BY_KILLS = (
             "the original goes before its copy has a name",
             "_relocate_across",
             "staged = copy_to_temporary(move.source, os.path.dirname(move.destination)); os.unlink(move.source); "
-            "staged.sync(); place(staged, move.destination); return Relocation('copied', staged.lost)",
+            "staged.sync(); commit_copy(staged, move.destination); return Relocation('copied', staged.unsupported_attributes)",
         ),
         stage="move across devices",
         words=".media-tmp-",

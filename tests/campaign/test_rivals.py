@@ -471,7 +471,9 @@ def test_two_runs_at_once_lose_nothing(pair: Pair, here: Path, record_points: Re
 
 # --- the harness itself ----------------------------------------------------------------------------
 
-NO_LOOK = PlantedBug("no look at the moment of effect", "Remover._require_unchanged", "return _found(task.source_path)")
+NO_LOOK = PlantedBug(
+    "no look at the moment of effect", "TaskExecutor._require_unchanged", "return _found(task.source_path)"
+)
 NO_SECOND_LOOK = PlantedBug("what is moved is not looked at", "same_file_state", "return True")
 NO_LOCK = PlantedBug(
     "locks lock nothing", "Lock.__init__", "self._fd, self._path = os.open(os.devnull, 0), path; return None"
