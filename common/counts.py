@@ -1,30 +1,95 @@
-"""How much there is, for people: ``12,345 photos, 310 videos, 82.1 GB``. Changes nothing.
-
-Figures are kept in flat counters, so that a state file can hold them: ``copied`` is a number of rows, and
-``copied: bytes`` or ``copied: photos`` is what these rows are about.
-"""
+"""Counts of rows, files and bytes, and their texts for people: ``12,345 photos, 310 videos, 82.1 GB``. Pure."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 _SEPARATOR = ": "
 _KINDS = {"image": "photos", "video": "videos", "sidecar": "companions", "": "other_files"}
 KINDS = (*_KINDS.values(), "folders", "bytes")
-"""What an amount may tell of, in the order in which it is said."""
+"""What an amount may hold, in the order in which it is printed."""
+
+
+class Counts:
+    """Rows by status, and for each status its amount: files by kind, folders and bytes.
+
+    Other counts, such as ``attention``, have no amount. State files hold the flat form:
+    ``copied`` is a number of rows, ``copied: bytes`` and ``copied: photos`` are their amount.
+    """
+
+    def __init__(self) -> None:
+        self._rows: Counter[str] = Counter()
+        self._amounts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+
+    @classmethod
+    def from_flat(cls, flat: Mapping[str, int]) -> Counts:
+        """The inverse of ``to_flat``."""
+        counts = cls()
+        for key, number in flat.items():
+            name, _, kind = key.partition(_SEPARATOR)
+            if kind:
+                counts._amounts[name][kind] += number
+            else:
+                counts._rows[name] += number
+        return counts
+
+    def to_flat(self) -> dict[str, int]:
+        """The counts that are not zero, as a state file holds them."""
+        flat = dict(self.rows)
+        for name, amount in self._amounts.items():
+            flat.update((f"{name}{_SEPARATOR}{kind}", number) for kind, number in amount.items() if number)
+        return flat
+
+    def add(self, name: str, number: int = 1) -> None:
+        """Count rows without an amount."""
+        self._rows[name] += number
+
+    def add_file(self, status: str, media_kind: str, size: int) -> None:
+        """Count one file. ``media_kind`` is as in a report, ``size`` in bytes."""
+        self._rows[status] += 1
+        amount = self._amounts[status]
+        amount[_KINDS.get(media_kind, "other_files")] += 1
+        amount["bytes"] += size
+
+    def add_folder(self, status: str) -> None:
+        """Count one folder."""
+        self._rows[status] += 1
+        self._amounts[status]["folders"] += 1
+
+    def __getitem__(self, name: str) -> int:
+        return self._rows[name]
+
+    def __add__(self, other: Counts) -> Counts:
+        merged = Counts()
+        for counts in (self, other):
+            merged._rows.update(counts._rows)
+            for name, amount in counts._amounts.items():
+                merged._amounts[name].update(amount)
+        return merged
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """The numbers of rows that are not zero."""
+        return {name: number for name, number in self._rows.items() if number}
+
+    @property
+    def amounts(self) -> dict[str, dict[str, int]]:
+        """The amount of each status, in the order of ``KINDS``, without zeros."""
+        amounts = {name: summed([self._amounts[name]]) for name in self.rows if name in self._amounts}
+        return {name: amount for name, amount in amounts.items() if amount}
 
 
 def count_text(count: int, one: str = "", many: str = "") -> str:
-    """A count with thousands set apart: ``12,345``, or ``1 photo``, ``12,345 photos``."""
+    """A count with a thousands separator: ``12,345``, or ``1 photo``, ``12,345 photos``."""
     if not one:
         return f"{count:,}"
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def size_text(size: int) -> str:
-    """A size as disks are sold, in powers of ten: ``512 bytes``, ``3.4 MB``, ``82.1 GB``."""
+    """A size in powers of ten, as disks are sold: ``512 bytes``, ``3.4 MB``, ``82.1 GB``."""
     if size < 1000:
         return count_text(size, "byte")
     amount = float(size)
@@ -36,35 +101,30 @@ def size_text(size: int) -> str:
 
 
 def count_file(counts: Counter[str], status: str, media_kind: str, size: int) -> None:
-    """Count one file with a status. ``media_kind`` is as in a report, ``size`` in bytes. Changes ``counts``."""
+    """``Counts.add_file`` for a flat counter."""
     counts[status] += 1
     counts[f"{status}{_SEPARATOR}{_KINDS.get(media_kind, 'other_files')}"] += 1
     counts[f"{status}{_SEPARATOR}bytes"] += size
 
 
 def count_folder(counts: Counter[str], status: str) -> None:
-    """Count one folder with a status. Changes ``counts``."""
+    """``Counts.add_folder`` for a flat counter."""
     counts[status] += 1
     counts[f"{status}{_SEPARATOR}folders"] += 1
 
 
 def rows_of(counts: Mapping[str, int]) -> dict[str, int]:
-    """The numbers of rows alone. Pure."""
-    return {name: number for name, number in counts.items() if _SEPARATOR not in name}
+    """The numbers of rows in a flat counter."""
+    return Counts.from_flat(counts).rows
 
 
 def amounts_of(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """For each status what its rows are about, by ``KINDS``; what there is none of is left out. Pure."""
-    amounts: dict[str, dict[str, int]] = {}
-    for status in rows_of(counts):
-        amount = {kind: counts.get(f"{status}{_SEPARATOR}{kind}", 0) for kind in KINDS}
-        if any(amount.values()):
-            amounts[status] = {kind: number for kind, number in amount.items() if number}
-    return amounts
+    """The amounts in a flat counter, by status."""
+    return Counts.from_flat(counts).amounts
 
 
 def summed(amounts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    """Several amounts as one. Pure."""
+    """The sum of several amounts, in the order of ``KINDS``, without zeros."""
     total: Counter[str] = Counter()
     for amount in amounts:
         total.update(amount)
@@ -72,7 +132,7 @@ def summed(amounts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 def amount_text(amount: Mapping[str, int]) -> str:
-    """An amount in words: ``12,345 photos, 310 videos, 82.1 GB``. Pure."""
+    """An amount for people: ``12,345 photos, 310 videos, 82.1 GB``."""
     parts = [
         count_text(amount[kind], kind.replace("_", " ").removesuffix("s"))
         for kind in KINDS
