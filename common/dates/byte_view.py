@@ -27,7 +27,7 @@ class StopReading(Exception):
     """The file is damaged, or larger than what is looked at. The text says it in plain words."""
 
 
-class Bytes(Protocol):
+class ByteSource(Protocol):
     """Where the bytes come from. ``size`` is in bytes."""
 
     size: int
@@ -89,7 +89,7 @@ class _Cache:
 
     __slots__ = ("allowance", "head", "head_size", "where", "window", "window_start")
 
-    def __init__(self, where: Bytes, allowance: _Allowance) -> None:
+    def __init__(self, where: ByteSource, allowance: _Allowance) -> None:
         self.where = where
         self.allowance = allowance
         self.head = self.fetch(0, HEAD)
@@ -119,7 +119,7 @@ class _Cache:
         return self.window[:length]
 
 
-class View:
+class ByteView:
     """A part of a file with offsets that count from its own start; all views of a file share one allowance."""
 
     __slots__ = ("_cache", "_in_head", "depth", "size", "start")
@@ -133,11 +133,11 @@ class View:
         self._in_head = end if end <= cache.head_size else cache.head_size
 
     @classmethod
-    def over(cls, where: Bytes) -> View:
+    def over(cls, where: ByteSource) -> ByteView:
         """The whole of a file. Reads its first bytes."""
         return cls(_Cache(where, _Allowance()), 0, where.size, 0)
 
-    def part(self, offset: int, length: int | None = None) -> View:
+    def part(self, offset: int, length: int | None = None) -> ByteView:
         """The part at ``offset``, cut to this view. Raises StopReading when parts nest too deep."""
         if self.depth >= MOST_DEPTH:
             raise StopReading("its parts are nested too deep")
@@ -146,20 +146,20 @@ class View:
         size = self.size - offset
         if length is not None and length < size:
             size = max(length, 0)
-        return View(self._cache, self.start + offset, size, self.depth + 1)
+        return ByteView(self._cache, self.start + offset, size, self.depth + 1)
 
-    def whole(self) -> View:
+    def whole(self) -> ByteView:
         """The file that this is a part of, for offsets that count from its start."""
         if self.depth >= MOST_DEPTH:
             raise StopReading("its parts are nested too deep")
-        return View(self._cache, 0, self._cache.where.size, self.depth + 1)
+        return ByteView(self._cache, 0, self._cache.where.size, self.depth + 1)
 
-    def unpacked(self, data: bytes) -> View:
+    def unpacked(self, data: bytes) -> ByteView:
         """Bytes that stood packed in this view, as a view of their own, one level deeper. Reads nothing."""
         if self.depth >= MOST_DEPTH:
             raise StopReading("its parts are nested too deep")
         cache = _Cache(MemoryBytes(data), self._cache.allowance)
-        return View(cache, 0, len(data), self.depth + 1)
+        return ByteView(cache, 0, len(data), self.depth + 1)
 
     def read(self, offset: int, length: int, ahead: int = _AHEAD) -> bytes:
         """Up to ``length`` bytes at ``offset``: fewer where the view ends, none outside of it.

@@ -212,6 +212,6 @@ def _reading(line: bytes) -> Reading:
     answer = json.loads(line)
     found = Findings()
     for tag, text, rank in answer["found"]:
-        found.text(tag, text, rank)
+        found.add_text(tag, text, rank)
     candidates = tuple(sorted(found.candidates, key=lambda candidate: candidate.rank))
     return Reading(candidates, "" if candidates else answer["problem"])

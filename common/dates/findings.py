@@ -39,7 +39,7 @@ class Findings:
     def __init__(self) -> None:
         self.candidates: list[Candidate] = []
 
-    def text(
+    def add_text(
         self,
         tag: str,
         raw: bytes | str,
@@ -61,25 +61,25 @@ class Findings:
         if told is not None:
             self.candidates.append(Candidate(_METADATA, tag, text, told.moment, told.clock, rank, told.date_only))
         elif text:
-            self.unreadable(tag, text, rank)
+            self.add_unreadable(tag, text, rank)
 
-    def unreadable(self, tag: str, shown: str, rank: int) -> None:
+    def add_unreadable(self, tag: str, shown: str, rank: int) -> None:
         """Remember evidence that can't be a date, so that it is seen to have been rejected."""
         self.candidates.append(Candidate(_METADATA, tag, shown[:_SHOWN], None, _LOCAL_CLOCK, rank))
 
-    def moment(self, tag: str, moment: datetime, rank: int) -> None:
+    def add_moment(self, tag: str, moment: datetime, rank: int) -> None:
         """Add a date that was stored as a number: naive for a wall clock, aware in UTC for an instant."""
         clock = Clock.LOCAL if moment.tzinfo is None else Clock.UTC
         self.candidates.append(Candidate(_METADATA, tag, moment.isoformat(), moment, clock, rank))
 
-    def seconds(self, tag: str, since_1970: float, rank: int, *, local: bool = False) -> None:
+    def add_seconds(self, tag: str, since_1970: float, rank: int, *, local: bool = False) -> None:
         """Add a date that was stored as seconds since 1970, of UTC or (``local``) of the camera's wall clock."""
         try:
             moment = datetime.fromtimestamp(since_1970, UTC)
         except (ValueError, OverflowError, OSError):
-            self.unreadable(tag, f"{since_1970:.0f} seconds since 1970", rank)
+            self.add_unreadable(tag, f"{since_1970:.0f} seconds since 1970", rank)
             return
-        self.moment(tag, moment.replace(tzinfo=None) if local else moment, rank)
+        self.add_moment(tag, moment.replace(tzinfo=None) if local else moment, rank)
 
 
 # Most cameras write the same moment into two or three tags.

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import NamedTuple
 
-from common.dates.byte_view import Bytes, FileBytes, StopReading, View
+from common.dates.byte_view import ByteSource, ByteView, FileBytes, StopReading
 from common.dates.findings import Findings
 from common.dates.model import Reading
 from common.dates.readers import (
@@ -39,7 +39,7 @@ class Format(NamedTuple):
 
     name: str
     is_it: Callable[[bytes], bool]
-    read: Callable[[View, Findings], None]
+    read: Callable[[ByteView, Findings], None]
 
 
 # Adding a format is one file in ``readers/`` and one line here. The first that knows the bytes reads the file.
@@ -142,7 +142,7 @@ def _read_no_more_than_asked(descriptor: int) -> None:
             pass  # a file system that takes no such advice
 
 
-def read_guarded(where: Bytes) -> Reading:
+def read_guarded(where: ByteSource) -> Reading:
     """``read_bytes`` behind the one guard against a fault of ours that a crafted file might reach.
 
     Raises OSError alone: the disk's faults are the caller's to name.
@@ -155,26 +155,26 @@ def read_guarded(where: Bytes) -> Reading:
         return Reading(problem=f"its reader failed ({type(error).__name__}); please report this file")
 
 
-def read_bytes(where: Bytes) -> Reading:
+def read_bytes(where: ByteSource) -> Reading:
     """Tell the format by the first bytes, let its reader look, and sort what it found by rank."""
     if where.size == 0:
         return Reading(problem="the file is empty")
-    view = View.over(where)
+    view = ByteView.over(where)
     head = view.read(0, _SNIFFED)
     for kind in FORMATS:
         if kind.is_it(head):
             break
     else:
         return Reading(problem="its content is of no photo or video format that is known here")
-    found = Findings()
+    findings = Findings()
     problem = ""
     try:
-        kind.read(view, found)
+        kind.read(view, findings)
     except StopReading as stop:
         problem = f"it is a damaged {kind.name} file: {stop}"
-    if not found.candidates:
+    if not findings.candidates:
         return Reading(problem=problem)
-    return Reading(tuple(sorted(found.candidates, key=_rank)))
+    return Reading(tuple(sorted(findings.candidates, key=_rank)))
 
 
 def looks_like_image(head: bytes, name: str) -> bool:

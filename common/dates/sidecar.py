@@ -33,10 +33,10 @@ def candidates_from_sidecar(path: str) -> Reading:
         return Reading(problem=f"cannot read the companion: {explain_os_error(error)}", unreadable=True)
     if content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
         return _from_takeout(content)
-    found = Findings()
-    xmp.scan(content, found)
+    findings = Findings()
+    xmp.scan(content, findings)
     candidates = tuple(
-        candidate._replace(source=Source.SIDECAR, tag=f"sidecar:{candidate.tag}") for candidate in found.candidates
+        candidate._replace(source=Source.SIDECAR, tag=f"sidecar:{candidate.tag}") for candidate in findings.candidates
     )
     if not candidates and len(content) == _MOST_BYTES:
         return Reading(problem="no date in the first MiB of the companion, more was not read")

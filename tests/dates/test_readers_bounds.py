@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from common.dates.byte_view import MOST_BYTES, MOST_DEPTH, MOST_READS, MOST_STEPS, MemoryBytes, StopReading, View
+from common.dates.byte_view import MOST_BYTES, MOST_DEPTH, MOST_READS, MOST_STEPS, ByteView, MemoryBytes, StopReading
 from common.dates.formats import read_bytes, read_guarded
 from common.dates.model import Reading
 from tests.dates import sample_files as make
@@ -219,7 +219,7 @@ def test_dates_before_a_damaged_place_are_kept() -> None:
 
 
 def test_a_view_never_shows_bytes_outside_of_itself() -> None:
-    view = View.over(MemoryBytes(bytes(range(100)))).part(10, 20)
+    view = ByteView.over(MemoryBytes(bytes(range(100)))).part(10, 20)
     assert view.read(0, 5) == bytes(range(10, 15))
     assert view.read(15, 50) == bytes(range(25, 30))
     assert view.read(20, 1) == view.read(-1, 1) == view.read(0, -5) == b""
@@ -230,16 +230,16 @@ def test_a_view_never_shows_bytes_outside_of_itself() -> None:
 
 
 def test_each_limit_of_the_source_ends_the_reading() -> None:
-    view = View.over(MemoryBytes(b"x" * 100))
+    view = ByteView.over(MemoryBytes(b"x" * 100))
     with pytest.raises(StopReading, match="more entries"):
         view.step(MOST_STEPS + 1)
-    far = View.over(CountingBytes(b"", size=1 << 50))
+    far = ByteView.over(CountingBytes(b"", size=1 << 50))
     for number in range(MOST_READS - 1):
         far.read((number + 1) << 20, 1, ahead=0)
     with pytest.raises(StopReading, match="more would have to be read"):
         far.read(1 << 40, 1, ahead=0)
     with pytest.raises(StopReading, match="more would have to be read"):
-        View.over(CountingBytes(b"", size=1 << 50)).read(1 << 20, MOST_BYTES + 1)
+        ByteView.over(CountingBytes(b"", size=1 << 50)).read(1 << 20, MOST_BYTES + 1)
     nested = view
     for _ in range(MOST_DEPTH):
         nested = nested.part(0)

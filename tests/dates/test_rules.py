@@ -31,10 +31,10 @@ COPIED_LATER = candidate_from_mtime(1_717_000_000_000_000_000)
 
 def metadata(*written: tuple[str, str, int]) -> tuple[Candidate, ...]:
     """Tags as a reader finds them: name, text, rank. A text that ends in Z is an instant."""
-    found = Findings()
+    findings = Findings()
     for tag, text, rank in written:
-        found.text(tag, text, rank)
-    return tuple(found.candidates)
+        findings.add_text(tag, text, rank)
+    return tuple(findings.candidates)
 
 
 def original(text: str) -> tuple[str, str, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 
-from common.dates.byte_view import View
+from common.dates.byte_view import ByteView
 from common.dates.findings import CONTAINER, CREATED, ORIGINAL, TEXT_CREATE, Findings
 from common.dates.readers import xmp
 
@@ -37,7 +37,7 @@ def is_asf(head: bytes) -> bool:
     return head[:16] == _HEADER
 
 
-def read(view: View, found: Findings) -> None:
+def read(view: ByteView, findings: Findings) -> None:
     """Find the dates in the header object; the media behind it are not looked at."""
     length = min(struct.unpack("<Q", view.need(16, 8))[0], view.size)
     offset = 30
@@ -51,22 +51,22 @@ def read(view: View, found: Findings) -> None:
             return
         content = view.part(offset + 24, size - 24)
         if head[:16] == _FILE_PROPERTIES:
-            _add_filetime("asf:CreationTime", content.read(24, 8), CONTAINER, found)
+            _add_filetime("asf:CreationTime", content.read(24, 8), CONTAINER, findings)
         elif head[:16] == _EXTENDED_CONTENT:
-            _read_descriptions(content, found)
+            _read_descriptions(content, findings)
         elif head[:16] == _XMP:
-            xmp.read(content, found)
+            xmp.read(content, findings)
         offset += size
 
 
-def _add_filetime(tag: str, raw: bytes, rank: int, found: Findings) -> None:
+def _add_filetime(tag: str, raw: bytes, rank: int, findings: Findings) -> None:
     if len(raw) == 8:
         ticks = struct.unpack("<Q", raw)[0]
         if ticks:
-            found.seconds(tag, ticks // 10**7 - _EPOCH_1601, rank)
+            findings.add_seconds(tag, ticks // 10**7 - _EPOCH_1601, rank)
 
 
-def _read_descriptions(content: View, found: Findings) -> None:
+def _read_descriptions(content: ByteView, findings: Findings) -> None:
     offset = 2
     for _ in range(min(int.from_bytes(content.read(0, 2), "little"), _MOST_DESCRIPTIONS)):
         content.step()
@@ -78,7 +78,7 @@ def _read_descriptions(content: View, found: Findings) -> None:
             tag, rank = _NAMES[name]
             value = content.read(offset + 4, min(length, 128))
             if kind == _NUMBER_64:
-                _add_filetime(tag, value, rank, found)
+                _add_filetime(tag, value, rank, findings)
             elif kind == _TEXT:
-                found.text(tag, value.decode("utf-16-le", "replace"), rank)
+                findings.add_text(tag, value.decode("utf-16-le", "replace"), rank)
         offset += 4 + length

@@ -6,7 +6,7 @@ blocks and three VAUX blocks of fifteen packs each; pack 0x62 is the recording d
 
 from __future__ import annotations
 
-from common.dates.byte_view import View
+from common.dates.byte_view import ByteView
 from common.dates.findings import ORIGINAL, Findings
 
 _BLOCK = 80
@@ -23,7 +23,7 @@ def is_dv(head: bytes) -> bool:
     )
 
 
-def read(view: View, found: Findings) -> None:
+def read(view: ByteView, findings: Findings) -> None:
     """Find the recording date in the VAUX blocks of the first sequence."""
     date = time = b""
     for block in range(3, 6):
@@ -42,4 +42,4 @@ def read(view: View, found: Findings) -> None:
     text = f"{'19' if year >= '90' else '20'}{year}:{month}:{day}"
     if time and time[1:] != b"\xff\xff\xff":
         text += f" {time[3] & 0x3F:02x}:{time[2] & 0x7F:02x}:{time[1] & 0x7F:02x}"
-    found.text("dv:RecDate", text, ORIGINAL)
+    findings.add_text("dv:RecDate", text, ORIGINAL)

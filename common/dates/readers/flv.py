@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from common.dates.byte_view import View
+from common.dates.byte_view import ByteView
 from common.dates.findings import TEXT_CREATE, Findings
 
 _LOOKED_AT = 16 << 10
@@ -21,9 +21,9 @@ def is_flv(head: bytes) -> bool:
     return head[:4] == b"FLV\x01"
 
 
-def read(view: View, found: Findings) -> None:
+def read(view: ByteView, findings: Findings) -> None:
     """Find the creation date in the script data at the head of the file."""
     data = view.read(0, _LOOKED_AT)
     match = _CREATED.search(data)
     if match is not None:
-        found.text("flv:creationdate", data[match.end() : match.end() + match.group(1)[0]], TEXT_CREATE)
+        findings.add_text("flv:creationdate", data[match.end() : match.end() + match.group(1)[0]], TEXT_CREATE)

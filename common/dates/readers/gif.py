@@ -6,7 +6,7 @@ packet stands before or behind the pictures, so the head and the tail of the fil
 
 from __future__ import annotations
 
-from common.dates.byte_view import View
+from common.dates.byte_view import ByteView
 from common.dates.findings import Findings
 from common.dates.readers import xmp
 
@@ -18,11 +18,11 @@ def is_gif(head: bytes) -> bool:
     return head[:6] in {b"GIF87a", b"GIF89a"}
 
 
-def read(view: View, found: Findings) -> None:
+def read(view: ByteView, findings: Findings) -> None:
     """Find the dates in the first packet at either end of the file."""
     for start in {0, max(0, view.size - _LOOKED_AT)}:
         data = view.read(start, _LOOKED_AT)
         where = data.find(b"XMP DataXMP")
         if where >= 0:
-            xmp.scan(data[where:], found)
+            xmp.scan(data[where:], findings)
             return

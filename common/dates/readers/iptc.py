@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-from common.dates.byte_view import View
+from common.dates.byte_view import ByteView
 from common.dates.findings import CREATED, DAY_CREATED, XMP_CREATE, Findings
 from common.dates.readers import xmp
 
@@ -19,7 +19,7 @@ _MOST_RESOURCES = 500
 _DATE_CREATED, _TIME_CREATED, _DIGITAL_DATE, _DIGITAL_TIME = 55, 60, 62, 63
 
 
-def read(view: View, found: Findings) -> None:
+def read(view: ByteView, findings: Findings) -> None:
     """Find the dates in a sequence of IIM datasets that starts the view."""
     texts: dict[int, str] = {}
     offset = 0
@@ -40,10 +40,10 @@ def read(view: View, found: Findings) -> None:
     ):
         if date in texts:
             day, clock = texts[date], texts.get(time, "")
-            found.text(tag, f"{day}T{clock}" if clock else day, rank if clock else DAY_CREATED)
+            findings.add_text(tag, f"{day}T{clock}" if clock else day, rank if clock else DAY_CREATED)
 
 
-def read_resources(view: View, found: Findings, read_exif: Callable[[View, Findings], None]) -> None:
+def read_resources(view: ByteView, findings: Findings, read_exif: Callable[[ByteView, Findings], None]) -> None:
     """Find the dates in a sequence of Photoshop image resources that starts the view.
 
     ``read_exif`` reads an EXIF block. It is a parameter since TIFF holds resources, and resources hold EXIF (TIFF).
@@ -63,9 +63,9 @@ def read_resources(view: View, found: Findings, read_exif: Callable[[View, Findi
         size = struct.unpack(">I", raw)[0]
         offset += 4
         if number == 0x0404:
-            read(view.part(offset, size), found)
+            read(view.part(offset, size), findings)
         elif number == 0x0422:
-            read_exif(view.part(offset, size), found)
+            read_exif(view.part(offset, size), findings)
         elif number == 0x0424:
-            xmp.read(view.part(offset, size), found)
+            xmp.read(view.part(offset, size), findings)
         offset += size + size % 2

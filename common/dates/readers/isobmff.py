@@ -16,7 +16,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from common.dates.byte_view import View
+from common.dates.byte_view import ByteView
 from common.dates.findings import CONTAINER, CREATED, ORIGINAL, RELEASED, TEXT_CREATE, Findings
 from common.dates.parsing import parse_moment
 from common.dates.readers import iptc, maker, tiff, xmp
@@ -70,7 +70,7 @@ _KEYS = {
 _SONY_CREATED = re.compile(rb"<CreationDate\s{1,8}value=\"([^\"<>]{10,40})\"")
 
 # A box: its type and its content.
-Box = tuple[bytes, View]
+Box = tuple[bytes, ByteView]
 
 
 class _Film:
@@ -94,16 +94,16 @@ def is_box_file(head: bytes) -> bool:
     return size in {0, 1} or size >= 8
 
 
-def read(view: View, found: Findings) -> None:
+def read(view: ByteView, findings: Findings) -> None:
     """Find the dates in the boxes of a file. Media data is skipped, not read."""
     film = _Film()
     try:
-        _read_boxes(view, found, film)
+        _read_boxes(view, findings, film)
     finally:
-        _conclude(film, found)
+        _conclude(film, findings)
 
 
-def _boxes(view: View, start: int = 0) -> Iterator[Box]:
+def _boxes(view: ByteView, start: int = 0) -> Iterator[Box]:
     """The boxes of a view, one after the other. Each begins behind the one before, so this ends."""
     offset = start
     for _ in range(_MOST_BOXES):
@@ -123,12 +123,12 @@ def _boxes(view: View, start: int = 0) -> Iterator[Box]:
         offset += size
 
 
-def _read_boxes(view: View, found: Findings, film: _Film) -> None:
+def _read_boxes(view: ByteView, findings: Findings, film: _Film) -> None:
     for kind, box in _boxes(view):
         if kind == b"cmov":
-            _read_packed_movie(box, found, film)
+            _read_packed_movie(box, findings, film)
         elif kind in {b"moov", b"trak", b"skip"} and (kind != b"skip" or box.read(4, 4) == b"udta"):
-            _read_boxes(box, found, film)
+            _read_boxes(box, findings, film)
         elif kind == b"ftyp":
             film.is_local = box.read(0, 4) in {b"niko", b"GPRO"}
         elif kind == b"mvhd":
@@ -136,20 +136,20 @@ def _read_boxes(view: View, found: Findings, film: _Film) -> None:
         elif kind == b"tkhd":
             film.track_time = film.track_time or _header_time(box)
         elif kind == b"udta":
-            _read_user_data(box, found, film)
+            _read_user_data(box, findings, film)
         elif kind == b"meta":
-            _read_meta(box, found)
+            _read_meta(box, findings)
         elif kind == b"uuid":
-            _read_uuid(box, found)
+            _read_uuid(box, findings)
         elif kind == b"xml ":
-            _read_xml(box, found)
+            _read_xml(box, findings)
         elif kind == b"Exif":
-            _read_exif(box, 4, found)
+            _read_exif(box, 4, findings)
         elif kind in _MAKER_BOXES:
-            maker.read(box, "quicktime:camera", found)
+            maker.read(box, "quicktime:camera", findings)
 
 
-def _read_packed_movie(view: View, found: Findings, film: _Film) -> None:
+def _read_packed_movie(view: ByteView, findings: Findings, film: _Film) -> None:
     """A moov that QuickTime packed with zlib: dcom names the method, cmvd holds a length and the packed moov."""
     for kind, box in _boxes(view):
         if kind == b"cmvd":
@@ -159,10 +159,10 @@ def _read_packed_movie(view: View, found: Findings, film: _Film) -> None:
             except zlib.error:
                 return
             box.search(len(movie))
-            _read_boxes(box.unpacked(movie), found, film)
+            _read_boxes(box.unpacked(movie), findings, film)
 
 
-def _header_time(box: View) -> int:
+def _header_time(box: ByteView) -> int:
     """Seconds since 1904 of an mvhd or tkhd; 0 where no time was written."""
     head = box.read(0, 12)
     if len(head) < 12:
@@ -171,70 +171,70 @@ def _header_time(box: View) -> int:
     return seconds
 
 
-def _conclude(film: _Film, found: Findings) -> None:
+def _conclude(film: _Film, findings: Findings) -> None:
     """Name the clock of the container's time, now that the maker is known."""
     for tag, seconds in (("quicktime:mvhd", film.movie_time), ("quicktime:tkhd", film.track_time)):
         if seconds:
             # A film of before 1970 can't be: the writer counted from 1970.
             since_1970 = seconds - _EPOCH_1904 if seconds >= _EPOCH_1904 else seconds
             if since_1970 < _OLDEST_FILM:
-                found.unreadable(tag, f"{seconds} seconds", CONTAINER)
+                findings.add_unreadable(tag, f"{seconds} seconds", CONTAINER)
             else:
-                found.seconds(tag, since_1970, CONTAINER, local=film.is_local)
+                findings.add_seconds(tag, since_1970, CONTAINER, local=film.is_local)
             return
 
 
-def _read_user_data(view: View, found: Findings, film: _Film) -> None:
+def _read_user_data(view: ByteView, findings: Findings, film: _Film) -> None:
     for kind, box in _boxes(view):
         if kind == b"\xa9day":
-            _add_day(box.read(4, 64), found)  # behind a length and a language
+            _add_day(box.read(4, 64), findings)  # behind a length and a language
         elif kind in {b"date", b"IDIT"}:
-            found.text(f"quicktime:{kind.decode()}", box.read(0, 64).lstrip(b"\0"), CREATED)
+            findings.add_text(f"quicktime:{kind.decode()}", box.read(0, 64).lstrip(b"\0"), CREATED)
         elif kind == b"meta":
-            _read_meta(box, found)
+            _read_meta(box, findings)
         elif kind == b"XMP_":
-            xmp.read(box, found)
+            xmp.read(box, findings)
         elif kind == b"NCDT":
             film.is_local = True
             for inner_kind, inner in _boxes(box):
                 if inner_kind == b"NCTG":
-                    maker.read_nikon(inner, found, ">", original=0x12, digitized=0x11)
+                    maker.read_nikon(inner, findings, ">", original=0x12, digitized=0x11)
         elif kind == b"GPMF":
             film.is_local = True
         elif kind in _MAKER_BOXES:
-            maker.read(box, "quicktime:camera", found)
+            maker.read(box, "quicktime:camera", findings)
 
 
-def _add_day(raw: bytes, found: Findings) -> None:
+def _add_day(raw: bytes, findings: Findings) -> None:
     """``©day``: cameras write a full date with its offset here, shops and editors a year or a day."""
     text = raw.decode("utf-8", "replace").strip("\0 ")
     moment = parse_moment(text)
     rank = RELEASED if moment is None or moment.date_only else CREATED
-    found.text("quicktime:day", text, rank)
+    findings.add_text("quicktime:day", text, rank)
 
 
-def _read_meta(view: View, found: Findings) -> None:
+def _read_meta(view: ByteView, findings: Findings) -> None:
     """A meta box: keys with their values, or the items of a HEIF picture.
 
     In ISO files it is a full box with four bytes of version and flags, in QuickTime files a plain one.
     """
     start = 0 if view.read(4, 4) in {b"hdlr", b"mhdr", b"keys", b"ilst"} else 4
     keys: list[str] = []
-    parts: dict[bytes, View] = {}
+    parts: dict[bytes, ByteView] = {}
     for kind, box in _boxes(view, start):
         if kind == b"keys":
             keys = _read_keys(box)
         elif kind == b"ilst":
-            _read_item_list(box, keys, found)
+            _read_item_list(box, keys, findings)
         elif kind == b"xml ":
-            _read_xml(box, found)
+            _read_xml(box, findings)
         elif kind in {b"iinf", b"iloc", b"idat"}:
             parts[kind] = box
     if b"iinf" in parts and b"iloc" in parts:
-        _read_items(parts[b"iinf"], parts[b"iloc"], parts.get(b"idat"), found)
+        _read_items(parts[b"iinf"], parts[b"iloc"], parts.get(b"idat"), findings)
 
 
-def _read_keys(box: View) -> list[str]:
+def _read_keys(box: ByteView) -> list[str]:
     names: list[str] = []
     offset = 8
     for _ in range(min(int.from_bytes(box.read(4, 4), "big"), _MOST_ITEMS)):
@@ -247,63 +247,63 @@ def _read_keys(box: View) -> list[str]:
     return names
 
 
-def _read_item_list(view: View, keys: list[str], found: Findings) -> None:
+def _read_item_list(view: ByteView, keys: list[str], findings: Findings) -> None:
     for kind, box in _boxes(view):
         number = int.from_bytes(kind, "big")
         value = box.read(16, 64) if box.read(4, 4) == b"data" else b""
         if kind == b"\xa9day":
-            _add_day(value, found)
+            _add_day(value, findings)
         elif 1 <= number <= len(keys):
             name = keys[number - 1].lower().removeprefix("mdta")
             if name in _KEYS:
                 tag, rank = _KEYS[name]
                 length = int.from_bytes(box.read(0, 4), "big") - 16
-                found.text(tag, value[: max(length, 0)].decode("utf-8", "replace"), rank)
+                findings.add_text(tag, value[: max(length, 0)].decode("utf-8", "replace"), rank)
 
 
-def _read_xml(box: View, found: Findings) -> None:
+def _read_xml(box: ByteView, findings: Findings) -> None:
     packet = box.read(0, _MOST_PACKET)
     box.search(len(packet))
     sony = _SONY_CREATED.search(packet)
     if sony is not None:
-        found.text("sony:CreationDate", sony.group(1), ORIGINAL)
+        findings.add_text("sony:CreationDate", sony.group(1), ORIGINAL)
     else:
-        xmp.scan(packet, found)
+        xmp.scan(packet, findings)
 
 
-def _read_uuid(box: View, found: Findings) -> None:
+def _read_uuid(box: ByteView, findings: Findings) -> None:
     name, content = box.read(0, 16), box.part(16)
     if name == _UUID_XMP:
-        xmp.read(content, found)
+        xmp.read(content, findings)
     elif name == _UUID_CANON:
-        _read_canon(content, found)
+        _read_canon(content, findings)
     elif name in _UUID_EXIF:
-        _read_exif(content, 0, found)
+        _read_exif(content, 0, findings)
     elif name == _UUID_IPTC:
-        iptc.read(content, found)
+        iptc.read(content, findings)
 
 
-def _read_canon(view: View, found: Findings) -> None:
+def _read_canon(view: ByteView, findings: Findings) -> None:
     """CR3: CMT1 is IFD0, CMT2 the Exif IFD, CMT4 the GPS IFD, each a TIFF block of its own."""
     for kind, box in _boxes(view):
         if kind in {b"CMT1", b"CMT2"} and tiff.is_tiff(box.read(0, 16)):
-            tiff.read(box, found)
+            tiff.read(box, findings)
         elif kind == b"CMT4":
-            tiff.read_gps(box, found)
+            tiff.read_gps(box, findings)
         elif kind == b"CNTH":
-            maker.read(box, "quicktime:camera", found)
+            maker.read(box, "quicktime:camera", findings)
 
 
-def _read_exif(box: View, start: int, found: Findings) -> None:
+def _read_exif(box: ByteView, start: int, findings: Findings) -> None:
     """An Exif block behind ``start`` bytes, with or without its ``Exif\\0\\0``."""
     head = box.read(0, 64)
     for skip in (start, start + 6, 0, 4, 6, 10):
         if tiff.is_tiff(head[skip:]):
-            tiff.read(box.part(skip), found)
+            tiff.read(box.part(skip), findings)
             return
 
 
-def _read_items(infos: View, locations: View, data: View | None, found: Findings) -> None:
+def _read_items(infos: ByteView, locations: ByteView, data: ByteView | None, findings: Findings) -> None:
     """Read the Exif and XMP items of a HEIF file, wherever its iloc says that they stand."""
     wanted = _metadata_items(infos)
     if not wanted:
@@ -314,21 +314,21 @@ def _read_items(infos: View, locations: View, data: View | None, found: Findings
             continue
         content = where.part(offset, length or None)
         if wanted[item] == b"Exif":
-            _read_exif_item(content, found)
+            _read_exif_item(content, findings)
         else:
-            xmp.read(content, found)
+            xmp.read(content, findings)
 
 
-def _read_exif_item(content: View, found: Findings) -> None:
+def _read_exif_item(content: ByteView, findings: Findings) -> None:
     """ISO/IEC 23008-12 A.2.1: four bytes say how far behind them the TIFF header stands."""
     skip = 4 + int.from_bytes(content.read(0, 4), "big")
     if tiff.is_tiff(content.read(skip, 16)):
-        tiff.read(content.part(skip), found)
+        tiff.read(content.part(skip), findings)
     else:
-        _read_exif(content, 4, found)
+        _read_exif(content, 4, findings)
 
 
-def _metadata_items(infos: View) -> dict[int, bytes]:
+def _metadata_items(infos: ByteView) -> dict[int, bytes]:
     """Number -> kind of the items that may hold a date.
 
     A photo of a phone has some fifty items, tiles of the picture most of them, so this walks plain bytes.
@@ -356,7 +356,7 @@ def _metadata_items(infos: View) -> dict[int, bytes]:
     return wanted
 
 
-def _extents(box: View, wanted: dict[int, bytes]) -> Iterator[tuple[int, bool, int, int]]:
+def _extents(box: ByteView, wanted: dict[int, bytes]) -> Iterator[tuple[int, bool, int, int]]:
     """Item, whether it stands in idat, offset and length of the first extent of each wanted item."""
     table = box.read(0, _MOST_TABLE)
     if len(table) < 8:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import struct
 
-from common.dates.byte_view import View
+from common.dates.byte_view import ByteView
 from common.dates.findings import CREATED, Findings
 from common.dates.readers import iptc, tiff, xmp
 
@@ -46,14 +46,14 @@ def is_behind_a_header(head: bytes) -> bool:
     return _APPLICATION_START.search(head) is not None
 
 
-def read_behind_a_header(view: View, found: Findings) -> None:
+def read_behind_a_header(view: ByteView, findings: Findings) -> None:
     """Find the dates of the JPEG stream that starts near the beginning of the view."""
     start = _APPLICATION_START.search(view.read(0, 1024))
     if start is not None:
-        read(view.part(start.start()), found)
+        read(view.part(start.start()), findings)
 
 
-def read(view: View, found: Findings) -> None:
+def read(view: ByteView, findings: Findings) -> None:
     """Find the dates of a JPEG stream that starts the view. The image itself is not looked at."""
     near = view.read(0, _NEAR)
     last_near = len(near) - _SEGMENT.size
@@ -75,23 +75,23 @@ def read(view: View, found: Findings) -> None:
         if length < 2:
             break
         if marker in _WITH_DATES:
-            part = _read_segment(marker, view, offset + 4, length - 2, found)
+            part = _read_segment(marker, view, offset + 4, length - 2, findings)
             if part and len(extended) < _EXTENDED_XMP_PARTS:
                 extended.append(part)
         offset += 2 + length
     view.step(looked_at)
     if extended:
         # The parts are searched together: a name may be cut by the end of a segment.
-        xmp.scan(b"".join(extended), found)
+        xmp.scan(b"".join(extended), findings)
 
 
-def _segment(view: View, offset: int) -> tuple[int, int]:
+def _segment(view: ByteView, offset: int) -> tuple[int, int]:
     """A marker and the length behind it; zeros where the view ends."""
     head = view.read(offset, _SEGMENT.size)
     return _SEGMENT.unpack(head) if len(head) == _SEGMENT.size else (0, 0)
 
 
-def _next_marker(view: View, offset: int) -> int:
+def _next_marker(view: ByteView, offset: int) -> int:
     """Skip the fill bytes that may stand before a marker, and up to a few stray ones after a wrong length."""
     data = view.read(offset, 256)
     for index in range(len(data) - 1):
@@ -100,34 +100,34 @@ def _next_marker(view: View, offset: int) -> int:
     return offset
 
 
-def _read_segment(marker: int, view: View, start: int, size: int, found: Findings) -> bytes:
+def _read_segment(marker: int, view: ByteView, start: int, size: int, findings: Findings) -> bytes:
     """Find the dates in the content of a segment. Returns a part of extended XMP, which is none by itself."""
     head = view.read(start, min(size, 80))
     if marker == _APP1:
         if head[:4].lower() == b"exif":
-            _read_exif(view, start, size, head, found)
+            _read_exif(view, start, size, head, findings)
         elif head.startswith(_XMP):
-            xmp.read(view.part(start + len(_XMP), size - len(_XMP)), found)
+            xmp.read(view.part(start + len(_XMP), size - len(_XMP)), findings)
         elif head.startswith(_XMP_EXTENSION):
             return view.read(start + _XMP_EXTENSION_HEADER, size - _XMP_EXTENSION_HEADER)
         elif b"<x:xmpmeta" in head or b"<?xpacket" in head:
-            xmp.read(view.part(start, size), found)  # written without its name
+            xmp.read(view.part(start, size), findings)  # written without its name
     elif marker == _APP13:
         for name in _PHOTOSHOP:
             if head.startswith(name):
                 # Version 2.5 has a length and a name before its first resource.
                 skip = len(name) if name is _PHOTOSHOP[0] else max(head[:64].find(b"8BIM"), 0)
-                iptc.read_resources(view.part(start + skip, size - skip), found, tiff.read_exif)
+                iptc.read_resources(view.part(start + skip, size - skip), findings, tiff.read_exif)
     else:
         info = _PICTURE_INFO.search(view.read(start, min(size, 1024)))
         if info is not None:
-            found.seconds("app12:TimeDate", int(info.group(1)), CREATED, local=True)
+            findings.add_seconds("app12:TimeDate", int(info.group(1)), CREATED, local=True)
     return b""
 
 
-def _read_exif(view: View, start: int, size: int, head: bytes, found: Findings) -> None:
+def _read_exif(view: ByteView, start: int, size: int, head: bytes, findings: Findings) -> None:
     """Behind ``Exif\\0\\0``: six bytes, but some writers make it more or fewer."""
     for skip in (6, 4, 5, 7, 8, 10, 12):
         if tiff.is_tiff(head[skip : skip + 16]):
-            tiff.read(view.part(start + skip, size - skip), found)
+            tiff.read(view.part(start + skip, size - skip), findings)
             return

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import struct
 
-from common.dates.byte_view import View
+from common.dates.byte_view import ByteView
 from common.dates.findings import CREATED, DIGITIZED, ORIGINAL, Findings
 from common.dates.readers import tiff
 
@@ -21,20 +21,20 @@ _EXIF_DATE = re.compile(rb"(?<!\d)(?:19|20)\d\d[:/]\d\d[:/]\d\d \d\d:\d\d:\d\d(?
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 
 
-def read(block: View, tag: str, found: Findings) -> None:
+def read(block: ByteView, tag: str, findings: Findings) -> None:
     """Find the dates of an embedded Exif block, or else the first Exif date: the camera's wall clock."""
     data = block.read(0, _LOOKED_AT)
     block.search(len(data))
     embedded = data.find(b"Exif\0\0") + 6
     if embedded >= 6 and tiff.is_tiff(data[embedded : embedded + 16]):
-        tiff.read(block.part(embedded), found)
+        tiff.read(block.part(embedded), findings)
         return
     match = _EXIF_DATE.search(data)
     if match is not None:
-        found.text(tag, match.group(), CREATED)
+        findings.add_text(tag, match.group(), CREATED)
 
 
-def read_nikon(block: View, found: Findings, order: str, original: int, digitized: int) -> None:
+def read_nikon(block: ByteView, findings: Findings, order: str, original: int, digitized: int) -> None:
     """Find the dates in Nikon's records: NCTG in MOV (32-bit tags, big-endian), nctg in AVI (16-bit, little)."""
     header, size = (order + "IHH", 8) if order == ">" else (order + "HH", 4)
     offset = 0
@@ -51,7 +51,7 @@ def read_nikon(block: View, found: Findings, order: str, original: int, digitize
         else:
             tag, length = struct.unpack(header, head)
         if tag == original:
-            found.text("nikon:DateTimeOriginal", block.read(offset + size, min(length, 32)), ORIGINAL)
+            findings.add_text("nikon:DateTimeOriginal", block.read(offset + size, min(length, 32)), ORIGINAL)
         elif tag == digitized:
-            found.text("nikon:CreateDate", block.read(offset + size, min(length, 32)), DIGITIZED)
+            findings.add_text("nikon:CreateDate", block.read(offset + size, min(length, 32)), DIGITIZED)
         offset += size + length

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from common.dates.byte_view import View
+from common.dates.byte_view import ByteView
 from common.dates.findings import CONTAINER, ORIGINAL, TEXT_CREATE, Findings
 
 _MOST_ELEMENTS = 2_000
@@ -34,15 +34,15 @@ def is_matroska(head: bytes) -> bool:
     return head[:4] == b"\x1a\x45\xdf\xa3"
 
 
-def read(view: View, found: Findings) -> None:
+def read(view: ByteView, findings: Findings) -> None:
     """Find the dates in the segment's Info and Tags; Tags behind the film are found by the SeekHead."""
     for kind, segment in _elements(view):
         if kind == _SEGMENT:
-            _read_segment(segment, found)
+            _read_segment(segment, findings)
             return
 
 
-def _elements(view: View, start: int = 0) -> Iterator[tuple[int, View]]:
+def _elements(view: ByteView, start: int = 0) -> Iterator[tuple[int, ByteView]]:
     """The elements of a view. Each begins behind the one before, so this ends."""
     offset = start
     for _ in range(_MOST_ELEMENTS):
@@ -64,7 +64,7 @@ def _elements(view: View, start: int = 0) -> Iterator[tuple[int, View]]:
         offset += size
 
 
-def _read_segment(segment: View, found: Findings) -> None:
+def _read_segment(segment: ByteView, findings: Findings) -> None:
     seen: set[int] = set()
     sought: list[int] = []
     for kind, element in _elements(segment):
@@ -74,16 +74,16 @@ def _read_segment(segment: View, found: Findings) -> None:
             sought = list(_sought(element))
         elif kind in {_INFO, _TAGS}:
             seen.add(kind)
-            _read_element(kind, element, found)
+            _read_element(kind, element, findings)
     for position in sought:
         for kind, element in _elements(segment, position):
             if kind in {_INFO, _TAGS} and kind not in seen:
                 seen.add(kind)
-                _read_element(kind, element, found)
+                _read_element(kind, element, findings)
             break
 
 
-def _sought(head: View) -> Iterator[int]:
+def _sought(head: ByteView) -> Iterator[int]:
     """Positions of Info and Tags in the segment, from its SeekHead."""
     for kind, seek in _elements(head):
         if kind == _SEEK:
@@ -92,18 +92,18 @@ def _sought(head: View) -> Iterator[int]:
                 yield fields.get(_SEEK_POSITION, 0)
 
 
-def _read_element(kind: int, element: View, found: Findings) -> None:
+def _read_element(kind: int, element: ByteView, findings: Findings) -> None:
     if kind == _TAGS:
-        _read_tags(element, found)
+        _read_tags(element, findings)
         return
     for inner, value in _elements(element):
         if inner == _DATE_UTC and value.size == 8:
             nanoseconds = int.from_bytes(value.read(0, 8), "big", signed=True)
             if nanoseconds:
-                found.seconds("matroska:DateUTC", _EPOCH_2001 + nanoseconds // 10**9, CONTAINER)
+                findings.add_seconds("matroska:DateUTC", _EPOCH_2001 + nanoseconds // 10**9, CONTAINER)
 
 
-def _read_tags(tags: View, found: Findings) -> None:
+def _read_tags(tags: ByteView, findings: Findings) -> None:
     number = 0
     for kind, tag in _elements(tags):
         if kind != _TAG:
@@ -113,14 +113,14 @@ def _read_tags(tags: View, found: Findings) -> None:
             if number > _MOST_TAGS:
                 return
             if inner == _SIMPLE_TAG:
-                _read_simple_tag(simple, found)
+                _read_simple_tag(simple, findings)
 
 
-def _read_simple_tag(simple: View, found: Findings) -> None:
+def _read_simple_tag(simple: ByteView, findings: Findings) -> None:
     fields = {kind: value for kind, value in _elements(simple) if kind in {_TAG_NAME, _TAG_STRING}}
     if len(fields) == 2:
         name = fields[_TAG_NAME].read(0, 64).decode("utf-8", "replace").upper()
         if name in _NAMES:
             tag, rank = _NAMES[name]
             value = fields[_TAG_STRING]
-            found.text(tag, value.read(0, 64).decode("utf-8", "replace"), rank)
+            findings.add_text(tag, value.read(0, 64).decode("utf-8", "replace"), rank)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from itertools import islice
 
-from common.dates.byte_view import View
+from common.dates.byte_view import ByteView
 from common.dates.findings import ORIGINAL, Findings
 from common.dates.model import Candidate, Clock, Source
 
@@ -36,7 +36,7 @@ def _packet_size(head: bytes) -> tuple[int, int] | None:
     return None
 
 
-def read(view: View, found: Findings) -> None:
+def read(view: ByteView, findings: Findings) -> None:
     """Find the first MDPM with a date in the first MiB of the stream."""
     data = view.read(0, _LOOKED_AT)
     shape = _packet_size(data[:2048])
@@ -45,7 +45,7 @@ def read(view: View, found: Findings) -> None:
     for stream in _payloads(data, *shape).values():
         plain = bytes(stream).replace(b"\0\0\3", b"\0\0")
         for packs in islice(plain.split(_MDPM), 1, 1 + _MOST_MDPM):
-            if _read_packs(packs[: 1 + 5 * _MOST_PACKS], found):
+            if _read_packs(packs[: 1 + 5 * _MOST_PACKS], findings):
                 return
 
 
@@ -65,7 +65,7 @@ def _payloads(data: bytes, size: int, start: int) -> dict[int, bytearray]:
     return streams
 
 
-def _read_packs(packs: bytes, found: Findings) -> bool:
+def _read_packs(packs: bytes, findings: Findings) -> bool:
     """A count, then packs of one byte of name and four of value. Whether there was a date among them."""
     values: dict[int, bytes] = {}
     for number in range(min(packs[0] if packs else 0, _MOST_PACKS)):
@@ -84,7 +84,7 @@ def _read_packs(packs: bytes, found: Findings) -> bool:
         away = timedelta(minutes=-minutes if zone & 0x20 else minutes)
         if abs(away) <= timedelta(hours=14):
             moment, clock = moment.replace(tzinfo=timezone(away)), Clock.OFFSET
-    found.candidates.append(Candidate(Source.METADATA, "avchd:MDPM", shown, moment, clock, ORIGINAL))
+    findings.candidates.append(Candidate(Source.METADATA, "avchd:MDPM", shown, moment, clock, ORIGINAL))
     return moment is not None
 
 

@@ -11,7 +11,7 @@ import re
 import struct
 from datetime import UTC, datetime
 
-from common.dates.byte_view import View
+from common.dates.byte_view import ByteView
 from common.dates.findings import CONTAINER, ORIGINAL, Findings
 
 _KEY = bytes.fromhex("060e2b34")
@@ -28,7 +28,7 @@ def is_mxf(head: bytes) -> bool:
     return head[:13] == bytes.fromhex("060e2b34020501010d01020101")
 
 
-def read(view: View, found: Findings) -> None:
+def read(view: ByteView, findings: Findings) -> None:
     """Find the creation date of the packages in the header's local sets."""
     offset = 0
     for _ in range(_MOST_SETS):
@@ -37,12 +37,12 @@ def read(view: View, found: Findings) -> None:
             break
         view.step()
         length, header = _ber_length(head[16:25])
-        if head[:7] == _LOCAL_SET and _read_set(view.part(offset + 16 + header, length), found):
+        if head[:7] == _LOCAL_SET and _read_set(view.part(offset + 16 + header, length), findings):
             break
         offset += 16 + header + length
     sony = _SONY_CREATED.search(view.read(0, _LOOKED_AT))
     if sony is not None:
-        found.text("sony:CreationDate", sony.group(1), ORIGINAL)
+        findings.add_text("sony:CreationDate", sony.group(1), ORIGINAL)
 
 
 def _ber_length(raw: bytes) -> tuple[int, int]:
@@ -53,7 +53,7 @@ def _ber_length(raw: bytes) -> tuple[int, int]:
     return int.from_bytes(raw[1 : 1 + size], "big"), 1 + size
 
 
-def _read_set(content: View, found: Findings) -> bool:
+def _read_set(content: ByteView, findings: Findings) -> bool:
     """Whether the set had a creation date."""
     offset = 0
     for _ in range(_MOST_TAGS):
@@ -68,7 +68,7 @@ def _read_set(content: View, found: Findings) -> bool:
                 moment = datetime(year, month, day, hour, minute, second, quarter % 250 * 4_000, tzinfo=UTC)
             except ValueError:
                 return False
-            found.moment("mxf:PackageCreationDate", moment, CONTAINER)
+            findings.add_moment("mxf:PackageCreationDate", moment, CONTAINER)
             return True
         offset += 4 + length
     return False

@@ -6,7 +6,7 @@ Source: Adobe Photoshop File Formats Specification, "File header section", "Colo
 
 from __future__ import annotations
 
-from common.dates.byte_view import View
+from common.dates.byte_view import ByteView
 from common.dates.findings import Findings
 from common.dates.readers import iptc, tiff
 
@@ -16,7 +16,7 @@ def is_photoshop(head: bytes) -> bool:
     return head[:4] == b"8BPS"
 
 
-def read(view: View, found: Findings) -> None:
+def read(view: ByteView, findings: Findings) -> None:
     """Find the dates in the image resources."""
     start = 26 + 4 + int.from_bytes(view.need(26, 4), "big")
-    iptc.read_resources(view.part(start + 4, int.from_bytes(view.need(start, 4), "big")), found, tiff.read_exif)
+    iptc.read_resources(view.part(start + 4, int.from_bytes(view.need(start, 4), "big")), findings, tiff.read_exif)

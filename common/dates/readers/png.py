@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 import zlib
 
-from common.dates.byte_view import View
+from common.dates.byte_view import ByteView
 from common.dates.findings import DIGITIZED, ORIGINAL, TEXT_CREATE, XMP_CREATE, Findings
 from common.dates.readers import iptc, tiff, xmp
 
@@ -34,7 +34,7 @@ def is_png(head: bytes) -> bool:
     return head[:8] in SIGNATURES
 
 
-def read(view: View, found: Findings) -> None:
+def read(view: ByteView, findings: Findings) -> None:
     """Find the dates in the chunks of a PNG file."""
     offset = 8
     for _ in range(_MOST_CHUNKS):
@@ -46,26 +46,26 @@ def read(view: View, found: Findings) -> None:
         if kind == b"IEND":
             return
         if kind in {b"eXIf", b"tEXt", b"zTXt", b"iTXt"}:
-            _read_chunk(kind, view.part(offset + 8, length), found)
+            _read_chunk(kind, view.part(offset + 8, length), findings)
         offset += 12 + length
 
 
-def _read_chunk(kind: bytes, chunk: View, found: Findings) -> None:
+def _read_chunk(kind: bytes, chunk: ByteView, findings: Findings) -> None:
     if kind == b"eXIf":
-        _read_exif(chunk, found)
+        _read_exif(chunk, findings)
     else:
-        _read_text(kind, chunk, found)
+        _read_text(kind, chunk, findings)
 
 
-def _read_exif(chunk: View, found: Findings) -> None:
+def _read_exif(chunk: ByteView, findings: Findings) -> None:
     """EXIF as it stands in APP1 or without its name; both are written."""
     head = chunk.read(0, 32)
     start = 6 if head.startswith(b"Exif\0\0") else 0
     if tiff.is_tiff(head[start:]):
-        tiff.read(chunk.part(start), found)
+        tiff.read(chunk.part(start), findings)
 
 
-def _read_text(kind: bytes, chunk: View, found: Findings) -> None:
+def _read_text(kind: bytes, chunk: ByteView, findings: Findings) -> None:
     keyword = chunk.read(0, 80).split(b"\0", 1)[0].decode("latin-1")
     start = len(keyword) + 1
     known = _KEYWORDS.get(keyword.lower())
@@ -75,14 +75,14 @@ def _read_text(kind: bytes, chunk: View, found: Findings) -> None:
         return
     text = _content(kind, chunk, start)
     if known is not None:
-        found.text(known[0], text[:64].decode("utf-8", "replace"), known[1])
+        findings.add_text(known[0], text[:64].decode("utf-8", "replace"), known[1])
     elif is_xmp:
-        xmp.scan(text, found)
+        xmp.scan(text, findings)
     else:
-        _read_profile(profile, chunk, text, found)
+        _read_profile(profile, chunk, text, findings)
 
 
-def _content(kind: bytes, chunk: View, start: int) -> bytes:
+def _content(kind: bytes, chunk: ByteView, start: int) -> bytes:
     raw = chunk.read(start, _MOST_TEXT)
     if kind == b"zTXt":
         text = _inflated(raw[1:])
@@ -103,7 +103,7 @@ def _inflated(packed: bytes) -> bytes:
         return b""
 
 
-def _read_profile(kind: str, chunk: View, text: bytes, found: Findings) -> None:
+def _read_profile(kind: str, chunk: ByteView, text: bytes, findings: Findings) -> None:
     r"""``\nIPTC profile\n    1234\n3842…``: lines of a name, a length and hexadecimal digits."""
     lines = text.lstrip(b"\n").split(b"\n", 2)
     if len(lines) < 3:
@@ -114,12 +114,12 @@ def _read_profile(kind: str, chunk: View, text: bytes, found: Findings) -> None:
     except ValueError:
         return
     if data.startswith(b"http://ns.adobe.com/xap/1.0/\0") or kind == "xmp":
-        xmp.scan(data, found)
+        xmp.scan(data, findings)
     elif kind in {"exif", "app1"}:
-        _read_exif(chunk.unpacked(data), found)
+        _read_exif(chunk.unpacked(data), findings)
     elif kind in {"iptc", "8bim"}:
         inner = chunk.unpacked(data)
         if data.startswith(b"8BIM"):
-            iptc.read_resources(inner, found, tiff.read_exif)
+            iptc.read_resources(inner, findings, tiff.read_exif)
         else:
-            iptc.read(inner, found)
+            iptc.read(inner, findings)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 
-from common.dates.byte_view import View
+from common.dates.byte_view import ByteView
 from common.dates.findings import ORIGINAL, Findings
 from common.dates.readers import jpeg, tiff
 
@@ -25,12 +25,12 @@ def is_rw2(head: bytes) -> bool:
     return head[:4] in {b"IIU\0", b"MM\0U"}
 
 
-def read_rw2(view: View, found: Findings) -> None:
+def read_rw2(view: ByteView, findings: Findings) -> None:
     """Find the dates of a Panasonic RW2: its own, or those of the embedded JPEG where it has none of the capture."""
-    tiff.read(view, found)
+    tiff.read(view, findings)
     picture = tiff.find_value(view, _PANASONIC_JPEG)
-    if picture and not any(candidate.rank == ORIGINAL for candidate in found.candidates):
-        jpeg.read(picture, found)
+    if picture and not any(candidate.rank == ORIGINAL for candidate in findings.candidates):
+        jpeg.read(picture, findings)
 
 
 def is_raf(head: bytes) -> bool:
@@ -38,10 +38,10 @@ def is_raf(head: bytes) -> bool:
     return head.startswith(b"FUJIFILMCCD-RAW ")
 
 
-def read_raf(view: View, found: Findings) -> None:
+def read_raf(view: ByteView, findings: Findings) -> None:
     """Find the dates in the embedded JPEG of a Fujifilm RAF."""
     offset, length = struct.unpack(">II", view.need(84, 8))
-    jpeg.read(view.part(offset, length), found)
+    jpeg.read(view.part(offset, length), findings)
 
 
 def is_mrw(head: bytes) -> bool:
@@ -49,7 +49,7 @@ def is_mrw(head: bytes) -> bool:
     return head[:4] == b"\0MRM"
 
 
-def read_mrw(view: View, found: Findings) -> None:
+def read_mrw(view: ByteView, findings: Findings) -> None:
     """Find the dates in the TTW block of a Minolta MRW."""
     end = 8 + int.from_bytes(view.need(4, 4), "big")
     offset = 8
@@ -60,7 +60,7 @@ def read_mrw(view: View, found: Findings) -> None:
         view.step()
         length = int.from_bytes(head[4:8], "big")
         if head[:4] == b"\0TTW":
-            tiff.read(view.part(offset + 8, length), found)
+            tiff.read(view.part(offset + 8, length), findings)
             return
         offset += 8 + length
 
@@ -70,14 +70,14 @@ def is_crw(head: bytes) -> bool:
     return head[:2] in {b"II", b"MM"} and head[6:14] == b"HEAPCCDR"
 
 
-def read_crw(view: View, found: Findings) -> None:
+def read_crw(view: ByteView, findings: Findings) -> None:
     """Find the time stamp in the directories of a Canon CRW."""
     order = "<" if view.read(0, 2) == b"II" else ">"
     start = struct.unpack(order + "I", view.need(2, 4))[0]
-    _read_heap(view.part(start), order, found)
+    _read_heap(view.part(start), order, findings)
 
 
-def _read_heap(heap: View, order: str, found: Findings) -> None:
+def _read_heap(heap: ByteView, order: str, findings: Findings) -> None:
     """A directory stands at the end of its heap; its last four bytes say where. Heaps in it are parts of it."""
     if heap.size < 6:
         return
@@ -92,9 +92,9 @@ def _read_heap(heap: View, order: str, found: Findings) -> None:
             at = entry + 2 if kind & 0xC000 == 0x4000 else offset
             seconds = struct.unpack(order + "I", heap.need(at, 4))[0]
             if seconds:
-                found.seconds("crw:TimeStamp", seconds, ORIGINAL, local=True)
+                findings.add_seconds("crw:TimeStamp", seconds, ORIGINAL, local=True)
         elif kind & 0xC000 == 0 and kind & 0x3800 in {0x2800, 0x3000}:
-            _read_heap(heap.part(offset, length), order, found)
+            _read_heap(heap.part(offset, length), order, findings)
 
 
 def is_x3f(head: bytes) -> bool:
@@ -102,7 +102,7 @@ def is_x3f(head: bytes) -> bool:
     return head[:4] == b"FOVb"
 
 
-def read_x3f(view: View, found: Findings) -> None:
+def read_x3f(view: ByteView, findings: Findings) -> None:
     """Find the dates in the properties, or in the embedded JPEG, of a Sigma X3F."""
     where = struct.unpack("<I", view.need(view.size - 4, 4))[0]
     directory = view.need(where, 12)
@@ -114,12 +114,12 @@ def read_x3f(view: View, found: Findings) -> None:
         view.step()
         section = view.part(offset, length)
         if kind == b"PROP":
-            _read_properties(section, found)
+            _read_properties(section, findings)
         elif kind in {b"IMA2", b"IMAG"} and jpeg.is_jpeg(section.read(28, 8)):
-            jpeg.read(section.part(28), found)
+            jpeg.read(section.part(28), findings)
 
 
-def _read_properties(section: View, found: Findings) -> None:
+def _read_properties(section: ByteView, findings: Findings) -> None:
     """Pairs of offsets, in characters, to UTF-16 names and values behind the table."""
     head = section.read(0, 24)
     if len(head) < 24:
@@ -132,5 +132,5 @@ def _read_properties(section: View, found: Findings) -> None:
         if name == "TIME\0".encode("utf-16-le"):
             value = section.read(texts + 2 * value_at, 32).decode("utf-16-le", "replace").split("\0", 1)[0]
             if value.isascii() and value.isdigit():
-                found.seconds("x3f:TIME", int(value), ORIGINAL, local=True)
+                findings.add_seconds("x3f:TIME", int(value), ORIGINAL, local=True)
             return

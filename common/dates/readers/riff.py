@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 
-from common.dates.byte_view import View
+from common.dates.byte_view import ByteView
 from common.dates.findings import CREATED, RELEASED, TEXT_CREATE, Findings
 from common.dates.readers import maker, tiff, xmp
 
@@ -24,12 +24,12 @@ def is_riff(head: bytes) -> bool:
     return head[:4] == b"RIFF" and head[8:12] in {b"WEBP", b"AVI ", b"AVIX"}
 
 
-def read(view: View, found: Findings) -> None:
+def read(view: ByteView, findings: Findings) -> None:
     """Find the dates in the chunks of the file and of its lists."""
-    _read_chunks(view, 12, view.size, found)
+    _read_chunks(view, 12, view.size, findings)
 
 
-def _read_chunks(view: View, start: int, end: int, found: Findings) -> None:
+def _read_chunks(view: ByteView, start: int, end: int, findings: Findings) -> None:
     offset = start
     for _ in range(_MOST_CHUNKS):
         head = view.read(offset, 12, ahead=256)
@@ -40,36 +40,36 @@ def _read_chunks(view: View, start: int, end: int, found: Findings) -> None:
         if name in {b"LIST", b"RIFF"} and len(head) == 12:
             if head[8:12] in _LISTS:
                 inner = view.part(offset + 12, length - 4)
-                _read_chunks(inner, 0, inner.size, found)
+                _read_chunks(inner, 0, inner.size, findings)
         else:
-            _read_chunk(name, view.part(offset + 8, length), found)
+            _read_chunk(name, view.part(offset + 8, length), findings)
         offset += 8 + length + length % 2
 
 
-def _read_chunk(name: bytes, chunk: View, found: Findings) -> None:
+def _read_chunk(name: bytes, chunk: ByteView, findings: Findings) -> None:
     if name == b"EXIF":
-        _read_tiff(chunk, found)
+        _read_tiff(chunk, findings)
     elif name in {b"XMP ", b"_PMX"}:
-        xmp.read(chunk, found)
+        xmp.read(chunk, findings)
     elif name == b"strd":
-        _read_tiff(chunk, found)
+        _read_tiff(chunk, findings)
     elif name == b"IDIT":
-        found.text("riff:IDIT", chunk.read(0, 64), CREATED)
+        findings.add_text("riff:IDIT", chunk.read(0, 64), CREATED)
     elif name in {b"ICRD", b"DTIM"}:
         # Microsoft's own DTIM is a FILETIME in two decimal numbers; only the text form is common.
         text = chunk.read(0, 64)
-        found.text(f"riff:{name.decode()}", text, TEXT_CREATE if b":" in text else RELEASED)
+        findings.add_text(f"riff:{name.decode()}", text, TEXT_CREATE if b":" in text else RELEASED)
     elif name == b"nctg":
-        maker.read_nikon(chunk, found, "<", original=0x13, digitized=0x14)
+        maker.read_nikon(chunk, findings, "<", original=0x13, digitized=0x14)
     elif name in {b"hymn", b"mknt", b"ucmt"} or (name == b"JUNK" and chunk.read(0, 4) in _MAKERS_JUNK):
-        maker.read(chunk, "riff:camera", found)
+        maker.read(chunk, "riff:camera", findings)
 
 
-def _read_tiff(chunk: View, found: Findings) -> None:
+def _read_tiff(chunk: ByteView, findings: Findings) -> None:
     """The block may stand behind a name, or have no header at all."""
     head = chunk.read(0, 64)
     for start in (0, 6, 8, 4, 16):
         if tiff.is_tiff(head[start:]):
-            tiff.read(chunk.part(start), found)
+            tiff.read(chunk.part(start), findings)
             return
-    maker.read(chunk, "riff:camera", found)
+    maker.read(chunk, "riff:camera", findings)

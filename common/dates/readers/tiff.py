@@ -12,7 +12,7 @@ import struct
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from common.dates.byte_view import Data, StopReading, View
+from common.dates.byte_view import ByteView, Data, StopReading
 from common.dates.findings import DIGITIZED, EDITED, ORIGINAL, SATELLITE, Findings
 from common.dates.readers import iptc, xmp
 
@@ -94,40 +94,40 @@ def is_tiff(head: bytes) -> bool:
     return _form_of(head) is not None
 
 
-def read(view: View, found: Findings) -> None:
+def read(view: ByteView, findings: Findings) -> None:
     """Find the dates of a TIFF file, or of an Exif block, whose header starts the view."""
     block = _block(view)
     if block is None:
         raise StopReading("its EXIF block has no TIFF header")
     entries = _entries(block, block.first_ifd(), _WANTED)
-    _read_dates(block, entries, found)
-    _read_packets(view, entries, found)
+    _read_dates(block, entries, findings)
+    _read_packets(view, entries, findings)
 
 
-def read_exif(view: View, found: Findings) -> None:
+def read_exif(view: ByteView, findings: Findings) -> None:
     """Find the dates of an Exif block that starts the view; a block without a TIFF header has none."""
     if is_tiff(view.read(0, 16)):
-        read(view, found)
+        read(view, findings)
 
 
-def find_value(view: View, tag: int) -> View | None:
+def find_value(view: ByteView, tag: int) -> ByteView | None:
     """The value of one tag of the first IFD, as a view of its own. None where there is none."""
     block = _block(view)
     entries = _entries(block, block.first_ifd(), frozenset({tag})) if block else {}
     return view.part(*entries[tag]) if tag in entries else None
 
 
-def read_gps(view: View, found: Findings) -> None:
+def read_gps(view: ByteView, findings: Findings) -> None:
     """Find the date in a TIFF block whose first IFD is a GPS IFD (box CMT4 of Canon's CR3)."""
     block = _block(view)
     if block is not None:
-        _read_gps_ifd(block, block.first_ifd(), found)
+        _read_gps_ifd(block, block.first_ifd(), findings)
 
 
 class _Block(NamedTuple):
     """A TIFF file or Exif block: its view, the same to be cut like bytes, and how its numbers are laid out."""
 
-    view: View
+    view: ByteView
     data: Data
     form: _Form
 
@@ -138,7 +138,7 @@ class _Block(NamedTuple):
         return offset
 
 
-def _block(view: View) -> _Block | None:
+def _block(view: ByteView) -> _Block | None:
     """The block that starts the view. None when it has no TIFF header."""
     data = view.data()
     form = _form_of(data[0:16])
@@ -202,7 +202,7 @@ def _pointer(block: _Block, entries: Entries, tag: int) -> int | None:
     return int.from_bytes(raw, form.order) if len(raw) == size else None
 
 
-def _read_dates(block: _Block, entries: Entries, found: Findings) -> None:
+def _read_dates(block: _Block, entries: Entries, findings: Findings) -> None:
     """Dates of IFD0 and of its Exif IFD. The tags of both are looked up in both: TIFF/EP has all in IFD0."""
     exif_at = _pointer(block, entries, _EXIF_IFD)
     exif = _entries(block, exif_at, _WANTED) if exif_at else {}
@@ -225,15 +225,15 @@ def _read_dates(block: _Block, entries: Entries, found: Findings) -> None:
         if text:
             # A camera that writes only OffsetTime means it for the same reading of its clock.
             away = texts.get(offset) or (zone if text == edited else "")
-            found.text(name, text, rank, subsec=texts.get(subsec, ""), zone=away)
+            findings.add_text(name, text, rank, subsec=texts.get(subsec, ""), zone=away)
     if edited:
-        found.text("exif:DateTime", edited, EDITED, subsec=texts.get(_SUBSEC, ""), zone=zone)
+        findings.add_text("exif:DateTime", edited, EDITED, subsec=texts.get(_SUBSEC, ""), zone=zone)
     gps_at = _pointer(block, entries, _GPS_IFD) or _pointer(block, exif, _GPS_IFD)
     if gps_at:
-        _read_gps_ifd(block, gps_at, found)
+        _read_gps_ifd(block, gps_at, findings)
 
 
-def _read_gps_ifd(block: _Block, offset: int, found: Findings) -> None:
+def _read_gps_ifd(block: _Block, offset: int, findings: Findings) -> None:
     entries = _entries(block, offset, _GPS_WANTED)
     if _GPS_DATE not in entries:
         return
@@ -250,16 +250,16 @@ def _read_gps_ifd(block: _Block, offset: int, found: Findings) -> None:
             second = second // seconds if seconds else 0
             if hour < 24 and minute < 60 and second < 60:
                 clock = f" {hour:02}:{minute:02}:{second:02}Z"
-    found.text("gps:GPSDateTime", date + clock if date else "", SATELLITE)
+    findings.add_text("gps:GPSDateTime", date + clock if date else "", SATELLITE)
 
 
-def _read_packets(view: View, entries: Entries, found: Findings) -> None:
+def _read_packets(view: ByteView, entries: Entries, findings: Findings) -> None:
     """XMP, IPTC and Photoshop blocks that stand in tags of IFD0."""
     for tag, reader in ((_XMP, xmp.read), (_IPTC, iptc.read), (_PHOTOSHOP, _read_resources)):
         if tag in entries:
             offset, length = entries[tag]
-            reader(view.part(offset, min(length, _MOST_PACKET)), found)
+            reader(view.part(offset, min(length, _MOST_PACKET)), findings)
 
 
-def _read_resources(view: View, found: Findings) -> None:
-    iptc.read_resources(view, found, read_exif)
+def _read_resources(view: ByteView, findings: Findings) -> None:
+    iptc.read_resources(view, findings, read_exif)

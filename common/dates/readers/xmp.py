@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from common.dates.byte_view import View
+from common.dates.byte_view import ByteView
 from common.dates.findings import CREATED, DAY_CREATED, TEXT_CREATE, XMP_CREATE, XMP_DIGITIZED, XMP_ORIGINAL, Findings
 
 _MOST_PACKET = 1 << 20
@@ -45,14 +45,14 @@ _PANTRY = re.compile(
 )
 
 
-def read(view: View, found: Findings) -> None:
+def read(view: ByteView, findings: Findings) -> None:
     """Find the dates in a packet that starts the view. Only the first MiB of it is looked at."""
     packet = view.read(0, _MOST_PACKET)
     view.search(len(packet))
-    scan(packet, found)
+    scan(packet, findings)
 
 
-def scan(packet: bytes, found: Findings) -> None:
+def scan(packet: bytes, findings: Findings) -> None:
     """Find the dates in the bytes of a packet. Touches no disk."""
     if packet.find(b"\0", 0, 512) >= 0 and packet.count(b"\0", 0, 512) > min(len(packet), 512) // 4:
         packet = packet.replace(b"\0", b"")  # UTF-16 or UTF-32: the names and dates are ASCII within
@@ -78,4 +78,4 @@ def scan(packet: bytes, found: Findings) -> None:
         seen.add(tag)
         text = (value.group(1) or value.group(2)).decode("utf-8", "replace").strip()
         rank_of_day = DAY_CREATED if rank == CREATED else None
-        found.text(tag, text, rank, rank_of_day=rank_of_day)
+        findings.add_text(tag, text, rank, rank_of_day=rank_of_day)
