@@ -1,26 +1,40 @@
-"""Starting a process of this project's own, for untrusted content or for more cores. Changes nothing on disk."""
+"""Worker processes: modules of this project that answer requests through pipes. Changes nothing on disk.
+
+They read untrusted files (see ``common.sandbox``), or bring more cores to work.
+"""
 
 from __future__ import annotations
 
 import os
+import queue
+import signal
 import sys
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     import subprocess
 
+READY = b"ready\n"
+"""The first answer of a sandboxed worker."""
 
-def start_worker(module: str) -> subprocess.Popen[bytes]:
-    """Run a module of this project as a process that reads questions from one pipe and answers through another.
+ReadAnswer = Callable[[IO[bytes]], bytes]
+"""Reads one answer from a pipe. Returns no bytes at the end of the pipe, and for an answer that is cut short."""
 
-    It can't hold up its user: Ctrl-C in the terminal ends the run, and with it the worker's input, at which it ends.
-    What it says to standard error is dropped. Raises ``OSError`` when no process can be had.
+
+def start_process(module: str) -> subprocess.Popen[bytes]:
+    """Run a module of this project with pipes for its input and output. Raises ``OSError`` when that is impossible.
+
+    Signals from the terminal don't reach the process: it ends when its input is closed, as by the end of this process.
+    Its standard error is dropped.
     """
     import subprocess  # noqa: PLC0415 - most runs need no worker
 
     root = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    # A group of its own, which signals of the terminal don't reach; on POSIX that is a session.
+    # A process group of its own; on POSIX a session.
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
@@ -34,3 +48,71 @@ def start_worker(module: str) -> subprocess.Popen[bytes]:
         creationflags=flags,
         start_new_session=sys.platform != "win32",
     )
+
+
+def read_line(pipe: IO[bytes]) -> bytes:
+    """An answer that is one line."""
+    line = pipe.readline()
+    return line if line.endswith(b"\n") else b""
+
+
+class Worker:
+    """A worker process, and a thread that reads its answers: pipes have no timeout on Windows, and must not fill up."""
+
+    def __init__(self, module: str, read_answer: ReadAnswer = read_line) -> None:
+        self.process = start_process(module)
+        requests, pipe = self.process.stdin, self.process.stdout
+        if requests is None or pipe is None:
+            raise AssertionError("start_process makes both pipes")
+        self._requests = requests
+        self._answers: queue.Queue[bytes] = queue.Queue()
+        threading.Thread(target=_collect_answers, args=(pipe, read_answer, self._answers), daemon=True).start()
+
+    def send(self, request: bytes) -> bool:
+        """Send a request. Returns whether the worker took it; one that has ended takes none."""
+        try:
+            self._requests.write(request)
+            self._requests.flush()
+        except OSError:
+            return False
+        return True
+
+    def receive(self, seconds: float | None = None) -> bytes | None:
+        """Wait for the next answer, empty when the worker has ended; None when it takes more than ``seconds``."""
+        try:
+            answer = self._answers.get(timeout=seconds)
+        except queue.Empty:
+            return None
+        if not answer:
+            self._answers.put(answer)  # for the next call
+        return answer
+
+    def close_input(self) -> None:
+        """Let the worker end."""
+        with suppress(OSError):  # it has ended by itself, and took not all
+            self._requests.close()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the end of the worker, and kill it when it takes more than ``seconds``."""
+        import subprocess  # noqa: PLC0415 - start_process has loaded it
+
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """Kill the worker and the processes that it started."""
+        if sys.platform != "win32":
+            with suppress(ProcessLookupError, PermissionError):  # it has ended by itself; macOS says the latter
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
+        self.process.wait()
+        self.close_input()
+
+
+def _collect_answers(pipe: IO[bytes], read_answer: ReadAnswer, answers: queue.Queue[bytes]) -> None:
+    with pipe, suppress(OSError):
+        while answer := read_answer(pipe):
+            answers.put(answer)
+    answers.put(b"")

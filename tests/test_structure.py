@@ -18,7 +18,7 @@ MOST_MODULES_OUTSIDE_ROOMS = 14
 SCRIPTS = ("apply_deletion_manifest", "organize_media_by_date", "verify_media_archive")
 
 LAYERS = (
-    ("errors", "paths", "timestamps", "media_types", "counts", "libc", "workers", "stages"),
+    ("errors", "paths", "timestamps", "media_types", "counts", "libc", "workers", "sandbox", "stages"),
     ("run_id", "concurrency", "hashing", "dates"),
     ("fileops",),
     ("manifests", "archive"),
@@ -53,8 +53,6 @@ MODULES_THAT_WRITE = ("dbm", "shelve", "shutil", "sqlite3", "tarfile", "tempfile
 HARMLESS = frozenset({"shutil.which"})
 MAY_CHANGE_THE_DISK = {
     ("common.cli.run", "open(os.devnull, 'w')"): "the null device: whoever read standard output has gone",
-    ("common.dates.fallback_worker", "open(os.devnull, 'w')"): "the null device: libraries print what they like",
-    ("common.dates.fallback_worker", "os.O_WRONLY"): "the null device, as above",
 }
 
 HEAVY = ("PIL", "asyncio", "concurrent", "ctypes", "jinja2", "multiprocessing", "pillow_heif", "subprocess", "tqdm")

@@ -1,26 +1,24 @@
-"""The process behind ``second_opinion``: reads one question a line, answers one line, ends with its input.
+"""The worker process of ``FallbackReader``: asks Pillow and ffprobe about untrusted files, in a sandbox.
 
-Run as ``python -P -m common.dates.fallback_worker``. Question and answer are JSON in ASCII, so that a name
-of any bytes and newlines passes. It holds two limits on itself: memory (``RLIMIT_AS``, inherited by ffprobe; Linux
-enforces it, macOS and Windows do not) and time (a watchdog that ends the process even while C code runs).
+Run as ``python -P -m common.dates.fallback_worker``. A request and its answer are one line of JSON in ASCII each, so
+that names may hold any bytes and newlines. Changes nothing on disk.
 """
 
 from __future__ import annotations
 
-import faulthandler
 import json
-import os
-import sys
+from typing import Any
 
 from common.dates.findings import CONTAINER, DIGITIZED, EDITED, ORIGINAL, RELEASED, TEXT_CREATE, Findings
 from common.dates.readers import xmp
+from common.sandbox import serve
 
-# ffprobe maps some two hundred libraries; photos of 200 megapixels are not decoded here.
-_MOST_MEMORY = 2 << 30
-_MOST_ANSWER = 4 << 20
+_ANSWER_BYTES = 4 << 20
+# ffprobe has its own limit; the watchdog comes after it.
+_GRACE_SECONDS = 1.0
 
-# Tag, text, rank: what the asking side makes candidates of.
-Found = list[tuple[str, str, int]]
+WrittenDate = tuple[str, str, int]
+"""Tag, text and rank of a date."""
 
 _EXIF_IFD = 0x8769
 _IFD0_TAGS = {0x0132: ("pillow:DateTime", EDITED)}
@@ -37,53 +35,30 @@ _FFPROBE_TAGS = {
 
 
 class _NoAnswer(Exception):
-    """The tool could not read the file; the text says why."""
+    """The tool gave no answer; the text says why."""
 
 
 def main() -> int:
-    """Answer until the input ends. Reads the files that it is asked about, changes nothing on disk."""
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)  # what a library prints must not be taken for an answer
-    os.dup2(silence, 2)
-    _limit_memory()
-    answers.write(b"ready\n")
-    with open(os.devnull, "w") as nowhere:
-        for line in sys.stdin.buffer:
-            question = json.loads(line)
-            # A watchdog in C: it ends the process even when a library holds the interpreter.
-            faulthandler.dump_traceback_later(question["seconds"] + 1, exit=True, file=nowhere)
-            answers.write(json.dumps(_answer(question)).encode("ascii") + b"\n")
-            faulthandler.cancel_dump_traceback_later()
-    return 0
+    """Answer until the input ends. Reads the files that it is asked about."""
+    return serve(_answer, grace_seconds=_GRACE_SECONDS)
 
 
-def _limit_memory() -> None:
-    if sys.platform == "win32":
-        return  # Windows limits memory by job objects only; the limit of time holds there
-    import resource  # noqa: PLC0415 - there is none on Windows
-
+def _answer(request: dict[str, Any]) -> bytes:
+    dates: list[WrittenDate] = []
+    problem = ""
     try:
-        resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
-    except (ValueError, OSError):
-        return  # a stricter limit is in force already, or the system knows none
-
-
-def _answer(question: dict[str, object]) -> dict[str, object]:
-    path = str(question["path"])
-    try:
-        if question["kind"] == "image":
-            found = _ask_pillow(path)
+        if request["kind"] == "image":
+            dates = _ask_pillow(request["path"])
         else:
-            found = _ask_ffprobe(str(question["ffprobe"]), path, float(str(question["seconds"])))
+            dates = _ask_ffprobe(request["ffprobe"], request["path"], request["seconds"])
     except _NoAnswer as reason:
-        return {"found": [], "problem": str(reason)}
+        problem = str(reason)
     except Exception as error:  # noqa: BLE001 - the boundary around foreign libraries, which raise anything
-        return {"found": [], "problem": f"the library that was asked failed: {type(error).__name__}"}
-    return {"found": found, "problem": ""}
+        problem = f"the library that was asked failed: {type(error).__name__}"
+    return json.dumps({"found": dates, "problem": problem}).encode("ascii")
 
 
-def _ask_pillow(path: str) -> Found:
+def _ask_pillow(path: str) -> list[WrittenDate]:
     try:
         from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - only when an image is asked about
     except ImportError:
@@ -93,7 +68,7 @@ def _ask_pillow(path: str) -> Found:
 
         pillow_heif.register_heif_opener()
     except ImportError:
-        pass  # HEIC then is a file that Pillow can't read, and says so
+        pass  # then Pillow can't read HEIC, and says so
     try:
         image = Image.open(path)
     except UnidentifiedImageError:
@@ -104,27 +79,27 @@ def _ask_pillow(path: str) -> Found:
         findings = Findings()
         packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
         xmp.scan(packet.encode() if isinstance(packet, str) else bytes(packet), findings)
-        found: Found = [(candidate.tag, candidate.text, candidate.rank) for candidate in findings.candidates]
+        dates = [(candidate.tag, candidate.text, candidate.rank) for candidate in findings.candidates]
         # getexif() of a PNG without an eXIf chunk in front would decode the whole picture.
         if image.format == "PNG" and "exif" not in image.info:
-            return found
+            return dates
         exif = image.getexif()
         for values, tags in ((exif, _IFD0_TAGS), (exif.get_ifd(_EXIF_IFD), _EXIF_TAGS)):
             for number, (tag, rank) in tags.items():
                 value = values.get(number)
                 if isinstance(value, str):
-                    found.append((tag, value[:64], rank))
-    return found
+                    dates.append((tag, value[:64], rank))
+    return dates
 
 
-def _ask_ffprobe(program: str, path: str, seconds: float) -> Found:
+def _ask_ffprobe(program: str, path: str, seconds: float) -> list[WrittenDate]:
     import subprocess  # noqa: PLC0415 - only when a video is asked about
 
-    # file: keeps a name from being taken for an option or a URL, the list keeps a playlist from opening others.
+    # "file:" keeps a name from being taken for an option or a URL, the list keeps a playlist from opening other files.
     command = [program, "-v", "quiet", "-protocol_whitelist", "file", "-print_format", "json"]
     command += ["-show_entries", "format_tags:stream_tags", "-i", f"file:{path}"]
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             command,
             check=False,
             stdin=subprocess.DEVNULL,
@@ -136,19 +111,18 @@ def _ask_ffprobe(program: str, path: str, seconds: float) -> Found:
         raise _NoAnswer(f"ffprobe had no answer after {seconds:g} seconds and was stopped") from None
     except OSError as error:
         raise _NoAnswer(f"ffprobe can't be started: {error.strerror}") from None
-    if done.returncode != 0:
+    if result.returncode != 0:
         raise _NoAnswer("ffprobe can't read it")
-    if len(done.stdout) > _MOST_ANSWER:
+    if len(result.stdout) > _ANSWER_BYTES:
         raise _NoAnswer("ffprobe said more than a film can have tags")
-    answer = json.loads(done.stdout)
-    places = [answer.get("format", {}), *answer.get("streams", [])]
-    found: Found = []
-    for place in places:
-        for name, value in place.get("tags", {}).items():
+    answer = json.loads(result.stdout)
+    dates: list[WrittenDate] = []
+    for part in (answer.get("format", {}), *answer.get("streams", [])):
+        for name, value in part.get("tags", {}).items():
             known = _FFPROBE_TAGS.get(str(name).lower())
-            if known is not None and all(known[0] != tag for tag, _, _ in found):
-                found.append((known[0], str(value)[:64], known[1]))
-    return found
+            if known is not None and all(known[0] != tag for tag, _, _ in dates):
+                dates.append((known[0], str(value)[:64], known[1]))
+    return dates
 
 
 if __name__ == "__main__":

@@ -1,15 +1,12 @@
-"""Dating many groups on all cores: chunks of them go to worker processes, and come back in order. Changes nothing.
+"""The dates of many groups, decided on all cores: chunks go to worker processes, decisions come back in order.
 
-The interpreter lets one thread at a time work, and reading dates is all work, so threads gain nothing. A worker is a
-process that this one talks to through pipes: it ends when they close, however this process came to its end.
+The interpreter runs one thread at a time, and reading dates is all computing, so threads gain nothing. Changes nothing.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
-import queue
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -24,58 +21,42 @@ from common.dates.prefetch import Prefetcher, prefetch_limit
 from common.errors import RowFailed
 from common.organize.dating import Dater, dated_as
 from common.organize.model import FoundFile
-from common.workers import start_worker
+from common.workers import Worker
 
 # Starting workers costs as much as dating some two thousand files.
 WORTH_WORKERS = 4_000
-_GROUPS_FOR_A_PROCESS = 128
-_GROUPS_FOR_A_THREAD = 8
-# One that is worked on, one that waits in the pipe, one whose answer waits to be fetched.
-_CHUNKS_UNDER_WAY = 3
+_GROUPS_PER_PROCESS_CHUNK = 128
+_GROUPS_PER_THREAD_CHUNK = 8
+# One that the worker dates, one that waits in the pipe, one whose decisions wait to be fetched.
+_CHUNKS_PER_WORKER = 3
 _END_SECONDS = 5.0
 _LENGTH_BYTES = 8
 
 
 class DatingRequest(NamedTuple):
-    """A group of which the date is asked: its files, and a sidecar that it shares with another group (or empty)."""
+    """A group whose date is wanted: its files, and a sidecar that it shares with another group (or empty)."""
 
     primary: FoundFile
     companions: Sequence[FoundFile]
     shared_sidecar: str
 
 
-# None stands for what needs no date; it keeps its place.
+# None is for a group that needs no date.
 Chunk = Sequence[DatingRequest | None]
-Answers = list[Dated | None]
+Decisions = list[Dated | None]
 
 
-def packed(chunk: Chunk) -> list[tuple[object, ...] | None]:
-    """A chunk as bare tuples, which cost a tenth of what named ones cost to send."""
-    return [
-        question and (tuple(question.primary), [tuple(file) for file in question.companions], question.shared_sidecar)
-        for question in chunk
-    ]
+def date_chunk(dater: Dater, layout: str, chunk: Chunk, prefetched: int = 0) -> Decisions:
+    """Decide the date of each group of a chunk. Reads their files; up to ``prefetched`` are opened in advance."""
+    paths = (path for request in filter(None, chunk) for path in dater.files_read(request.primary, request.companions))
+    with Prefetcher(paths, prefetched) as prefetcher:
+        reader = replace(dater, read=prefetcher.read)
+        return [request and _date_group(reader, layout, request) for request in chunk]
 
 
-def unpacked(chunk: Sequence[Any]) -> Chunk:
-    """The inverse of ``packed``."""
-    return [
-        sent and DatingRequest(FoundFile(*sent[0]), [FoundFile(*file) for file in sent[1]], sent[2]) for sent in chunk
-    ]
-
-
-def date_chunk(dater: Dater, layout: str, chunk: Chunk, ahead: int = 0) -> Answers:
-    """The decision for each group of a chunk. Reads their files; up to ``ahead`` are opened before their turn."""
-    questions = filter(None, chunk)
-    paths = (path for one in questions for path in dater.files_read(one.primary, one.companions))
-    with Prefetcher(paths, ahead) as files:
-        reader = replace(dater, read=files.read)
-        return [question and _date_one(reader, layout, question) for question in chunk]
-
-
-def _date_one(dater: Dater, layout: str, question: DatingRequest) -> Dated:
+def _date_group(dater: Dater, layout: str, request: DatingRequest) -> Dated:
     try:
-        return dated_as(dater.date(*question), layout)
+        return dated_as(dater.date(*request), layout)
     except RowFailed as error:
         return UNDATED._replace(failed=str(error))
 
@@ -83,58 +64,57 @@ def _date_one(dater: Dater, layout: str, question: DatingRequest) -> Dated:
 class DatingPool:
     """Dates groups by the rules of one ``Dater``, up to ``jobs`` at a time.
 
-    Many files are worth worker processes, one for each core. Fewer are read by threads of this
-    process, which at least wait for the disk together; so is what a worker leaves that died.
+    Worker processes, one for each core, pay off for many files. Fewer are read by threads of this process, which at
+    least wait for the disk together. The chunks of a worker that died are dated by this process.
     """
 
     def __init__(self, dater: Dater, layout: str, jobs: int) -> None:
         self._dater = dater
         self._layout = layout
         self._jobs = jobs
-        self._workers: list[_Worker] = []
+        self._workers: list[Worker] = []
         self._asked_for_workers = False
 
     def expect(self, files: int) -> None:
-        """Told of the number of files found so far, start workers once it is worth them: while the scan goes on."""
+        """Start the workers once the number of files found so far is worth it, while the scan goes on."""
         workers = min(self._jobs, os.cpu_count() or 1)
         if files < WORTH_WORKERS or workers == 1 or self._asked_for_workers:
             return
         self._asked_for_workers = True
-        with suppress(OSError):  # a machine that has no more processes to give: threads do it, later
+        with suppress(OSError):  # the machine has no more processes: threads date the groups
             for _ in range(workers):
-                self._workers.append(_Worker(self._dater, self._layout))
+                worker = Worker("common.organize.dating_worker", _read_answer)
+                worker.send(_pickled((self._dater.rules, self._layout)))
+                self._workers.append(worker)
 
     @property
     def chunk_groups(self) -> int:
         """How many groups a chunk should have."""
-        return _GROUPS_FOR_A_PROCESS if self._workers else _GROUPS_FOR_A_THREAD
+        return _GROUPS_PER_PROCESS_CHUNK if self._workers else _GROUPS_PER_THREAD_CHUNK
 
-    @property
-    def pids(self) -> tuple[int, ...]:
-        """The process numbers of the workers."""
-        return tuple(worker.pid for worker in self._workers)
-
-    def date_all(self, chunks: Iterable[Chunk]) -> Iterator[Answers]:
-        """The decisions for chunk after chunk, in order. At most three chunks a worker are held in memory."""
+    def date_all(self, chunks: Iterable[Chunk]) -> Iterator[Decisions]:
+        """Date chunk after chunk, in order. At most three chunks per worker are held in memory."""
         if not self._workers:
-            ahead = prefetch_limit(readers=self._jobs)
+            prefetched = prefetch_limit(readers=self._jobs)
             yield from ordered_map(
-                lambda chunk: date_chunk(self._dater, self._layout, chunk, ahead), chunks, self._jobs
+                lambda chunk: date_chunk(self._dater, self._layout, chunk, prefetched), chunks, self._jobs
             )
             return
-        waiting: deque[tuple[_Worker, Chunk]] = deque()
+        waiting: deque[tuple[Worker, Chunk]] = deque()
         for chunk, worker in zip(chunks, cycle(self._workers), strict=False):
-            worker.send(packed(chunk))
+            worker.send(_pickled(_as_tuples(chunk)))
             waiting.append((worker, chunk))
-            if len(waiting) >= _CHUNKS_UNDER_WAY * len(self._workers):
-                yield self._answer(*waiting.popleft())
+            if len(waiting) >= _CHUNKS_PER_WORKER * len(self._workers):
+                yield self._decisions(*waiting.popleft())
         while waiting:
-            yield self._answer(*waiting.popleft())
+            yield self._decisions(*waiting.popleft())
 
-    def _answer(self, worker: _Worker, chunk: Chunk) -> Answers:
-        """The worker's answer; where it died (killed for want of memory, say) the chunk is done here."""
-        answers = worker.answer()
-        return date_chunk(self._dater, self._layout, chunk) if answers is None else answers
+    def _decisions(self, worker: Worker, chunk: Chunk) -> Decisions:
+        """The worker's decisions for a chunk, or this process's where the worker died (for want of memory, say)."""
+        answer = worker.receive()
+        if not answer:
+            return date_chunk(self._dater, self._layout, chunk)
+        return [dated and Dated(*dated) for dated in pickle.loads(answer)]
 
     def __enter__(self) -> DatingPool:
         return self
@@ -143,71 +123,44 @@ class DatingPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for worker in self._workers:
-            worker.end()
+            worker.close_input()
         for worker in self._workers:
-            worker.wait()
+            worker.wait(_END_SECONDS)
 
 
-class _Worker:
-    """One worker process, and a thread that fetches its answers, so that neither side ever waits for a full pipe."""
-
-    def __init__(self, dater: Dater, layout: str) -> None:
-        self._process = start_worker("common.organize.dating_worker")
-        self._answers: queue.Queue[bytes] = queue.Queue()
-        threading.Thread(target=_fetch, args=(self._process.stdout, self._answers), daemon=True).start()
-        self.send((dater.rules, layout))
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def send(self, what: object) -> None:
-        """Give the worker a chunk (the rules first). One that has died takes none, and ``answer`` tells."""
-        if self._process.stdin is not None:
-            with suppress(OSError):
-                self._process.stdin.write(pickle.dumps(what, pickle.HIGHEST_PROTOCOL))
-                self._process.stdin.flush()
-
-    def answer(self) -> Answers | None:
-        """The decisions for the chunk that was sent first, waiting for them; None from a worker that has died."""
-        data = self._answers.get()
-        if not data:
-            self._answers.put(b"")  # for the chunks that follow
-            return None
-        return [sent and Dated(*sent) for sent in pickle.loads(data)]
-
-    def end(self) -> None:
-        """Let the worker end, by closing its input."""
-        if self._process.stdin is not None:
-            with suppress(OSError):  # it has ended by itself
-                self._process.stdin.close()
-
-    def wait(self) -> None:
-        """Wait for its end, and kill it when that takes too long."""
-        import subprocess  # noqa: PLC0415 - start_worker has loaded it
-
-        try:
-            self._process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+# --- what goes through the pipes -------------------------------------------------------------------
 
 
-def write_answer(pipe: IO[bytes], answers: Answers) -> None:
-    """What a worker says to a chunk: the length in eight bytes, then a pickle of bare tuples."""
-    data = pickle.dumps([answer and tuple(answer) for answer in answers], pickle.HIGHEST_PROTOCOL)
+def _as_tuples(chunk: Chunk) -> list[tuple[object, ...] | None]:
+    """A chunk as bare tuples, which cost a tenth of what named ones cost to send."""
+    return [
+        request and (tuple(request.primary), [tuple(file) for file in request.companions], request.shared_sidecar)
+        for request in chunk
+    ]
+
+
+def read_chunk(pipe: IO[bytes]) -> Chunk:
+    """The next chunk, in the worker. Raises ``EOFError`` at the end."""
+    sent: Sequence[Any] = pickle.load(pipe)
+    return [
+        request and DatingRequest(FoundFile(*request[0]), [FoundFile(*file) for file in request[1]], request[2])
+        for request in sent
+    ]
+
+
+def write_answer(pipe: IO[bytes], decisions: Decisions) -> None:
+    """Answer a chunk, in the worker: the length in eight bytes, then a pickle of bare tuples."""
+    data = _pickled([dated and tuple(dated) for dated in decisions])
     pipe.write(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
     pipe.flush()
 
 
-def _fetch(pipe: IO[bytes] | None, answers: queue.Queue[bytes]) -> None:
-    """Hand on each answer, then an empty one for the end. Unpacking is left to the main thread, which has the time."""
-    if pipe is not None:
-        with pipe, suppress(OSError):
-            while len(head := pipe.read(_LENGTH_BYTES)) == _LENGTH_BYTES:
-                length = int.from_bytes(head, "big")
-                data = pipe.read(length)
-                if len(data) < length:
-                    break
-                answers.put(data)
-    answers.put(b"")
+def _read_answer(pipe: IO[bytes]) -> bytes:
+    """The pickle of the next answer. Unpickling is left to the main thread, which has the time."""
+    length = int.from_bytes(pipe.read(_LENGTH_BYTES), "big")
+    data = pipe.read(length)
+    return data if len(data) == length else b""
+
+
+def _pickled(value: object) -> bytes:
+    return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)

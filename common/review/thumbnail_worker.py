@@ -1,44 +1,40 @@
-"""The process behind ``thumbnails.py``: reads a path a line, answers a small WebP a line, ends with its input.
+"""The worker process of ``Thumbnailer``: makes small WebP pictures of untrusted files, in a sandbox.
 
-Run as ``python -P -m common.review.thumbnail_worker``. A question is JSON in ASCII, so that a name of any bytes and
-newlines passes; an answer is base64, or an empty line where there is no picture. It decodes untrusted files with large
-libraries in C, so it holds limits on itself: memory (``RLIMIT_AS``; Linux enforces it, macOS and Windows do not), time
-(a watchdog that ends the process even while C code runs), and pixels. Changes nothing on disk.
+Run as ``python -P -m common.review.thumbnail_worker``. A request is one line of JSON in ASCII, so that names may hold
+any bytes and newlines; its answer is a line of base64, empty where there is no picture. Besides time and memory, the
+number of pixels is limited. Changes nothing on disk.
 
-Cheapest first: the preview that the camera put into the file (Exif 3.0 CIPA DC-008 section 4.5.8 for JPEG, the ``thmb``
-item of ISO/IEC 23008-12 for HEIC by way of pillow-heif's ``draft``, any JPEG inside a RAW), then the picture itself.
+The cheapest picture is taken: the preview that the camera put into the file (Exif 3.0 CIPA DC-008 section 4.5.8 for
+JPEG, the ``thmb`` item of ISO/IEC 23008-12 for HEIC with pillow-heif's ``draft``, any JPEG inside a RAW), else the
+picture itself.
 """
 
 from __future__ import annotations
 
 import base64
-import faulthandler
 import io
-import json
 import os
 import stat
-import sys
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from common.media_types import RAW_EXTENSIONS, extension_of
+from common.sandbox import serve
 
 if TYPE_CHECKING:
     from PIL import Image
 
-START_SECONDS = 60
 EDGE = 160
 _QUALITY = 55
-_MOST_MEMORY = 2 << 30
 _MOST_PIXELS = 100_000_000
 # pillow-heif reads a file as a whole.
 _MOST_FILE_BYTES = 256 << 20
 _MOST_PREVIEW_BYTES = 8 << 20
 _MOST_PREVIEWS_TRIED = 12
 _SMALLEST_PREVIEW = 96
-# A thumbnail of another shape is that of the picture before it was cropped or turned.
+# A preview of another shape shows the picture before it was cropped or turned.
 _SAME_SHAPE = 0.2
 
-# Pillow knows more, EPS among them, which it hands to another program.
+# Pillow reads more formats, such as EPS, for which it starts another program.
 _FORMATS = frozenset({"JPEG", "HEIF", "AVIF", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000"})
 _ORIENTATION = 0x0112
 _JPEG_OFFSET, _JPEG_LENGTH = 0x0201, 0x0202
@@ -47,32 +43,8 @@ _JPEG_START = b"\xff\xd8\xff"
 
 
 def main() -> int:
-    """Answer until the input ends. Reads the files that it is asked about, changes nothing on disk."""
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # what a library prints must not be taken for an answer; standard error is the null device
-    faulthandler.dump_traceback_later(START_SECONDS, exit=True)
-    _limit_memory()
-    _load_libraries()
-    answers.write(b"ready\n")
-    faulthandler.cancel_dump_traceback_later()
-    for line in sys.stdin.buffer:
-        question = json.loads(line)
-        # A watchdog in C: it ends the process even when a library holds the interpreter.
-        faulthandler.dump_traceback_later(question["seconds"], exit=True)
-        answers.write(base64.b64encode(_answer(str(question["path"]))) + b"\n")
-        faulthandler.cancel_dump_traceback_later()
-    return 0
-
-
-def _limit_memory() -> None:
-    if sys.platform == "win32":
-        return  # Windows limits memory by job objects only; the limits of time and pixels hold there
-    import resource  # noqa: PLC0415 - there is none on Windows
-
-    try:
-        resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
-    except (ValueError, OSError):
-        return  # a stricter limit is in force already, or the system knows none
+    """Answer until the input ends. Reads the files that it is asked about."""
+    return serve(_answer, _load_libraries)
 
 
 def _load_libraries() -> None:
@@ -87,15 +59,15 @@ def _load_libraries() -> None:
     pillow_heif.register_heif_opener()
 
 
-def _answer(path: str) -> bytes:
+def _answer(request: dict[str, Any]) -> bytes:
     try:
-        return _thumbnail(path)
+        return base64.b64encode(_thumbnail(request["path"]))
     except Exception:  # noqa: BLE001 - the boundary around foreign libraries, which raise anything
         return b""
 
 
 def _thumbnail(path: str) -> bytes:
-    """The picture in a file as a WebP of at most ``EDGE`` pixels; empty when there is none."""
+    """The picture in a file as a WebP of at most ``EDGE`` pixels on each side; empty when there is none."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(path, flags), "rb") as file:
         status = os.fstat(file.fileno())
@@ -106,7 +78,7 @@ def _thumbnail(path: str) -> bytes:
 
 
 def _picture(file: BinaryIO, is_raw: bool) -> tuple[Image.Image, int] | None:
-    """An image to show, cheap to decode, and its orientation (1 to 8 as in Exif)."""
+    """An image that is cheap to decode, and its orientation (1 to 8 as in Exif)."""
     from PIL import Image  # noqa: PLC0415 - this process alone needs it
 
     try:
@@ -133,14 +105,14 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _exif_thumbnail(image: Image.Image) -> Image.Image | None:
-    """The JPEG that IFD1 of a picture's Exif block names, if it is of the picture's shape."""
+    """The JPEG in IFD1 of a picture's Exif block, if it has the picture's shape."""
     from PIL import ExifTags, Image  # noqa: PLC0415 - this process alone needs it
 
     block = image.info.get("exif")
     if not isinstance(block, bytes) or not block.startswith(_EXIF_PREFIX):
         return None
-    names = image.getexif().get_ifd(ExifTags.IFD.IFD1)
-    start, length = names.get(_JPEG_OFFSET), names.get(_JPEG_LENGTH)
+    tags = image.getexif().get_ifd(ExifTags.IFD.IFD1)
+    start, length = tags.get(_JPEG_OFFSET), tags.get(_JPEG_LENGTH)
     if not isinstance(start, int) or not isinstance(length, int):
         return None
     start += len(_EXIF_PREFIX)
@@ -155,7 +127,7 @@ def _exif_thumbnail(image: Image.Image) -> Image.Image | None:
 
 
 def _jpeg_inside(file: BinaryIO) -> Image.Image | None:
-    """The first JPEG in a file's head that can be decoded: cameras put a preview into every RAW."""
+    """The first JPEG near the start of a file that can be decoded: cameras put a preview into every RAW."""
     from PIL import Image  # noqa: PLC0415 - this process alone needs it
 
     file.seek(0)
@@ -181,7 +153,7 @@ def _jpeg_inside(file: BinaryIO) -> Image.Image | None:
 def _small(image: Image.Image, orientation: int) -> bytes:
     from PIL import Image  # noqa: PLC0415 - this process alone needs it
 
-    turns = {
+    transpositions = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
         4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -195,8 +167,8 @@ def _small(image: Image.Image, orientation: int) -> bytes:
         image = image.point(lambda level: level / 256).convert("L")  # Pillow can't make 16 bits smaller
     image.thumbnail((EDGE, EDGE))
     small = image.convert("RGBA") if image.has_transparency_data else image.convert("RGB")
-    if orientation in turns:
-        small = small.transpose(turns[orientation])
+    if orientation in transpositions:
+        small = small.transpose(transpositions[orientation])
     data = io.BytesIO()
     small.save(data, "WEBP", quality=_QUALITY, method=2, icc_profile=b"", exif=b"", xmp=b"")
     return data.getvalue()

@@ -67,7 +67,6 @@ def test_pillow_is_asked_about_an_image(tmp_path: Path, capfd: pytest.CaptureFix
 def test_ffprobe_is_asked_about_a_film(tmp_path: Path, tools: Path) -> None:
     fake_ffprobe(tools, ANSWER)
     with FallbackReader() as second:
-        assert second.has_ffprobe
         (found,) = second.ask(film(tmp_path / "a.mp4")).candidates
     assert (found.tag, found.clock) == ("ffprobe:creation_time", Clock.UTC)
     assert found.moment == datetime(2008, 8, 8, 8, 8, 8, tzinfo=UTC)
@@ -88,7 +87,6 @@ def test_the_real_ffprobe_understands_our_question(tmp_path: Path, monkeypatch: 
 def test_a_film_without_ffprobe_on_the_machine_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with FallbackReader() as second:
-        assert not second.has_ffprobe
         assert "ffprobe is not installed" in second.ask(film(tmp_path / "a.mp4")).problem
         assert second.ask(photo(tmp_path / "a.jpg")).candidates
 
@@ -147,7 +145,7 @@ def test_where_no_process_can_be_had_nothing_is_known_of_the_file(
     def no_more_processes(module: str) -> subprocess.Popen[bytes]:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    monkeypatch.setattr("common.dates.fallback.start_worker", no_more_processes)
+    monkeypatch.setattr("common.workers.start_process", no_more_processes)
     (tmp_path / "a.jpg").write_bytes(make.jpeg())
     with FallbackReader() as second_opinion:
         reading = second_opinion.ask(str(tmp_path / "a.jpg"))

@@ -54,7 +54,7 @@ def _date(folder: Path, act: Callable[[], None], *sources: Source) -> list[str]:
     *photos, last, movie = scan.files
     questions = [DatingRequest(file, (), "") for file in photos] + [DatingRequest(last, (movie,), "")]
     dater = Dater(Rules(sources or tuple(Source), UTC, datetime.now(UTC)), _Meanwhile(act))
-    return [dated.folder for dated in date_chunk(dater, "%Y", questions, ahead=9) if dated]
+    return [dated.folder for dated in date_chunk(dater, "%Y", questions, prefetched=9) if dated]
 
 
 def _make_uncached(folder: Path) -> None:

@@ -66,8 +66,8 @@ def test_when_the_workers_are_killed_this_process_dates_the_rest(chunks: list[Ch
         pool.expect(WORTH_WORKERS)
         answers = pool.date_all(chunks)
         found = [next(answers)]
-        for pid in pool.pids:
-            os.kill(pid, signal.SIGTERM)
+        for worker in pool._workers:
+            worker.process.terminate()
         assert [*found, *answers] == expected
 
 
@@ -77,7 +77,7 @@ def test_where_no_process_can_be_had_this_one_dates_all(
     def no_more_processes(module: str) -> subprocess.Popen[bytes]:
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
-    monkeypatch.setattr("common.organize.dating_pool.start_worker", no_more_processes)
+    monkeypatch.setattr("common.workers.start_process", no_more_processes)
     with DatingPool(dater, "%Y", 2) as pool:
         pool.expect(WORTH_WORKERS)
         pool.expect(WORTH_WORKERS + 1)
@@ -88,7 +88,7 @@ def test_where_no_process_can_be_had_this_one_dates_all(
 def test_one_job_or_few_files_start_no_process(chunks: list[Chunk], jobs: int, files: int) -> None:
     with DatingPool(Dater(RULES, NobodyToAsk()), "%Y", jobs) as pool:
         pool.expect(files)
-        assert pool.pids == ()
+        assert not pool._workers
         assert sum(len(answer) for answer in pool.date_all(chunks)) == FILES
 
 
