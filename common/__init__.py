@@ -1,5 +1,1 @@
-"""What more than one of the three scripts needs, or what is a subject of its own.
-
-The arrows go one way: ``errors, run_id`` <- ``scan, hashing, dates`` <- ``fileops`` <- ``manifests,
-state`` <- ``cli``. ``tests/test_structure.py`` keeps it so.
-"""
+"""The modules of the three scripts. ``LAYERS`` in ``tests/test_structure.py`` says which may import which."""

@@ -1,4 +1,4 @@
-"""Doing several things at a time while results come out in order and memory stays bounded."""
+"""Ordered work in threads, and how many threads suit the disks."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from common.paths import printable
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# More than the cores, so that there is work while others wait for the disk.
+# More than the cores, since threads wait for the disk.
 DEFAULT_JOBS = min(8, 4 * (os.cpu_count() or 1))
 
 
 def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], jobs: int) -> Iterator[Result]:
-    """Apply a function to items in ``jobs`` threads and yield the results in the order of the items.
+    """Apply a function to items in ``jobs`` threads, and yield the results in the order of the items.
 
-    At most four items a thread are under way or waiting. An exception is raised at its item's
-    turn; what has not begun by then never begins.
+    At most four items per thread are in memory. An exception is raised in the place of its result; items that have not
+    started by then never start.
     """
     if jobs == 1:
         yield from map(function, items)
@@ -46,7 +46,7 @@ _VIRTUAL = re.compile(r"(?:loop|nbd|ram|vd|xvd|zram)[0-9a-z]*")
 
 
 def suitable_jobs(paths: Iterable[str], spins: Callable[[str], bool]) -> tuple[int, str]:
-    """How many files to handle at a time where all these paths take part, and the reason in words."""
+    """The number of files to handle at a time on the disks of these paths, and the reason."""
     for path in paths:
         if spins(path):
             return 1, f"{printable(path)} is on a spinning disk"
@@ -56,7 +56,7 @@ def suitable_jobs(paths: Iterable[str], spins: Callable[[str], bool]) -> tuple[i
 def is_on_spinning_disk(path: str) -> bool:
     """Whether a path, or the nearest folder above it that exists, is known to be on a spinning disk.
 
-    Only Linux tells, and only of local disks: network shares and pools of several disks count as not known.
+    Known only on Linux, and only for local disks: not for network shares and pools of several disks.
     """
     if sys.platform != "linux":
         return False

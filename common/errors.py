@@ -1,4 +1,4 @@
-"""The exit codes, and the errors that end a run with one of them and one sentence."""
+"""Exit codes, and the errors that end a run or fail a row."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ class ExitCode(IntEnum):
 
 
 class MediaArchiveError(Exception):
-    """Ends the run. Its text is the one sentence that the user sees: path, cause, next step."""
+    """Ends the run. Its text is the sentence that the user sees: path, cause, next step."""
 
     exit_code = ExitCode.STOPPED_EARLY
 
 
 class BadInput(MediaArchiveError):
-    """An option or an input file can't be used. Raised before anything has been changed."""
+    """An option or an input file can't be used. Raised before anything is changed."""
 
     exit_code = ExitCode.BAD_INPUT
 
 
 class StoppedEarly(MediaArchiveError):
-    """The surroundings failed (disk full, archive gone, I/O error): mend them and run again."""
+    """The environment failed: disk full, archive gone, I/O error. Running again resumes once it is fixed."""
 
     exit_code = ExitCode.STOPPED_EARLY
 
 
 class Locked(MediaArchiveError):
-    """Another run is at work on the same files."""
+    """Another run works on the same files."""
 
     exit_code = ExitCode.LOCKED
 
 
 class Interrupted(MediaArchiveError):
-    """SIGINT or SIGTERM was received; everything up to the last checkpoint is recorded."""
+    """SIGINT or SIGTERM was received. Everything up to the last checkpoint is recorded."""
 
     exit_code = ExitCode.INTERRUPTED
 
@@ -60,7 +60,7 @@ class Interrupted(MediaArchiveError):
 
 
 class RowFailed(Exception):
-    """One file could not be handled. The text becomes the ``reason`` of its row; the run goes on."""
+    """One file could not be handled. The text becomes the ``reason`` of its row, and the run continues."""
 
 
 class NotRegular(RowFailed):
@@ -71,19 +71,19 @@ class NotRegular(RowFailed):
 
 
 class ChangedWhileReading(RowFailed):
-    """A file was written to, or replaced, between the first and the last byte that was read of it."""
+    """A file was changed or replaced while it was read."""
 
     def __init__(self) -> None:
         super().__init__("changed while it was read")
 
 
 class SameFile(RowFailed):
-    """Two paths that should be two copies are one file."""
+    """Two paths that should lead to two copies lead to one file."""
 
     def __init__(self) -> None:
         super().__init__("both paths lead to the same file")
 
 
 def explain_os_error(error: OSError) -> str:
-    """The cause of an operating system error in plain words, without the path (the row has it)."""
+    """The cause of an operating system error in plain words, without the path."""
     return error.strerror or type(error).__name__

@@ -1,4 +1,4 @@
-"""Calls of the C library that Python has no name for. It is loaded at the first one. Changes nothing by itself."""
+"""Functions of the C library that Python does not offer. Loading them changes nothing."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from functools import cache
 
 @cache
 def libc_function(name: str) -> Callable[..., int] | None:
-    """A function of the C library, None where it has none of that name. Looking it up takes longer than the call.
+    """A function of the C library by its name, None where there is no such function.
 
-    What it leaves in ``errno`` is told by ``ctypes.get_errno``.
+    ``ctypes.get_errno`` returns its ``errno``. Cached, since a look-up takes longer than a call.
     """
     import ctypes  # noqa: PLC0415 - not needed to show --help
 

@@ -1,7 +1,6 @@
-"""Which file names are photos, videos or companions, and which are no user's files at all.
+"""Which file names are photos, videos or companions, and which belong to systems. Pure.
 
-The extension decides only whether a file is media; how it is read is decided by its first bytes.
-A new file type is one word in one of these sets.
+The extension decides only whether a file is media. Its first bytes decide how it is read.
 """
 
 from __future__ import annotations
@@ -28,50 +27,38 @@ _KINDS = {
     **dict.fromkeys(IMAGE_EXTENSIONS, "image"),
 }
 
-# The default quarantine of a source, and the file that marks a quarantine wherever it is.
+# The default quarantine of a source.
 QUARANTINE_FOLDER = ".media-quarantine"
 
 SYSTEM_FOLDERS = frozenset(
-    {
-        "@eadir",
-        "$recycle.bin",
-        "#recycle",
-        ".fseventsd",
-        QUARANTINE_FOLDER,
-        ".spotlight-v100",
-        ".temporaryitems",
-        ".thumbnails",
-        ".trash",
-        ".trashes",
-        "lost+found",
-        "system volume information",
-    }
-)
+    "@eadir $recycle.bin #recycle .fseventsd .spotlight-v100 .temporaryitems .thumbnails .trash .trashes "
+    "lost+found".split()
+) | {QUARANTINE_FOLDER, "system volume information"}
 SYSTEM_FILES = frozenset({".ds_store", "desktop.ini", "thumbs.db", "ehthumbs.db", ".nomedia", ".picasa.ini"})
 
 
-# A name is asked about a dozen times on its way into the report, mostly together with the others of its folder.
+# Cached, since organize needs it a dozen times for each name.
 @lru_cache(maxsize=4096)
 def extension_of(name: str) -> str:
-    """The extension in lower case with its dot, empty when there is none."""
+    """The extension in lower case with its dot, empty if there is none."""
     return os.path.splitext(name)[1].lower()
 
 
 def kind_of(name: str) -> str:
-    """``image``, ``video``, ``sidecar``, or empty for a name that is not media."""
+    """``image``, ``video`` or ``sidecar``; empty for a name that is not media."""
     return _KINDS.get(extension_of(name), "")
 
 
 def is_system_folder(name: str) -> bool:
-    """Whether a folder belongs to an operating system, a NAS or this project, and holds no user's media."""
+    """Whether a folder belongs to an operating system, a NAS or this project."""
     return name.lower() in SYSTEM_FOLDERS or name.lower().startswith(".trash-")
 
 
 def system_folder_in(relative: str) -> str:
-    """The first folder of a relative path that every scan leaves out, empty when there is none."""
+    """The first system folder in a relative path, empty if there is none."""
     return next(filter(is_system_folder, relative.split(os.sep)), "")
 
 
 def is_system_file(name: str) -> bool:
-    """Whether a file is a trace of an operating system: ``Thumbs.db``, or the ``._name`` of macOS."""
+    """Whether a file belongs to an operating system or this project: ``Thumbs.db``, ``._name`` of macOS."""
     return name.lower() in SYSTEM_FILES or name.startswith(("._", ".media-archive", ".media-probe-"))

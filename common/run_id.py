@@ -1,4 +1,4 @@
-"""The run_id: a UUID4 that ties a report to everything that is later made from it, by its rows and by its name."""
+"""The run_id: a UUID4 that a report and all files made from it share."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-
 
 
 def new_run_id() -> str:
-    """A fresh UUID4 in its canonical lower-case form."""
+    """A new UUID4 in its canonical lower-case form."""
     import uuid  # noqa: PLC0415 - not needed to show --help
 
     return str(uuid.uuid4())
 
 
 def is_run_id(text: str) -> bool:
-    """Whether the text is a UUID4 in its canonical lower-case form (RFC 9562)."""
+    """Whether a text is a UUID4 in its canonical lower-case form."""
     return _UUID4.fullmatch(text) is not None
 
 
 def require_run_id(text: str, where: str) -> str:
-    """Return the text when it is a run_id; raise ``BadInput`` naming ``where`` it stood otherwise."""
+    """Return a text that is a run_id. Raises ``BadInput`` for any other, with its origin ``where`` in front."""
     if not is_run_id(text):
         raise BadInput(f"{where}: {text!r} is not a run_id (a UUID4 such as {'0' * 8}-0000-4000-8000-{'0' * 12})")
     return text

@@ -1,1 +1,1 @@
-"""Reading the bytes of files: digests, comparisons, and whether the storage medium itself was read."""
+"""Digests and comparisons of files, read from memory or from the storage medium."""

@@ -1,4 +1,4 @@
-"""Reading an open file piece by piece, into memory that is kept for the next file. Changes nothing."""
+"""Open files, read in chunks into memory that is kept for the next file. Changes nothing."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ import sys
 import threading
 from collections.abc import Iterator
 
-# What is read, compared and hashed at a time stays in the processor's cache; what the disk fetches ahead is more.
+# Small enough to stay in the processor's cache while it is compared and hashed.
 CHUNK = 1 << 18
 
 
-class _Scratch(threading.local):
-    """Memory to read into, a pair for each thread: fresh memory for each file costs as much as hashing what is read."""
+class _Buffers(threading.local):
+    """Two buffers for each thread: new memory for each file would cost as much as hashing its contents."""
 
     def __init__(self) -> None:
         self.left = bytearray(CHUNK)
         self.right = bytearray(CHUNK)
 
 
-_SCRATCH = _Scratch()
+BUFFERS = _Buffers()
 
 
 def chunks(path: str, fd: int) -> Iterator[memoryview]:
-    """The rest of an open file, piece by piece; each piece stands in the memory of the one before.
+    """The rest of an open file in chunks. Each chunk overwrites the one before; one reader per thread at a time.
 
-    One reader a thread at a time. Raises ``OSError`` with the path in it.
+    Raises ``OSError`` with the path in it.
     """
-    buffer = _SCRATCH.left
+    buffer = BUFFERS.left
     view = memoryview(buffer)
-    while got := _fill_from((path, fd), buffer):
+    while got := fill_buffer((path, fd), buffer):
         yield view[:got]
 
 
-def _fill_from(file: tuple[str, int], buffer: bytearray) -> int:
-    """Read until the buffer is full or the file ends, which may take several calls of the system.
+def fill_buffer(file: tuple[str, int], buffer: bytearray) -> int:
+    """Read a file, given as path and descriptor, until the buffer is full or the file ends. Returns the bytes read.
 
-    A read error bears the path, so that the culprit is known.
+    Raises ``OSError`` with the path in it.
     """
     path, fd = file
     try:

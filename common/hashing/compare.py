@@ -1,4 +1,4 @@
-"""Comparing two files byte by byte, from memory or from the storage medium. Changes no contents."""
+"""Byte-by-byte comparison of two files, read from memory or from the storage medium. Changes no contents."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ import sys
 from dataclasses import dataclass
 
 from common.errors import Interrupted, SameFile
-from common.hashing.chunks import _SCRATCH, _fill_from
-from common.hashing.identity import Identity, open_regular, was_touched
+from common.hashing.chunks import BUFFERS, fill_buffer
+from common.hashing.identity import Identity, open_regular, require_unchanged
 from common.hashing.monitor import UNMONITORED, ReadMonitor
 from common.hashing.page_cache import drop_cache, sync_open
 from common.hashing.reflinks import share_blocks
 
-_AHEAD = 1 << 20
+_READ_AHEAD_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """The result of reading two files side by side to their ends.
 
-    ``sha256`` is that of both when they are equal, else empty. ``first_difference`` is a byte
-    offset, -1 when equal. ``read_mode`` is ``cold`` when both were read from the storage medium.
-    ``touched`` tells that a change time moved meanwhile, though size and modification time did not:
-    an edit whose time was set back, or a file system that tells of a rename late. ``shares_blocks`` tells that
-    both stand in one place on one disk, as copies made with reflinks do: one bad block takes both.
+    ``sha256`` is that of both when they are equal, else empty. ``first_difference`` is a byte offset, -1 when equal.
+    ``read_mode`` is ``cold`` when both were read from the storage medium. ``touched``: a change time moved meanwhile,
+    though size and modification time did not, by an edit whose time was set back, or a file system that reports a
+    rename late. ``shares_blocks``: both occupy the same blocks, as reflinked copies do, so one bad block takes both.
     """
 
     equal: bool
@@ -45,16 +44,16 @@ def compare(
     *,
     cold: bool,
 ) -> Comparison:
-    """Read two files side by side, compare every byte, and hash what is equal once.
+    """Read two files side by side, compare every byte, and hash equal contents once.
 
-    With ``cold``, what the kernel holds of them is written out and dropped first, and the right one,
-    the archive copy, is synced. Raises ``RowFailed`` when one is not regular, both are the same
-    file, or one changed while it was read; ``OSError`` (with the path in it) when one can't be read.
+    The right file, the archive copy, is synced first. With ``cold``, both are dropped from the page cache first.
+    Raises ``RowFailed`` when one is not regular, both are the same file, or one changed while it was read; ``OSError``
+    (with the path in it) when one can't be read.
     """
     with open_regular(left) as (left_fd, left_identity), open_regular(right) as (right_fd, right_identity):
         if left_identity.inode_key == right_identity.inode_key:
             raise SameFile
-        # Of the left one, the source, only the cache must go; its first bytes come while the right one syncs.
+        # The left file, the source, need not be durable. Its first bytes are fetched while the right one syncs.
         left_cold = cold and drop_cache(left, left_fd, left_identity.size, durably=False)
         if cold:
             _read_ahead(left_fd, 0)
@@ -64,10 +63,10 @@ def compare(
         else:
             sync_open(right, right_fd)
         read_mode = "cold" if left_cold and right_cold else "cached"
-        # What is mostly in memory already would only be searched for once more.
-        ahead = left_identity.size if cold else 0
-        sha256, difference = _compare_open((left, left_fd), (right, right_fd), ahead, monitor)
-        touched = [was_touched(left_fd, left_identity), was_touched(right_fd, right_identity)]
+        # Reading ahead would be wasted on what is mostly in memory already.
+        ahead_end = left_identity.size if cold else 0
+        sha256, difference = _compare_open((left, left_fd), (right, right_fd), ahead_end, monitor)
+        touched = [require_unchanged(left_fd, left_identity), require_unchanged(right_fd, right_identity)]
         equal = difference < 0
         shares_blocks = equal and left_identity.device == right_identity.device and share_blocks(left_fd, right_fd)
     return Comparison(equal, sha256, difference, read_mode, left_identity, right_identity, any(touched), shares_blocks)
@@ -76,19 +75,20 @@ def compare(
 def _compare_open(
     left: tuple[str, int],
     right: tuple[str, int],
-    ahead: int,
+    ahead_end: int,
     monitor: ReadMonitor,
 ) -> tuple[str, int]:
+    """The digest of two equal files and -1, or no digest and the first difference. Reads ahead up to ``ahead_end``."""
     digest = hashlib.sha256()
-    left_buffer, right_buffer = _SCRATCH.left, _SCRATCH.right
+    left_buffer, right_buffer = BUFFERS.left, BUFFERS.right
     chunk = len(left_buffer)
     position = ahead_until = 0
     while True:
-        if ahead_until <= position < ahead:
-            ahead_until = position + _AHEAD
+        if ahead_until <= position < ahead_end:
+            ahead_until = position + _READ_AHEAD_BYTES
             _read_ahead(left[1], ahead_until)
             _read_ahead(right[1], ahead_until)
-        left_got, right_got = _fill_from(left, left_buffer), _fill_from(right, right_buffer)
+        left_got, right_got = fill_buffer(left, left_buffer), fill_buffer(right, right_buffer)
         if left_got < chunk or right_got < chunk:
             left_buffer, right_buffer = left_buffer[:left_got], right_buffer[:right_got]
         if left_buffer != right_buffer:
@@ -103,9 +103,9 @@ def _compare_open(
 
 
 def _read_ahead(fd: int, position: int) -> None:
-    """Let the disk fetch a piece before it is asked for; elsewhere than on Linux the system guesses."""
+    """Let the disk fetch bytes before they are read. Only on Linux: other systems guess by themselves."""
     if sys.platform == "linux":
-        os.posix_fadvise(fd, position, _AHEAD, os.POSIX_FADV_WILLNEED)
+        os.posix_fadvise(fd, position, _READ_AHEAD_BYTES, os.POSIX_FADV_WILLNEED)
 
 
 def _first_difference(left: bytearray, right: bytearray) -> int:

@@ -1,7 +1,4 @@
-"""Reading files through one descriptor, from memory or the storage medium: SHA-256, and comparing side by side.
-
-Changes no contents.
-"""
+"""SHA-256 digests of files, read from memory or from the storage medium. Changes no contents."""
 
 from __future__ import annotations
 
@@ -21,13 +18,13 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def is_sha256(text: str) -> bool:
-    """Whether the text is a SHA-256 as this project writes it: 64 lower-case hex digits."""
+    """Whether a text is a SHA-256 as this project writes it: 64 lower-case hex digits."""
     return _SHA256.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Hashed:
-    """The digest of a file, the identity that it had all the while, and whether it was read ``cold`` or ``cached``."""
+    """The digest of a file, its identity while it was read, and the read mode: ``cold`` or ``cached``."""
 
     sha256: str
     identity: Identity
@@ -40,10 +37,10 @@ def hash_file(
     *,
     cold: bool = False,
 ) -> Hashed:
-    """Read one file to its end and hash it; with ``cold``, from the storage medium.
+    """Hash one file; with ``cold``, read from the storage medium.
 
-    Raises ``RowFailed`` when the file is not regular or changed while it was read, ``Interrupted``
-    when the monitor asks for it, ``OSError`` when the file can't be read.
+    Raises ``RowFailed`` when the file is not regular or changed while it was read, ``Interrupted`` when the monitor
+    requests it, ``OSError`` when the file can't be read.
     """
     digest = hashlib.sha256()
     with open_regular(path) as (fd, identity):
@@ -52,7 +49,7 @@ def hash_file(
         for chunk in chunks(path, fd):
             position += len(chunk)
             if position > identity.size:
-                raise ChangedWhileReading  # it may grow for ever
+                raise ChangedWhileReading  # it may never end
             digest.update(chunk)
             monitor.add_bytes(len(chunk))
             if monitor.stop_requested():
@@ -62,7 +59,7 @@ def hash_file(
 
 
 def sample_of(path: str) -> bytes:
-    """A cheap digest of a file's size, first and last bytes, to tell most different files apart.
+    """A cheap digest of a file's size, first and last bytes.
 
     Different samples prove different contents; equal samples prove nothing.
     """

@@ -1,4 +1,4 @@
-"""What ``stat`` tells of an open file, and whether it is still the same, unchanged file."""
+"""The identity of an open file, and whether it is still the same, unchanged file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from common.errors import ChangedWhileReading, NotRegular
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What ``stat`` tells of one file: enough to notice that it was changed or replaced.
+    """What shows that a file was changed or replaced, by ``stat``.
 
-    The change time (``ctime_ns``) can't be set back by whoever edits a file, but a rename moves it
-    too: it serves while a file is held open, and is not recorded.
+    The change time (``ctime_ns``) can't be set back by whoever edits a file, but a rename moves it too: it is used
+    while a file is open, and never recorded.
     """
 
     device: int
@@ -27,21 +27,20 @@ class Identity:
 
     @property
     def inode_key(self) -> tuple[int, int]:
-        """Device and inode: two names with the same place are one file."""
+        """Device and inode: two names with the same key are one file."""
         return self.device, self.inode
 
 
 def identity_of(status: os.stat_result) -> Identity:
-    """The identity in a result of ``stat``."""
+    """The identity by a result of ``stat``."""
     return Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 @contextmanager
 def open_regular(path: str) -> Iterator[tuple[int, Identity]]:
-    """Open a regular file for reading without following a link in its last component.
+    """Open a regular file for reading, and yield its descriptor and identity. Follows no link in the last component.
 
-    Yields the descriptor and the identity at opening. Raises ``NotRegular`` for anything
-    else, ``OSError`` when it can't be opened.
+    Raises ``NotRegular`` for anything else, ``OSError`` when it can't be opened.
     """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
     fd = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
@@ -51,12 +50,12 @@ def open_regular(path: str) -> Iterator[tuple[int, Identity]]:
             raise NotRegular
         yield fd, identity_of(status)
     finally:
-        with suppress(OSError):  # closing what was only read can lose nothing
+        with suppress(OSError):  # nothing was written
             os.close(fd)
 
 
 def close_file(fd: int, path: str) -> None:
-    """Close a descriptor. Raises ``OSError`` with the path in it: network disks and quotas may fail only then."""
+    """Close a descriptor. Raises ``OSError`` with the path in it: network disks and quotas may fail as late as here."""
     try:
         os.close(fd)
     except OSError as error:
@@ -64,27 +63,19 @@ def close_file(fd: int, path: str) -> None:
 
 
 def is_regular(status: os.stat_result) -> bool:
-    """Whether a result of ``lstat`` or ``fstat`` is that of a regular file."""
+    """Whether a result of ``stat`` is that of a regular file."""
     return stat.S_ISREG(status.st_mode)
 
 
-def same_file_state(found: Identity, expected: Identity) -> bool:
-    """Whether two looks in one run saw the same file, unchanged; names may have changed between them."""
-    return (found.inode_key, found.size, found.mtime_ns) == (expected.inode_key, expected.size, expected.mtime_ns)
+def same_file_state(present: Identity, expected: Identity) -> bool:
+    """Whether two identities of one run are of the same, unchanged file; its name may have changed."""
+    return (present.inode_key, present.size, present.mtime_ns) == (expected.inode_key, expected.size, expected.mtime_ns)
 
 
-def require_unchanged(fd: int, before: Identity) -> None:
-    """Raise ``ChangedWhileReading`` when the open file was changed since ``before`` was taken.
+def require_unchanged(fd: int, before: Identity) -> bool:
+    """Raise ``ChangedWhileReading`` when an open file changed since ``before``. Returns whether its change time moved.
 
-    The change time is left out: file systems over FUSE or a network tell it late, after a rename.
-    """
-    was_touched(fd, before)
-
-
-def was_touched(fd: int, before: Identity) -> bool:
-    """Whether the change time of an open file, and nothing else of it, moved since ``before`` was taken.
-
-    Raises ``ChangedWhileReading`` when more did.
+    That alone is no change: file systems over FUSE or a network report it late, after a rename.
     """
     now = identity_of(os.fstat(fd))
     if not same_file_state(now, before):

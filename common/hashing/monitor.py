@@ -1,4 +1,4 @@
-"""Who follows a file while it is read: told of each piece, and asked whether to go on."""
+"""The interface between the reading of files and whoever shows its progress or stops it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Protocol
 
 
 class ReadMonitor(Protocol):
-    """Follows the reading of files, from any thread."""
+    """Called for each chunk that is read, from any thread."""
 
     def add_bytes(self, count: int) -> None:
-        """So many more bytes have been read."""
+        """Count bytes that have been read."""
 
     def stop_requested(self) -> bool:
-        """Whether reading is to end early, with ``Interrupted``."""
+        """Whether to stop reading, with ``Interrupted``."""
 
 
 class Unmonitored:
-    """A monitor for short reads that nobody follows and nobody interrupts."""
+    """A monitor for short reads that are neither counted nor interrupted."""
 
     def add_bytes(self, count: int) -> None:
         """Nothing is counted."""

@@ -1,6 +1,6 @@
-"""What the kernel holds of an open file in memory: made durable, or forgotten, so that the storage medium is read.
+"""The page cache of an open file: synced to the storage medium, or dropped so that the medium is read.
 
-Changes no contents: it may write out what was written before.
+Changes no contents; it may write out what was written before.
 """
 
 from __future__ import annotations
@@ -13,50 +13,49 @@ import time
 
 from common.libc import libc_function
 
-# What was touched just now is kept in batches, from which nothing is dropped until they are worked off.
-_TRIES_TO_FORGET = 3
+# The kernel adds recently used pages to its lists in batches, and drops none of a batch before that.
+_DROP_ATTEMPTS = 3
 
 
 def drop_cache(path: str, fd: int, size: int, durably: bool = True) -> bool:
-    """Write out and forget what the kernel holds of an open file, so that it is read from the medium.
+    """Drop an open file from the page cache, so that it is read from the medium. Returns whether that worked.
 
-    Returns whether that worked: a file system in memory or over the network can't promise it, and
-    neither can Windows and macOS. ``posix_fadvise(2)`` drops clean pages only, so the file is synced
-    first; if not ``durably``, its contents are only written out (``sync_file_range(2)``), which spares
-    the drive the order to empty its own cache.
+    A file system in memory or over the network can't promise it, nor can Windows and macOS. ``posix_fadvise(2)`` drops
+    clean pages only, so the file is synced first. If not ``durably``, its contents are only written out
+    (``sync_file_range(2)``), so that the drive need not flush its own cache. Raises ``OSError`` when syncing fails.
     """
     if sys.platform != "linux":
         return False
     if durably or not _write_out(fd):
         sync_open(path, fd)
     try:
-        for _ in range(_TRIES_TO_FORGET):
+        for _ in range(_DROP_ATTEMPTS):
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
             if not _is_any_cached(fd, size):
                 return True
             time.sleep(0.001)
     except OSError:
-        pass  # this file system takes no such advice
+        pass  # this file system does not support it
     return False
 
 
 def sync_open(path: str, fd: int) -> None:
     """Make the contents of an open file durable. Raises ``OSError`` with the path in it.
 
-    Does nothing on Windows, where only what is open for writing can be synced.
+    Does nothing on Windows, which syncs only files that are open for writing.
     """
     if sys.platform == "win32":
         return
     try:
         os.fsync(fd)
     except OSError as error:
-        # fsync(2): a file system without syncing, such as that of a burnt disc, has nothing that is not synced.
+        # fsync(2): a file system that can't sync, such as that of a burnt disc, has nothing to sync.
         if error.errno not in (errno.EINVAL, errno.EROFS, errno.ENOSYS):
             raise OSError(error.errno, error.strerror, path) from error
 
 
 def _write_out(fd: int) -> bool:
-    """Write the contents of an open file to its drive, if this C library can, and wait for it."""
+    """Write the contents of an open file to its drive and wait for it. Returns whether the system can do that."""
     sync_file_range = libc_function("sync_file_range")
     if sync_file_range is None:
         return False
@@ -67,11 +66,11 @@ def _write_out(fd: int) -> bool:
 
 
 def _is_any_cached(fd: int, size: int) -> bool:
-    """Whether one of three pages of an open file can be had without waiting for the disk."""
+    """Whether the first, middle or last page of an open file is in memory."""
     if sys.platform != "linux":
         return True
     pages = {position // mmap.PAGESIZE * mmap.PAGESIZE for position in (0, size // 2, size - 1)} if size else set()
-    # A probe starts a read ahead of its place, which the next probe would find: random access has none.
+    # Without advice, one probe starts a read-ahead that the next one would find.
     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
     cached = any(_is_cached(fd, page) for page in pages)
     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
@@ -79,7 +78,7 @@ def _is_any_cached(fd: int, size: int) -> bool:
 
 
 def _is_cached(fd: int, position: int) -> bool:
-    """Whether one byte can be had without waiting for the disk (``preadv2(2)``, RWF_NOWAIT)."""
+    """Whether a byte is in memory (``preadv2(2)``, RWF_NOWAIT)."""
     if sys.platform != "linux":
         return True
     try:
@@ -87,4 +86,4 @@ def _is_cached(fd: int, position: int) -> bool:
     except BlockingIOError:
         return False
     except OSError:
-        return True  # the file system can't tell: claim nothing
+        return True  # unknown: do not claim a cold read

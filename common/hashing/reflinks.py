@@ -1,4 +1,4 @@
-"""Whether two files share blocks on one disk, as copies made with reflinks do. Reads the disk, changes nothing."""
+"""Whether two files share blocks on one disk, as reflinked copies do. Reads the disk."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ import sys
 _FS_IOC_FIEMAP = 0xC020660B
 _HEADER = struct.Struct("=QQLLLL")
 _EXTENT = struct.Struct("=QQQQQLLLL")
-_UNKNOWN_PLACE = 0x2 | 0x4 | 0x200  # not yet allocated, or inside the inode: the physical offset says nothing
+_NO_OFFSET = 0x2 | 0x4 | 0x200  # not yet allocated, or inside the inode: the physical offset means nothing
 _WHOLE_FILE = (1 << 64) - 1
 
 
-def share_blocks(one: int, other: int) -> bool:
-    """Whether the first block of two open files on one file system is the same place on the disk.
-
-    Two such files are one file to a bad block. False where the file system can't tell.
-    """
-    first, second = _first_place(one), _first_place(other)
-    return first is not None and first == second
+def share_blocks(left: int, right: int) -> bool:
+    """Whether two open files on one file system have the same first block; False where that is unknown."""
+    offset = _first_offset(left)
+    return offset is not None and offset == _first_offset(right)
 
 
-def _first_place(fd: int) -> int | None:
+def _first_offset(fd: int) -> int | None:
+    """The offset on the disk where a file begins, in bytes; None where it is unknown."""
     if sys.platform != "linux":
         return None
     import fcntl  # noqa: PLC0415 - does not exist on Windows
@@ -35,4 +33,4 @@ def _first_place(fd: int) -> int | None:
     if not _HEADER.unpack_from(request)[3]:
         return None
     _, physical, _, _, _, flags, *_ = _EXTENT.unpack_from(request, _HEADER.size)
-    return None if flags & _UNKNOWN_PLACE else int(physical)
+    return None if flags & _NO_OFFSET else int(physical)
