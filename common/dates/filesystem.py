@@ -1,22 +1,20 @@
-"""The last resort: when the file was last written. Copies, downloads and edits change it."""
+"""The date of last resort: when the file was last written, which copies, downloads and edits change. Pure."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from common.dates.model import Candidate, Clock, Source
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from common.dates.model import EPOCH, Candidate, Clock, Source
 
 
 def candidate_from_mtime(mtime_ns: int) -> Candidate:
-    """A modification time, in nanoseconds since 1970 UTC, as evidence ``filesystem:mtime``. Pure.
+    """The candidate ``filesystem:mtime`` for a modification time in nanoseconds since 1970 UTC.
 
-    A number that no calendar has (some file systems hold any 64 bits) becomes a candidate without a moment.
+    It has no moment if no ``datetime`` holds the number: some file systems store any 64 bits.
     """
     moment: datetime | None
     try:
-        moment = _EPOCH + timedelta(microseconds=mtime_ns // 1000)
+        moment = EPOCH + timedelta(microseconds=mtime_ns // 1000)
     except OverflowError:
         moment = None
     text = str(mtime_ns) if moment is None else moment.isoformat()

@@ -1,7 +1,7 @@
-"""What a reader has found so far, and the order in which findings are believed.
+"""The dates that a reader has found so far, and their ranks.
 
-The order is that of ``design.md`` section 7: when the shutter was pressed, then when the picture became a file,
-then what programs wrote beside it, then a container's own clock, then edits, then satellites.
+The order is that of ``design.md`` section 7: when the shutter was pressed, when the picture became a file, what
+programs wrote beside it, a container's own clock, edits, satellites.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import lru_cache
 from common.dates.model import Candidate, Clock, Source
 from common.dates.parsing import Moment, parse_moment
 
-# The lower the rank the more it is believed. Gaps leave room for a new kind between two.
+# A lower rank wins. The gaps leave room for new kinds.
 ORIGINAL = 10
 DIGITIZED = 20
 XMP_ORIGINAL = 30
@@ -26,13 +26,13 @@ RELEASED = 75  # a day without a time in a film's tags: often that of the music 
 EDITED = 80  # IFD0 DateTime
 SATELLITE = 90
 
-_METADATA, _LOCAL_CLOCK = Source.METADATA, Clock.LOCAL  # Python 3.11 takes a function call to get at one
-_SHOWN = 64
-_LOOKED_AT = 1 << 10  # of a longer text only this much is kept
+_METADATA, _LOCAL_CLOCK = Source.METADATA, Clock.LOCAL  # a member of an enumeration costs a call in Python 3.11
+_TEXT_LENGTH = 64
+_READ_LENGTH = 1 << 10
 
 
 class Findings:
-    """Collects the candidates of one file, so that those before a damaged place are kept."""
+    """The candidates of one file. Those before a damaged place are kept."""
 
     __slots__ = ("candidates",)
 
@@ -49,31 +49,31 @@ class Findings:
         zone: str = "",
         rank_of_day: int | None = None,
     ) -> None:
-        """Add a written date. Empty and blank fields are no finding; others are kept even if unreadable.
+        """Add a written date, even if it is unreadable, but no empty or blank field. Bytes are Latin-1.
 
-        ``rank_of_day`` is the rank of a text that tells a day at most; the same rank if it is not given. Programs that
-        know only the day write midnight. Bytes are Latin-1.
+        ``rank_of_day``, if given, is the rank of a text without a time of day, or with midnight, which programs write
+        that have only the day.
         """
         written = raw if isinstance(raw, str) else raw.decode("latin-1")
-        text, told = _read_text(written[:_LOOKED_AT], subsec, zone)
-        if rank_of_day is not None and (told is None or told.date_only or _is_midnight(told.moment)):
+        text, parsed = _parse_text(written[:_READ_LENGTH], subsec, zone)
+        if rank_of_day is not None and (parsed is None or parsed.date_only or _is_midnight(parsed.moment)):
             rank = rank_of_day
-        if told is not None:
-            self.candidates.append(Candidate(_METADATA, tag, text, told.moment, told.clock, rank, told.date_only))
+        if parsed is not None:
+            self.candidates.append(Candidate(_METADATA, tag, text, parsed.moment, parsed.clock, rank, parsed.date_only))
         elif text:
             self.add_unreadable(tag, text, rank)
 
-    def add_unreadable(self, tag: str, shown: str, rank: int) -> None:
-        """Remember evidence that can't be a date, so that it is seen to have been rejected."""
-        self.candidates.append(Candidate(_METADATA, tag, shown[:_SHOWN], None, _LOCAL_CLOCK, rank))
+    def add_unreadable(self, tag: str, text: str, rank: int) -> None:
+        """Add evidence that can't be a date, so that it appears among the rejected."""
+        self.candidates.append(Candidate(_METADATA, tag, text[:_TEXT_LENGTH], None, _LOCAL_CLOCK, rank))
 
     def add_moment(self, tag: str, moment: datetime, rank: int) -> None:
-        """Add a date that was stored as a number: naive for a wall clock, aware in UTC for an instant."""
+        """Add a date that is stored in numbers: naive for a wall clock, aware in UTC for an instant."""
         clock = Clock.LOCAL if moment.tzinfo is None else Clock.UTC
         self.candidates.append(Candidate(_METADATA, tag, moment.isoformat(), moment, clock, rank))
 
     def add_seconds(self, tag: str, since_1970: float, rank: int, *, local: bool = False) -> None:
-        """Add a date that was stored as seconds since 1970, of UTC or (``local``) of the camera's wall clock."""
+        """Add a date that is stored as seconds since 1970, in UTC or (``local``) of the camera's wall clock."""
         try:
             moment = datetime.fromtimestamp(since_1970, UTC)
         except (ValueError, OverflowError, OSError):
@@ -82,11 +82,11 @@ class Findings:
         self.add_moment(tag, moment.replace(tzinfo=None) if local else moment, rank)
 
 
-# Most cameras write the same moment into two or three tags.
+# Cached, since most cameras write the same moment into two or three tags.
 @lru_cache(maxsize=64)
-def _read_text(written: str, subsec: str, zone: str) -> tuple[str, Moment | None]:
-    """A written date as it is shown, empty when nothing is written, and what it tells. Pure."""
-    text = written.split("\0", 1)[0].strip()[:_SHOWN]
+def _parse_text(written: str, subsec: str, zone: str) -> tuple[str, Moment | None]:
+    """The text of a field, empty if it is blank, and the date in it."""
+    text = written.split("\0", 1)[0].strip()[:_TEXT_LENGTH]
     return (text, parse_moment(text, subsec, zone)) if text.strip(" :-/.") else ("", None)
 
 

@@ -1,14 +1,17 @@
-"""The values that travel from the date readers to the decision."""
+"""The values that pass from the date readers to the decision. Pure."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from typing import NamedTuple
 
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 class Source(Enum):
-    """Where evidence comes from, in the default order of trust; the names are those of ``--date-sources``."""
+    """Where evidence comes from, in the default order of trust. The values are the words of ``--date-sources``."""
 
     METADATA = "metadata"
     SIDECAR = "sidecar"
@@ -19,18 +22,17 @@ class Source(Enum):
 class Clock(Enum):
     """Which clock a candidate was read from."""
 
-    LOCAL = "local"  # wall clock where the picture was taken, no zone known: ``moment`` is naive
+    LOCAL = "local"  # wall clock where the picture was taken, its zone unknown: ``moment`` is naive
     OFFSET = "offset"  # wall clock with its UTC offset: ``moment`` is aware
-    UTC = "utc"  # an instant in UTC, the place unknown: ``moment`` is aware, in UTC
+    UTC = "utc"  # an instant, the zone of the place unknown: ``moment`` is aware, in UTC
 
 
 class Candidate(NamedTuple):
     """One piece of evidence for the time of capture, believable or not.
 
-    ``tag`` names it as the report does (``exif:DateTimeOriginal``, ``quicktime:creationdate``,
-    ``filename``, ``filesystem:mtime``). ``text`` is what was found, shortened to 64 characters.
-    ``moment`` is None when the text could not be read as a date. ``rank`` orders candidates of
-    one source: the lowest believable one wins.
+    ``tag`` is its name in the report (``exif:DateTimeOriginal``, ``filename``, ``filesystem:mtime``). ``text`` is the
+    written date, shortened to 64 characters. ``moment`` is None when the text is not readable as a date. ``rank``
+    orders the candidates of one source: the lowest believable one wins.
     """
 
     source: Source
@@ -43,12 +45,10 @@ class Candidate(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What one reader found in one file.
+    """The candidates that a reader found in one file.
 
-    ``problem`` is empty, or says in plain words why the file (or a tool that was asked) gave no
-    answer: a reader that failed is never the same as a file without a date. ``unreadable``: it was the
-    disk that gave none, or refused, or nobody could be asked for want of a process, so that nothing at all
-    is known of what the file says.
+    ``problem`` is empty, or says why the reader failed: that is never the same as a file without a date.
+    ``unreadable``: the disk failed or refused, or no process could be started, so nothing is known about the file.
     """
 
     candidates: tuple[Candidate, ...] = ()
@@ -59,9 +59,9 @@ class Reading(NamedTuple):
 class Choice(NamedTuple):
     """The decision for one file.
 
-    ``moment`` is the wall-clock time where the picture was taken (aware when its UTC offset is
-    known), None when nothing was believable. ``tag`` is the winner's. ``review`` is empty, or
-    says why a person should look. ``rejected`` lists what was not believed, with the reason.
+    ``moment`` is the wall-clock time where the picture was taken (aware when its UTC offset is known), None when no
+    candidate was believable. ``tag`` is the winner's. ``review`` is empty, or says why a person should look.
+    ``rejected`` has the candidates that were not believable, with the reasons.
     """
 
     moment: datetime | None
@@ -72,10 +72,9 @@ class Choice(NamedTuple):
 
 
 class Dated(NamedTuple):
-    """What a decision means for the report: the folder in the archive, and three columns.
+    """A decision as the report has it: the folder relative to the archive, and three columns.
 
-    ``folder`` is relative to the archive. ``failed`` says why there is no decision, and is empty when there is one.
-    A bare tuple of texts: worker processes send one for each file.
+    ``failed`` is empty, or says why there is no decision. All are texts, since worker processes send one for each file.
     """
 
     folder: str

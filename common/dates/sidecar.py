@@ -1,30 +1,29 @@
-"""Dates that stand in a file beside the photo: XMP companions and the JSON of Google Takeout.
+"""Dates in a file beside the photo: XMP companions and the JSON of Google Takeout.
 
-Sources: XMP specification part 1 (see ``readers/xmp.py``); for Takeout no specification exists, its files hold
+Sources: XMP specification part 1 (see ``readers/xmp.py``). Takeout has no specification: its files hold
 ``{"photoTakenTime": {"timestamp": "1679149331"}}``, seconds since 1970 in UTC.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from common.dates.findings import Findings
-from common.dates.model import Candidate, Clock, Reading, Source
+from common.dates.model import EPOCH, Candidate, Clock, Reading, Source
 from common.dates.readers import xmp
 from common.errors import explain_os_error
 
 _MOST_BYTES = 1 << 20
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Behind all dates of XMP, which somebody wrote for this one picture.
+# After all dates of XMP, which somebody wrote for this one picture.
 _TAKEOUT_RANK = 95
 
 
 def candidates_from_sidecar(path: str) -> Reading:
     """The dates in a companion file, with tags such as ``sidecar:xmp:CreateDate``. Reads at most 1 MiB of the disk.
 
-    The first byte decides how it is read, not the extension. A companion without dates (AAE, or a JSON of
-    another program) gives no candidates and no problem; one that can't be read gives a problem.
+    The first byte decides how it is read, not the extension. A companion without dates (AAE, or the JSON of another
+    program) gives no candidates and no problem.
     """
     try:
         with open(path, "rb") as file:
@@ -56,7 +55,7 @@ def _from_takeout(content: bytes) -> Reading:
         return Reading()
     moment: datetime | None
     try:
-        moment = _EPOCH + timedelta(seconds=int(stamp))
+        moment = EPOCH + timedelta(seconds=int(stamp))
     except (ValueError, OverflowError):
         moment = None
     tag = "sidecar:takeout:photoTakenTime"

@@ -1,4 +1,4 @@
-"""Time zones by name, and the machine's own. Reads the zone files of the system, changes nothing."""
+"""Time zones by name, and the machine's own. Reads the zone files of the system."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from common.errors import BadInput
 
 
 class LocalZone(tzinfo):
-    """The zone of this machine, as ``TZ`` or the system settings say, with the offset that held at each instant."""
+    """The zone of this machine, by ``TZ`` or the system settings, with the offset of each instant."""
 
     def utcoffset(self, moment: datetime | None, /) -> timedelta:
         if moment is None:
@@ -17,32 +17,30 @@ class LocalZone(tzinfo):
         return _system_offset(moment.replace(tzinfo=None))
 
     def dst(self, moment: datetime | None, /) -> None:
-        """Unknown: only the whole offset from UTC is asked of the system."""
+        """Unknown: the system is asked for the whole offset from UTC only."""
 
     def tzname(self, moment: datetime | None, /) -> str:
         return f"UTC{timezone(self.utcoffset(moment)).tzname(None).removeprefix('UTC')}"
 
     def fromutc(self, moment: datetime, /) -> datetime:
-        there = moment.replace(tzinfo=None) + _system_offset(moment.replace(tzinfo=UTC))
-        first = there.replace(tzinfo=self, fold=0)
-        # Where the clock is put back an hour comes twice, and ``fold`` tells the second one.
-        is_second = first.utcoffset() != _system_offset(moment.replace(tzinfo=UTC))
-        return first.replace(fold=int(is_second))
+        offset = _system_offset(moment.replace(tzinfo=UTC))
+        first = (moment.replace(tzinfo=None) + offset).replace(tzinfo=self, fold=0)
+        # An hour comes twice when the clock is put back, and ``fold`` marks the second one.
+        return first.replace(fold=int(first.utcoffset() != offset))
 
 
 def _system_offset(moment: datetime) -> timedelta:
     """The system's offset at an aware moment, or at a naive one taken as local time."""
     try:
         return moment.astimezone().utcoffset() or timedelta(0)
-    except OSError:
-        # Windows has no local time before 1970.
+    except OSError:  # Windows has no local time before 1970
         return timedelta(seconds=-time.timezone)
 
 
 def resolve_timezone(name: str | None) -> tzinfo:
-    """The zone of an IANA name such as ``Australia/Sydney``; without a name, the zone of this machine.
+    """The zone of an IANA name such as ``Australia/Sydney``, or without a name that of this machine.
 
-    Raises ``BadInput`` when the name is not known. Reads the system's zone files.
+    Raises ``BadInput`` for an unknown name. Reads the zone files of the system.
     """
     if name is None:
         zone = LocalZone()
@@ -51,8 +49,7 @@ def resolve_timezone(name: str | None) -> tzinfo:
         except ValueError as error:
             raise BadInput(f"this machine's time zone (TZ, or its settings) is no zone: {error}; mend it") from None
         return zone
-    # Here and not at the top: only runs with --timezone pay for it.
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - see above
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - only runs with --timezone need it
 
     try:
         return ZoneInfo(name)

@@ -1,10 +1,9 @@
 """Camera RAW files that are not TIFF alone, nor boxes: RW2, RAF, CRW, MRW, X3F.
 
-Sources: the layouts as LibRaw, dcraw and Phil Harvey's "The Canon RAW (CRW) File Format" document them.
-RW2 (Panasonic) is TIFF with a number of its own in the header, and keeps the whole EXIF in an embedded JPEG (tag 0x2E).
-RAF (Fujifilm) embeds a whole JPEG with EXIF. MRW (Minolta) embeds a TIFF block named TTW. CRW (Canon) is a tree of
-directories with a time stamp of the camera's clock, record 0x180E. X3F (Sigma) has a text property TIME and an
-embedded JPEG.
+Sources: the layouts as LibRaw, dcraw and Phil Harvey's "The Canon RAW (CRW) File Format" document them. RW2 (Panasonic)
+is TIFF with a number of its own in the header, and keeps the whole EXIF in an embedded JPEG (tag 0x2E). RAF (Fujifilm)
+embeds a whole JPEG with EXIF. MRW (Minolta) embeds a TIFF block named TTW. CRW (Canon) is a tree of directories with a
+time stamp of the camera's clock, record 0x180E. X3F (Sigma) has a text property TIME and an embedded JPEG.
 """
 
 from __future__ import annotations
