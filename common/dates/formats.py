@@ -1,4 +1,4 @@
-"""Ask one media file when it was made, reading no more of it than that needs."""
+"""The dates in a media file, found with as few reads as possible. Reads the disk, changes nothing."""
 
 from __future__ import annotations
 
@@ -29,83 +29,72 @@ from common.dates.readers import (
     tiff,
 )
 from common.errors import explain_os_error
+from common.media_types import extension_of
 
 # Enough to tell a transport stream from a text: five packets.
-_SNIFFED = 1024
+_HEAD_BYTES = 1024
 
 
 class Format(NamedTuple):
-    """A kind of file: how its first bytes are known, and who reads it."""
+    """A file format: the check for its first bytes, and its reader."""
 
     name: str
-    is_it: Callable[[bytes], bool]
+    matches: Callable[[bytes], bool]
     read: Callable[[ByteView, Findings], None]
 
 
-# Adding a format is one file in ``readers/`` and one line here. The first that knows the bytes reads the file.
+def _starts_with(*signatures: bytes) -> Callable[[bytes], bool]:
+    return lambda head: head.startswith(signatures)
+
+
+# The first format that matches reads the file. A new format is one file in ``readers/`` and one line here.
 FORMATS = (
-    Format("JPEG", jpeg.is_jpeg, jpeg.read),
+    # FF 01 Exiv2 is a file of metadata alone that the Exiv2 project writes, laid out as a JPEG.
+    Format("JPEG", _starts_with(b"\xff\xd8", b"\xff\x01Exiv2"), jpeg.read),
     Format("ISO media", isobmff.is_box_file, isobmff.read),
     Format("Canon CRW", raw.is_crw, raw.read_crw),
-    Format("Panasonic RW2", raw.is_rw2, raw.read_rw2),
+    Format("Panasonic RW2", _starts_with(b"IIU\0", b"MM\0U"), raw.read_rw2),  # and Leica's RWL
     Format("TIFF", tiff.is_tiff, tiff.read),
-    Format("PNG", png.is_png, png.read),
+    Format("PNG", _starts_with(b"\x89PNG\r\n\x1a\n", b"\x8aMNG\r\n\x1a\n", b"\x8bJNG\r\n\x1a\n"), png.read),
     Format("RIFF", riff.is_riff, riff.read),
-    Format("Matroska", matroska.is_matroska, matroska.read),
-    Format("ASF", asf.is_asf, asf.read),
-    Format("GIF", gif.is_gif, gif.read),
-    Format("Photoshop", photoshop.is_photoshop, photoshop.read),
-    Format("Fujifilm RAF", raw.is_raf, raw.read_raf),
-    Format("Minolta MRW", raw.is_mrw, raw.read_mrw),
-    Format("Sigma X3F", raw.is_x3f, raw.read_x3f),
+    Format("Matroska", _starts_with(b"\x1a\x45\xdf\xa3"), matroska.read),  # the header of EBML
+    Format("ASF", _starts_with(bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")), asf.read),
+    Format("GIF", _starts_with(b"GIF87a", b"GIF89a"), gif.read),
+    Format("Photoshop", _starts_with(b"8BPS"), photoshop.read),
+    Format("Fujifilm RAF", _starts_with(b"FUJIFILMCCD-RAW "), raw.read_raf),
+    Format("Minolta MRW", _starts_with(b"\0MRM"), raw.read_mrw),
+    Format("Sigma X3F", _starts_with(b"FOVb"), raw.read_x3f),
     Format("DV", dv.is_dv, dv.read),
-    Format("MXF", mxf.is_mxf, mxf.read),
-    Format("Flash video", flv.is_flv, flv.read),
+    # A header partition pack. Cameras write no run-in before it, which the standard allows.
+    Format("MXF", _starts_with(bytes.fromhex("060e2b34020501010d01020101")), mxf.read),
+    Format("Flash video", _starts_with(b"FLV\x01"), flv.read),
     Format("MPEG transport stream", mpeg_ts.is_transport_stream, mpeg_ts.read),
     Format("JPEG behind a header", jpeg.is_behind_a_header, jpeg.read_behind_a_header),
 )
 
-# Of the formats above, the ones that hold films or both: only their heads can tell.
 _FILM_FORMATS = frozenset({"Matroska", "ASF", "DV", "MXF", "Flash video", "MPEG transport stream"})
+# Of the formats that hold both films and stills.
 _STILL_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis", b"crx ", b"jp2 ", b"jxl "}
 )
-_IMAGE_EXTENSIONS = frozenset(
-    {
-        ".jpg",
-        ".jpeg",
-        ".png",
-        ".gif",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".webp",
-        ".heic",
-        ".heif",
-        ".avif",
-        ".jp2",
-        ".jxl",
-        ".thm",
-    }
-)
+_STILL_EXTENSIONS = frozenset(".jpg .jpeg .png .gif .bmp .tif .tiff .webp .heic .heif .avif .jp2 .jxl .thm".split())
 
 _OPEN_FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_NONBLOCK", 0)  # a FIFO put there instead of the file must not stop the run
+    | getattr(os, "O_NONBLOCK", 0)  # opening a FIFO must not wait
     | getattr(os, "O_BINARY", 0)
 )
-
 
 _rank = attrgetter("rank")
 
 
 def read_media(path: str) -> Reading:
-    """What one file says of its time of capture. Reads the disk, changes nothing, raises nothing for any content.
+    """Find the dates in one file. Follows no link; raises nothing for any file.
 
-    Links are not followed. A file that can't be opened or read, that is damaged, or that is no known
-    photo or video, gives a ``problem`` in plain words; candidates found before a damaged place are kept.
+    A file that can't be opened or read, that is damaged, or that is no known photo or video, gives a ``problem``.
+    Candidates before a damaged place are kept.
     """
     try:
         descriptor = open_media(path)
@@ -115,75 +104,72 @@ def read_media(path: str) -> Reading:
 
 
 def open_media(path: str) -> int:
-    """A descriptor of what ``read_opened`` is to read. Raises ``OSError``, for a link too."""
+    """Open a file for ``read_opened``. Raises ``OSError``, also for a link."""
     return os.open(path, _OPEN_FLAGS)
 
 
 def read_opened(descriptor: int) -> Reading:
-    """``read_media`` of a file that was opened already. Closes it."""
+    """``read_media`` for an open file, which is closed."""
     try:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             return Reading(problem="it is not a regular file")
-        _read_no_more_than_asked(descriptor)
-        return read_guarded(FileBytes(descriptor, facts.st_size))
+        _turn_off_read_ahead(descriptor)
+        return read_guarded(FileBytes(descriptor, status.st_size))
     except OSError as error:
         return Reading(problem=f"it can't be read: {explain_os_error(error)}", unreadable=True)
     finally:
         os.close(descriptor)
 
 
-def _read_no_more_than_asked(descriptor: int) -> None:
-    """Dates stand in pieces here and there: what the system would fetch behind them is three quarters of a photo."""
+def _turn_off_read_ahead(descriptor: int) -> None:
+    """Dates are in a few places of a file: with read-ahead, the system would fetch three quarters of a photo."""
     if sys.platform == "linux":
-        try:  # noqa: SIM105 - of every file this is asked, and suppress takes ten times as long
+        try:  # noqa: SIM105 - done for every file, and suppress takes ten times as long
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
         except OSError:
-            pass  # a file system that takes no such advice
+            pass  # this file system does not support it
 
 
-def read_guarded(where: ByteSource) -> Reading:
-    """``read_bytes`` behind the one guard against a fault of ours that a crafted file might reach.
-
-    Raises OSError alone: the disk's faults are the caller's to name.
-    """
+def read_guarded(source: ByteSource) -> Reading:
+    """``read_bytes`` with a guard against errors in a reader that a crafted file may reach. Raises only ``OSError``."""
     try:
-        return read_bytes(where)
+        return read_bytes(source)
     except OSError:
         raise
     except Exception as error:  # noqa: BLE001 - the boundary around untrusted content: one file, not the run
         return Reading(problem=f"its reader failed ({type(error).__name__}); please report this file")
 
 
-def read_bytes(where: ByteSource) -> Reading:
-    """Tell the format by the first bytes, let its reader look, and sort what it found by rank."""
-    if where.size == 0:
+def read_bytes(source: ByteSource) -> Reading:
+    """Detect the format by the first bytes, call its reader, and sort the candidates by rank."""
+    if source.size == 0:
         return Reading(problem="the file is empty")
-    view = ByteView.over(where)
-    head = view.read(0, _SNIFFED)
-    for kind in FORMATS:
-        if kind.is_it(head):
+    view = ByteView.over(source)
+    head = view.read(0, _HEAD_BYTES)
+    for media_format in FORMATS:
+        if media_format.matches(head):
             break
     else:
         return Reading(problem="its content is of no photo or video format that is known here")
     findings = Findings()
     problem = ""
     try:
-        kind.read(view, findings)
+        media_format.read(view, findings)
     except StopReading as stop:
-        problem = f"it is a damaged {kind.name} file: {stop}"
+        problem = f"it is a damaged {media_format.name} file: {stop}"
     if not findings.candidates:
         return Reading(problem=problem)
     return Reading(tuple(sorted(findings.candidates, key=_rank)))
 
 
 def looks_like_image(head: bytes, name: str) -> bool:
-    """Whether these first bytes are a picture's; where they say nothing, whether the name is. Pure."""
-    for kind in FORMATS:
-        if kind.is_it(head):
-            if kind.name == "ISO media":
+    """Whether a file is a still image, by its first bytes, or by its name if they are of no known format. Pure."""
+    for media_format in FORMATS:
+        if media_format.matches(head):
+            if media_format.name == "ISO media":
                 return head[8:12] in _STILL_BRANDS or head[4:8] in {b"jP  ", b"JXL "}
-            if kind.name == "RIFF":
+            if media_format.name == "RIFF":
                 return head[8:12] == b"WEBP"
-            return kind.name not in _FILM_FORMATS
-    return os.path.splitext(name)[1].lower() in _IMAGE_EXTENSIONS
+            return media_format.name not in _FILM_FORMATS
+    return extension_of(name) in _STILL_EXTENSIONS

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import NamedTuple
 
-
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

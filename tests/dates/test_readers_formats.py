@@ -47,7 +47,7 @@ def test_the_date_of_every_format_is_found_by_its_bytes(name: str, tmp_path: Pat
 
 def test_every_registered_format_has_a_sample() -> None:
     heads = [data[:1024] for data in make.every_format().values()]
-    assert [kind.name for kind in FORMATS if not any(kind.is_it(head) for head in heads)] == []
+    assert [kind.name for kind in FORMATS if not any(kind.matches(head) for head in heads)] == []
 
 
 @pytest.mark.parametrize("extension", ["jpeg", "tiff", "webp"])

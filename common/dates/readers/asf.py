@@ -15,7 +15,6 @@ from common.dates.readers import xmp
 _MOST_OBJECTS = 300
 _MOST_DESCRIPTIONS = 500
 
-_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _EXTENDED_CONTENT = bytes.fromhex("40a4d0d207e3d21197f000a0c95ea850")
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
@@ -30,11 +29,6 @@ _NAMES = {
     "creation_time": ("asf:creation_time", TEXT_CREATE),
     "icrd": ("asf:ICRD", CREATED),
 }
-
-
-def is_asf(head: bytes) -> bool:
-    """The header object's GUID."""
-    return head[:16] == _HEADER
 
 
 def read(view: ByteView, findings: Findings) -> None:

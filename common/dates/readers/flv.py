@@ -16,11 +16,6 @@ _LOOKED_AT = 16 << 10
 _CREATED = re.compile(rb"(?i:creation_?date|createdate|creation_time)\x02\0([\x08-\x40])")
 
 
-def is_flv(head: bytes) -> bool:
-    """The signature and version 1."""
-    return head[:4] == b"FLV\x01"
-
-
 def read(view: ByteView, findings: Findings) -> None:
     """Find the creation date in the script data at the head of the file."""
     data = view.read(0, _LOOKED_AT)

@@ -13,11 +13,6 @@ from common.dates.readers import xmp
 _LOOKED_AT = 128 << 10
 
 
-def is_gif(head: bytes) -> bool:
-    """Both versions of the signature."""
-    return head[:6] in {b"GIF87a", b"GIF89a"}
-
-
 def read(view: ByteView, findings: Findings) -> None:
     """Find the dates in the first packet at either end of the file."""
     for start in {0, max(0, view.size - _LOOKED_AT)}:

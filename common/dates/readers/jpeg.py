@@ -36,11 +36,6 @@ _APPLICATION_START = re.compile(rb"\xff\xd8\xff(?:\xe0..JFIF\0|\xe1..Exif\0)", r
 _PICTURE_INFO = re.compile(rb"TimeDate=(\d{9,10})\b")
 
 
-def is_jpeg(head: bytes) -> bool:
-    """A start of image, or the Exiv2 project's metadata-only file, which is laid out the same."""
-    return head.startswith((b"\xff\xd8", b"\xff\x01Exiv2"))
-
-
 def is_behind_a_header(head: bytes) -> bool:
     """A JPEG behind some hundred bytes of another system's, such as MacBinary's or a mail's."""
     return _APPLICATION_START.search(head) is not None

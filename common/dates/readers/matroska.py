@@ -29,11 +29,6 @@ _NAMES = {
 }
 
 
-def is_matroska(head: bytes) -> bool:
-    """An EBML header; Matroska and WebM are the only films that have one."""
-    return head[:4] == b"\x1a\x45\xdf\xa3"
-
-
 def read(view: ByteView, findings: Findings) -> None:
     """Find the dates in the segment's Info and Tags; Tags behind the film are found by the SeekHead."""
     for kind, segment in _elements(view):

@@ -23,11 +23,6 @@ _LOOKED_AT = 256 << 10
 _SONY_CREATED = re.compile(rb"<CreationDate\s{1,8}value=\"([^\"<>]{10,40})\"")
 
 
-def is_mxf(head: bytes) -> bool:
-    """A header partition pack. (A run-in before it is allowed by the standard and not used by cameras.)"""
-    return head[:13] == bytes.fromhex("060e2b34020501010d01020101")
-
-
 def read(view: ByteView, findings: Findings) -> None:
     """Find the creation date of the packages in the header's local sets."""
     offset = 0

@@ -11,11 +11,6 @@ from common.dates.findings import Findings
 from common.dates.readers import iptc, tiff
 
 
-def is_photoshop(head: bytes) -> bool:
-    """The signature of both versions."""
-    return head[:4] == b"8BPS"
-
-
 def read(view: ByteView, findings: Findings) -> None:
     """Find the dates in the image resources."""
     start = 26 + 4 + int.from_bytes(view.need(26, 4), "big")

@@ -14,8 +14,6 @@ from common.dates.byte_view import ByteView
 from common.dates.findings import DIGITIZED, ORIGINAL, TEXT_CREATE, XMP_CREATE, Findings
 from common.dates.readers import iptc, tiff, xmp
 
-SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\x8aMNG\r\n\x1a\n", b"\x8bJNG\r\n\x1a\n")
-
 _MOST_CHUNKS = 3_000
 _MOST_TEXT = 1 << 20
 _KEYWORDS = {
@@ -27,11 +25,6 @@ _KEYWORDS = {
     "exif:datetimedigitized": ("png:exif:DateTimeDigitized", DIGITIZED + 5),
     "xmp:createdate": ("png:xmp:CreateDate", XMP_CREATE + 2),
 }
-
-
-def is_png(head: bytes) -> bool:
-    """PNG and its relatives MNG and JNG."""
-    return head[:8] in SIGNATURES
 
 
 def read(view: ByteView, findings: Findings) -> None:

@@ -19,11 +19,6 @@ _CRW_TIME = 0x180E
 _PANASONIC_JPEG = 0x002E
 
 
-def is_rw2(head: bytes) -> bool:
-    """Panasonic, and Leica's RWL."""
-    return head[:4] in {b"IIU\0", b"MM\0U"}
-
-
 def read_rw2(view: ByteView, findings: Findings) -> None:
     """Find the dates of a Panasonic RW2: its own, or those of the embedded JPEG where it has none of the capture."""
     tiff.read(view, findings)
@@ -32,20 +27,10 @@ def read_rw2(view: ByteView, findings: Findings) -> None:
         jpeg.read(picture, findings)
 
 
-def is_raf(head: bytes) -> bool:
-    """Fujifilm."""
-    return head.startswith(b"FUJIFILMCCD-RAW ")
-
-
 def read_raf(view: ByteView, findings: Findings) -> None:
     """Find the dates in the embedded JPEG of a Fujifilm RAF."""
     offset, length = struct.unpack(">II", view.need(84, 8))
     jpeg.read(view.part(offset, length), findings)
-
-
-def is_mrw(head: bytes) -> bool:
-    """Minolta."""
-    return head[:4] == b"\0MRM"
 
 
 def read_mrw(view: ByteView, findings: Findings) -> None:
@@ -96,11 +81,6 @@ def _read_heap(heap: ByteView, order: str, findings: Findings) -> None:
             _read_heap(heap.part(offset, length), order, findings)
 
 
-def is_x3f(head: bytes) -> bool:
-    """Sigma and Foveon."""
-    return head[:4] == b"FOVb"
-
-
 def read_x3f(view: ByteView, findings: Findings) -> None:
     """Find the dates in the properties, or in the embedded JPEG, of a Sigma X3F."""
     where = struct.unpack("<I", view.need(view.size - 4, 4))[0]
@@ -114,7 +94,7 @@ def read_x3f(view: ByteView, findings: Findings) -> None:
         section = view.part(offset, length)
         if kind == b"PROP":
             _read_properties(section, findings)
-        elif kind in {b"IMA2", b"IMAG"} and jpeg.is_jpeg(section.read(28, 8)):
+        elif kind in {b"IMA2", b"IMAG"} and section.read(28, 2) == b"\xff\xd8":
             jpeg.read(section.part(28), findings)
 
 
