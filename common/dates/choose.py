@@ -1,7 +1,7 @@
-"""Which evidence decides, and whether a person should look at it. Pure: no disk, no clock of the machine.
+"""The decision which evidence dates a file, and whether a person should review it. Pure: no disk, no clock.
 
-The chain is that of ``design.md`` section 7: sources in the order of the rules, in each source by rank, the first
-believable one wins. The year is that of the wall clock where the picture was taken.
+The first believable candidate wins: by source in the order of the rules, then by rank (``design.md`` section 7). The
+year is that of the wall clock where the picture was taken.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from common.dates.model import Candidate, Choice, Clock, Source
 _OLDEST_YEAR = 1826  # the first photograph
 _ONE_DAY = timedelta(days=1)
 
-# What devices and programs write when they do not know the time. The first is a QuickTime field of zero, whatever
-# zone it was brought into.
+# What devices and programs write when they do not know the time. The day is a QuickTime field of zero in any zone.
 _PLACEHOLDER_DAY = date(1904, 1, 1)
 _PLACEHOLDERS = frozenset(
     {
@@ -37,10 +36,10 @@ _FURTHEST_WEST = timedelta(hours=-12)
 _FURTHEST_EAST = timedelta(hours=14)
 _NEW_YEAR_MARGIN = _FURTHEST_EAST
 _QUARTER = timedelta(minutes=15)
-# Two clocks that noted the same moment may differ by the time it took to write the file.
+# Two clocks may record one moment at the start and at the end of writing a file.
 _SAME_MOMENT = timedelta(minutes=1)
 
-# Python 3.11 takes a function call to get at a member of an enumeration.
+# A member of an enumeration costs a function call in Python 3.11.
 _METADATA, _FILESYSTEM = Source.METADATA, Source.FILESYSTEM
 _UTC_CLOCK = Clock.UTC
 
@@ -51,24 +50,21 @@ _WEAK = {
     "gps:GPSDateTime": "only the date of the satellite receiver is left, which is often wrong",
 }
 _BLANK = "blank"
-_MOST_TOLD = 4
+_MOST_REJECTED_IN_NOTE = 4
 _WEAK_DAY = "only a day in the file's tags is left, which may be that of a publication"
 
 _TO_MICROSECOND = len("2019-07-31T12:00:00.123456")
 
-
-# A candidate that can be believed, with its moment.
-_Believed = tuple[Candidate, datetime]
-# One that can't, with the reason.
-_Rejected = tuple[Candidate, str]
+_Accepted = tuple[Candidate, datetime]  # with its moment
+_Rejected = tuple[Candidate, str]  # with the reason
 
 
 class Rules(NamedTuple):
     """How to decide.
 
-    ``order``: the sources that may win, the most trusted first. ``zone``: where a bare UTC time is taken to have
-    been. ``now``: the present, aware; what is more than a day later is not believed. ``paired_offset``: the UTC
-    offset of the still that a movie belongs to, when known; it goes before ``zone``.
+    ``order``: the sources that may win, the most trusted first. ``zone``: the zone in which to show a bare UTC time.
+    ``now``: the present, aware; a date more than a day later is rejected. ``paired_offset``: the UTC offset of the
+    still that a movie belongs to, if known; it takes precedence over ``zone``.
     """
 
     order: tuple[Source, ...]
@@ -78,13 +74,13 @@ class Rules(NamedTuple):
 
 
 def choose(candidates: Sequence[Candidate], rules: Rules) -> Choice:
-    """Decide when one file was taken. Pure; raises nothing.
+    """Decide when one file was taken. Raises nothing.
 
-    A bare UTC time is shown at the offset that another date of the same moment in the file or its name tells,
-    else at that of the paired still, else in the zone of the rules. Evidence from all sources but the file
-    system, whether it may win or not, is heard for ``review``.
+    A bare UTC time is shown at the offset of another date of the same moment in the file or its name, else at that of
+    the paired still, else in the zone of the rules. ``review`` regards the evidence of all sources but the file system,
+    also of those that may not win.
     """
-    believed: list[_Believed] = []
+    accepted: list[_Accepted] = []
     rejected: list[_Rejected] = []
     now = rules.now
     for candidate in candidates:
@@ -92,39 +88,39 @@ def choose(candidates: Sequence[Candidate], rules: Rules) -> Choice:
         if candidate.moment is None or reason:
             rejected.append((candidate, reason))
         else:
-            believed.append((candidate, candidate.moment))
+            accepted.append((candidate, candidate.moment))
 
-    best = _most_trusted(believed, rules.order)
+    best = _most_trusted(accepted, rules.order)
     if best is None:
-        return Choice(None, "", False, f"no believable date was found{_not_believed(rejected)}", tuple(rejected))
+        return Choice(None, "", False, f"no believable date was found{_rejected_note(rejected)}", tuple(rejected))
     winner, instant = best
-    moment, zone_known = _wall_clock(winner, instant, believed, rules)
-    doubts = (
-        _doubt_about_evidence(winner, rejected),
-        "" if zone_known else _doubt_about_zone(instant),
-        _doubt_about_year(winner, moment, believed),
+    moment, zone_known = _wall_clock(winner, instant, accepted, rules)
+    review_notes = (
+        _weak_evidence_note(winner, rejected),
+        "" if zone_known else _zone_note(instant),
+        _other_years_note(winner, moment, accepted),
     )
-    review = notes.NOTE_SEPARATOR.join(filter(None, doubts))
+    review = notes.NOTE_SEPARATOR.join(filter(None, review_notes))
     return Choice(moment, winner.tag, winner.date_only, review, tuple(rejected))
 
 
-def _most_trusted(believed: Iterable[_Believed], order: Sequence[Source]) -> _Believed | None:
-    """The first of the most trusted source, by rank, that may win at all."""
+def _most_trusted(accepted: Iterable[_Accepted], order: Sequence[Source]) -> _Accepted | None:
+    """The candidate of the lowest rank in the first source that has any."""
     for source in order:
-        best: _Believed | None = None
-        for one in believed:
-            candidate = one[0]
+        best: _Accepted | None = None
+        for pair in accepted:
+            candidate = pair[0]
             if candidate.source is source and (best is None or candidate.rank < best[0].rank):
-                best = one
+                best = pair
         if best is not None:
             return best
     return None
 
 
 def offset_of_still(still: Choice, movie: Iterable[Candidate]) -> timedelta | None:
-    """The UTC offset that a still tells of the movie it is paired with (``Rules.paired_offset``), when it does. Pure.
+    """The UTC offset of a movie by the still that it is paired with (``Rules.paired_offset``), None if unknown.
 
-    It is the still's own offset, or the difference of its wall clock to a UTC time in the movie of the same moment.
+    It is the still's own offset, or the difference of its wall clock to a UTC time of the same moment in the movie.
     """
     if still.moment is None or still.date_only:
         return None
@@ -139,9 +135,9 @@ def offset_of_still(still: Choice, movie: Iterable[Candidate]) -> timedelta | No
 
 
 def iso_text(choice: Choice) -> str:
-    """The chosen moment as the report's ``capture_date``: ISO 8601 wall clock, with its UTC offset when known. Pure.
+    """The chosen moment as the report's ``capture_date``: ISO 8601 wall clock, with its UTC offset if known.
 
-    A date alone when no time is known; fractions of a second only when there are any; empty without a date.
+    A date alone if the time is unknown, empty without a date. A fraction of a second only if it is not zero.
     """
     if choice.moment is None:
         return ""
@@ -152,7 +148,7 @@ def iso_text(choice: Choice) -> str:
 
 
 def rejection_reason(candidate: Candidate, now: datetime) -> str:
-    """Why a candidate can't be believed, or an empty string. Pure; ``now`` is aware."""
+    """Why a candidate is not believable, empty if it is. ``now`` is aware."""
     moment = candidate.moment
     if moment is None:
         return "not a date" if candidate.text.strip(" 0:-/.\0") else _BLANK
@@ -171,26 +167,26 @@ def rejection_reason(candidate: Candidate, now: datetime) -> str:
 
 
 def _wall_clock(
-    winner: Candidate, moment: datetime, believed: Iterable[_Believed], rules: Rules
+    winner: Candidate, moment: datetime, accepted: Iterable[_Accepted], rules: Rules
 ) -> tuple[datetime, bool]:
-    """The time on the photographer's clock, and whether it is known which zone that clock showed."""
+    """The time on the photographer's clock, and whether the evidence decides its zone."""
     if winner.clock is not _UTC_CLOCK:
         return moment, True
-    offset = _offset_told_by(believed, moment)
+    offset = _offset_by_evidence(accepted, moment)
     if offset is None:
         offset = rules.paired_offset
     if offset is not None:
         return moment.astimezone(timezone(offset)), True
-    there = moment.astimezone(rules.zone)
-    return there.replace(tzinfo=timezone(there.utcoffset() or timedelta(0))), False
+    local = moment.astimezone(rules.zone)
+    return local.replace(tzinfo=timezone(local.utcoffset() or timedelta(0))), False
 
 
-def _offset_told_by(believed: Iterable[_Believed], instant: datetime) -> timedelta | None:
-    """The UTC offset at which another date, the most trusted first, shows the given instant on a wall clock."""
+def _offset_by_evidence(accepted: Iterable[_Accepted], instant: datetime) -> timedelta | None:
+    """The UTC offset at which the most trusted other date shows an instant on a wall clock, None if none does."""
     trusted = (Source.METADATA, Source.SIDECAR, Source.FILENAME)
     clocks = [
         (trusted.index(candidate.source), candidate.rank, moment)
-        for candidate, moment in believed
+        for candidate, moment in accepted
         if candidate.source in trusted and candidate.clock is not Clock.UTC and not candidate.date_only
     ]
     for _, _, moment in sorted(clocks, key=lambda clock: clock[:2]):
@@ -204,59 +200,57 @@ def _offset_told_by(believed: Iterable[_Believed], instant: datetime) -> timedel
 
 
 def _offset_between(wall_clock: datetime, instant: datetime) -> timedelta | None:
-    """The UTC offset that makes a naive wall clock show an aware instant, when there is such a zone."""
-    away = wall_clock - instant.astimezone(UTC).replace(tzinfo=None)
-    offset = round(away / _QUARTER) * _QUARTER
-    if abs(away - offset) > _SAME_MOMENT or not _FURTHEST_WEST <= offset <= _FURTHEST_EAST:
+    """The UTC offset at which a naive wall clock shows an aware instant, None if no zone has it."""
+    difference = wall_clock - instant.astimezone(UTC).replace(tzinfo=None)
+    offset = round(difference / _QUARTER) * _QUARTER
+    if abs(difference - offset) > _SAME_MOMENT or not _FURTHEST_WEST <= offset <= _FURTHEST_EAST:
         return None
     return offset
 
 
-def _doubt_about_evidence(winner: Candidate, rejected: Iterable[_Rejected]) -> str:
+def _weak_evidence_note(winner: Candidate, rejected: Iterable[_Rejected]) -> str:
     weak = _WEAK.get(winner.tag, "")
     if winner.rank == RELEASED and winner.source is _METADATA:
         weak = _WEAK_DAY
-    return f"{weak}{_not_believed(rejected)}" if weak else ""
+    return f"{weak}{_rejected_note(rejected)}" if weak else ""
 
 
-def _not_believed(rejected: Iterable[_Rejected]) -> str:
-    """What was found and not believed, in parentheses; a person who knows the picture may. Blank fields say nothing."""
-    told = dict.fromkeys(f"{candidate.tag} is {reason}" for candidate, reason in rejected if reason != _BLANK)
-    return f" ({', '.join(islice(told, _MOST_TOLD))})" if told else ""
+def _rejected_note(rejected: Iterable[_Rejected]) -> str:
+    """The rejected candidates in parentheses, for a person who knows the picture; without blank fields."""
+    reasons = dict.fromkeys(f"{candidate.tag} is {reason}" for candidate, reason in rejected if reason != _BLANK)
+    return f" ({', '.join(islice(reasons, _MOST_REJECTED_IN_NOTE))})" if reasons else ""
 
 
-def _doubt_about_zone(instant: datetime) -> str:
+def _zone_note(instant: datetime) -> str:
     west, east = (instant - _NEW_YEAR_MARGIN).year, (instant + _NEW_YEAR_MARGIN).year
-    if west == east:
-        return ""
-    return notes.utc_near_new_year(west, east)
+    return "" if west == east else notes.utc_near_new_year(west, east)
 
 
-def _doubt_about_year(winner: Candidate, moment: datetime, believed: Iterable[_Believed]) -> str:
-    """Names the other believable evidence that would file the picture in another year.
+def _other_years_note(winner: Candidate, chosen: datetime, accepted: Iterable[_Accepted]) -> str:
+    """The note that names other believable evidence of another year.
 
-    Modification times are not heard: those of the file system differ nearly always, and an edit inside the
-    file contradicts the capture only when it is earlier.
+    Modification times are left out: those of the file system nearly always differ, and an edit inside the file
+    contradicts the capture only if it is earlier.
     """
     others: list[str] = []
-    chosen = moment.year
-    for candidate, told in believed:
+    chosen_year = chosen.year
+    for candidate, moment in accepted:
         if candidate is winner or candidate.source is _FILESYSTEM:
             continue
-        year = told.year if candidate.clock is not _UTC_CLOCK else _year_beside(told, moment)
-        if year == chosen or (candidate.tag == _EDITED and year > chosen):
+        year = moment.year if candidate.clock is not _UTC_CLOCK else _year_on_clock(moment, chosen)
+        if year == chosen_year or (candidate.tag == _EDITED and year > chosen_year):
             continue
-        says = notes.says_year(candidate.tag, year)
-        if says not in others:
-            others.append(says)
-    return notes.years_disagree(winner.tag, chosen, others) if others else ""
+        text = notes.says_year(candidate.tag, year)
+        if text not in others:
+            others.append(text)
+    return notes.years_disagree(winner.tag, chosen_year, others) if others else ""
 
 
-def _year_beside(instant: datetime, moment: datetime) -> int:
-    """The year of an instant, as the clock that showed the chosen moment would show it."""
+def _year_on_clock(instant: datetime, moment: datetime) -> int:
+    """The year of an instant on the clock that showed a moment."""
     if moment.tzinfo is not None:
         return instant.astimezone(moment.tzinfo).year
-    # The chosen clock's zone is not known: what some zone explains is no other year.
+    # The zone of that clock is unknown: a year that some zone explains is no other year.
     if moment.year in {(instant + _FURTHEST_WEST).year, (instant + _FURTHEST_EAST).year}:
         return moment.year
     return instant.year

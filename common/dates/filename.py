@@ -1,10 +1,9 @@
 """The date that a phone, camera, messenger or screenshot tool wrote into a file name.
 
-A name is believed only where a whole date stands in one of the forms below, with valid month, day and time, and
-apart from other digits. Numbers that merely look like a date are refused: counters, resolutions, phone numbers,
-identifiers, hashes. Pure: nothing here touches the disk.
+A name counts only if it has a whole date in one of the forms below, with valid month, day and time, and separate from
+other digits. Numbers that only resemble a date are refused: counters, resolutions, phone numbers, identifiers, hashes.
 
-No specification exists for these names. The forms are those which the named programs were seen to write.
+No specification exists for these names. The forms were seen in files of the named programs. Pure.
 """
 
 from __future__ import annotations
@@ -13,15 +12,13 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
-from common.dates.model import Candidate, Clock, Source
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from common.dates.model import EPOCH, Candidate, Clock, Source
 
 # .jpg, .3gp, .m2ts; but not the .11 of "14.22.11" in a name without extension.
 _EXTENSION = re.compile(r"\.[0-9]?[A-Za-z][A-Za-z0-9]{0,4}$")
 _ODD_SPACES = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u202f", " "))
 _EIGHT_DIGITS = re.compile(r"(?:[0-9][^0-9]*){8}")
-# UUIDs, and hexadecimal digests of 20 digits and more: their digits mean nothing, and one mark takes their place.
+# UUIDs, and hexadecimal digests of 20 digits and more. A mark replaces them, since their digits mean nothing.
 _OPAQUE = re.compile(
     r"(?<![0-9A-Za-z])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[0-9]*[a-f])[0-9a-f]{20,})(?![0-9A-Za-z])",
     re.IGNORECASE,
@@ -79,9 +76,9 @@ _FORMS = tuple(
 
 
 def candidates_from_name(name: str) -> tuple[Candidate, ...]:
-    """The date in a file name (without folder), as one candidate with the tag ``filename``, or none. Pure.
+    """The date in a file name (without folder), as one candidate with the tag ``filename``, or none.
 
-    Names with milliseconds since 1970 and names of Pixel phones are in UTC; all others are wall clock.
+    Names with seconds or milliseconds since 1970 and names of Pixel phones are in UTC, all others of a wall clock.
     """
     if _EIGHT_DIGITS.search(name) is None:
         return ()
@@ -99,9 +96,9 @@ def _candidate(match: re.Match[str]) -> Candidate | None:
     fields = match.groupdict()
     date_only = False
     if fields.get("milliseconds"):
-        moment, clock = _EPOCH + timedelta(milliseconds=int(fields["milliseconds"])), Clock.UTC
+        moment, clock = EPOCH + timedelta(milliseconds=int(fields["milliseconds"])), Clock.UTC
     elif fields.get("seconds"):
-        moment, clock = _EPOCH + timedelta(seconds=int(fields["seconds"])), Clock.UTC
+        moment, clock = EPOCH + timedelta(seconds=int(fields["seconds"])), Clock.UTC
     else:
         date_only = "hour" not in fields
         try:
@@ -115,7 +112,7 @@ def _candidate(match: re.Match[str]) -> Candidate | None:
 
 
 def _time_of_day(fields: dict[str, str | None]) -> tuple[int, int, int, int]:
-    """Hour, minute, second and microsecond; not checked for their ranges."""
+    """Hour, minute, second and microsecond, not checked for their ranges."""
     hour = int(fields.get("hour") or 0)
     # "12.22.11 AM" is 22 minutes after midnight.
     half = fields.get("before") or fields.get("after")

@@ -174,7 +174,7 @@ def test_the_short_way_for_plain_dates_reads_them_as_the_general_way_does(
     text = "".join(letters)
     short = parse_moment(text, subsec, offset)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("common.dates.parsing._plain", lambda *_: None)
+        patch.setattr("common.dates.parsing._parse_common_form", lambda *_: None)
         general = parse_moment(text, subsec, offset)
     assert short == general
     assert short is None or general is None or short.moment.tzinfo == general.moment.tzinfo
