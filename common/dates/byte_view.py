@@ -1,8 +1,8 @@
-"""One bounded way to look at the bytes of an untrusted file.
+"""Bounded access to the bytes of an untrusted file. Reads the disk, changes nothing.
 
-Every reader in ``common/dates/readers`` reads through a ``View``. Whatever a file claims about its own counts,
-lengths and offsets, no more than ``MOST_BYTES`` are read, ``MOST_READS`` system calls made and ``MOST_STEPS``
-entries looked at; then ``StopReading`` ends the reader and what was found until then stays.
+Every reader in ``common/dates/readers`` reads through a ``ByteView``. Whatever counts, lengths and offsets a file
+claims, no more than ``MOST_BYTES`` are read, ``MOST_READS`` system calls made and ``MOST_STEPS`` entries visited. Then
+``StopReading`` ends the reader, and the dates found so far are kept.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ MOST_STEPS = 20_000
 MOST_DEPTH = 16
 
 HEAD = 32 << 10
-"""How many bytes are read first. The metadata of most photos lies in there, so that most files cost one read."""
+"""The number of bytes in the first read. They hold the metadata of most photos, so most files take one read."""
 
-# What lies behind an offset that had to be sought is mostly needed as a whole: an IFD and its strings.
-_AHEAD = 4 << 10
+# Enough for an IFD and its strings.
+_READ_BYTES = 4 << 10
 
 
 class StopReading(Exception):
-    """The file is damaged, or larger than what is looked at. The text says it in plain words."""
+    """The file is damaged or exceeds a limit. The text is shown to people."""
 
 
 class ByteSource(Protocol):
-    """Where the bytes come from. ``size`` is in bytes."""
+    """A source of bytes. ``size`` is in bytes."""
 
     size: int
 
     def pread(self, length: int, offset: int) -> bytes:
-        """Up to ``length`` bytes at ``offset``; fewer only at the end. Raises OSError when the disk fails."""
+        """Up to ``length`` bytes at ``offset``, fewer only at the end. Raises ``OSError``."""
 
 
 class Data(Protocol):
-    """What is cut like bytes, ``data[start:end]``, and gives less where it ends: bytes, or a ``View``."""
+    """Bytes or a ``ByteView``: ``data[start:end]`` has fewer bytes at the end."""
 
     def __getitem__(self, piece: slice, /) -> bytes: ...
 
 
 class FileBytes:
-    """The bytes of an open descriptor, which stays the caller's to close. Reads the disk, never changes it."""
+    """The bytes of an open descriptor, which the caller closes."""
 
     __slots__ = ("_fd", "size")
 
@@ -52,7 +52,7 @@ class FileBytes:
         self.size = size
 
     def pread(self, length: int, offset: int) -> bytes:
-        """See ``Bytes``. Windows has no pread; the descriptor is ours alone, so seeking does the same there."""
+        """See ``ByteSource``. Windows has no pread, but nobody else uses the descriptor, so it can seek."""
         if sys.platform != "win32":
             return os.pread(self._fd, length, offset)
         os.lseek(self._fd, offset, os.SEEK_SET)
@@ -60,7 +60,7 @@ class FileBytes:
 
 
 class MemoryBytes:
-    """Bytes that are in memory already: an unpacked profile, or a test."""
+    """Bytes in memory: an unpacked profile, or a test."""
 
     __slots__ = ("_data", "size")
 
@@ -69,12 +69,12 @@ class MemoryBytes:
         self.size = len(data)
 
     def pread(self, length: int, offset: int) -> bytes:
-        """See ``Bytes``; touches no disk."""
+        """See ``ByteSource``."""
         return self._data[offset : offset + length]
 
 
 class _Allowance:
-    """What may still be spent on one file and on everything that is unpacked from it."""
+    """What is left of the limits for one file and everything that is unpacked from it."""
 
     __slots__ = ("bytes_left", "reads_left", "steps_left")
 
@@ -85,12 +85,12 @@ class _Allowance:
 
 
 class _Cache:
-    """The two pieces of a file that are kept in memory: its head, and what was sought last."""
+    """The two parts of a file that are in memory: its head, and a window with the last read."""
 
-    __slots__ = ("allowance", "head", "head_size", "where", "window", "window_start")
+    __slots__ = ("allowance", "head", "head_size", "source", "window", "window_start")
 
-    def __init__(self, where: ByteSource, allowance: _Allowance) -> None:
-        self.where = where
+    def __init__(self, source: ByteSource, allowance: _Allowance) -> None:
+        self.source = source
         self.allowance = allowance
         self.head = self.fetch(0, HEAD)
         self.head_size = len(self.head)
@@ -103,28 +103,30 @@ class _Cache:
         allowance.bytes_left -= length
         if allowance.reads_left < 0 or allowance.bytes_left < 0:
             raise StopReading("more would have to be read than is looked at in one file")
-        return self.where.pread(length, offset)
+        return self.source.pread(length, offset)
 
-    def read(self, offset: int, length: int, ahead: int) -> bytes:
-        """What was asked for beyond the end of a view, and cut, or lies not wholly in the head."""
+    def read(self, offset: int, length: int, read_bytes: int) -> bytes:
+        """Bytes from the head or the window, else from the file, where at least ``read_bytes`` are read at once."""
         if offset + length <= self.head_size:
             return self.head[offset : offset + length]
         start = offset - self.window_start
         if start >= 0 and start + length <= len(self.window):
             return self.window[start : start + length]
-        if offset >= self.where.size:
+        if offset >= self.source.size:
             return b""
-        self.window = self.fetch(offset, max(length, min(ahead, self.where.size - offset)))
+        self.window = self.fetch(offset, max(length, min(read_bytes, self.source.size - offset)))
         self.window_start = offset
         return self.window[:length]
 
 
 class ByteView:
-    """A part of a file with offsets that count from its own start; all views of a file share one allowance."""
+    """A part of a file, with offsets from its own start. All views of a file share its limits."""
 
     __slots__ = ("_cache", "_in_head", "depth", "size", "start")
 
     def __init__(self, cache: _Cache, start: int, size: int, depth: int) -> None:
+        if depth > MOST_DEPTH:
+            raise StopReading("its parts are nested too deep")
         self._cache = cache
         self.start = start
         self.size = size
@@ -133,14 +135,12 @@ class ByteView:
         self._in_head = end if end <= cache.head_size else cache.head_size
 
     @classmethod
-    def over(cls, where: ByteSource) -> ByteView:
-        """The whole of a file. Reads its first bytes."""
-        return cls(_Cache(where, _Allowance()), 0, where.size, 0)
+    def over(cls, source: ByteSource) -> ByteView:
+        """A view of a whole file. Reads its first bytes."""
+        return cls(_Cache(source, _Allowance()), 0, source.size, 0)
 
     def part(self, offset: int, length: int | None = None) -> ByteView:
-        """The part at ``offset``, cut to this view. Raises StopReading when parts nest too deep."""
-        if self.depth >= MOST_DEPTH:
-            raise StopReading("its parts are nested too deep")
+        """The part at ``offset``, cut to this view. Raises ``StopReading`` when parts nest too deep."""
         if not 0 <= offset <= self.size:
             offset = 0 if offset < 0 else self.size
         size = self.size - offset
@@ -149,22 +149,18 @@ class ByteView:
         return ByteView(self._cache, self.start + offset, size, self.depth + 1)
 
     def whole(self) -> ByteView:
-        """The file that this is a part of, for offsets that count from its start."""
-        if self.depth >= MOST_DEPTH:
-            raise StopReading("its parts are nested too deep")
-        return ByteView(self._cache, 0, self._cache.where.size, self.depth + 1)
+        """The whole file, for offsets from its start."""
+        return ByteView(self._cache, 0, self._cache.source.size, self.depth + 1)
 
     def unpacked(self, data: bytes) -> ByteView:
-        """Bytes that stood packed in this view, as a view of their own, one level deeper. Reads nothing."""
-        if self.depth >= MOST_DEPTH:
-            raise StopReading("its parts are nested too deep")
+        """A view of bytes that were packed in this view, one level deeper. Reads nothing."""
         cache = _Cache(MemoryBytes(data), self._cache.allowance)
         return ByteView(cache, 0, len(data), self.depth + 1)
 
-    def read(self, offset: int, length: int, ahead: int = _AHEAD) -> bytes:
-        """Up to ``length`` bytes at ``offset``: fewer where the view ends, none outside of it.
+    def read(self, offset: int, length: int, read_bytes: int = _READ_BYTES) -> bytes:
+        """Up to ``length`` bytes at ``offset``, fewer where the view ends, none outside of it.
 
-        ``ahead`` is how much is fetched at once when the disk must be asked; a walk over far headers says 0.
+        Where they are not in memory, at least ``read_bytes`` are read: few for headers that are far apart.
         """
         cache = self._cache
         start = self.start + offset
@@ -172,34 +168,35 @@ class ByteView:
         if offset >= 0 and length > 0 and end <= self._in_head:
             return cache.head[start:end]
         length = min(length, self.size - offset)
-        return cache.read(start, length, ahead) if offset >= 0 and length > 0 else b""
+        return cache.read(start, length, read_bytes) if offset >= 0 and length > 0 else b""
 
     def __getitem__(self, piece: slice, /) -> bytes:
-        """``view[start:end]`` is ``read(start, end - start)``: see ``data``."""
+        """``view[start:end]`` is ``read(start, end - start)``."""
         return self.read(piece.start, piece.stop - piece.start)
 
     def data(self) -> Data:
-        """All of this view, to be cut like bytes: bytes indeed where it is in memory, which cuts ten times as fast."""
+        """All of this view, to be sliced: as bytes if it is in memory, which is ten times as fast, else the view
+        itself."""
         cache = self._cache
         end = self.start + self.size
         return cache.head[self.start : end] if end <= cache.head_size else self
 
-    def need(self, offset: int, length: int, ahead: int = _AHEAD) -> bytes:
-        """Exactly ``length`` bytes at ``offset``. Raises StopReading when the view is too short."""
-        data = self.read(offset, length, ahead)
+    def need(self, offset: int, length: int) -> bytes:
+        """Exactly ``length`` bytes at ``offset``. Raises ``StopReading`` when the view is too short."""
+        data = self.read(offset, length)
         if len(data) != length:
             raise StopReading("it ends in the middle of a structure")
         return data
 
     def step(self, count: int = 1) -> None:
-        """Count ``count`` entries as looked at. Raises StopReading when a file has too many of them."""
+        """Count visited entries. Raises ``StopReading`` when a file has too many."""
         allowance = self._cache.allowance
         allowance.steps_left -= count
         if allowance.steps_left < 0:
             raise StopReading("it has more entries than are looked at in one file")
 
     def search(self, length: int) -> None:
-        """Count ``length`` bytes as searched or unpacked: the same bytes may be named by many entries."""
+        """Count searched or unpacked bytes: many entries may name the same bytes. Raises ``StopReading``."""
         allowance = self._cache.allowance
         allowance.bytes_left -= length
         if allowance.bytes_left < 0:

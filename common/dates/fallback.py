@@ -11,7 +11,6 @@ import json
 import os
 import stat
 import threading
-from types import TracebackType
 
 from common.dates.findings import Findings
 from common.dates.formats import looks_like_image
@@ -48,9 +47,7 @@ class FallbackReader:
     def __enter__(self) -> FallbackReader:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

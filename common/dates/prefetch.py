@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import islice
-from types import TracebackType
 
 from common.dates.byte_view import HEAD
 from common.dates.formats import open_media, read_media, read_opened
@@ -79,9 +78,7 @@ class Prefetcher:
     def __enter__(self) -> Prefetcher:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the files that were not read."""
         while self._opened:
             _close(self._opened.popitem()[1])

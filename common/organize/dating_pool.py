@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import cycle
-from types import TracebackType
 from typing import IO, Any, NamedTuple
 
 from common.concurrency import ordered_map
@@ -119,9 +118,7 @@ class DatingPool:
     def __enter__(self) -> DatingPool:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for worker in self._workers:
             worker.close_input()
         for worker in self._workers:

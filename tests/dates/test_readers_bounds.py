@@ -235,9 +235,9 @@ def test_each_limit_of_the_source_ends_the_reading() -> None:
         view.step(MOST_STEPS + 1)
     far = ByteView.over(CountingBytes(b"", size=1 << 50))
     for number in range(MOST_READS - 1):
-        far.read((number + 1) << 20, 1, ahead=0)
+        far.read((number + 1) << 20, 1, read_bytes=0)
     with pytest.raises(StopReading, match="more would have to be read"):
-        far.read(1 << 40, 1, ahead=0)
+        far.read(1 << 40, 1, read_bytes=0)
     with pytest.raises(StopReading, match="more would have to be read"):
         ByteView.over(CountingBytes(b"", size=1 << 50)).read(1 << 20, MOST_BYTES + 1)
     nested = view

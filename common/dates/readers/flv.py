@@ -11,14 +11,14 @@ import re
 from common.dates.byte_view import ByteView
 from common.dates.findings import TEXT_CREATE, Findings
 
-_LOOKED_AT = 16 << 10
-# A name in the object, the marker of a text (2), its length, the text.
+_SEARCHED_BYTES = 16 << 10
+# A name in the object, the type marker of a string (2), its length, the string.
 _CREATED = re.compile(rb"(?i:creation_?date|createdate|creation_time)\x02\0([\x08-\x40])")
 
 
 def read(view: ByteView, findings: Findings) -> None:
-    """Find the creation date in the script data at the head of the file."""
-    data = view.read(0, _LOOKED_AT)
+    """Find the creation date in the script data at the start of the file."""
+    data = view.read(0, _SEARCHED_BYTES)
     match = _CREATED.search(data)
     if match is not None:
         findings.add_text("flv:creationdate", data[match.end() : match.end() + match.group(1)[0]], TEXT_CREATE)

@@ -20,7 +20,7 @@ _DATE_CREATED, _TIME_CREATED, _DIGITAL_DATE, _DIGITAL_TIME = 55, 60, 62, 63
 
 
 def read(view: ByteView, findings: Findings) -> None:
-    """Find the dates in a sequence of IIM datasets that starts the view."""
+    """Find the dates in a sequence of IIM datasets at the start of the view."""
     texts: dict[int, str] = {}
     offset = 0
     for _ in range(_MOST_DATASETS):
@@ -29,7 +29,7 @@ def read(view: ByteView, findings: Findings) -> None:
             break
         record, dataset, length = struct.unpack_from(">BBH", head, 1)
         if length & 0x8000:
-            break  # an extended dataset: none of the dates is one
+            break  # an extended dataset, which holds no date
         view.step()
         if record == 2 and dataset in {_DATE_CREATED, _TIME_CREATED, _DIGITAL_DATE, _DIGITAL_TIME}:
             texts.setdefault(dataset, view.read(offset + 5, min(length, 32)).decode("latin-1").strip("\0 "))
@@ -39,19 +39,20 @@ def read(view: ByteView, findings: Findings) -> None:
         (_DIGITAL_DATE, _DIGITAL_TIME, "iptc:DigitalCreationDate", XMP_CREATE),
     ):
         if date in texts:
-            day, clock = texts[date], texts.get(time, "")
-            findings.add_text(tag, f"{day}T{clock}" if clock else day, rank if clock else DAY_CREATED)
+            day, time_text = texts[date], texts.get(time, "")
+            findings.add_text(tag, f"{day}T{time_text}" if time_text else day, rank if time_text else DAY_CREATED)
 
 
 def read_resources(view: ByteView, findings: Findings, read_exif: Callable[[ByteView, Findings], None]) -> None:
-    """Find the dates in a sequence of Photoshop image resources that starts the view.
+    """Find the dates in a sequence of Photoshop image resources at the start of the view.
 
-    ``read_exif`` reads an EXIF block. It is a parameter since TIFF holds resources, and resources hold EXIF (TIFF).
+    ``read_exif`` reads an EXIF block. It is a parameter since TIFF holds resources, and resources hold EXIF, which is
+    TIFF.
     """
     offset = 0
     for _ in range(_MOST_RESOURCES):
         head = view.read(offset, 7)
-        # 8BIM is Photoshop's own; others came from programs that are gone.
+        # 8BIM is Photoshop's own signature, the others are of older programs.
         if len(head) < 7 or head[:4] not in {b"8BIM", b"PHUT", b"DCSR", b"AgHg", b"MeSa"}:
             return
         view.step()

@@ -5,13 +5,12 @@ of HEIF), Apple "QuickTime File Format" (keys and ilst, user data, seconds since
 1.2.6 (uuid box, XMP_ item), ISO/IEC 15444-1 annex I (JP2 boxes), ISO/IEC 18181-2 (JPEG XL), Sony's "nrtmd" XML
 (non-real-time metadata), lclevy's description of Canon's CR3 (uuid box with CMT1 to CMT4).
 
-QuickTime and ISO define ``mvhd`` as UTC. Nikon and GoPro cameras have no notion of a zone and write their wall
-clock there (their own tags repeat the same reading; no file of a GoPro was at hand to check it): a local time.
+QuickTime and ISO define ``mvhd`` as UTC. Nikon and GoPro cameras know no zone and write their wall clock there, a local
+time. (Their own tags repeat the same time. No file of a GoPro was at hand to check it.)
 """
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -27,27 +26,10 @@ _MOST_PACKET = 1 << 20
 _MOST_TABLE = 256 << 10
 # Seconds from 1904-01-01, where QuickTime starts to count, to 1970-01-01.
 _EPOCH_1904 = 2_082_844_800
-# QuickTime appeared in 1991. A clock that says less has just been started: 1904, 1970 or a few hours later.
+# QuickTime appeared in 1991. An earlier time is that of a clock that was never set: 1904 or 1970, or some hours later.
 _OLDEST_FILM = 631_152_000  # 1990-01-01
 
-_FIRST_BOXES = frozenset(
-    {
-        b"ftyp",
-        b"moov",
-        b"mdat",
-        b"wide",
-        b"free",
-        b"skip",
-        b"pnot",
-        b"moof",
-        b"styp",
-        b"meta",
-        b"uuid",
-        b"junk",
-        b"PICT",
-        b"pict",
-    }
-)
+_FIRST_BOXES = frozenset(b"ftyp moov mdat wide free skip pnot moof styp meta uuid junk PICT pict".split())
 _JPEG_2000 = b"\0\0\0\x0cjP  \r\n\x87\n"
 _JPEG_XL = b"\0\0\0\x0cJXL \r\n\x87\n"
 
@@ -56,9 +38,9 @@ _UUID_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _UUID_EXIF = (b"JpgTiffExif->JP2", bytes.fromhex("0537cdab9d0c4431a72afa561f2a113e"))
 _UUID_IPTC = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
 
-_MAKER_BOXES = frozenset(
-    {b"CNTH", b"QVMI", b"MVTG", b"FFMV", b"PANA", b"LEIC", b"TAGS", b"PENT", b"SDLN", b"CNDB", b"PXMN"}
-)
+# After a length or without one, and without or with Exif\0\0.
+_EXIF_STARTS = (4, 10, 0, 6)
+_MAKER_BOXES = frozenset(b"CNTH QVMI MVTG FFMV PANA LEIC TAGS PENT SDLN CNDB PXMN".split())
 _KEYS = {
     "com.apple.quicktime.creationdate": ("quicktime:creationdate", ORIGINAL),
     "com.apple.proapps.shootdate": ("quicktime:shootdate", ORIGINAL),
@@ -67,14 +49,10 @@ _KEYS = {
     "creation_time": ("quicktime:creation_time", TEXT_CREATE),
     "date": ("quicktime:date", TEXT_CREATE),
 }
-_SONY_CREATED = re.compile(rb"<CreationDate\s{1,8}value=\"([^\"<>]{10,40})\"")
-
-# A box: its type and its content.
-Box = tuple[bytes, ByteView]
 
 
 class _Film:
-    """What must be known of the whole film before its clock can be named."""
+    """What the boxes of a whole film contain about its clock."""
 
     __slots__ = ("is_local", "movie_time", "track_time")
 
@@ -85,7 +63,8 @@ class _Film:
 
 
 def is_box_file(head: bytes) -> bool:
-    """A first box of a known type, of a length that a first box can have."""
+    """Whether a file starts with a box of a known type and a possible length, or with a signature of JPEG 2000 or
+    XL."""
     if head.startswith((_JPEG_2000, _JPEG_XL)):
         return True
     if len(head) < 8 or head[4:8] not in _FIRST_BOXES:
@@ -95,19 +74,19 @@ def is_box_file(head: bytes) -> bool:
 
 
 def read(view: ByteView, findings: Findings) -> None:
-    """Find the dates in the boxes of a file. Media data is skipped, not read."""
+    """Find the dates in the boxes of a file. Media data is skipped."""
     film = _Film()
     try:
         _read_boxes(view, findings, film)
     finally:
-        _conclude(film, findings)
+        _add_container_time(film, findings)
 
 
-def _boxes(view: ByteView, start: int = 0) -> Iterator[Box]:
-    """The boxes of a view, one after the other. Each begins behind the one before, so this ends."""
+def _boxes(view: ByteView, start: int = 0) -> Iterator[tuple[bytes, ByteView]]:
+    """The types and contents of the boxes in a view. Each starts after the one before, so this ends."""
     offset = start
     for _ in range(_MOST_BOXES):
-        head = view.read(offset, 16, ahead=512)
+        head = view.read(offset, 16, read_bytes=512)
         if len(head) < 8:
             return
         view.step()
@@ -116,7 +95,7 @@ def _boxes(view: ByteView, start: int = 0) -> Iterator[Box]:
         if size == 1 and len(head) == 16:
             size, header = struct.unpack_from(">Q", head, 8)[0], 16
         elif size == 0:
-            size = view.size - offset  # the last box reaches to the end
+            size = view.size - offset  # the last box, up to the end
         if size < header:
             return
         yield kind, view.part(offset + header, size - header)
@@ -144,13 +123,13 @@ def _read_boxes(view: ByteView, findings: Findings, film: _Film) -> None:
         elif kind == b"xml ":
             _read_xml(box, findings)
         elif kind == b"Exif":
-            _read_exif(box, 4, findings)
+            tiff.read_embedded(box, _EXIF_STARTS, findings)
         elif kind in _MAKER_BOXES:
             maker.read(box, "quicktime:camera", findings)
 
 
 def _read_packed_movie(view: ByteView, findings: Findings, film: _Film) -> None:
-    """A moov that QuickTime packed with zlib: dcom names the method, cmvd holds a length and the packed moov."""
+    """Read a moov that QuickTime packed with zlib: dcom has the method, cmvd a length and the packed moov."""
     for kind, box in _boxes(view):
         if kind == b"cmvd":
             packed = box.read(4, _MOST_PACKET)
@@ -163,7 +142,7 @@ def _read_packed_movie(view: ByteView, findings: Findings, film: _Film) -> None:
 
 
 def _header_time(box: ByteView) -> int:
-    """Seconds since 1904 of an mvhd or tkhd; 0 where no time was written."""
+    """The seconds since 1904 in an mvhd or tkhd, 0 if there is no time."""
     head = box.read(0, 12)
     if len(head) < 12:
         return 0
@@ -171,11 +150,11 @@ def _header_time(box: ByteView) -> int:
     return seconds
 
 
-def _conclude(film: _Film, findings: Findings) -> None:
-    """Name the clock of the container's time, now that the maker is known."""
+def _add_container_time(film: _Film, findings: Findings) -> None:
+    """Add the time of the container. Its clock is known only at the end of the boxes."""
     for tag, seconds in (("quicktime:mvhd", film.movie_time), ("quicktime:tkhd", film.track_time)):
         if seconds:
-            # A film of before 1970 can't be: the writer counted from 1970.
+            # Films of before 1970 do not exist: such a writer counted from 1970.
             since_1970 = seconds - _EPOCH_1904 if seconds >= _EPOCH_1904 else seconds
             if since_1970 < _OLDEST_FILM:
                 findings.add_unreadable(tag, f"{seconds} seconds", CONTAINER)
@@ -187,7 +166,7 @@ def _conclude(film: _Film, findings: Findings) -> None:
 def _read_user_data(view: ByteView, findings: Findings, film: _Film) -> None:
     for kind, box in _boxes(view):
         if kind == b"\xa9day":
-            _add_day(box.read(4, 64), findings)  # behind a length and a language
+            _add_day(box.read(4, 64), findings)  # after a length and a language
         elif kind in {b"date", b"IDIT"}:
             findings.add_text(f"quicktime:{kind.decode()}", box.read(0, 64).lstrip(b"\0"), CREATED)
         elif kind == b"meta":
@@ -206,7 +185,7 @@ def _read_user_data(view: ByteView, findings: Findings, film: _Film) -> None:
 
 
 def _add_day(raw: bytes, findings: Findings) -> None:
-    """``©day``: cameras write a full date with its offset here, shops and editors a year or a day."""
+    """Add a ``©day``: cameras write a full date with its offset, shops and editors a year or a day."""
     text = raw.decode("utf-8", "replace").strip("\0 ")
     moment = parse_moment(text)
     rank = RELEASED if moment is None or moment.date_only else CREATED
@@ -214,9 +193,9 @@ def _add_day(raw: bytes, findings: Findings) -> None:
 
 
 def _read_meta(view: ByteView, findings: Findings) -> None:
-    """A meta box: keys with their values, or the items of a HEIF picture.
+    """Read a meta box: keys with their values, or the items of a HEIF picture.
 
-    In ISO files it is a full box with four bytes of version and flags, in QuickTime files a plain one.
+    In ISO files it starts with four bytes of version and flags, in QuickTime files with its first box.
     """
     start = 0 if view.read(4, 4) in {b"hdlr", b"mhdr", b"keys", b"ilst"} else 4
     keys: list[str] = []
@@ -264,10 +243,7 @@ def _read_item_list(view: ByteView, keys: list[str], findings: Findings) -> None
 def _read_xml(box: ByteView, findings: Findings) -> None:
     packet = box.read(0, _MOST_PACKET)
     box.search(len(packet))
-    sony = _SONY_CREATED.search(packet)
-    if sony is not None:
-        findings.add_text("sony:CreationDate", sony.group(1), ORIGINAL)
-    else:
+    if not maker.read_sony(packet, findings):
         xmp.scan(packet, findings)
 
 
@@ -278,13 +254,13 @@ def _read_uuid(box: ByteView, findings: Findings) -> None:
     elif name == _UUID_CANON:
         _read_canon(content, findings)
     elif name in _UUID_EXIF:
-        _read_exif(content, 0, findings)
+        tiff.read_embedded(content, (0, 6, 4, 10), findings)
     elif name == _UUID_IPTC:
         iptc.read(content, findings)
 
 
 def _read_canon(view: ByteView, findings: Findings) -> None:
-    """CR3: CMT1 is IFD0, CMT2 the Exif IFD, CMT4 the GPS IFD, each a TIFF block of its own."""
+    """Read the TIFF blocks of a CR3: CMT1 is IFD0, CMT2 the Exif IFD, CMT4 the GPS IFD."""
     for kind, box in _boxes(view):
         if kind in {b"CMT1", b"CMT2"} and tiff.is_tiff(box.read(0, 16)):
             tiff.read(box, findings)
@@ -294,25 +270,16 @@ def _read_canon(view: ByteView, findings: Findings) -> None:
             maker.read(box, "quicktime:camera", findings)
 
 
-def _read_exif(box: ByteView, start: int, findings: Findings) -> None:
-    """An Exif block behind ``start`` bytes, with or without its ``Exif\\0\\0``."""
-    head = box.read(0, 64)
-    for skip in (start, start + 6, 0, 4, 6, 10):
-        if tiff.is_tiff(head[skip:]):
-            tiff.read(box.part(skip), findings)
-            return
-
-
 def _read_items(infos: ByteView, locations: ByteView, data: ByteView | None, findings: Findings) -> None:
-    """Read the Exif and XMP items of a HEIF file, wherever its iloc says that they stand."""
+    """Read the Exif and XMP items of a HEIF file, which its iloc locates."""
     wanted = _metadata_items(infos)
     if not wanted:
         return
     for item, inside_data, offset, length in _extents(locations, wanted):
-        where = data if inside_data else infos.whole()
-        if where is None:
+        container = data if inside_data else infos.whole()
+        if container is None:
             continue
-        content = where.part(offset, length or None)
+        content = container.part(offset, length or None)
         if wanted[item] == b"Exif":
             _read_exif_item(content, findings)
         else:
@@ -320,18 +287,18 @@ def _read_items(infos: ByteView, locations: ByteView, data: ByteView | None, fin
 
 
 def _read_exif_item(content: ByteView, findings: Findings) -> None:
-    """ISO/IEC 23008-12 A.2.1: four bytes say how far behind them the TIFF header stands."""
+    """Read an Exif item, whose first four bytes are the distance to the TIFF header (ISO/IEC 23008-12 A.2.1)."""
     skip = 4 + int.from_bytes(content.read(0, 4), "big")
     if tiff.is_tiff(content.read(skip, 16)):
         tiff.read(content.part(skip), findings)
     else:
-        _read_exif(content, 4, findings)
+        tiff.read_embedded(content, _EXIF_STARTS, findings)
 
 
 def _metadata_items(infos: ByteView) -> dict[int, bytes]:
-    """Number -> kind of the items that may hold a date.
+    """The numbers and types of the items that may hold a date.
 
-    A photo of a phone has some fifty items, tiles of the picture most of them, so this walks plain bytes.
+    A photo of a phone has some fifty items, mostly tiles of the picture, so plain bytes are searched.
     """
     wanted: dict[int, bytes] = {}
     table = infos.read(0, _MOST_TABLE)
@@ -357,7 +324,7 @@ def _metadata_items(infos: ByteView) -> dict[int, bytes]:
 
 
 def _extents(box: ByteView, wanted: dict[int, bytes]) -> Iterator[tuple[int, bool, int, int]]:
-    """Item, whether it stands in idat, offset and length of the first extent of each wanted item."""
+    """The number of each wanted item, whether it is in idat, and offset and length of its first extent."""
     table = box.read(0, _MOST_TABLE)
     if len(table) < 8:
         return
@@ -368,8 +335,8 @@ def _extents(box: ByteView, wanted: dict[int, bytes]) -> Iterator[tuple[int, boo
     fixed = wide + method_size + 2 + base_size + 2
     extent_size = index_size + offset_size + length_size
 
-    def number(at: int, length: int) -> int:
-        return int.from_bytes(table[at : at + length], "big")
+    def number(start: int, length: int) -> int:
+        return int.from_bytes(table[start : start + length], "big")
 
     position = 6 + wide
     for _ in range(min(number(6, wide), _MOST_ITEMS)):

@@ -1,7 +1,7 @@
 """Matroska and WebM films.
 
-Sources: RFC 8794 (EBML: element ids and sizes of variable length), RFC 9559 (Segment, SeekHead, Info with DateUTC
-in nanoseconds since 2001-01-01, Tags with SimpleTag).
+Sources: RFC 8794 (EBML: element ids and sizes of variable length), RFC 9559 (Segment, SeekHead, Info with DateUTC in
+nanoseconds since 2001-01-01, Tags with SimpleTag).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NAMES = {
 
 
 def read(view: ByteView, findings: Findings) -> None:
-    """Find the dates in the segment's Info and Tags; Tags behind the film are found by the SeekHead."""
+    """Find the dates in the segment's Info and Tags. The SeekHead leads to Tags after the film."""
     for kind, segment in _elements(view):
         if kind == _SEGMENT:
             _read_segment(segment, findings)
@@ -38,10 +38,10 @@ def read(view: ByteView, findings: Findings) -> None:
 
 
 def _elements(view: ByteView, start: int = 0) -> Iterator[tuple[int, ByteView]]:
-    """The elements of a view. Each begins behind the one before, so this ends."""
+    """The ids and contents of the elements in a view. Each starts after the one before, so this ends."""
     offset = start
     for _ in range(_MOST_ELEMENTS):
-        head = view.read(offset, 12, ahead=512)
+        head = view.read(offset, 12, read_bytes=512)
         if len(head) < 2 or head[0] < 0x10:
             return
         view.step()
@@ -54,23 +54,23 @@ def _elements(view: ByteView, start: int = 0) -> Iterator[tuple[int, ByteView]]:
         size = int.from_bytes(raw, "big") & ((1 << (7 * size_length)) - 1)
         offset += id_length + size_length
         if size == (1 << (7 * size_length)) - 1:
-            size = max(view.size - offset, 0)  # of unknown size: a live stream
+            size = max(view.size - offset, 0)  # unknown: a live stream
         yield kind, view.part(offset, size)
         offset += size
 
 
 def _read_segment(segment: ByteView, findings: Findings) -> None:
     seen: set[int] = set()
-    sought: list[int] = []
+    positions: list[int] = []
     for kind, element in _elements(segment):
         if kind == _CLUSTER:
             break
         if kind == _SEEK_HEAD:
-            sought = list(_sought(element))
+            positions = list(_seek_positions(element))
         elif kind in {_INFO, _TAGS}:
             seen.add(kind)
             _read_element(kind, element, findings)
-    for position in sought:
+    for position in positions:
         for kind, element in _elements(segment, position):
             if kind in {_INFO, _TAGS} and kind not in seen:
                 seen.add(kind)
@@ -78,8 +78,8 @@ def _read_segment(segment: ByteView, findings: Findings) -> None:
             break
 
 
-def _sought(head: ByteView) -> Iterator[int]:
-    """Positions of Info and Tags in the segment, from its SeekHead."""
+def _seek_positions(head: ByteView) -> Iterator[int]:
+    """The positions of Info and Tags in the segment, by its SeekHead."""
     for kind, seek in _elements(head):
         if kind == _SEEK:
             fields = {inner: int.from_bytes(value.read(0, 8), "big") for inner, value in _elements(seek)}

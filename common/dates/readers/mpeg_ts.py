@@ -1,8 +1,8 @@
 """AVCHD: MPEG transport streams of camcorders (MTS, M2TS, TS, MOD).
 
-Sources: ITU-T H.222.0 section 2.4.3 (packets of 188 bytes, or 192 with a time stamp in front), ITU-T H.264
-annex D (SEI, user data unregistered, emulation prevention), and the Modified DV Pack Metadata that Sony and
-Panasonic define for AVCHD: pack 0x18 has zone, year and month, pack 0x19 day, hour, minute and second, all in BCD.
+Sources: ITU-T H.222.0 section 2.4.3 (packets of 188 bytes, or 192 with a time stamp in front), ITU-T H.264 annex D
+(SEI, user data unregistered, emulation prevention), and the Modified DV Pack Metadata (MDPM) that Sony and Panasonic
+define for AVCHD: pack 0x18 has zone, year and month, pack 0x19 day, hour, minute and second, all in BCD.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from common.dates.byte_view import ByteView
 from common.dates.findings import ORIGINAL, Findings
 from common.dates.model import Candidate, Clock, Source
 
-_LOOKED_AT = 1 << 20
+_SEARCHED_BYTES = 1 << 20
 _SYNC = 0x47
 _MDPM = bytes.fromhex("17ee8c60f84d11d98cd60800200c9a66") + b"MDPM"
 _MOST_PACKS = 60
@@ -23,22 +23,22 @@ _ZONE_AND_MONTH, _DAY_AND_TIME = 0x18, 0x19
 
 
 def is_transport_stream(head: bytes) -> bool:
-    """Sync bytes at the distance of several packets: a text file that begins with ``G`` is none."""
+    """Whether several packets start with a sync byte: a text may start with one, which is ``G``."""
     return _packet_size(head) is not None
 
 
 def _packet_size(head: bytes) -> tuple[int, int] | None:
-    """Size of a packet, and where its sync byte stands in it."""
+    """The size of a packet, and the position of the sync byte in it. None for other files."""
     for size, start in ((188, 0), (192, 4)):
-        places = range(start, min(len(head), start + 5 * size), size)
-        if len(places) >= 3 and all(head[place] == _SYNC for place in places):
+        positions = range(start, min(len(head), start + 5 * size), size)
+        if len(positions) >= 3 and all(head[position] == _SYNC for position in positions):
             return size, start
     return None
 
 
 def read(view: ByteView, findings: Findings) -> None:
     """Find the first MDPM with a date in the first MiB of the stream."""
-    data = view.read(0, _LOOKED_AT)
+    data = view.read(0, _SEARCHED_BYTES)
     shape = _packet_size(data[:2048])
     if shape is None:
         return
@@ -50,7 +50,7 @@ def read(view: ByteView, findings: Findings) -> None:
 
 
 def _payloads(data: bytes, size: int, start: int) -> dict[int, bytearray]:
-    """The payload of each stream of the file, put together again."""
+    """The payload of each stream of the file."""
     streams: dict[int, bytearray] = {}
     for offset in range(start, len(data) - 188 + 1, size):
         if data[offset] != _SYNC:
@@ -66,7 +66,7 @@ def _payloads(data: bytes, size: int, start: int) -> dict[int, bytearray]:
 
 
 def _read_packs(packs: bytes, findings: Findings) -> bool:
-    """A count, then packs of one byte of name and four of value. Whether there was a date among them."""
+    """Read a count, then packs of one byte for the name and four for the value. Returns whether they had a date."""
     values: dict[int, bytes] = {}
     for number in range(min(packs[0] if packs else 0, _MOST_PACKS)):
         pack = packs[1 + number * 5 : 6 + number * 5]
@@ -76,15 +76,15 @@ def _read_packs(packs: bytes, findings: Findings) -> bool:
         return False
     zone, *month = values[_ZONE_AND_MONTH]
     digits = bytes(month).hex() + values[_DAY_AND_TIME].hex()
-    shown = f"{digits[:4]}:{digits[4:6]}:{digits[6:8]} {digits[8:10]}:{digits[10:12]}:{digits[12:14]}"
+    text = f"{digits[:4]}:{digits[4:6]}:{digits[6:8]} {digits[8:10]}:{digits[10:12]}:{digits[12:14]}"
     moment, clock = _moment(digits), Clock.LOCAL
     # All ones: the camera has no zone.
     if moment is not None and zone != 0xFF:
         minutes = (zone >> 1 & 0x0F) * 60 + (30 if zone & 1 else 0) + (60 if zone & 0x40 else 0)
-        away = timedelta(minutes=-minutes if zone & 0x20 else minutes)
-        if abs(away) <= timedelta(hours=14):
-            moment, clock = moment.replace(tzinfo=timezone(away)), Clock.OFFSET
-    findings.candidates.append(Candidate(Source.METADATA, "avchd:MDPM", shown, moment, clock, ORIGINAL))
+        offset = timedelta(minutes=-minutes if zone & 0x20 else minutes)
+        if abs(offset) <= timedelta(hours=14):
+            moment, clock = moment.replace(tzinfo=timezone(offset)), Clock.OFFSET
+    findings.candidates.append(Candidate(Source.METADATA, "avchd:MDPM", text, moment, clock, ORIGINAL))
     return moment is not None
 
 

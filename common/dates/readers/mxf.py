@@ -1,26 +1,24 @@
 """MXF files of broadcast and cinema cameras.
 
 Source: SMPTE ST 377-1, sections 6 (KLV coding, BER lengths), 9.3 (local sets), annex A and B (tags): 0x4405 is the
-creation date of a package, 0x3C06 the modification date of an identification; a time stamp has eight bytes (4.3). Some
-cameras write Sony's "NonRealTimeMeta" XML, whose CreationDate has an offset.
+creation date of a package; a time stamp has eight bytes (4.3). Some cameras write Sony's XML.
 """
 
 from __future__ import annotations
 
-import re
 import struct
 from datetime import UTC, datetime
 
 from common.dates.byte_view import ByteView
-from common.dates.findings import CONTAINER, ORIGINAL, Findings
+from common.dates.findings import CONTAINER, Findings
+from common.dates.readers import maker
 
 _KEY = bytes.fromhex("060e2b34")
 _LOCAL_SET = bytes.fromhex("060e2b34025301")
 _PACKAGE_CREATED = 0x4405
 _MOST_SETS = 2_000
 _MOST_TAGS = 200
-_LOOKED_AT = 256 << 10
-_SONY_CREATED = re.compile(rb"<CreationDate\s{1,8}value=\"([^\"<>]{10,40})\"")
+_SEARCHED_BYTES = 256 << 10
 
 
 def read(view: ByteView, findings: Findings) -> None:
@@ -28,20 +26,18 @@ def read(view: ByteView, findings: Findings) -> None:
     offset = 0
     for _ in range(_MOST_SETS):
         head = view.read(offset, 25)
-        if len(head) < 25 or head[:4] != _KEY or offset > _LOOKED_AT:
+        if len(head) < 25 or head[:4] != _KEY or offset > _SEARCHED_BYTES:
             break
         view.step()
         length, header = _ber_length(head[16:25])
         if head[:7] == _LOCAL_SET and _read_set(view.part(offset + 16 + header, length), findings):
             break
         offset += 16 + header + length
-    sony = _SONY_CREATED.search(view.read(0, _LOOKED_AT))
-    if sony is not None:
-        findings.add_text("sony:CreationDate", sony.group(1), ORIGINAL)
+    maker.read_sony(view.read(0, _SEARCHED_BYTES), findings)
 
 
 def _ber_length(raw: bytes) -> tuple[int, int]:
-    """Length, and how many bytes tell it."""
+    """A length, and the number of bytes that encode it."""
     if raw[0] < 0x80:
         return raw[0], 1
     size = min(raw[0] & 0x7F, 8)
@@ -49,7 +45,7 @@ def _ber_length(raw: bytes) -> tuple[int, int]:
 
 
 def _read_set(content: ByteView, findings: Findings) -> bool:
-    """Whether the set had a creation date."""
+    """Read a local set. Returns whether it had a creation date."""
     offset = 0
     for _ in range(_MOST_TAGS):
         head = content.read(offset, 4)

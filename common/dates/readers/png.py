@@ -1,8 +1,8 @@
-"""PNG files: EXIF, XMP and dates in text chunks, before or behind the picture.
+"""PNG, MNG and JNG files: EXIF, XMP and dates in text chunks, before or after the picture.
 
 Sources: PNG third edition (W3C), sections 5.3 (chunks), 11.3.2.5 (eXIf), 11.3.3 (tEXt, zTXt, iTXt; Creation Time);
 XMP part 3 section 1.1.5 (XML:com.adobe.xmp); ImageMagick's "Raw profile type" text chunks (length, then hex).
-tIME is the time of the last change and says nothing of the capture.
+tIME is the time of the last change and is ignored.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from common.dates.byte_view import ByteView
 from common.dates.findings import DIGITIZED, ORIGINAL, TEXT_CREATE, XMP_CREATE, Findings
 from common.dates.readers import iptc, tiff, xmp
 
+_EXIF_STARTS = (6, 0)  # with and without a name in front
 _MOST_CHUNKS = 3_000
 _MOST_TEXT = 1 << 20
 _KEYWORDS = {
@@ -31,7 +32,7 @@ def read(view: ByteView, findings: Findings) -> None:
     """Find the dates in the chunks of a PNG file."""
     offset = 8
     for _ in range(_MOST_CHUNKS):
-        head = view.read(offset, 8, ahead=64)
+        head = view.read(offset, 8, read_bytes=64)
         if len(head) < 8:
             return
         view.step()
@@ -45,17 +46,9 @@ def read(view: ByteView, findings: Findings) -> None:
 
 def _read_chunk(kind: bytes, chunk: ByteView, findings: Findings) -> None:
     if kind == b"eXIf":
-        _read_exif(chunk, findings)
+        tiff.read_embedded(chunk, _EXIF_STARTS, findings)
     else:
         _read_text(kind, chunk, findings)
-
-
-def _read_exif(chunk: ByteView, findings: Findings) -> None:
-    """EXIF as it stands in APP1 or without its name; both are written."""
-    head = chunk.read(0, 32)
-    start = 6 if head.startswith(b"Exif\0\0") else 0
-    if tiff.is_tiff(head[start:]):
-        tiff.read(chunk.part(start), findings)
 
 
 def _read_text(kind: bytes, chunk: ByteView, findings: Findings) -> None:
@@ -80,7 +73,7 @@ def _content(kind: bytes, chunk: ByteView, start: int) -> bytes:
     if kind == b"zTXt":
         text = _inflated(raw[1:])
     elif kind == b"iTXt":
-        text = raw[2:].split(b"\0", 2)[-1]  # behind the language and the translated keyword
+        text = raw[2:].split(b"\0", 2)[-1]  # after the language and the translated keyword
         text = _inflated(text) if raw[:1] == b"\1" else text
     else:
         text = raw
@@ -89,7 +82,7 @@ def _content(kind: bytes, chunk: ByteView, start: int) -> bytes:
 
 
 def _inflated(packed: bytes) -> bytes:
-    """Unpack at most ``_MOST_TEXT`` bytes: a few kilobytes can claim to be gigabytes."""
+    """Unpack at most ``_MOST_TEXT`` bytes: a few kilobytes may unpack to gigabytes."""
     try:
         return zlib.decompressobj().decompress(packed, _MOST_TEXT)
     except zlib.error:
@@ -97,7 +90,7 @@ def _inflated(packed: bytes) -> bytes:
 
 
 def _read_profile(kind: str, chunk: ByteView, text: bytes, findings: Findings) -> None:
-    r"""``\nIPTC profile\n    1234\n3842…``: lines of a name, a length and hexadecimal digits."""
+    r"""Read ``\nIPTC profile\n    1234\n3842…``: lines of a name, a length and hexadecimal digits."""
     lines = text.lstrip(b"\n").split(b"\n", 2)
     if len(lines) < 3:
         return
@@ -109,7 +102,7 @@ def _read_profile(kind: str, chunk: ByteView, text: bytes, findings: Findings) -
     if data.startswith(b"http://ns.adobe.com/xap/1.0/\0") or kind == "xmp":
         xmp.scan(data, findings)
     elif kind in {"exif", "app1"}:
-        _read_exif(chunk.unpacked(data), findings)
+        tiff.read_embedded(chunk.unpacked(data), _EXIF_STARTS, findings)
     elif kind in {"iptc", "8bim"}:
         inner = chunk.unpacked(data)
         if data.startswith(b"8BIM"):

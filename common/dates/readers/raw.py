@@ -20,7 +20,7 @@ _PANASONIC_JPEG = 0x002E
 
 
 def read_rw2(view: ByteView, findings: Findings) -> None:
-    """Find the dates of a Panasonic RW2: its own, or those of the embedded JPEG where it has none of the capture."""
+    """Find the dates of a Panasonic RW2, and of its embedded JPEG if it has no date of the capture itself."""
     tiff.read(view, findings)
     picture = tiff.find_value(view, _PANASONIC_JPEG)
     if picture and not any(candidate.rank == ORIGINAL for candidate in findings.candidates):
@@ -50,7 +50,7 @@ def read_mrw(view: ByteView, findings: Findings) -> None:
 
 
 def is_crw(head: bytes) -> bool:
-    """Canon's CIFF."""
+    """Whether a file starts as Canon's CIFF."""
     return head[:2] in {b"II", b"MM"} and head[6:14] == b"HEAPCCDR"
 
 
@@ -62,19 +62,19 @@ def read_crw(view: ByteView, findings: Findings) -> None:
 
 
 def _read_heap(heap: ByteView, order: str, findings: Findings) -> None:
-    """A directory stands at the end of its heap; its last four bytes say where. Heaps in it are parts of it."""
+    """Read a heap, whose last four bytes are the offset of its directory, and the heaps in it."""
     if heap.size < 6:
         return
-    where = struct.unpack(order + "I", heap.need(heap.size - 4, 4))[0]
-    count = struct.unpack(order + "H", heap.need(where, 2))[0]
+    directory = struct.unpack(order + "I", heap.need(heap.size - 4, 4))[0]
+    count = struct.unpack(order + "H", heap.need(directory, 2))[0]
     for number in range(min(count, _MOST_BLOCKS)):
-        entry = where + 2 + number * 10
+        entry = directory + 2 + number * 10
         kind, length, offset = struct.unpack(order + "HII", heap.need(entry, 10))
         heap.step()
         if kind & 0x3FFF == _CRW_TIME:
-            # Values of up to eight bytes (storage 0x4000) stand in the entry itself.
-            at = entry + 2 if kind & 0xC000 == 0x4000 else offset
-            seconds = struct.unpack(order + "I", heap.need(at, 4))[0]
+            # Values of up to eight bytes (storage 0x4000) are in the entry itself.
+            start = entry + 2 if kind & 0xC000 == 0x4000 else offset
+            seconds = struct.unpack(order + "I", heap.need(start, 4))[0]
             if seconds:
                 findings.add_seconds("crw:TimeStamp", seconds, ORIGINAL, local=True)
         elif kind & 0xC000 == 0 and kind & 0x3800 in {0x2800, 0x3000}:
@@ -82,14 +82,14 @@ def _read_heap(heap: ByteView, order: str, findings: Findings) -> None:
 
 
 def read_x3f(view: ByteView, findings: Findings) -> None:
-    """Find the dates in the properties, or in the embedded JPEG, of a Sigma X3F."""
-    where = struct.unpack("<I", view.need(view.size - 4, 4))[0]
-    directory = view.need(where, 12)
-    if directory[:4] != b"SECd":
+    """Find the dates in the properties and the embedded JPEG of a Sigma X3F."""
+    directory = struct.unpack("<I", view.need(view.size - 4, 4))[0]
+    head = view.need(directory, 12)
+    if head[:4] != b"SECd":
         return
-    count = struct.unpack_from("<I", directory, 8)[0]
+    count = struct.unpack_from("<I", head, 8)[0]
     for number in range(min(count, _MOST_BLOCKS)):
-        offset, length, kind = struct.unpack("<II4s", view.need(where + 12 + number * 12, 12))
+        offset, length, kind = struct.unpack("<II4s", view.need(directory + 12 + number * 12, 12))
         view.step()
         section = view.part(offset, length)
         if kind == b"PROP":
@@ -99,7 +99,7 @@ def read_x3f(view: ByteView, findings: Findings) -> None:
 
 
 def _read_properties(section: ByteView, findings: Findings) -> None:
-    """Pairs of offsets, in characters, to UTF-16 names and values behind the table."""
+    """Read a table of offsets, in characters, of the UTF-16 names and values after it."""
     head = section.read(0, 24)
     if len(head) < 24:
         return

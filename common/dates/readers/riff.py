@@ -15,12 +15,12 @@ from common.dates.readers import maker, tiff, xmp
 
 _MOST_CHUNKS = 2_000
 _LISTS = {b"hdrl", b"strl", b"INFO", b"exif", b"ncdt", b"hydt", b"pntx"}
-# Olympus, Casio, Ricoh and Pentax hide their tags where other programs find only filling.
+# Olympus, Casio, Ricoh and Pentax keep their tags in chunks for padding.
 _MAKERS_JUNK = frozenset({b"OLYM", b"QVMI", b"ucmt", b"PENT", b"IIII"})
 
 
 def is_riff(head: bytes) -> bool:
-    """WebP or AVI (``RF64`` is for sound alone)."""
+    """Whether a file starts as WebP or AVI."""
     return head[:4] == b"RIFF" and head[8:12] in {b"WEBP", b"AVI ", b"AVIX"}
 
 
@@ -32,7 +32,7 @@ def read(view: ByteView, findings: Findings) -> None:
 def _read_chunks(view: ByteView, start: int, end: int, findings: Findings) -> None:
     offset = start
     for _ in range(_MOST_CHUNKS):
-        head = view.read(offset, 12, ahead=256)
+        head = view.read(offset, 12, read_bytes=256)
         if len(head) < 8 or offset + 8 > end:
             return
         view.step()
@@ -47,12 +47,12 @@ def _read_chunks(view: ByteView, start: int, end: int, findings: Findings) -> No
 
 
 def _read_chunk(name: bytes, chunk: ByteView, findings: Findings) -> None:
-    if name == b"EXIF":
-        _read_tiff(chunk, findings)
+    if name in {b"EXIF", b"strd"}:
+        # Exif may have a name in front, or no header at all.
+        if not tiff.read_embedded(chunk, (0, 6, 8, 4, 16), findings):
+            maker.read(chunk, "riff:camera", findings)
     elif name in {b"XMP ", b"_PMX"}:
         xmp.read(chunk, findings)
-    elif name == b"strd":
-        _read_tiff(chunk, findings)
     elif name == b"IDIT":
         findings.add_text("riff:IDIT", chunk.read(0, 64), CREATED)
     elif name in {b"ICRD", b"DTIM"}:
@@ -63,13 +63,3 @@ def _read_chunk(name: bytes, chunk: ByteView, findings: Findings) -> None:
         maker.read_nikon(chunk, findings, "<", original=0x13, digitized=0x14)
     elif name in {b"hymn", b"mknt", b"ucmt"} or (name == b"JUNK" and chunk.read(0, 4) in _MAKERS_JUNK):
         maker.read(chunk, "riff:camera", findings)
-
-
-def _read_tiff(chunk: ByteView, findings: Findings) -> None:
-    """The block may stand behind a name, or have no header at all."""
-    head = chunk.read(0, 64)
-    for start in (0, 6, 8, 4, 16):
-        if tiff.is_tiff(head[start:]):
-            tiff.read(chunk.part(start), findings)
-            return
-    maker.read(chunk, "riff:camera", findings)

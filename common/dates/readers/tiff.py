@@ -1,14 +1,15 @@
 """TIFF, Exif, and the camera RAWs that are TIFF inside: DNG, NEF, NRW, CR2, ARW, SR2, PEF, SRW, ORF, RW2, GPR, 3FR, …
 
-Sources: TIFF 6.0 section 2 (header, IFD), BigTIFF (Aware Systems), TIFF/EP ISO 12234-2 (dates in IFD0),
-Exif 3.0 CIPA DC-008 sections 4.6.3 to 4.6.6 (Exif and GPS IFDs, date, SubSec and Offset tags), XMP part 3
-section 3.3.3 (tag 700), IPTC-NAA (tag 33723), Photoshop image resources (tag 34377). Olympus and Panasonic
-replace the 42 of the header by numbers of their own (see ``raw.py`` for Panasonic's RW2).
+Sources: TIFF 6.0 section 2 (header, IFD), BigTIFF (Aware Systems), TIFF/EP ISO 12234-2 (dates in IFD0), Exif 3.0 CIPA
+DC-008 sections 4.6.3 to 4.6.6 (Exif and GPS IFDs, date, SubSec and Offset tags), XMP part 3 section 3.3.3 (tag 700),
+IPTC-NAA (tag 33723), Photoshop image resources (tag 34377). Olympus and Panasonic replace the 42 in the header by
+numbers of their own (see ``raw.py`` for Panasonic's RW2).
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -37,28 +38,18 @@ _OFFSET, _OFFSET_ORIGINAL, _OFFSET_DIGITIZED = 0x9010, 0x9011, 0x9012
 _SUBSEC, _SUBSEC_ORIGINAL, _SUBSEC_DIGITIZED = 0x9290, 0x9291, 0x9292
 _GPS_TIME, _GPS_DATE = 0x0007, 0x001D
 
-_TEXTS = frozenset(
-    {
-        _DATE_TIME,
-        _ORIGINAL,
-        _DIGITIZED,
-        _OFFSET,
-        _OFFSET_ORIGINAL,
-        _OFFSET_DIGITIZED,
-        _SUBSEC,
-        _SUBSEC_ORIGINAL,
-        _SUBSEC_DIGITIZED,
-    }
-)
+_OFFSETS = frozenset({_OFFSET, _OFFSET_ORIGINAL, _OFFSET_DIGITIZED})
+_SUBSECS = frozenset({_SUBSEC, _SUBSEC_ORIGINAL, _SUBSEC_DIGITIZED})
+_TEXTS = frozenset({_DATE_TIME, _ORIGINAL, _DIGITIZED}) | _OFFSETS | _SUBSECS
 _WANTED = _TEXTS | {_XMP, _IPTC, _PHOTOSHOP, _EXIF_IFD, _GPS_IFD}
 _GPS_WANTED = frozenset({_GPS_TIME, _GPS_DATE})
 
-# Tag -> (offset of its value, length of its value in bytes)
 Entries = dict[int, tuple[int, int]]
+"""Offset and length in bytes of the value of each tag."""
 
 
-class _Form:
-    """How numbers and IFDs are laid out: by the byte order, and by whether offsets have 8 bytes (BigTIFF) or 4."""
+class _Layout:
+    """The layout of numbers and IFDs, by the byte order, and by whether offsets have 8 bytes (BigTIFF) or 4."""
 
     __slots__ = ("clock", "count", "entry", "entry_size", "first", "inline", "is_big", "offset", "order")
 
@@ -66,36 +57,36 @@ class _Form:
         mark = "<" if order == "little" else ">"
         self.order = order
         self.is_big = is_big
-        self.first = 8 if is_big else 4  # where the header tells the first IFD
-        self.inline = 8 if is_big else 4  # a value of up to so many bytes stands in its entry
+        self.first = 8 if is_big else 4  # where the header has the offset of the first IFD
+        self.inline = 8 if is_big else 4  # a value of up to so many bytes is in its entry
         self.count = struct.Struct(mark + ("Q" if is_big else "H"))
         self.offset = struct.Struct(mark + ("Q" if is_big else "I"))
         self.entry_size = 20 if is_big else 12
-        self.entry = struct.Struct(mark + ("HQQ" if is_big else "HII"))  # behind the tag: type, count, value or offset
+        self.entry = struct.Struct(mark + ("HQQ" if is_big else "HII"))  # after the tag: type, count, value or offset
         self.clock = struct.Struct(mark + "6I")  # hour, minute and second as rationals
 
 
-def _forms() -> dict[bytes, _Form]:
-    """The form by the first four bytes: byte order, and one of the magic numbers."""
-    forms = {}
+def _make_layouts() -> dict[bytes, _Layout]:
+    """The layouts by the first four bytes: the byte order, and one of the magic numbers."""
+    layouts = {}
     orders: tuple[tuple[bytes, Literal["little", "big"]], ...] = ((b"II", "little"), (b"MM", "big"))
     for mark, order in orders:
-        classic, big = _Form(order, is_big=False), _Form(order, is_big=True)
+        classic, big = _Layout(order, is_big=False), _Layout(order, is_big=True)
         for magic in _MAGIC_NUMBERS:
-            forms[mark + magic.to_bytes(2, order)] = big if magic == _BIG_TIFF else classic
-    return forms
+            layouts[mark + magic.to_bytes(2, order)] = big if magic == _BIG_TIFF else classic
+    return layouts
 
 
-_FORMS = _forms()
+_LAYOUTS = _make_layouts()
 
 
 def is_tiff(head: bytes) -> bool:
-    """Whether the first bytes are a TIFF header, or one of the makers' variations of it."""
-    return _form_of(head) is not None
+    """Whether the first bytes are a TIFF header, or a maker's variation of it."""
+    return _layout_of(head) is not None
 
 
 def read(view: ByteView, findings: Findings) -> None:
-    """Find the dates of a TIFF file, or of an Exif block, whose header starts the view."""
+    """Find the dates of a TIFF file or Exif block at the start of the view."""
     block = _block(view)
     if block is None:
         raise StopReading("its EXIF block has no TIFF header")
@@ -105,13 +96,23 @@ def read(view: ByteView, findings: Findings) -> None:
 
 
 def read_exif(view: ByteView, findings: Findings) -> None:
-    """Find the dates of an Exif block that starts the view; a block without a TIFF header has none."""
+    """Find the dates of an Exif block at the start of the view, if it has a TIFF header."""
     if is_tiff(view.read(0, 16)):
         read(view, findings)
 
 
+def read_embedded(view: ByteView, starts: Iterable[int], findings: Findings) -> bool:
+    """Find the dates of an Exif block at the first of some offsets with a TIFF header. Returns whether there is one."""
+    head = view.read(0, 64)
+    for start in starts:
+        if is_tiff(head[start : start + 16]):
+            read(view.part(start), findings)
+            return True
+    return False
+
+
 def find_value(view: ByteView, tag: int) -> ByteView | None:
-    """The value of one tag of the first IFD, as a view of its own. None where there is none."""
+    """A view of the value of one tag in the first IFD, None if there is none."""
     block = _block(view)
     entries = _entries(block, block.first_ifd(), frozenset({tag})) if block else {}
     return view.part(*entries[tag]) if tag in entries else None
@@ -125,95 +126,99 @@ def read_gps(view: ByteView, findings: Findings) -> None:
 
 
 class _Block(NamedTuple):
-    """A TIFF file or Exif block: its view, the same to be cut like bytes, and how its numbers are laid out."""
+    """A TIFF file or Exif block: its view, the view to be sliced fast, and its layout."""
 
     view: ByteView
     data: Data
-    form: _Form
+    layout: _Layout
 
     def first_ifd(self) -> int:
-        """The offset that the header tells."""
-        form = self.form
-        offset: int = form.offset.unpack(self.data[form.first : form.first + form.offset.size])[0]
+        """The offset of the first IFD, by the header."""
+        layout = self.layout
+        offset: int = layout.offset.unpack(self.data[layout.first : layout.first + layout.offset.size])[0]
         return offset
 
 
 def _block(view: ByteView) -> _Block | None:
-    """The block that starts the view. None when it has no TIFF header."""
+    """The block at the start of the view, None if it has no TIFF header."""
     data = view.data()
-    form = _form_of(data[0:16])
-    return None if form is None else _Block(view, data, form)
+    layout = _layout_of(data[0:16])
+    return None if layout is None else _Block(view, data, layout)
 
 
-def _form_of(head: bytes) -> _Form | None:
-    form = _FORMS.get(head[:4])
-    return None if form is None or len(head) < (16 if form.is_big else 8) else form
+def _layout_of(head: bytes) -> _Layout | None:
+    layout = _LAYOUTS.get(head[:4])
+    return None if layout is None or len(head) < (16 if layout.is_big else 8) else layout
 
 
 def _entries(block: _Block, offset: int, wanted: frozenset[int]) -> Entries:
-    """Where the wanted values of one IFD stand. Entries outside of the view are left out."""
-    view, data, form = block
-    start = offset + form.count.size
+    """The wanted values of one IFD. Those outside of the view are left out."""
+    view, data, layout = block
+    start = offset + layout.count.size
     raw = data[offset:start]
-    if len(raw) < form.count.size:
+    if len(raw) < layout.count.size:
         return {}
-    count = min(form.count.unpack(raw)[0], _MOST_ENTRIES)
+    count = min(layout.count.unpack(raw)[0], _MOST_ENTRIES)
     view.step(count + 1)
-    size, inline, unpack = form.entry_size, form.inline, form.entry.unpack_from
+    size, inline, unpack = layout.entry_size, layout.inline, layout.entry.unpack_from
     table = data[start : start + count * size]
     if len(table) < count * size:
         table = table[: len(table) // size * size]
     entries: Entries = {}
     # The tags are the first two bytes of each entry.
-    for tag, entry, value in _places(table[0::size], table[1::size], form, wanted):
+    for tag, entry, value in _wanted_entries(table[0::size], table[1::size], layout, wanted):
         if tag in entries:
             continue
-        kind, values, where = unpack(table, entry)
+        kind, values, value_offset = unpack(table, entry)
         length = _SIZES.get(kind, 1) * values
         if length <= inline:
             entries[tag] = (start + value, length)
-        elif where < view.size:
-            entries[tag] = (where, length)
+        elif value_offset < view.size:
+            entries[tag] = (value_offset, length)
     return entries
 
 
-# One camera's photos have the same tags in the same order, and of some fifty ten are wanted.
+# Cached, since one camera's photos have the same tags in the same order, and ten of some fifty are wanted.
 @lru_cache(maxsize=128)
-def _places(first: bytes, second: bytes, form: _Form, wanted: frozenset[int]) -> tuple[tuple[int, int, int], ...]:
-    """The entries of an IFD that hold wanted tags, given the two bytes of each tag: the tag, where its entry goes on
-    behind it, and where a short value stands in it, in bytes from the first entry. Pure."""
-    places = []
+def _wanted_entries(
+    first: bytes, second: bytes, layout: _Layout, wanted: frozenset[int]
+) -> tuple[tuple[int, int, int], ...]:
+    """The wanted entries of an IFD, by the first and second bytes of all tags.
+
+    For each the tag, the position after the tag, and that of a short value, in bytes from the first entry.
+    """
+    entries = []
     for number, pair in enumerate(zip(first, second, strict=True)):
-        tag = int.from_bytes(pair, form.order)
+        tag = int.from_bytes(pair, layout.order)
         if tag in wanted:
-            start = number * form.entry_size
-            places.append((tag, start + 2, start + form.entry_size - form.inline))
-    return tuple(places)
+            start = number * layout.entry_size
+            entries.append((tag, start + 2, start + layout.entry_size - layout.inline))
+    return tuple(entries)
 
 
 def _pointer(block: _Block, entries: Entries, tag: int) -> int | None:
-    """The offset of another IFD. None when there is none."""
+    """The offset of another IFD, None if there is none."""
     if tag not in entries:
         return None
     offset, length = entries[tag]
-    form = block.form
-    size = form.inline if length >= form.inline else 4
+    layout = block.layout
+    size = layout.inline if length >= layout.inline else 4
     raw = block.data[offset : offset + size]
-    return int.from_bytes(raw, form.order) if len(raw) == size else None
+    return int.from_bytes(raw, layout.order) if len(raw) == size else None
 
 
 def _read_dates(block: _Block, entries: Entries, findings: Findings) -> None:
-    """Dates of IFD0 and of its Exif IFD. The tags of both are looked up in both: TIFF/EP has all in IFD0."""
-    exif_at = _pointer(block, entries, _EXIF_IFD)
-    exif = _entries(block, exif_at, _WANTED) if exif_at else {}
-    every = entries | exif
+    """Read the dates of IFD0 and its Exif IFD. All tags are looked up in both, since TIFF/EP has them in IFD0."""
+    exif_offset = _pointer(block, entries, _EXIF_IFD)
+    exif = _entries(block, exif_offset, _WANTED) if exif_offset else {}
+    merged = entries | exif
     if _DATE_TIME in entries:
-        every[_DATE_TIME] = entries[_DATE_TIME]
+        merged[_DATE_TIME] = entries[_DATE_TIME]
 
     data = block.data
     texts = {
-        tag: data[where : where + (length if length < _MOST_TEXT else _MOST_TEXT)].decode("latin-1")
-        for tag, (where, length) in every.items()
+        tag: data[start : start + (length if length < _MOST_TEXT else _MOST_TEXT)].decode("latin-1")
+        for tag, (start, length) in merged.items()
         if tag in _TEXTS
     }
     edited, zone = texts.get(_DATE_TIME, ""), texts.get(_OFFSET, "")
@@ -223,28 +228,28 @@ def _read_dates(block: _Block, entries: Entries, findings: Findings) -> None:
     ):
         text = texts.get(tag)
         if text:
-            # A camera that writes only OffsetTime means it for the same reading of its clock.
-            away = texts.get(offset) or (zone if text == edited else "")
-            findings.add_text(name, text, rank, subsec=texts.get(subsec, ""), zone=away)
+            # The OffsetTime of DateTime holds for other tags of the same time as well.
+            zone_of_tag = texts.get(offset) or (zone if text == edited else "")
+            findings.add_text(name, text, rank, subsec=texts.get(subsec, ""), zone=zone_of_tag)
     if edited:
         findings.add_text("exif:DateTime", edited, EDITED, subsec=texts.get(_SUBSEC, ""), zone=zone)
-    gps_at = _pointer(block, entries, _GPS_IFD) or _pointer(block, exif, _GPS_IFD)
-    if gps_at:
-        _read_gps_ifd(block, gps_at, findings)
+    gps_offset = _pointer(block, entries, _GPS_IFD) or _pointer(block, exif, _GPS_IFD)
+    if gps_offset:
+        _read_gps_ifd(block, gps_offset, findings)
 
 
 def _read_gps_ifd(block: _Block, offset: int, findings: Findings) -> None:
     entries = _entries(block, offset, _GPS_WANTED)
     if _GPS_DATE not in entries:
         return
-    where, length = entries[_GPS_DATE]
-    date = block.data[where : where + min(length, _MOST_TEXT)].decode("latin-1").split("\0", 1)[0].strip()
+    start, length = entries[_GPS_DATE]
+    date = block.data[start : start + min(length, _MOST_TEXT)].decode("latin-1").split("\0", 1)[0].strip()
     clock = ""
     if _GPS_TIME in entries:
-        at = entries[_GPS_TIME][0]
-        raw = block.data[at : at + block.form.clock.size]
-        if len(raw) == block.form.clock.size:
-            hour, hours, minute, minutes, second, seconds = block.form.clock.unpack(raw)
+        start = entries[_GPS_TIME][0]
+        raw = block.data[start : start + block.layout.clock.size]
+        if len(raw) == block.layout.clock.size:
+            hour, hours, minute, minutes, second, seconds = block.layout.clock.unpack(raw)
             hour = hour // hours if hours else 0
             minute = minute // minutes if minutes else 0
             second = second // seconds if seconds else 0
@@ -254,7 +259,7 @@ def _read_gps_ifd(block: _Block, offset: int, findings: Findings) -> None:
 
 
 def _read_packets(view: ByteView, entries: Entries, findings: Findings) -> None:
-    """XMP, IPTC and Photoshop blocks that stand in tags of IFD0."""
+    """Read the XMP, IPTC and Photoshop blocks in tags of IFD0."""
     for tag, reader in ((_XMP, xmp.read), (_IPTC, iptc.read), (_PHOTOSHOP, _read_resources)):
         if tag in entries:
             offset, length = entries[tag]

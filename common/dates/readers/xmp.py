@@ -1,8 +1,8 @@
 """XMP packets, wherever they are embedded.
 
-Sources: XMP specification part 1 (ISO 16684-1) sections 7 (RDF, attribute and element form) and 8.2.1.1 (dates),
-part 2 for the names. The packet is searched, not parsed: real packets are cut off, split over segments,
-wrongly encoded or not well-formed, and their dates are readable all the same. Entities are not expanded.
+Sources: XMP specification part 1 (ISO 16684-1) sections 7 (RDF, attribute and element form) and 8.2.1.1 (dates), part 2
+for the names. The packet is searched, not parsed: real packets may be cut off, split over segments, wrongly encoded or
+not well-formed, and their dates are still readable. Entities are not expanded.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SCHEMAS = {
     b"http://ns.adobe.com/xmp/1.0/DynamicMedia/": "xmpDM",
 }
 _PREFIXES = {b"exif": "exif", b"xmp": "xmp", b"xap": "xmp", b"photoshop": "photoshop", b"xmpDM": "xmpDM"}
-# Schema and name -> tag shown, and rank. Dates of editing are left out: they say nothing of the capture.
+# Schema and name -> tag and rank. Dates of editing are left out.
 _DATES = {
     ("exif", b"DateTimeOriginal"): ("xmp:DateTimeOriginal", XMP_ORIGINAL),
     ("exif", b"DateTimeDigitized"): ("xmp:DateTimeDigitized", XMP_DIGITIZED),
@@ -39,23 +39,23 @@ _VALUE = re.compile(
     rb"\s{0,8}=\s{0,8}[\"']([^\"'<>]{4,64})"
     rb"|[^<>=]{0,64}>\s{0,64}(?:<rdf:\w{2,3}[^<>]{0,64}>\s{0,64}){0,2}([^<>]{4,64})<"
 )
-# The Pantry holds whole packets of other files, which were pasted into this one.
+# The Pantry holds whole packets of other files that were pasted into this one.
 _PANTRY = re.compile(
     rb"<xmpMM:(?:Pantry|Ingredients)\b.*?</xmpMM:(?:Pantry|Ingredients)>|<xmpMM:(?:Pantry|Ingredients)\b.*", re.DOTALL
 )
 
 
 def read(view: ByteView, findings: Findings) -> None:
-    """Find the dates in a packet that starts the view. Only the first MiB of it is looked at."""
+    """Find the dates in a packet at the start of the view. Only its first MiB is read."""
     packet = view.read(0, _MOST_PACKET)
     view.search(len(packet))
     scan(packet, findings)
 
 
 def scan(packet: bytes, findings: Findings) -> None:
-    """Find the dates in the bytes of a packet. Touches no disk."""
+    """Find the dates in the bytes of a packet. Pure."""
     if packet.find(b"\0", 0, 512) >= 0 and packet.count(b"\0", 0, 512) > min(len(packet), 512) // 4:
-        packet = packet.replace(b"\0", b"")  # UTF-16 or UTF-32: the names and dates are ASCII within
+        packet = packet.replace(b"\0", b"")  # UTF-16 or UTF-32, in which names and dates are ASCII
     if b"<xmpMM:" in packet:
         packet = _PANTRY.sub(b"", packet)
     declared: dict[bytes, bytes] | None = None
@@ -77,5 +77,4 @@ def scan(packet: bytes, findings: Findings) -> None:
         tag, rank = known
         seen.add(tag)
         text = (value.group(1) or value.group(2)).decode("utf-8", "replace").strip()
-        rank_of_day = DAY_CREATED if rank == CREATED else None
-        findings.add_text(tag, text, rank, rank_of_day=rank_of_day)
+        findings.add_text(tag, text, rank, rank_of_day=DAY_CREATED if rank == CREATED else None)
