@@ -40,14 +40,7 @@ class Findings:
         self.candidates: list[Candidate] = []
 
     def add_text(
-        self,
-        tag: str,
-        raw: bytes | str,
-        rank: int,
-        *,
-        subsec: str = "",
-        zone: str = "",
-        rank_of_day: int | None = None,
+        self, tag: str, raw: bytes | str, rank: int, *, subsec: str = "", zone: str = "", rank_of_day: int | None = None
     ) -> None:
         """Add a written date, even if it is unreadable, but no empty or blank field. Bytes are Latin-1.
 

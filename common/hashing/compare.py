@@ -37,13 +37,7 @@ class Comparison:
     shares_blocks: bool
 
 
-def compare(
-    left: str,
-    right: str,
-    monitor: ReadMonitor = UNMONITORED,
-    *,
-    cold: bool,
-) -> Comparison:
+def compare(left: str, right: str, monitor: ReadMonitor = UNMONITORED, *, cold: bool) -> Comparison:
     """Read two files side by side, compare every byte, and hash equal contents once.
 
     The right file, the archive copy, is synced first. With ``cold``, both are dropped from the page cache first.
@@ -73,10 +67,7 @@ def compare(
 
 
 def _compare_open(
-    left: tuple[str, int],
-    right: tuple[str, int],
-    ahead_end: int,
-    monitor: ReadMonitor,
+    left: tuple[str, int], right: tuple[str, int], ahead_end: int, monitor: ReadMonitor
 ) -> tuple[str, int]:
     """The digest of two equal files and -1, or no digest and the first difference. Reads ahead up to ``ahead_end``."""
     digest = hashlib.sha256()

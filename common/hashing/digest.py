@@ -31,12 +31,7 @@ class Hashed:
     read_mode: str
 
 
-def hash_file(
-    path: str,
-    monitor: ReadMonitor = UNMONITORED,
-    *,
-    cold: bool = False,
-) -> Hashed:
+def hash_file(path: str, monitor: ReadMonitor = UNMONITORED, *, cold: bool = False) -> Hashed:
     """Hash one file; with ``cold``, read from the storage medium.
 
     Raises ``RowFailed`` when the file is not regular or changed while it was read, ``Interrupted`` when the monitor
