@@ -147,20 +147,26 @@ def common_options(parsed: argparse.Namespace) -> CommonOptions:
     )
 
 
-def resolve_jobs(
-    options: CommonOptions, tell: Callable[[str], None], paths: Iterable[str], in_memory: bool = False
-) -> CommonOptions:
-    """The options with a number of jobs: what was asked for, else what suits the disks of these paths, and is told.
+def jobs_for(options: CommonOptions, log: Callable[[str], None], paths: Iterable[str], in_memory: bool = False) -> int:
+    """The number of files to handle at a time: ``--jobs``, else what suits the disks of these paths, which is logged.
 
-    ``in_memory``: what is read is mostly there already, and more jobs than cores would be in each other's way.
+    ``in_memory``: most of what is read is in memory already, so more jobs than cores would only slow each other down.
+    Reads the disk.
     """
     if options.jobs:
-        return options
+        return options.jobs
     jobs, reason = suitable_jobs(paths, is_on_spinning_disk)
     if in_memory and jobs > 1:
         jobs, reason = os.cpu_count() or 1, "what is in memory is read as fast as the cores allow"
-    tell(f"jobs: {jobs}, since {reason}")
-    return replace(options, jobs=jobs)
+    log(f"jobs: {jobs}, since {reason}")
+    return jobs
+
+
+def resolve_jobs(
+    options: CommonOptions, log: Callable[[str], None], paths: Iterable[str], in_memory: bool = False
+) -> CommonOptions:
+    """The options with the number of jobs that ``jobs_for`` returns."""
+    return replace(options, jobs=jobs_for(options, log, paths, in_memory))
 
 
 def require_distinct_paths(options: CommonOptions, outputs: Iterable[str]) -> None:
