@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 if __name__ == "__main__":
-    from common.cli.signals import end_quietly_on_interrupt
+    from common.cli.startup import prepare_process
 
-    end_quietly_on_interrupt()
+    prepare_process()
 
 import argparse
 import os
