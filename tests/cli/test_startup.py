@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import subprocess
@@ -18,6 +19,16 @@ NOT_FOR_HELP = ("glob", "json", "shutil", "traceback", "uuid")
 """Of the standard library: what working needs and asking for help does not. Each costs some milliseconds."""
 CPU_SECONDS = 0.15
 TRIES = 20
+LOADED_BY_AN_OLD_PYTHON = ("common/__init__.py", "common/cli/__init__.py", "common/cli/startup.py")
+WITH_AN_OLD_PYTHON = """
+import runpy, sys
+sys.version_info = (3, 9, 2, "final", 0)
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    print(*sorted(name for name in sys.modules if name.partition(".")[0] in ("common", "argparse")))
+"""
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -73,5 +84,22 @@ def test_an_interrupt_while_a_script_is_loading_ends_it_without_a_traceback(scri
     assert loading.stdout is not None
     assert loading.stdout.readline() == "loading\n"
     loading.send_signal(signal.SIGINT)
-    _, told = loading.communicate(timeout=30)
-    assert (loading.returncode, told) == (-signal.SIGINT, "")
+    _, errors = loading.communicate(timeout=30)
+    assert (loading.returncode, errors) == (-signal.SIGINT, "")
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_an_older_python_is_refused_in_one_sentence_before_anything_else_is_loaded(script: str) -> None:
+    command = [sys.executable, "-c", WITH_AN_OLD_PYTHON, str(ROOT / f"{script}.py"), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: this needs Python 3.11 or newer, and this is 3.9.2: run it with a newer one, "
+        f"such as python3.12 {script}.py\n"
+    )
+    assert done.stdout == "common common.cli common.cli.startup\n"
+
+
+@pytest.mark.parametrize("file", [*(f"{script}.py" for script in SCRIPTS), *LOADED_BY_AN_OLD_PYTHON])
+def test_an_older_python_can_parse_what_it_reads_before_it_is_refused(file: str) -> None:
+    ast.parse((ROOT / file).read_bytes(), feature_version=(3, 8))
