@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 from common.cli.summary import Summary
@@ -11,27 +11,23 @@ from common.review.model import ReviewFacts
 
 
 def with_review_page(
-    summary: Summary, path: str, collector: Callable[[int], RowCollector[MediaRow]], rows: Iterable[MediaRow]
+    summary: Summary, path: str, collector_type: type[RowCollector[MediaRow]], rows: Iterable[MediaRow]
 ) -> Summary:
-    """Write the page and return the summary that names it; without a path, the summary as it is.
+    """Write the page, and return the summary with its path; without a path, the summary as it is.
 
-    Changes the disk: the page. The rows are read only when there is one to write.
+    Changes the disk: writes the page. Only then are the rows read.
     """
     if not path:
         return summary
     from common.review.page import write_review  # noqa: PLC0415 - it loads what only a page needs
 
-    write_review(collector, path, summary.run_id, rows, review_facts(summary))
-    return replace(summary, outputs={**summary.outputs, "review": path})
-
-
-def review_facts(summary: Summary) -> ReviewFacts:
-    """What the summary of a run tells its page. Pure."""
-    return ReviewFacts(
+    facts = ReviewFacts(
         mode=summary.action,
         outputs=summary.outputs,
         notes=summary.notes,
         next_steps=summary.next_steps,
-        found=summary.counts.get("scanned"),
+        expected_rows=summary.counts.get("scanned"),
         complete=summary.complete,
     )
+    write_review(collector_type, path, summary.run_id, rows, facts)
+    return replace(summary, outputs={**summary.outputs, "review": path})

@@ -1,4 +1,4 @@
-"""Sums and samples of rows that are seen once and can't all be kept: a million rows cost no more than a few. Pure."""
+"""Amounts and samples of rows that pass by once: a million rows take no more memory than a few. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Generic, TypeVar
 
 Row = TypeVar("Row")
 
-OTHERS = "other reasons"
+OTHER_REASONS = "other reasons"
 
 
 @dataclass(slots=True)
 class Amount:
-    """A number of files and the bytes in them, growing."""
+    """A growing number of files and of the bytes in them."""
 
     files: int = 0
     size: int = 0
@@ -23,18 +23,21 @@ class Amount:
         self.files += 1
         self.size += size
 
+    def __add__(self, other: Amount) -> Amount:
+        return Amount(self.files + other.files, self.size + other.size)
+
 
 class AmountTable:
-    """Amounts under headings. There are never more than ``most`` headings: what comes later is under ``OTHERS``."""
+    """Amounts under headings: at most ``limit`` of them, and ``OTHER_REASONS`` for the rest."""
 
-    def __init__(self, most: int = 100) -> None:
-        self._most = most
+    def __init__(self, limit: int = 100) -> None:
+        self._limit = limit
         self._amounts: dict[str, Amount] = {}
 
     def add(self, heading: str, size: int) -> None:
         """Count one file of ``size`` bytes."""
-        if heading not in self._amounts and len(self._amounts) >= self._most:
-            heading = OTHERS
+        if heading not in self._amounts and len(self._amounts) >= self._limit:
+            heading = OTHER_REASONS
         self._amounts.setdefault(heading, Amount()).add(size)
 
     def __getitem__(self, heading: str) -> Amount:
@@ -46,49 +49,48 @@ class AmountTable:
 
     def total(self) -> Amount:
         """The sum over all headings."""
-        amounts = self._amounts.values()
-        return Amount(sum(amount.files for amount in amounts), sum(amount.size for amount in amounts))
+        return sum(self._amounts.values(), Amount())
 
 
 @dataclass(slots=True)
 class Sample(Generic[Row]):
-    """A row that needs a person, why (the key of a need), and how many companions share its question."""
+    """A row that a person should look at, the key of the reason, and how many companions share it."""
 
     row: Row
-    need: str
+    reason_key: str
     companions: int = 0
 
 
 class SampleCollector(Generic[Row]):
-    """Counts the rows of each need and keeps the first ones of each, since no page holds a million rows."""
+    """Counts the rows for each reason to look, and keeps the first ones, since no page holds a million rows."""
 
-    def __init__(self, most_each: int) -> None:
-        self._most_each = most_each
-        self._kept: dict[str, list[Sample[Row]]] = {}
+    def __init__(self, limit_per_reason: int) -> None:
+        self._limit_per_reason = limit_per_reason
+        self._samples: dict[str, list[Sample[Row]]] = {}
         self.counts: Counter[str] = Counter()
 
-    def add(self, need: str, row: Row) -> Sample[Row]:
-        """Count a row, and keep it if there is room. What is returned can be given companions either way."""
-        kept = Sample(row, need)
-        rows = self._kept.setdefault(need, [])
-        if len(rows) < self._most_each:
-            rows.append(kept)
-        self.counts[need] += 1
-        return kept
+    def add(self, reason_key: str, row: Row) -> Sample[Row]:
+        """Count a row, and keep it if there is room. Companions can be added to the sample in both cases."""
+        sample = Sample(row, reason_key)
+        samples = self._samples.setdefault(reason_key, [])
+        if len(samples) < self._limit_per_reason:
+            samples.append(sample)
+        self.counts[reason_key] += 1
+        return sample
 
-    def add_companion(self, kept: Sample[Row]) -> None:
-        """Count a row that asks the same question as one before it."""
-        kept.companions += 1
-        self.counts[kept.need] += 1
+    def add_companion(self, sample: Sample[Row]) -> None:
+        """Count a row that needs a look for the same reason as a row of its group before it."""
+        sample.companions += 1
+        self.counts[sample.reason_key] += 1
 
-    def chosen(self, order: Sequence[str], most: int) -> list[Sample[Row]]:
-        """At most ``most`` rows, a fair share of each need, in the order of the needs."""
-        shares = fair_shares({need: len(rows) for need, rows in self._kept.items()}, most)
-        return [kept for need in order if need in shares for kept in self._kept[need][: shares[need]]]
+    def select(self, reason_keys: Sequence[str], limit: int) -> list[Sample[Row]]:
+        """At most ``limit`` samples, a fair share for each reason, in the order of ``reason_keys``."""
+        shares = fair_shares({key: len(samples) for key, samples in self._samples.items()}, limit)
+        return [sample for key in reason_keys if key in shares for sample in self._samples[key][: shares[key]]]
 
 
 def fair_shares(wanted: Mapping[str, int], total: int) -> dict[str, int]:
-    """Divide ``total`` so that small wishes are met in full and the large ones share equally what is left.
+    """Divide ``total``: small wishes are granted in full, and the larger ones share the rest equally.
 
     >>> fair_shares({"failed": 3, "weak": 90, "collision": 50}, 43)
     {'failed': 3, 'collision': 20, 'weak': 20}

@@ -1,59 +1,144 @@
-"""What the three pages have in common: rows go in one by one, a page and the rows that need a person come out."""
+"""What the three pages share: rows are added one by one, then a page and the rows that need a person are made."""
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Generic, TypeVar
+from dataclasses import replace
+from typing import ClassVar, Generic, TypeVar
 
+from common.counts import count_text, size_text
 from common.manifests.rows import JournalRow, ReportRow, VerifyRow
 from common.media_types import kind_of
 from common.paths import is_inside
-from common.review.aggregates import AmountTable, Sample, SampleCollector
-from common.review.labels import StatusLabel, status_label
-from common.review.model import Item, Line, Page, ReviewFacts
+from common.review.aggregates import Amount, AmountTable, Sample, SampleCollector
+from common.review.labels import StatusLabel, clipped, inside_root, status_label
+from common.review.model import Item, Line, Page, ReviewReason, Tile
 
 MediaRow = TypeVar("MediaRow", bound=ReportRow | VerifyRow | JournalRow)
 
 
-def places_inside(row: ReportRow | VerifyRow | JournalRow) -> tuple[str, ...]:
-    """Source and destination of a row, as far as they lie in their roots and are named like photos or videos."""
-    both = (row.source_path, row.source_root), (row.destination_path, row.archive_root)
-    return tuple(path for path, root in both if is_inside(path, root) and kind_of(path) in ("image", "video"))
-
-
-def status_lines(ledger: AmountTable, meanings: Mapping[str, StatusLabel]) -> list[Line]:
-    """The lines of a table of statuses, each with what it means."""
-    return [
-        Line(meaning.label, meaning.words, meaning.tone, amount)
-        for status, amount in ledger.largest_first()
-        for meaning in [status_label(status, meanings)]
-    ]
+def media_paths(row: ReportRow | VerifyRow | JournalRow) -> tuple[str, ...]:
+    """Source and destination of a row, where they lie in their roots and are named like photos or videos. Pure."""
+    paths = (row.source_path, row.source_root), (row.destination_path, row.archive_root)
+    return tuple(path for path, root in paths if is_inside(path, root) and kind_of(path) in ("image", "video"))
 
 
 class RowCollector(ABC, Generic[MediaRow]):
-    """Gathers the rows of one kind of file in bounded memory. Touches no disk."""
+    """Collects the rows of one kind of file in bounded memory. Touches no disk.
 
-    def __init__(self, most_kept: int) -> None:
-        self.keeper: SampleCollector[MediaRow] = SampleCollector(most_kept)
+    ``headings``: title and lead of the page by mode; those under an empty text are for any other mode.
+    ``reasons``: the reasons to look by their keys, in the order in which a person should see their rows.
+    ``attention_tone``: the tone of the figure of rows to look at.
+    """
 
-    @abstractmethod
+    kind: ClassVar[str]
+    labels: ClassVar[Mapping[str, StatusLabel]]
+    headings: ClassVar[Mapping[str, tuple[str, str]]]
+    reasons: ClassVar[Mapping[str, ReviewReason]]
+    attention_tone: ClassVar[str] = "bad"
+
+    def __init__(self, samples_per_reason: int, mode: str) -> None:
+        self.samples: SampleCollector[MediaRow] = SampleCollector(samples_per_reason)
+        self._mode = mode
+        self._amounts = AmountTable()  # by status, or by what was done
+        self._roots = ("", "")
+
     def add(self, row: MediaRow) -> None:
         """Count one row, and keep it if it needs a person."""
+        if not self._roots[0]:
+            self._roots = row.source_root, row.archive_root
+        self._count(row)
+
+    @abstractmethod
+    def _count(self, row: MediaRow) -> None:
+        """Count one row by its status, and keep it if it needs a person."""
 
     def finish(self) -> None:
-        """All rows have been taken."""
+        """To be called after the last row."""
         return
 
     @property
-    @abstractmethod
-    def order(self) -> Sequence[str]:
-        """The keys of the needs in the order in which a person should see them."""
+    def reason_keys(self) -> Sequence[str]:
+        """The keys of the reasons to look, in the order in which a person should see their rows."""
+        return tuple(self.reasons)
+
+    def review_reason(self, key: str) -> ReviewReason:
+        """The reason to look with a key."""
+        return self.reasons.get(key) or self.reasons["failed"]
 
     @abstractmethod
-    def item(self, kept: Sample[MediaRow]) -> Item:
-        """How the page shows a row."""
+    def _tiles(self) -> list[Tile]:
+        """The figures at the top."""
 
-    @abstractmethod
-    def page(self, run_id: str, facts: ReviewFacts) -> Page:
-        """Everything but the items."""
+    def _attention_tile(self, of_what: str, at_least: str = "") -> Tile:
+        """The figure of the rows that need a person."""
+        count = self.samples.counts.total()
+        tone = self.attention_tone if count else "good"
+        return Tile("to look at", at_least + count_text(count), f"of {of_what}", tone, "#look")
+
+    def _totals(self) -> list[Line]:
+        """The table of all rows, which adds up to the total."""
+        return status_lines(self._amounts, self.labels)
+
+    def _total(self) -> Amount:
+        return self._amounts.total()
+
+    def _listed_keys(self) -> Sequence[str]:
+        """The keys of the reasons in the order of the list above the rows."""
+        return [key for key in self.reason_keys if self.samples.counts[key]]
+
+    def item(self, sample: Sample[MediaRow]) -> Item:
+        """A row as the page shows it, without its picture."""
+        row = sample.row
+        folder, name = os.path.split(inside_root(row.source_path, row.source_root))
+        if isinstance(row, JournalRow):
+            kind = kind_of(row.source_path)
+            status = f"{clipped(row.action.replace('_', ' '), 40)}: {clipped(row.phase, 40)}"
+        else:
+            kind, status = row.media_kind, status_label(row.status, self.labels).label
+        return Item(
+            row_id=row.row_id,
+            name=clipped(name),
+            folder=clipped(folder),
+            kind=kind or "other",
+            size=row.size_bytes,
+            companions=sample.companions,
+            destination=clipped(inside_root(row.destination_path, row.archive_root)),
+            status=status,
+            review_reason=self.review_reason(sample.reason_key),
+            remarks=(clipped(row.reason),) if row.reason else (),
+        )
+
+    def page(self, run_id: str) -> Page:
+        """The page without its items."""
+        title, lead = self.headings.get(self._mode) or self.headings[""]
+        return Page(
+            kind=self.kind,
+            title=title,
+            lead=lead,
+            source_root=clipped(self._roots[0]),
+            archive_root=clipped(self._roots[1]),
+            run_id=run_id,
+            tiles=self._tiles(),
+            totals=self._totals(),
+            total=self._total(),
+            review_reasons=[
+                replace(self.review_reason(key), count=self.samples.counts[key]) for key in self._listed_keys()
+            ],
+        )
+
+
+def amount_tile(label: str, amount: Amount, link: str) -> Tile:
+    """The figure of what went well. Pure."""
+    return Tile(label, count_text(amount.files), size_text(amount.size), "good", link)
+
+
+def status_lines(amounts: AmountTable, labels: Mapping[str, StatusLabel]) -> list[Line]:
+    """The lines of a table of statuses, each with its explanation. Pure."""
+    return [
+        Line(label.label, label.explanation, label.tone, amount)
+        for status, amount in amounts.largest_first()
+        for label in [status_label(status, labels)]
+    ]

@@ -1,5 +1,7 @@
-"""What a review page shows, as plain values: the templates only lay it out. All texts here are safe to print, none
-is safe as markup: escaping is the templates' work."""
+"""What a review page shows, as plain values that the templates only lay out.
+
+All texts here are safe to print, and none is safe as markup: the templates escape them.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +13,19 @@ from common.review.aggregates import Amount
 
 @dataclass(frozen=True, slots=True)
 class ReviewFacts:
-    """What a script knows of its run and the rows do not.
+    """What a page shows of its run beside the rows.
 
-    ``mode``: what was done, as the script calls it (report, copy, move; verify; quarantine, delete, restore, purge).
-    ``outputs``: the files that hold everything, by kind, as in the summary. ``notes`` and ``next_steps`` are those of
-    the summary. ``found``: how many rows there must be, when that is known from elsewhere; the page is loud when the
-    sum is another. ``complete``: whether the run has come to its end.
+    ``mode``: what was done (report, copy, move; verify, archive-only; quarantine, delete, restore, purge).
+    ``outputs``: the files with all rows, by kind, as in the summary. ``notes`` and ``next_steps`` are the summary's.
+    ``expected_rows``: how many rows there must be, where that is known; the page warns when there are more or fewer.
+    ``complete``: whether the run has finished.
     """
 
     mode: str
     outputs: Mapping[str, str]
     notes: Sequence[str] = ()
     next_steps: Sequence[str] = ()
-    found: int | None = None
+    expected_rows: int | None = None
     complete: bool = True
 
 
@@ -33,27 +35,27 @@ class Tile:
 
     label: str
     figure: str
-    words: str
+    explanation: str
     tone: str = "plain"
     link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a table that adds up."""
+    """A line of a table that adds up. ``tone`` is good, plain, look or bad."""
 
     label: str
-    words: str
+    explanation: str
     tone: str
     amount: Amount
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One kind of evidence: ``width`` of 1000 is its part of the whole, ``start`` where that begins in the bar."""
+    """One kind of evidence: its part of the whole starts at ``start`` in a bar of 1000 and is ``width`` wide."""
 
     label: str
-    words: str
+    explanation: str
     grade: str
     amount: Amount
     percent: str
@@ -71,19 +73,19 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Year:
-    """A line of the chart. ``sure`` and ``look`` are parts of a bar of 1000. A gap of years has no months."""
+    """A line of the calendar. ``sure`` and ``look`` are parts of a bar of 1000. A gap of years has no months."""
 
     label: str
     sure: int
     look: int
-    looked_at: int
+    to_review: int
     amount: Amount
     months: tuple[Month, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewReason:
-    """A reason for a person to look: what it is called, what to do about it, and how many rows have it."""
+    """A reason for a person to look at rows: its name, what to do about it, and how many rows have it."""
 
     key: str
     label: str
@@ -94,18 +96,20 @@ class ReviewReason:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One candidate for the date, as the page shows it."""
+    """One candidate for the date."""
 
     source: str
-    says: str
-    words: str
+    date: str
+    explanation: str
     chosen: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One row that needs a person. ``taken`` and ``evidence`` are empty where dates are not the
-    question. ``link`` is a ``file:`` address, ``picture`` a ``data:`` URI."""
+    """One row that needs a person. Only organize's rows have ``capture_date`` and ``evidence``.
+
+    ``link`` is a ``file:`` address, ``picture`` a ``data:`` URI.
+    """
 
     row_id: int
     name: str
@@ -113,19 +117,20 @@ class Item:
     kind: str
     size: int
     companions: int
-    taken: str
-    evidence: tuple[Evidence, ...]
-    place: str
+    destination: str
     status: str
-    need: ReviewReason
-    reasons: tuple[str, ...]
+    review_reason: ReviewReason
+    remarks: tuple[str, ...]
+    capture_date: str = ""
+    evidence: tuple[Evidence, ...] = ()
     link: str = ""
     picture: str = ""
 
     def texts(self) -> tuple[str, ...]:
-        """Everything of variable length that the page prints for it."""
-        parts = (self.name, self.name, self.folder, self.link, self.taken, self.place, self.status, *self.reasons)
-        return (*parts, *(text for one in self.evidence for text in (one.source, one.says, one.words)))
+        """All texts of variable length that the page prints for the item; the name stands there twice."""
+        shown = (self.name, self.name, self.folder, self.link, self.capture_date, self.destination, self.status)
+        evidence = (text for each in self.evidence for text in (each.source, each.date, each.explanation))
+        return (*shown, *self.remarks, *evidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +146,10 @@ class Page:
     tiles: Sequence[Tile]
     totals: Sequence[Line]
     total: Amount
-    kinds: Sequence[Line]
-    years: Sequence[Year]
-    evidence: Sequence[Share]
-    left_out: Sequence[Line]
-    needs: Sequence[ReviewReason]
-    place_label: str
+    review_reasons: Sequence[ReviewReason]
+    destination_label: str = "Archive copy"
+    kinds: Sequence[Line] = ()
+    years: Sequence[Year] = ()
+    evidence: Sequence[Share] = ()
+    left_out: Sequence[Line] = ()
     alarms: Sequence[str] = ()

@@ -1,182 +1,184 @@
-"""What a report tells a person, gathered row by row in bounded memory. Pure: no disk, no clock."""
+"""The review page of organize: what a report holds, row by row, in bounded memory. Pure: no disk, no clock."""
 
 from __future__ import annotations
 
 import math
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from common.counts import count_text, size_text
 from common.dates import notes
 from common.manifests.rows import ReportRow
+from common.manifests.statuses import ReportStatus
 from common.review.aggregates import Amount, AmountTable, Sample
-from common.review.collector import RowCollector, status_lines
-from common.review.labels import ORGANIZE_LABELS, clipped, evidence_grade, inside_root, share_text, status_label
-from common.review.model import Evidence, Item, Line, Month, Page, ReviewFacts, ReviewReason, Share, Tile, Year
+from common.review.collector import RowCollector, amount_tile
+from common.review.labels import ORGANIZE_LABELS, clipped, evidence_grade, share_text
+from common.review.model import Evidence, Item, Line, Month, Page, ReviewReason, Share, Tile, Year
 
-# A year beyond these was typed by somebody; the calendar would not end.
+# A year beyond these is a slip of somebody's hand; the calendar would not end.
 _FIRST_YEAR, _LAST_YEAR = 1800, 2200
 _HEAT_LEVELS = 4
-_BAR = 1000
-_MOST_CANDIDATES = 8
+_BAR_WIDTH = 1000
+_MAX_CANDIDATES = 8
+_MAX_DATE_SOURCES = 60
+_GRADES = ("sure", "likely", "weak")
 
 _DAY = re.compile(r"(\d{4})-(\d\d)-\d\d")
 # Reasons that name a file or a day would otherwise be as many as there are files.
-_SAME_REASONS = (
+_REASONS_WITHOUT_NAMES = (
     (re.compile(r"goes with .*, which is left out: .*", re.DOTALL), "goes with a file that is left out"),
     (re.compile(r"goes with .*, which failed", re.DOTALL), "goes with a file that failed"),
     (re.compile(r"taken on .*, (before|after) (--date-\w+)", re.DOTALL), r"taken \1 \2"),
     (re.compile(r"same content as row \d+, which failed"), "same content as a row that failed"),
 )
 
-_FILED = frozenset({"planned", "copied", "moved", "already_archived"})
-_PLACED_NOW = frozenset({"planned", "copied", "moved"})
+_PLACED = frozenset({ReportStatus.PLANNED, ReportStatus.COPIED, ReportStatus.MOVED})
+_FILED = _PLACED | {ReportStatus.ALREADY_ARCHIVED}
+_FAILED = ReportStatus.FAILED
 
-NEEDS = (
-    ReviewReason(
-        "failed",
-        "Failed",
-        "The reason says what to mend, for the same command again, or that a new plan is wanted.",
-        "bad",
-    ),
-    ReviewReason(
-        "year",
-        "Years disagree",
-        "Two pieces of evidence tell two years. Compare them with the picture; correct the CSV if the wrong one won.",
-        "look",
-    ),
-    ReviewReason(
-        "zone",
-        "Around New Year",
-        "The time is in UTC and no zone is known: it may be the year beside. Tell it with --timezone.",
-        "look",
-    ),
-    ReviewReason("undated", "No believable date", "Goes to unknown-date. The picture may tell you more.", "look"),
-    ReviewReason(
-        "mtime",
-        "Only modification time",
-        "Copying and editing change it: believe it only for files that were never copied.",
-        "look",
-    ),
-    ReviewReason(
-        "weak", "Weak evidence", "A date of editing, of a day or of a satellite: mostly right, not always.", "look"
-    ),
-    ReviewReason("remark", "Something to know", "The remark says what it is.", "look"),
-    ReviewReason(
-        "renamed",
-        "Filed under another name",
-        "Another file has this name in its year: two different pictures, both are kept.",
-        "plain",
-    ),
-)
-_NEED = {need.key: need for need in NEEDS}
+REVIEW_REASONS = {
+    reason.key: reason
+    for reason in (
+        ReviewReason(
+            "failed",
+            "Failed",
+            "The reason says what to mend, for the same command again, or that a new plan is wanted.",
+            "bad",
+        ),
+        ReviewReason(
+            "year",
+            "Years disagree",
+            "Two pieces of evidence tell two years. Compare them with the picture; correct the CSV if the wrong one "
+            "won.",
+            "look",
+        ),
+        ReviewReason(
+            "zone",
+            "Around New Year",
+            "The time is in UTC and no zone is known: it may be the year beside. Tell it with --timezone.",
+            "look",
+        ),
+        ReviewReason("undated", "No believable date", "Goes to unknown-date. The picture may tell you more.", "look"),
+        ReviewReason(
+            "mtime",
+            "Only modification time",
+            "Copying and editing change it: believe it only for files that were never copied.",
+            "look",
+        ),
+        ReviewReason(
+            "weak", "Weak evidence", "A date of editing, of a day or of a satellite: mostly right, not always.", "look"
+        ),
+        ReviewReason("remark", "Something to know", "The remark says what it is.", "look"),
+        ReviewReason(
+            "renamed",
+            "Filed under another name",
+            "Another file has this name in its year: two different pictures, both are kept.",
+            "plain",
+        ),
+    )
+}
+_KIND_LABELS = {"image": "photos", "video": "videos", "sidecar": "companion files"}
 
 
 def review_reason_key(row: ReportRow) -> str:
-    """The key of what a person should look at in a row, or an empty text. Pure."""
-    if row.status == "failed":
+    """The key of the reason why a person should look at a row, or an empty text. Pure."""
+    if row.status == _FAILED:
         return "failed"
-    if row.review:
-        if notes.is_about_years(row.review):
-            return "year"
-        if notes.is_about_time_zone(row.review):
-            return "zone"
-        if not row.date_source:
-            return "undated"
-        if row.date_source == "filesystem:mtime":
-            return "mtime"
-        return (
-            "weak"
-            if evidence_grade(row.date_source).grade == "weak" or notes.is_about_weak_evidence(row.review)
-            else "remark"
-        )
-    is_renamed = os.path.basename(row.source_path) != os.path.basename(row.destination_path)
-    return "renamed" if row.status in _PLACED_NOW and is_renamed else ""
+    if not row.review:
+        is_renamed = os.path.basename(row.source_path) != os.path.basename(row.destination_path)
+        return "renamed" if row.status in _PLACED and is_renamed else ""
+    if notes.is_about_years(row.review):
+        return "year"
+    if notes.is_about_time_zone(row.review):
+        return "zone"
+    if not row.date_source:
+        return "undated"
+    if row.date_source == "filesystem:mtime":
+        return "mtime"
+    is_weak = evidence_grade(row.date_source).grade == "weak" or notes.is_about_weak_evidence(row.review)
+    return "weak" if is_weak else "remark"
 
 
 @dataclass(slots=True)
-class _Filed:
-    """What is filed in one year or month: all of it, and how many rows have something to look at."""
+class _Period:
+    """What was taken in one year or month: all of it, and how many rows have something to look at."""
 
-    amount: Amount
-    looked_at: int = 0
+    amount: Amount = field(default_factory=Amount)
+    to_review: int = 0
 
 
 class OrganizeCollector(RowCollector[ReportRow]):
-    """Gathers the rows of a report, in its order: companions follow their photo."""
+    """Collects the rows of a report, in its order: companions follow their photo."""
 
-    order = tuple(need.key for need in NEEDS)
+    kind = "organize"
+    labels = ORGANIZE_LABELS
+    reasons = REVIEW_REASONS
+    headings: ClassVar = {
+        "": ("What would happen to your photos", "This is a plan. Nothing has been copied, moved or changed."),
+        "copy": ("What was copied to your archive", "The originals are where they were, unchanged."),
+        "move": (
+            "What was moved to your archive",
+            "Each original was taken out only after its copy had been made sure of.",
+        ),
+    }
+    attention_tone = "look"
 
-    def __init__(self, most_kept: int) -> None:
-        super().__init__(most_kept)
-        self._statuses = AmountTable()
+    def __init__(self, samples_per_reason: int, mode: str) -> None:
+        super().__init__(samples_per_reason, mode)
         self._kinds = AmountTable()
-        self._evidence = AmountTable(60)
-        self._left_out: dict[str, AmountTable] = {"skipped": AmountTable(), "failed": AmountTable()}
-        self._calendar: dict[tuple[int, int], _Filed] = {}
-        self._reviewed = 0
-        self._roots = ("", "")
-        self._last: tuple[int, Sample[ReportRow]] | None = None
+        self._date_sources = AmountTable(_MAX_DATE_SOURCES)
+        self._left_out: dict[str, AmountTable] = {_FAILED: AmountTable(), ReportStatus.SKIPPED: AmountTable()}
+        self._months: dict[tuple[int, int], _Period] = {}
+        self._last_group = 0
+        self._last_sample: Sample[ReportRow] | None = None
 
-    def add(self, row: ReportRow) -> None:
-        self._roots = self._roots if self._roots[0] else (row.source_root, row.archive_root)
-        self._statuses.add(row.status, row.size_bytes)
+    def _count(self, row: ReportRow) -> None:
+        self._amounts.add(row.status, row.size_bytes)
         self._kinds.add(row.media_kind, row.size_bytes)
-        self._reviewed += bool(row.review)
         if row.status in self._left_out:
-            self._left_out[row.status].add(_general(row.reason), row.size_bytes)
+            self._left_out[row.status].add(_without_names(row.reason), row.size_bytes)
         if row.status in _FILED and row.media_kind in ("image", "video"):
-            self._evidence.add(row.date_source, row.size_bytes)
-            filed = self._calendar.setdefault(_month_of(row.capture_date), _Filed(Amount()))
-            filed.amount.add(row.size_bytes)
-            filed.looked_at += bool(row.review)
-        if need := review_reason_key(row):
-            self._keep(row, need)
+            self._date_sources.add(row.date_source, row.size_bytes)
+            month = self._months.setdefault(_month_of(row.capture_date), _Period())
+            month.amount.add(row.size_bytes)
+            month.to_review += bool(row.review)
+        if reason_key := review_reason_key(row):
+            self._keep(row, reason_key)
 
-    def _keep(self, row: ReportRow, need: str) -> None:
-        """A companion that asks what its photo asks is counted with it, not shown again."""
-        if self._last and self._last[0] == row.group_id and self._last[1].need == need:
-            self.keeper.add_companion(self._last[1])
+    def _keep(self, row: ReportRow, reason_key: str) -> None:
+        """Keep a row; a companion with the reason of its photo is counted with it, not shown again."""
+        sample = self._last_sample
+        if sample and self._last_group == row.group_id and sample.reason_key == reason_key:
+            self.samples.add_companion(sample)
         else:
-            self._last = row.group_id, self.keeper.add(need, row)
+            self._last_group, self._last_sample = row.group_id, self.samples.add(reason_key, row)
 
-    def item(self, kept: Sample[ReportRow]) -> Item:
-        row = kept.row
-        evidence, reasons = _evidence_and_reasons(row)
-        folder, name = os.path.split(row.source_path)
-        if row.reason:
-            reasons.append(clipped(row.reason))
-        return Item(
-            row_id=row.row_id,
-            name=clipped(name),
-            folder=clipped(inside_root(folder, row.source_root) if folder != row.source_root else ""),
-            kind=row.media_kind or "other",
-            size=row.size_bytes,
-            companions=kept.companions,
-            taken=clipped(row.capture_date.replace("T", " "), 40),
+    def item(self, sample: Sample[ReportRow]) -> Item:
+        item = super().item(sample)
+        evidence, remarks = _evidence_and_remarks(sample.row)
+        return replace(
+            item,
+            capture_date=clipped(sample.row.capture_date.replace("T", " "), 40),
             evidence=tuple(evidence),
-            place=clipped(inside_root(row.destination_path, row.archive_root)),
-            status=status_label(row.status, ORGANIZE_LABELS).label,
-            need=_NEED[kept.need],
-            reasons=tuple(reasons),
+            remarks=(*remarks, *item.remarks),
         )
 
-    def page(self, run_id: str, facts: ReviewFacts) -> Page:
-        total = self._statuses.total()
-        filed, needing = self._filed(), sum(self.keeper.counts.values())
-        failed, skipped = self._statuses["failed"], self._statuses["skipped"]
-        left_out = Amount(failed.files + skipped.files, failed.size + skipped.size)
-        saved = self._statuses["duplicate"]
-        known = self._statuses["already_archived"]
-        verb = "would be filed" if facts.mode == "report" else "filed"
-        tiles = [
-            Tile(f"photos and videos {verb}", count_text(filed.files), size_text(filed.size), "good", "#calendar"),
-            Tile("to look at", count_text(needing), f"of {count_text(total.files)} rows", _tone(needing), "#look"),
+    def _tiles(self) -> list[Tile]:
+        filed = sum((month.amount for month in self._months.values()), Amount())
+        failed, duplicates = self._amounts[ReportStatus.FAILED], self._amounts[ReportStatus.DUPLICATE]
+        left_out = failed + self._amounts[ReportStatus.SKIPPED]
+        known = count_text(self._amounts[ReportStatus.ALREADY_ARCHIVED].files)
+        return [
+            amount_tile(
+                f"photos and videos {'would be filed' if self._mode == 'report' else 'filed'}", filed, "#calendar"
+            ),
+            self._attention_tile(f"{count_text(self._total().files)} rows"),
             Tile(
                 "saved by storing equal files once",
-                size_text(saved.size),
-                f"{count_text(saved.files, 'duplicate')}, {count_text(known.files)} in the archive already",
+                size_text(duplicates.size),
+                f"{count_text(duplicates.files, 'duplicate')}, {known} in the archive already",
                 link="#sums",
             ),
             Tile(
@@ -187,16 +189,10 @@ class OrganizeCollector(RowCollector[ReportRow]):
                 "#left-out",
             ),
         ]
-        return Page(
-            kind="organize",
-            title=_TITLES.get(facts.mode, _TITLES["report"]),
-            lead=_LEADS.get(facts.mode, _LEADS["report"]),
-            source_root=clipped(self._roots[0]),
-            archive_root=clipped(self._roots[1]),
-            run_id=run_id,
-            tiles=tiles,
-            totals=status_lines(self._statuses, ORGANIZE_LABELS),
-            total=total,
+
+    def page(self, run_id: str) -> Page:
+        return replace(
+            super().page(run_id),
             kinds=[
                 Line(_KIND_LABELS.get(kind, "other files"), "", "plain", amount)
                 for kind, amount in self._kinds.largest_first()
@@ -204,84 +200,61 @@ class OrganizeCollector(RowCollector[ReportRow]):
             years=self._years(),
             evidence=self._shares(),
             left_out=[
-                Line(reason, "failed" if status == "failed" else "", ORGANIZE_LABELS[status].tone, amount)
-                for status in ("failed", "skipped")
-                for reason, amount in self._left_out[status].largest_first()
+                Line(reason, "failed" if status == _FAILED else "", ORGANIZE_LABELS[status].tone, amount)
+                for status, amounts in self._left_out.items()
+                for reason, amount in amounts.largest_first()
             ],
-            needs=[replace(need, count=self.keeper.counts[need.key]) for need in NEEDS if self.keeper.counts[need.key]],
-            place_label="Would go to" if facts.mode == "report" else "Went to",
+            destination_label="Would go to" if self._mode == "report" else "Went to",
         )
 
-    def _filed(self) -> Amount:
-        every = self._calendar.values()
-        return Amount(sum(one.amount.files for one in every), sum(one.amount.size for one in every))
-
     def _years(self) -> list[Year]:
-        by_year: dict[int, _Filed] = {}
-        for (year, _), filed in self._calendar.items():
-            whole = by_year.setdefault(year, _Filed(Amount()))
-            whole.amount.files += filed.amount.files
-            whole.amount.size += filed.amount.size
-            whole.looked_at += filed.looked_at
-        fullest_year = max((filed.amount.files for filed in by_year.values()), default=1)
-        fullest_month = max((f.amount.files for (_, month), f in self._calendar.items() if month), default=1)
+        """The calendar: a line for each year, for each gap between years, and at last for files without a date."""
+        by_year: dict[int, _Period] = {}
+        for (number, _), month in self._months.items():
+            year = by_year.setdefault(number, _Period())
+            year.amount += month.amount
+            year.to_review += month.to_review
+        fullest_year = max((year.amount.files for year in by_year.values()), default=1)
+        fullest_month = max((month.amount.files for (_, number), month in self._months.items() if number), default=1)
         years: list[Year] = []
-        last = 0
-        for number in sorted(by_year, key=lambda year: (year == 0, year)):
-            if last and number > last + 1:
-                gap = str(last + 1) if number == last + 2 else f"{last + 1} to {number - 1}"
+        previous = 0
+        for number in sorted(by_year, key=lambda number: (number == 0, number)):
+            if previous and number > previous + 1:
+                gap = str(previous + 1) if number == previous + 2 else f"{previous + 1} to {number - 1}"
                 years.append(Year(gap, 0, 0, 0, Amount()))
-            filed = by_year[number]
-            bar = max(1, math.ceil(_BAR * filed.amount.files / fullest_year))
-            look = math.ceil(bar * filed.looked_at / filed.amount.files)
-            months = (self._calendar.get((number, month)) for month in range(1, 13))
-            cells = (Month(0, 0) if one is None else _cell(one.amount.files, fullest_month) for one in months)
-            label = str(number) if number else "no date"
-            years.append(Year(label, bar - look, look, filed.looked_at, filed.amount, tuple(cells)))
-            last = number
+            year = by_year[number]
+            bar = max(1, math.ceil(_BAR_WIDTH * year.amount.files / fullest_year))
+            look = math.ceil(bar * year.to_review / year.amount.files)
+            counts = (self._months.get((number, month_number), _Period()).amount.files for month_number in range(1, 13))
+            cells = tuple(Month(files, _heat_level(files, fullest_month)) for files in counts)
+            years.append(Year(str(number or "no date"), bar - look, look, year.to_review, year.amount, cells))
+            previous = number
         return years
 
     def _shares(self) -> list[Share]:
-        total = self._evidence.total().files
-        grades = ("sure", "likely", "weak")
+        """The kinds of evidence, the most trustworthy first, and in each grade the most frequent first."""
+        total = self._date_sources.total().files
         ranked = sorted(
-            ((evidence_grade(source), source, amount) for source, amount in self._evidence.largest_first()),
-            key=lambda one: (grades.index(one[0].grade), -one[2].files),
+            ((evidence_grade(source), source, amount) for source, amount in self._date_sources.largest_first()),
+            key=lambda kind: (_GRADES.index(kind[0].grade), -kind[2].files),
         )
         shares: list[Share] = []
         files = 0
-        for worth, source, amount in ranked:
-            start = round(_BAR * files / total)
+        for grade, source, amount in ranked:
+            start = round(_BAR_WIDTH * files / total)
             files += amount.files
-            width = round(_BAR * files / total) - start
+            width = round(_BAR_WIDTH * files / total) - start
             label = clipped(source, 60) or "none"
             percent = share_text(amount.files, total)
-            shares.append(Share(label, worth.words, worth.grade, amount, percent, start, width))
+            shares.append(Share(label, grade.explanation, grade.grade, amount, percent, start, width))
         return shares
 
 
-_TITLES = {
-    "report": "What would happen to your photos",
-    "copy": "What was copied to your archive",
-    "move": "What was moved to your archive",
-}
-_LEADS = {
-    "report": "This is a plan. Nothing has been copied, moved or changed.",
-    "copy": "The originals are where they were, unchanged.",
-    "move": "Each original was taken out only after its copy had been made sure of.",
-}
-_KIND_LABELS = {"image": "photos", "video": "videos", "sidecar": "companion files", "": "other files"}
-
-
-def _tone(needing: int) -> str:
-    return "look" if needing else "good"
-
-
-def _general(reason: str) -> str:
-    """A reason without the names in it."""
-    for pattern, words in _SAME_REASONS:
+def _without_names(reason: str) -> str:
+    """A reason without the names and days in it."""
+    for pattern, general in _REASONS_WITHOUT_NAMES:
         if match := pattern.fullmatch(reason):
-            return match.expand(words)
+            return match.expand(general)
     return clipped(reason, 160) or "no reason is given"
 
 
@@ -294,19 +267,24 @@ def _month_of(capture_date: str) -> tuple[int, int]:
     return (year, month) if _FIRST_YEAR <= year <= _LAST_YEAR and 1 <= month <= 12 else (0, 0)
 
 
-def _cell(files: int, fullest: int) -> Month:
-    return Month(files, math.ceil(_HEAT_LEVELS * math.sqrt(files / fullest)))
+def _heat_level(files: int, fullest: int) -> int:
+    return math.ceil(_HEAT_LEVELS * math.sqrt(files / fullest))
 
 
-def _evidence_and_reasons(row: ReportRow) -> tuple[list[Evidence], list[str]]:
-    """The candidates that the review column names, the chosen one first, and what else it says."""
-    worth = evidence_grade(row.date_source)
-    says = clipped(row.capture_date[:10], 40)
-    evidence = [Evidence(clipped(row.date_source, 60), says, worth.words, chosen=True)] if row.date_source else []
-    reasons: list[str] = []
-    for remark in row.review.split(notes.NOTE_SEPARATOR) if row.review else []:
-        others = notes.parse_other_years(remark)[:_MOST_CANDIDATES]
-        if not others:
-            reasons.append(clipped(remark))
-        evidence += [Evidence(clipped(tag, 60), year, evidence_grade(tag).words, chosen=False) for tag, year in others]
-    return evidence, reasons
+def _evidence_and_remarks(row: ReportRow) -> tuple[list[Evidence], list[str]]:
+    """The candidates that the review column names, the chosen one first, and its other notes."""
+    evidence: list[Evidence] = []
+    if row.date_source:
+        explanation = evidence_grade(row.date_source).explanation
+        evidence.append(
+            Evidence(clipped(row.date_source, 60), clipped(row.capture_date[:10], 40), explanation, chosen=True)
+        )
+    remarks: list[str] = []
+    for note in row.review.split(notes.NOTE_SEPARATOR) if row.review else []:
+        candidates = notes.parse_other_years(note)[:_MAX_CANDIDATES]
+        evidence += [
+            Evidence(clipped(tag, 60), year, evidence_grade(tag).explanation, chosen=False) for tag, year in candidates
+        ]
+        if not candidates:
+            remarks.append(clipped(note))
+    return evidence, remarks

@@ -1,111 +1,70 @@
-"""What verify's rows tell a person: what was proved, what was not, and why. Gathered in bounded memory. Pure."""
+"""The review page of verify: what was proved, what was not, and why. Collected in bounded memory. Pure."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import replace
+from typing import ClassVar
 
-from common.counts import count_text, size_text
+from common.counts import count_text
 from common.manifests.rows import VerifyRow
-from common.review.aggregates import Amount, AmountTable, Sample
-from common.review.collector import RowCollector, status_lines
-from common.review.labels import VERIFY_LABELS, clipped, inside_root, status_label
-from common.review.model import Item, Page, ReviewFacts, ReviewReason, Tile
+from common.manifests.statuses import VERIFIED_STATUSES, ReadMode, ReportStatus
+from common.review.aggregates import AmountTable
+from common.review.collector import RowCollector, amount_tile
+from common.review.labels import VERIFY_LABELS, status_label
+from common.review.model import ReviewReason, Tile
 
-_GOOD = frozenset({"identical", "archive_intact"})
-# What organize was to leave out needs nobody; what failed there does.
-_LEFT_OUT = "skipped"
+# Nobody needs to look at what organize was to leave out; at what failed there, somebody does.
+_LEFT_OUT = ReportStatus.SKIPPED
 
-_LEADS = {
-    "verify": "Proved means: every byte of the original and of its archive copy was read, and they are the same.",
-    "archive-only": "Proved means: every byte of the archive copy was read, and its hash is the one that was recorded.",
-}
-
-
-def review_reason_key(row: VerifyRow) -> str:
-    """The key of what a person should look at (the row's status), or an empty text. Pure."""
-    return "" if row.status in _GOOD or row.report_status == _LEFT_OUT else row.status
+_TITLE = "What was proved of your archive"
 
 
 class VerifyCollector(RowCollector[VerifyRow]):
-    """Gathers the rows of verified.csv and unverified.csv, in any order."""
+    """Collects the rows of verified.csv and unverified.csv, in any order."""
 
-    def __init__(self, most_kept: int) -> None:
-        super().__init__(most_kept)
-        self._statuses = AmountTable()
-        self._cold = AmountTable()
-        self._roots = ("", "")
+    kind = "verify"
+    labels = VERIFY_LABELS
+    headings: ClassVar = {
+        "": (
+            _TITLE,
+            "Proved means: every byte of the original and of its archive copy was read, and they are the same.",
+        ),
+        "archive-only": (
+            _TITLE,
+            "Proved means: every byte of the archive copy was read, and its hash is the one that was recorded.",
+        ),
+    }
 
-    def add(self, row: VerifyRow) -> None:
-        self._roots = self._roots if self._roots[0] else (row.source_root, row.archive_root)
-        self._statuses.add(row.status, row.size_bytes)
-        if row.status in _GOOD:
-            self._cold.add(row.read_mode, row.size_bytes)
-        if need := review_reason_key(row):
-            self.keeper.add(need if need in VERIFY_LABELS else "other", row)
+    def __init__(self, samples_per_reason: int, mode: str) -> None:
+        super().__init__(samples_per_reason, mode)
+        self._proved = AmountTable()  # by read mode
 
-    def item(self, kept: Sample[VerifyRow]) -> Item:
-        row = kept.row
-        folder, name = os.path.split(row.source_path)
-        return Item(
-            row_id=row.row_id,
-            name=clipped(name),
-            folder=clipped(inside_root(folder, row.source_root) if folder != row.source_root else ""),
-            kind=row.media_kind or "other",
-            size=row.size_bytes,
-            companions=kept.companions,
-            taken="",
-            evidence=(),
-            place=clipped(inside_root(row.destination_path, row.archive_root)),
-            status=status_label(row.status, VERIFY_LABELS).label,
-            need=_need(kept.need),
-            reasons=tuple(filter(None, [clipped(row.reason)])),
-        )
-
-    def page(self, run_id: str, facts: ReviewFacts) -> Page:
-        total = self._statuses.total()
-        identical, intact = self._statuses["identical"], self._statuses["archive_intact"]
-        proved = Amount(identical.files + intact.files, identical.size + intact.size)
-        needing = sum(self.keeper.counts.values())
-        cached = self._cold["cached"]
-        medium = (
-            "all read from the storage medium" if not cached.files else f"{count_text(cached.files)} only from memory"
-        )
-        tiles = [
-            Tile("proved", count_text(proved.files), size_text(proved.size), "good", "#sums"),
-            Tile("to look at", count_text(needing), f"of {count_text(total.files)} rows", _tone(needing), "#look"),
-            Tile(
-                "how they were read", "cached" if cached.files else "cold", medium, "look" if cached.files else "good"
-            ),
-        ]
-        return Page(
-            kind="verify",
-            title="What was proved of your archive",
-            lead=_LEADS.get(facts.mode, _LEADS["verify"]),
-            source_root=clipped(self._roots[0]),
-            archive_root=clipped(self._roots[1]),
-            run_id=run_id,
-            tiles=tiles if proved.files else tiles[:2],
-            totals=status_lines(self._statuses, VERIFY_LABELS),
-            total=total,
-            kinds=(),
-            years=(),
-            evidence=(),
-            left_out=(),
-            needs=[replace(_need(key), count=count) for key, count in self.keeper.counts.most_common()],
-            place_label="Archive copy",
-        )
+    def _count(self, row: VerifyRow) -> None:
+        self._amounts.add(row.status, row.size_bytes)
+        if row.status in VERIFIED_STATUSES:
+            self._proved.add(row.read_mode, row.size_bytes)
+        elif row.report_status != _LEFT_OUT:
+            self.samples.add(row.status if row.status in VERIFY_LABELS else "other", row)
 
     @property
-    def order(self) -> list[str]:
-        """The needs, the rarest first: they are the least expected."""
-        return sorted(self.keeper.counts, key=self.keeper.counts.__getitem__)
+    def reason_keys(self) -> list[str]:
+        """The rarest reasons first: they are the least expected."""
+        return sorted(self.samples.counts, key=self.samples.counts.__getitem__)
 
+    def _listed_keys(self) -> list[str]:
+        return [key for key, _ in self.samples.counts.most_common()]
 
-def _need(key: str) -> ReviewReason:
-    meaning = status_label(key, VERIFY_LABELS)
-    return ReviewReason(key, meaning.label.capitalize(), meaning.words, "bad" if meaning.tone == "bad" else "look")
+    def review_reason(self, key: str) -> ReviewReason:
+        label = status_label(key, VERIFY_LABELS)
+        return ReviewReason(key, label.label.capitalize(), label.explanation, "bad" if label.tone == "bad" else "look")
 
-
-def _tone(needing: int) -> str:
-    return "bad" if needing else "good"
+    def _tiles(self) -> list[Tile]:
+        proved, cached = self._proved.total(), self._proved[ReadMode.CACHED].files
+        tiles = [
+            amount_tile("proved", proved, "#sums"),
+            self._attention_tile(f"{count_text(self._total().files)} rows"),
+        ]
+        if cached:
+            tiles.append(Tile("how they were read", "cached", f"{count_text(cached)} only from memory", "look"))
+        elif proved.files:
+            tiles.append(Tile("how they were read", "cold", "all read from the storage medium", "good"))
+        return tiles

@@ -84,7 +84,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows.append(row(501, source_root=str(folder), source_path=str(pictures[0]), review="no date was found"))
     path = folder / "page.html"
     write_review(
-        OrganizeCollector, str(path), RUN, rows, ReviewFacts("copy", {"report": "/out/report.csv"}, found=len(rows))
+        OrganizeCollector,
+        str(path),
+        RUN,
+        rows,
+        ReviewFacts("copy", {"report": "/out/report.csv"}, expected_rows=len(rows)),
     )
     return path
 
@@ -246,7 +250,9 @@ def test_a_hundred_thousand_rows_open_in_less_than_three_seconds(browser: Browse
         for number in range(1, 100_001)
     )
     path = tmp_path / "large.html"
-    write_review(OrganizeCollector, str(path), RUN, rows, ReviewFacts("copy", {"report": "/r.csv"}, found=100_000))
+    write_review(
+        OrganizeCollector, str(path), RUN, rows, ReviewFacts("copy", {"report": "/r.csv"}, expected_rows=100_000)
+    )
     assert path.stat().st_size < 8_000_000
     browser.look_like(*SIZES["phone"], "light")
     browser.open(path)

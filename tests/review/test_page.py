@@ -147,8 +147,8 @@ class Page(HTMLParser):
 
 def organized(tmp_path: Path, *rows: ReportRow, limits: PageLimits | None = None, **facts: object) -> Page:
     path = tmp_path / "page.html"
-    told = ReviewFacts(**{"mode": "copy", "outputs": {"report": "/out/report.csv"}, **facts})  # type: ignore[arg-type]
-    write_review(OrganizeCollector, str(path), RUN, iter(rows), told, limits=limits or PageLimits())
+    review_facts = ReviewFacts(**{"mode": "copy", "outputs": {"report": "/out/report.csv"}, **facts})  # type: ignore[arg-type]
+    write_review(OrganizeCollector, str(path), RUN, iter(rows), review_facts, limits=limits or PageLimits())
     return Page(path)
 
 
@@ -238,7 +238,7 @@ def test_the_sums_hold_and_are_those_of_the_rows(tmp_path: Path) -> None:
         row(4, status="already_archived", size_bytes=10),
         row(5, status="skipped", media_kind="", reason="not a media type (.txt)", size_bytes=30),
         row(6, status="failed", reason="cannot read: Input/output error", destination_path="", size_bytes=400),
-        found=6,
+        expected_rows=6,
     )
     counts = {cells[0].split(" ", 1)[0]: int(cells[1]) for cells in page.table("sums")[1:]}
     assert counts == {"copied": 2, "duplicates": 1, "in": 1, "left": 1, "failed": 1, "all": 6}
@@ -250,7 +250,7 @@ def test_the_sums_hold_and_are_those_of_the_rows(tmp_path: Path) -> None:
 
 
 def test_it_is_loud_when_the_sums_do_not_hold_or_the_run_is_not_done(tmp_path: Path) -> None:
-    page = organized(tmp_path, row(1), found=2, complete=False)
+    page = organized(tmp_path, row(1), expected_rows=2, complete=False)
     alarms = [attributes for _, attributes in page.elements if attributes.get("role") == "alert"]
     assert len(alarms) == 2
     assert "do not add up: 2 were found, 1 are listed" in page.tiles
