@@ -1,4 +1,4 @@
-"""What is said while a run goes on: on standard error, in the log file, and as a bar on a terminal."""
+"""Messages while a run goes on: to standard error, and with times to the log file."""
 
 from __future__ import annotations
 
@@ -16,24 +16,27 @@ _LOG_LINE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z
 
 
 def require_log(path: str) -> None:
-    """Raise ``BadInput`` unless a log can be added to there: a photo or a report, named by mistake, can't. Changes
-    nothing."""
+    """Raise ``BadInput`` unless a path is a log or still free: a photo may have been named by mistake. Reads the disk.
+
+    What is not a regular file passes here, and is refused by ``Appender``.
+    """
     try:
-        begins = read_prefix(path, 21)  # of what is no file there is none, and Appender refuses it
+        prefix = read_prefix(path, 21)
     except OSError as error:
         raise BadInput(f"{printable(path)}: cannot read the log: {explain_os_error(error)}; choose another") from None
-    if begins and not _LOG_LINE.match(begins):
+    if prefix and not _LOG_LINE.match(prefix):
         raise BadInput(f"{printable(path)} is no log of this project; choose another --log-file")
 
 
 class Console:
-    """What is said while work goes on: to standard error, and with times to the log file.
+    """Prints messages to standard error, and appends them all to the log file.
 
-    ``--quiet`` keeps all but warnings away, ``--verbose`` lets ``debug`` through.
+    ``--quiet`` prints warnings and errors only, ``--verbose`` prints what is given to ``debug`` as well.
     """
 
     def __init__(self, options: CommonOptions) -> None:
-        self._options = options
+        self._prints_info = not options.quiet
+        self._prints_debug = options.verbose and not options.quiet
         self._log: Appender | None = None
         if options.log_file:
             path = os.path.abspath(options.log_file)
@@ -42,31 +45,31 @@ class Console:
 
     @property
     def debug_enabled(self) -> bool:
-        """Whether anybody hears what ``debug`` says: of a million rows it is not worth writing otherwise."""
-        return self._log is not None or (self._options.verbose and not self._options.quiet)
+        """Whether ``debug`` has any effect: for a million rows the texts are not worth making otherwise."""
+        return self._log is not None or self._prints_debug
 
     def debug(self, text: str) -> None:
-        """Of interest only to who asked for it."""
-        self._say(text, to_terminal=self._options.verbose and not self._options.quiet)
+        """A detail for whoever asked for it."""
+        self._write(text, to_terminal=self._prints_debug)
 
     def info(self, text: str) -> None:
-        """Of interest to everybody."""
-        self._say(text, to_terminal=not self._options.quiet)
+        """A message for everybody."""
+        self._write(text, to_terminal=self._prints_info)
 
     def warning(self, text: str) -> None:
         """Something that a person should know of."""
-        self._say(f"warning: {text}", to_terminal=True)
+        self._write(f"warning: {text}", to_terminal=True)
 
     def error(self, text: str) -> None:
         """Why the run ends."""
-        self._say(f"error: {text}", to_terminal=True)
+        self._write(f"error: {text}", to_terminal=True)
 
     def log(self, text: str) -> None:
-        """For the log file alone."""
-        self._say(text, to_terminal=False)
+        """A message for the log file only."""
+        self._write(text, to_terminal=False)
 
-    def _say(self, text: str, to_terminal: bool) -> None:
-        if to_terminal and sys.stderr:  # some services are started without
+    def _write(self, text: str, to_terminal: bool) -> None:
+        if to_terminal and sys.stderr:  # some services are started without one
             print(text, file=sys.stderr, flush=True)
         if self._log:
             self._log.append(f"{utc_now_text()} {text}\n".encode("utf-8", "backslashreplace"))

@@ -1,4 +1,4 @@
-"""The options that the three command lines share, how a line is parsed, and how it is told again to paste."""
+"""The options that the three command lines share, how a line is parsed, and how it is printed again to be pasted."""
 
 from __future__ import annotations
 
@@ -31,21 +31,23 @@ EXIT_STATUS = """exit status:
 
 @dataclass(frozen=True)
 class CommonOptions:
-    """The options that all three scripts have."""
+    """The options that all three scripts have.
+
+    ``jobs`` is the number of files handled at a time, or 0 to choose it by the disks. ``arguments`` is the whole
+    command line, with the contents of its ``@file`` arguments.
+    """
 
     jobs: int
-    """Files handled at a time; 0 where the disks are to decide."""
     json: bool
     quiet: bool
     verbose: bool
     log_file: str
     review_html: str
     arguments: tuple[str, ...] = ()
-    """The whole command line, with what its ``@file`` arguments hold."""
 
 
 def make_parser(description: str, epilog: str) -> argparse.ArgumentParser:
-    """A parser in this project's manner: no abbreviations, no colours, texts kept as they are written."""
+    """An argument parser without abbreviations and colours, whose texts keep their line breaks."""
     parser = argparse.ArgumentParser(
         description=description,
         epilog=f"{epilog.strip()}\n\n{ARGUMENTS_FROM_FILE}\n{EXIT_STATUS}",
@@ -58,14 +60,14 @@ def make_parser(description: str, epilog: str) -> argparse.ArgumentParser:
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """As wide as the terminal. argparse would ask ``shutil``, which loads three compression libraries."""
+    """Fills the terminal. argparse itself would load ``shutil``, and with it three compression libraries."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=terminal_columns() - 2)
 
 
 def terminal_columns() -> int:
-    """How wide the terminal is: by ``COLUMNS``, else as the system says, else 80."""
+    """The width of the terminal: ``COLUMNS``, else what the system reports, else 80."""
     wanted = os.environ.get("COLUMNS", "")
     if wanted.isascii() and wanted.isdecimal() and int(wanted):
         return int(wanted)
@@ -76,9 +78,9 @@ def terminal_columns() -> int:
 
 
 def parse_arguments(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse a command line (default: that of this process). ``arguments`` of what is returned is the line itself.
+    """Parse a command line (default: that of this process), and add it to the result as ``arguments``.
 
-    Ends the process with exit code 2 and one sentence when it can't be used, a missing ``@file`` included.
+    Ends the process with exit code 2 and one sentence when it can't be used, or an ``@file`` is missing.
     """
     arguments: list[str] = []
     for argument in sys.argv[1:] if argv is None else argv:
@@ -105,9 +107,9 @@ def parse_arguments(parser: argparse.ArgumentParser, argv: Sequence[str] | None)
 
 
 def arguments_in_file(path: str) -> list[str]:
-    """The arguments in a file, one a line as it stands; empty lines are left out. Raises ``OSError``.
+    """The arguments in a file, one on each line; empty lines are left out. Raises ``OSError``. Reads the disk.
 
-    Lines may end as on Windows, and a byte order mark is no part of the first. Names need not be UTF-8.
+    Lines may end as on Windows, and a byte order mark is skipped. Names need not be UTF-8.
     """
     with open(path, "rb") as file:
         lines = file.read().removeprefix(codecs.BOM_UTF8).split(b"\n")
@@ -115,7 +117,7 @@ def arguments_in_file(path: str) -> list[str]:
 
 
 def add_batch_options(parser: argparse.ArgumentParser, state_file: str) -> None:
-    """Add the options of the scripts that work off a manifest; ``state_file`` says where the state is by default."""
+    """Add the options of the scripts that work through a manifest; ``state_file`` describes its default."""
     group = parser.add_argument_group("batches")
     group.add_argument("--limit", type=positive, default=0, metavar="N", help="rows in this call (default: all)")
     group.add_argument("--offset", type=non_negative, metavar="N", help="skip this many rows")
@@ -141,9 +143,14 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
 
 def common_options(parsed: argparse.Namespace) -> CommonOptions:
     """The common options of a parsed command line."""
-    review_html = os.path.abspath(parsed.review_html) if parsed.review_html else ""
     return CommonOptions(
-        parsed.jobs, parsed.json, parsed.quiet, parsed.verbose, parsed.log_file, review_html, parsed.arguments
+        jobs=parsed.jobs,
+        json=parsed.json,
+        quiet=parsed.quiet,
+        verbose=parsed.verbose,
+        log_file=parsed.log_file,
+        review_html=os.path.abspath(parsed.review_html) if parsed.review_html else "",
+        arguments=parsed.arguments,
     )
 
 
@@ -170,7 +177,7 @@ def resolve_jobs(
 
 
 def require_distinct_paths(options: CommonOptions, outputs: Iterable[str]) -> None:
-    """Raise ``BadInput`` where the review page would stand under the name of another output. Changes nothing."""
+    """Raise ``BadInput`` where the review page has the path of another output. Reads the disk."""
     page = casefold_name(os.path.realpath(options.review_html))
     if options.review_html and page in {casefold_name(os.path.realpath(path)) for path in outputs if path}:
         raise BadInput(
@@ -179,8 +186,8 @@ def require_distinct_paths(options: CommonOptions, outputs: Iterable[str]) -> No
 
 
 def rerun_command(stage: Stage, options: CommonOptions, without: str = "", values: int = 0) -> str:
-    """The command line of this run, to paste, leaving out one option (with a number of values). Looks at ``PATH``."""
-    kept: list[str] = []
+    """The command line of this run, to be pasted, without one option that has ``values`` values. Looks at ``PATH``."""
+    arguments: list[str] = []
     skip = 0
     for argument in options.arguments:
         if skip:
@@ -188,54 +195,54 @@ def rerun_command(stage: Stage, options: CommonOptions, without: str = "", value
         elif without and argument == without:
             skip = values
         elif not (without and argument.startswith(f"{without}=")):
-            kept.append(argument)
-    return script_command(stage, *_without_at_first(kept))
+            arguments.append(argument)
+    return script_command(stage, *_join_at_values(arguments))
 
 
-def _without_at_first(arguments: Sequence[str]) -> Iterator[str]:
-    """The same arguments, none of which begins with the ``@`` that stands for a file of arguments.
+def _join_at_values(arguments: Sequence[str]) -> Iterator[str]:
+    """The same arguments, where a value that begins with ``@`` is joined to its option: ``--exclude=@eaDir``.
 
-    A value that came out of such a file is joined to its option: ``--exclude=@eaDir``.
+    It came out of a file of arguments; by itself it would be taken for the name of one.
     """
     remaining = iter(arguments)
     for argument in remaining:
-        following = next(remaining, "") if argument.startswith("--") and "=" not in argument else ""
-        if following.startswith("@"):
-            yield f"{argument}={following}"
+        value = next(remaining, "") if argument.startswith("--") and "=" not in argument else ""
+        if value.startswith("@"):
+            yield f"{argument}={value}"
             continue
         yield argument
-        if following:
-            yield following
+        if value:
+            yield value
 
 
 def positive(text: str) -> int:
-    """An option's value that is a whole number above 0."""
+    """Parse an option's value that is a whole number above 0."""
     if not _is_count(text) or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 1 or above")
     return int(text)
 
 
-def _is_count(text: str) -> bool:
-    return text.isascii() and text.isdecimal()
+def non_negative(text: str) -> int:
+    """Parse an option's value that is a whole number, 0 or above."""
+    if not _is_count(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or above")
+    return int(text)
 
 
 def days(text: str) -> int:
-    """An option's value that is a number of days, of a century at most: a date that far back can be told."""
+    """Parse an option's value that is a number of days, of a century at most: all dates that far back exist."""
     number = positive(text)
     if number > _CENTURY_DAYS:
         raise argparse.ArgumentTypeError(f"must be {_CENTURY_DAYS:,} or less")
     return number
 
 
-def non_negative(text: str) -> int:
-    """An option's value that is a whole number, 0 or above."""
-    if not _is_count(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or above")
-    return int(text)
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
 
 
 def require_folder(path: str, option: str) -> str:
-    """The real path of a folder that an option names; raises ``BadInput`` when it is none."""
+    """The real path of a folder that an option names. Raises ``BadInput`` when there is none. Reads the disk."""
     if os.path.isfile(path):
         raise BadInput(f"{printable(path)} is a file: {option} must name the folder that holds it")
     if not os.path.isdir(path):

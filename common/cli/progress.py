@@ -20,8 +20,8 @@ class _Bar(Protocol):
 class Progress:
     """A bar over bytes that also counts files, with the time left. Appears on a terminal only, and without colours.
 
-    May be fed from any thread. Where no contents are read, ``total_bytes`` is None and the bar is over files.
-    ``done_files`` and ``done_bytes`` are an earlier call's: they count, but tell nothing of the speed.
+    Any thread may call its methods. Where no contents are read, ``total_bytes`` is None and the bar is over files.
+    ``done_files`` and ``done_bytes`` were handled by an earlier run: they count, but not for the speed.
     """
 
     def __init__(
@@ -35,59 +35,46 @@ class Progress:
         done_bytes: int = 0,
     ) -> None:
         self._bar: _Bar | None = None
-        self._of_bytes = total_bytes
-        self._bytes = done_bytes
-        self._files = done_files
-        self._of_files = files
+        self._total_files, self._total_bytes = files, total_bytes
+        self._files, self._bytes = done_files, done_bytes
         self._guard = threading.Lock()
         if options.quiet or options.json or not (sys.stderr and sys.stderr.isatty()):
             return
         try:
             from tqdm import tqdm  # noqa: PLC0415 - not needed to show --help
         except ModuleNotFoundError:
-            return  # a bar is comfort: nothing depends on it
+            return  # the bar is a comfort: nothing depends on it
 
         if total_bytes is None:
             self._bar = tqdm(total=files, initial=done_files, desc=title, unit=" files", leave=False)
         else:
-            self._bar = tqdm(
-                total=total_bytes,
-                initial=done_bytes,
-                desc=title,
-                unit="B",
-                unit_scale=True,
-                unit_divisor=1000,
-                leave=False,
-            )
+            self._bar = tqdm(total=total_bytes, initial=done_bytes, desc=title, unit="B", unit_scale=True, leave=False)
 
     def add_bytes(self, count: int) -> None:
-        """Bytes of media have been read."""
-        if self._bar:
-            with self._guard:
-                self._show(self._files, self._bytes + count)
+        """Count bytes of media that were read."""
+        with self._guard:
+            self._show(self._files, self._bytes + count)
 
     def add_file(self) -> None:
-        """A file has been handled."""
-        if self._bar:
-            with self._guard:
-                self._show(self._files + 1, self._bytes)
+        """Count a file that was handled."""
+        with self._guard:
+            self._show(self._files + 1, self._bytes)
 
     def reach(self, files: int, size: int) -> None:
-        """So many files with so many bytes are done with, also those of which nothing had to be read."""
-        if self._bar:
-            with self._guard:
-                most = size if self._of_bytes is None else min(size, self._of_bytes)
-                self._show(max(files, self._files), max(most, self._bytes))
+        """Raise the counts to this many files and bytes, which are done even if not all had to be read."""
+        with self._guard:
+            size = size if self._total_bytes is None else min(size, self._total_bytes)
+            self._show(max(files, self._files), max(size, self._bytes))
 
     def _show(self, files: int, size: int) -> None:
         if self._bar is None:
             return
-        by_bytes = self._of_bytes is not None
-        further = size - self._bytes if by_bytes else files - self._files
-        if by_bytes and files != self._files:
-            self._bar.set_postfix_str(f"{files:,} of {self._of_files:,} files", refresh=False)
+        is_over_bytes = self._total_bytes is not None
+        step = size - self._bytes if is_over_bytes else files - self._files
+        if is_over_bytes and files != self._files:
+            self._bar.set_postfix_str(f"{files:,} of {self._total_files:,} files", refresh=False)
         self._files, self._bytes = files, size
-        self._bar.update(further)
+        self._bar.update(step)
 
     def __enter__(self) -> Progress:
         return self

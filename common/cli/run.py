@@ -1,4 +1,4 @@
-"""The boundary between a stage and who runs it: signals come in, a summary and an exit code go out."""
+"""The boundary between a stage and the user: signals are handled, and a summary or an error becomes an exit code."""
 
 from __future__ import annotations
 
@@ -17,11 +17,7 @@ from common.paths import printable
 
 
 def run_stage(tool: str, stage: Callable[[Console, StopRequest], Summary], options: CommonOptions) -> int:
-    """Run one stage and turn what comes of it into output and an exit code: the boundary to the user.
-
-    No exception passes: an error of ours is its one sentence, an error of the system names its
-    path, and a fault in this program is said to be one (with its traceback in the log file).
-    """
+    """Run one stage, print its summary or the sentence of its error, and return the exit code. Raises nothing."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -38,33 +34,22 @@ def run_stage(tool: str, stage: Callable[[Console, StopRequest], Summary], optio
         print(summary.as_json() if options.json else summary.as_text(), flush=True)
         console.log(summary.as_text())
         return int(summary.exit_code)
-    except MediaArchiveError as error:
-        sentence, exit_code = str(error), error.exit_code
-    except ModuleNotFoundError as error:
-        sentence, exit_code = (
-            (
-                f"the package {error.name} is missing in {sys.executable}: activate .venv first, or run: "
-                f"{os.path.basename(sys.executable)} -m pip install -r requirements.txt"
-            ),
-            ExitCode.BAD_INPUT,
-        )
-    except BrokenPipeError:
-        # Whoever read our output has gone: nobody is left to tell.
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - lives until the process ends
+    except BrokenPipeError:  # whoever read our output has gone: nobody would see an error
+        _discard_output()
         return int(ExitCode.STOPPED_EARLY)
-    except OSError as error:
-        place = f"{printable(os.fsdecode(error.filename))}: " if error.filename else ""
-        sentence = f"{place}{explain_os_error(error)}; mend that and run the same command again"
-        exit_code = ExitCode.STOPPED_EARLY
     except Exception as error:  # noqa: BLE001 - the boundary: a fault of ours must not look like the user's
-        import traceback  # noqa: PLC0415 - needed for faults only
+        return int(_print_error(error, tool, console, options))
 
-        if console:
-            console.log(traceback.format_exc())
-            if options.verbose:
-                console.debug(traceback.format_exc())
-        sentence, exit_code = _told_of_fault(error), ExitCode.STOPPED_EARLY
-    with suppress(OSError, MediaArchiveError):  # who can't be told of the error is told by the exit code
+
+def _print_error(error: Exception, tool: str, console: Console | None, options: CommonOptions) -> ExitCode:
+    """Print the sentence of an error, and with ``--json`` an object with it; return the exit code."""
+    sentence, exit_code = describe_error(error)
+    with suppress(OSError, MediaArchiveError):  # where nothing can be printed, the exit code is all there is
+        if console and not isinstance(error, (MediaArchiveError, ModuleNotFoundError, OSError)):
+            import traceback  # noqa: PLC0415 - needed for faults only
+
+            console.debug("".join(traceback.format_exception(error)))
+    with suppress(OSError, MediaArchiveError):
         if console:
             console.error(sentence)
         elif sys.stderr:
@@ -72,27 +57,45 @@ def run_stage(tool: str, stage: Callable[[Console, StopRequest], Summary], optio
     if options.json:
         try:
             print(Summary(tool, "", "", exit_code, complete=False, error=sentence).as_json(), flush=True)
-        except OSError:  # standard output is what failed, and standard error has been told
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - lives until the process ends
-    return int(exit_code)
+        except OSError:  # standard output is what failed
+            _discard_output()
+    return exit_code
+
+
+def describe_error(error: Exception) -> tuple[str, ExitCode]:
+    """The sentence that a person reads about an error, and the exit code: the only place where it is chosen. Pure."""
+    if isinstance(error, MediaArchiveError):
+        return str(error), error.exit_code
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            f"the package {error.name} is missing in {sys.executable}: activate .venv first, or run: "
+            f"{os.path.basename(sys.executable)} -m pip install -r requirements.txt"
+        ), ExitCode.BAD_INPUT
+    if isinstance(error, OSError):
+        path = f"{printable(os.fsdecode(error.filename))}: " if error.filename else ""
+        sentence = f"{path}{explain_os_error(error)}; mend that and run the same command again"
+    elif isinstance(error, RuntimeError) and str(error).startswith("can't start new thread"):
+        sentence = (
+            "this system lets no more threads start: give --jobs 1, or raise its limit, and run the same command again"
+        )
+    else:
+        sentence = (
+            f"a fault in this program ({type(error).__name__}: {error}); nothing unverified was removed; "
+            "please report it with the output of --verbose"
+        )
+    return sentence, ExitCode.STOPPED_EARLY
+
+
+def _discard_output() -> None:
+    """Send what is still printed nowhere, so that Python does not fail when it flushes at exit."""
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - open until the process ends
 
 
 def require_utf8_names() -> None:
-    """Raise ``BadInput`` where the locale is of an older encoding: the bytes of names would not outlive a CSV file."""
+    """Raise ``BadInput`` where the locale has an older encoding: the bytes of names would be lost in a CSV file."""
     encoding = sys.getfilesystemencoding()
     if codecs.lookup(encoding).name != "utf-8":
         raise BadInput(
             f"names of files would be told in {encoding}, and be wrong elsewhere: set PYTHONUTF8=1 in the environment, "
             "then run again"
         )
-
-
-def _told_of_fault(error: Exception) -> str:
-    if isinstance(error, RuntimeError) and str(error).startswith("can't start new thread"):
-        return (
-            "this system lets no more threads start: give --jobs 1, or raise its limit, and run the same command again"
-        )
-    return (
-        f"a fault in this program ({type(error).__name__}: {error}); nothing unverified was removed; "
-        "please report it with the output of --verbose"
-    )

@@ -1,4 +1,4 @@
-"""Command lines to paste into a shell of this system, whatever the names in them hold. Changes nothing."""
+"""Command lines to paste into a shell of this system, whatever characters their names hold. Changes nothing."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ _PLAIN = re.compile(r"(?!=)[\w@%+=:,./-]+", re.ASCII)
 
 
 def script_command(stage: Stage, *arguments: str) -> str:
-    """The command line that starts the script of a stage as the running one was started. Looks at ``PATH``."""
+    """The command line that starts the script of a stage in the way this one was started. Looks at ``PATH``."""
     folder = os.path.dirname(sys.argv[0])
-    return " ".join(quoted(word) for word in (_python(), os.path.join(folder, stage.script), *arguments))
+    return " ".join(quoted(argument) for argument in (_python(), os.path.join(folder, stage.script), *arguments))
 
 
 def quoted(argument: str) -> str:
-    """An argument as the shell must see it. Pure.
+    """An argument with the quotes that the shell needs. Pure.
 
-    POSIX shells: single quotes (XCU 2.2.2); where something can't be printed, dollar-single-quotes with octal
-    escapes (XCU 2.2.4 of POSIX.1-2024; bash, zsh, ksh and others have long had them). Windows, where a name can hold no
-    double quote: double quotes, for both of its shells.
+    POSIX shells: single quotes (XCU 2.2.2), or for unprintable characters dollar-single-quotes with octal escapes (XCU
+    2.2.4 of POSIX.1-2024, which bash, zsh and ksh follow). Windows: double quotes, which no file name there can hold.
     """
     if _PLAIN.fullmatch(argument):
         return argument
@@ -40,7 +39,7 @@ def _escaped(character: str) -> str:
 
 
 def _python() -> str:
-    """The word that starts this very Python: its short name where that leads to it, else its path."""
+    """The command that starts this very Python: its short name where that leads to it, else its path."""
     import shutil  # noqa: PLC0415 - it loads three compression libraries
 
     name = "python" if sys.platform == "win32" else "python3"

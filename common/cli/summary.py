@@ -1,4 +1,4 @@
-"""What a run says of itself in the end, in words or as JSON."""
+"""The summary at the end of a run, as text or as JSON."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from common.paths import printable
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run did. Printed to standard output, in words or as JSON (docs/json.md).
+    """What a run did, for standard output: as text or as JSON (docs/json.md).
 
-    ``action`` is what was done, such as copy or restore. ``counts`` are rows by status, and ``amounts`` what
-    these rows are about, as in ``common.counts``. ``error`` is the sentence with which a run was refused or stopped.
+    ``action`` is what was done, such as copy or restore. ``counts`` are rows by status, ``amounts`` the files and bytes
+    of these rows as in ``common.counts``. ``error`` is the sentence with which a run was refused or stopped.
     """
 
     tool: str
@@ -54,7 +54,7 @@ class Summary:
         )
 
     def as_text(self) -> str:
-        """Plain words, a line each."""
+        """Lines of text."""
         lines = [self.headline]
         for name, number in self.counts.items():
             amount = f": {amount_text(self.amounts[name])}" if name in self.amounts else ""
@@ -68,9 +68,9 @@ class Summary:
 def counts_and_amounts(
     total: str, counts: Mapping[str, int], names: Mapping[str, str] | None = None
 ) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
-    """``counts`` and ``amounts`` of a summary out of the flat counters of ``common.counts``. Pure.
+    """``counts`` and ``amounts`` of a summary, from the flat counters of ``common.counts``. Pure.
 
-    ``total`` is the name of the sum of all rows, which comes first. ``names`` renames statuses, and tells their order.
+    ``total`` names the sum of all rows, which comes first. ``names`` renames statuses, and gives their order.
     """
     names = names or {status: status for status in rows_of(counts)}
     rows, amounts = rows_of(counts), amounts_of(counts)

@@ -20,7 +20,7 @@ REVIEW_REASONS = {
             Phase.FAILED, "Refused or failed", "The file was left where it is. The reason says what to mend.", "bad"
         ),
         ReviewReason(Phase.SKIPPED, "Nothing was there to do", "The reason says why; nothing was changed.", "plain"),
-        ReviewReason(_OPEN, "No outcome yet", "The run was interrupted: the same command again finishes it.", "look"),
+        ReviewReason(_OPEN, "No outcome yet", "The run was interrupted: the same command again finishes it."),
     )
 }
 _PLANNED, _DONE, _PRUNE = Phase.PLANNED, Phase.DONE, Action.PRUNE

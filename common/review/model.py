@@ -90,7 +90,7 @@ class ReviewReason:
     key: str
     label: str
     advice: str
-    tone: str
+    tone: str = "look"
     count: int = 0
 
 

@@ -52,25 +52,22 @@ REVIEW_REASONS = {
             "Years disagree",
             "Two pieces of evidence tell two years. Compare them with the picture; correct the CSV if the wrong one "
             "won.",
-            "look",
         ),
         ReviewReason(
             "zone",
             "Around New Year",
             "The time is in UTC and no zone is known: it may be the year beside. Tell it with --timezone.",
-            "look",
         ),
-        ReviewReason("undated", "No believable date", "Goes to unknown-date. The picture may tell you more.", "look"),
+        ReviewReason("undated", "No believable date", "Goes to unknown-date. The picture may tell you more."),
         ReviewReason(
             "mtime",
             "Only modification time",
             "Copying and editing change it: believe it only for files that were never copied.",
-            "look",
         ),
         ReviewReason(
-            "weak", "Weak evidence", "A date of editing, of a day or of a satellite: mostly right, not always.", "look"
+            "weak", "Weak evidence", "A date of editing, of a day or of a satellite: mostly right, not always."
         ),
-        ReviewReason("remark", "Something to know", "The remark says what it is.", "look"),
+        ReviewReason("remark", "Something to know", "The remark says what it is."),
         ReviewReason(
             "renamed",
             "Filed under another name",
