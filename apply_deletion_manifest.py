@@ -353,7 +353,7 @@ def carry_out(run: Run, batch: Sequence[Line], session: ApplySession, executor: 
     to_do = list(by_key.values())
     times = folder_times(tasks) | journal.folder_times
     for folder in times:
-        executor.disk.directories.remove_old_probes(folder)
+        executor.disk.directories.remove_stale_probes(folder)
     if run.kind.action == "restore":
         # What the quarantine's journal says is older and truer than what the folders say now.
         times |= {task.folder: task.folder_mtime for task in reversed(tasks) if task.folder}

@@ -149,7 +149,7 @@ class TaskExecutor:
             make_folders(folder, folder_mode)
         except OSError as error:
             raise write_error(folder, error) from None
-        self.disk.unsupported_attributes.update(relocate(move, self.disk).unsupported_attributes)
+        self.disk.unsupported_attributes.update(relocate(move, self.disk))
 
     def _delete(self, task: Task, interrupted_before: bool) -> Outcome:
         """A quarantine, and at once the purge of what was quarantined: nobody can change the file in between."""

@@ -137,7 +137,7 @@ class SameDirectoryCheck:
             self._told_apart.add(pair)
             return False
 
-    def remove_old_probes(self, folder: str) -> None:
+    def remove_stale_probes(self, folder: str) -> None:
         """Remove the probes that killed runs left in a folder, if that was not done yet. Changes the disk."""
         with self._guard:
             self._clear(folder)

@@ -34,15 +34,7 @@ class Move:
     set_aside: str
 
 
-@dataclass(frozen=True, slots=True)
-class Relocation:
-    """How a file came to its new place: ``how`` is ``renamed`` or ``copied`` (across file systems)."""
-
-    how: str
-    unsupported_attributes: tuple[str, ...] = ()
-
-
-def relocate(move: Move, monitor: ReadMonitor = UNMONITORED) -> Relocation:
+def relocate(move: Move, monitor: ReadMonitor = UNMONITORED) -> tuple[str, ...]:
     """Move an examined file, replacing nothing. Changes both folders; syncs neither.
 
     On one file system it is a rename, after which the file in the new place is looked at: if it is
@@ -78,7 +70,7 @@ def relocate(move: Move, monitor: ReadMonitor = UNMONITORED) -> Relocation:
             _require_writable(os.path.dirname(move.source))
             raise write_error(move.destination, error) from None
         return _relocate_across(move, monitor)
-    return Relocation("renamed")
+    return ()
 
 
 def _take_back(move: Move, folder: tuple[int, int]) -> None:
@@ -105,7 +97,7 @@ def _require_writable(folder: str) -> None:
         raise RowFailed(f"nothing can be taken out of {printable(folder)}: it can't be written; it was not touched")
 
 
-def _relocate_across(move: Move, monitor: ReadMonitor) -> Relocation:
+def _relocate_across(move: Move, monitor: ReadMonitor) -> tuple[str, ...]:
     _require_writable(os.path.dirname(move.source))  # else it could be copied, and not be removed then
     staged = copy_to_temporary(move.source, os.path.dirname(move.destination), monitor)
     try:
@@ -122,7 +114,7 @@ def _relocate_across(move: Move, monitor: ReadMonitor) -> Relocation:
         staged.discard()
         raise
     finish_relocation(move, monitor)
-    return Relocation("copied", staged.unsupported_attributes)
+    return staged.unsupported_attributes
 
 
 def finish_relocation(move: Move, monitor: ReadMonitor = UNMONITORED) -> None:

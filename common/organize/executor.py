@@ -143,7 +143,7 @@ class CopyExecutor:
             elif again and self._left_by_killed_run(row, "moved"):
                 finish_relocation(move, self._disk)
             else:
-                self._disk.unsupported_attributes.update(relocate(move, self._disk).unsupported_attributes)
+                self._disk.unsupported_attributes.update(relocate(move, self._disk))
             return row._replace(status="moved", sha256=found.sha256)
         except FileExistsError:
             return self._destination_taken(row, "")

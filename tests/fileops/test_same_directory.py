@@ -49,8 +49,8 @@ def test_probes_of_killed_runs_go_from_both_folders_before_these_are_probed(tmp_
 def test_a_folder_can_be_cleared_without_being_probed(tmp_path: Path, stale: str) -> None:
     write_tree(tmp_path, {stale: b"", "a.jpg": b"a"})
     aliases = SameDirectoryCheck()
-    aliases.remove_old_probes(str(tmp_path))
-    aliases.remove_old_probes(f"{tmp_path}/missing")
+    aliases.remove_stale_probes(str(tmp_path))
+    aliases.remove_stale_probes(f"{tmp_path}/missing")
     assert read_tree(tmp_path) == {"a.jpg": b"a"}
 
 
