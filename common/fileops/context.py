@@ -1,4 +1,4 @@
-"""What the work of one run shares when it reads and changes files: one object in place of many arguments."""
+"""What all threads of a run share when they read and change files: one object in place of many arguments."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from common.paths import RealRoots
 
 
 class Progress(Protocol):
-    """Counts the work that is done, from any thread."""
+    """Counts finished work. Any thread may call it."""
 
     def add_bytes(self, count: int) -> None: ...
     def add_file(self) -> None: ...
 
 
 class DiskAccess:
-    """The shared state of all threads that work on the files of one run. It is a ``ReadMonitor`` as well.
+    """What all threads of a run share. It is a ``ReadMonitor`` as well.
 
     ``progress``: counts bytes and files.
-    ``stop_requested``: whether the run is to end at the next checkpoint.
+    ``stop_requested``: whether the run should stop at the next checkpoint.
     ``synced_folders``: the folders of the archive whose names are durable.
-    ``directories``: whether two folders are one, seen through a mount.
-    ``mount_points``: paths on which something is mounted; a file among them is a view of another.
-    ``real_roots``: whether a symbolic link stands between a root and a file.
-    ``hard_links``: lets only one thread at a time work on a file with several names.
-    ``unsupported_attributes``: what file systems could not hold of the files that were copied, in words.
+    ``directories``: finds two folders that are one, seen through a mount.
+    ``mount_points``: paths on which something is mounted; a file among them is a view of another file.
+    ``real_roots``: finds symbolic links between a root and a file.
+    ``hard_links``: lets one thread at a time work on files with several names.
+    ``unsupported_attributes``: attributes of copied files that their new file system could not hold, in words.
     """
 
     def __init__(self, progress: Progress, stop_requested: Callable[[], bool]) -> None:
@@ -41,5 +41,5 @@ class DiskAccess:
         self.unsupported_attributes: set[str] = set()
 
     def add_bytes(self, count: int) -> None:
-        """So many more bytes of media have been read."""
+        """Count bytes of media that were read."""
         self.progress.add_bytes(count)

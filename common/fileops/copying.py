@@ -1,4 +1,4 @@
-"""Copying a file under a temporary name, with all that belongs to it, and putting the copy in place."""
+"""Copying a file, with its attributes, to a temporary name, and giving the copy its final name."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from common.paths import printable
 
 
 @dataclass(slots=True)
-class Staged:
+class StagedCopy:
     """A copy under its temporary name, still open, not yet durable.
 
-    ``identity`` is the source's while it was read, ``unsupported_attributes`` names attributes that the target's
-    file system could not hold.
+    ``identity`` is that of the source while it was read. ``unsupported_attributes`` are those that the file system of
+    the copy could not hold, in words.
     """
 
     path: str
@@ -38,27 +38,23 @@ class Staged:
 
     def close(self) -> None:
         if self.fd >= 0:
-            fd, self.fd = self.fd, -1  # it is closed even when that fails
+            fd, self.fd = self.fd, -1  # it is closed even when closing fails
             close_file(fd, self.path)
 
     def discard(self) -> None:
-        """Remove the temporary file."""
+        """Remove the temporary file. Changes the disk."""
         try:
             self.close()
         finally:
             remove_temporary(self.path)
 
 
-def copy_to_temporary(
-    source: str,
-    folder: str,
-    monitor: ReadMonitor = UNMONITORED,
-) -> Staged:
-    """Copy a regular file to a temporary name in a folder, hashing what is read. The source is not changed.
+def copy_to_temporary(source: str, folder: str, monitor: ReadMonitor = UNMONITORED) -> StagedCopy:
+    """Copy a regular file to a temporary name in a folder, and hash it. Changes the disk: the folder.
 
-    Modification time, permissions, extended attributes and, for root, the owner travel. Raises ``RowFailed`` when the
-    source can't be read or changes meanwhile, ``StoppedEarly`` or ``RowFailed`` when the copy
-    can't be written; nothing is left behind then.
+    The copy has the modification time, permissions and extended attributes of the source and, for root, its owner.
+    Raises ``RowFailed`` when the source can't be read or changes meanwhile, ``StoppedEarly`` or ``RowFailed`` when the
+    copy can't be written, and ``Interrupted``; no temporary file is left then.
     """
     import hashlib  # noqa: PLC0415 - copying alone needs it
 
@@ -71,13 +67,13 @@ def copy_to_temporary(
                 target_fd = os.open(temporary, flags, 0o600)
             except OSError as error:
                 raise write_error(folder, error) from None
-            staged = Staged(temporary, target_fd, "", identity, ())
+            staged = StagedCopy(temporary, target_fd, "", identity, ())
             try:
                 copied = 0
                 for chunk in chunks(source, source_fd):
                     copied += len(chunk)
                     if copied > identity.size:
-                        raise ChangedWhileReading  # a file that grows all the while must not fill the archive
+                        raise ChangedWhileReading  # a file that keeps growing must not fill the archive
                     digest.update(chunk)
                     try:
                         write_all(target_fd, chunk)
@@ -88,7 +84,7 @@ def copy_to_temporary(
                         raise Interrupted
                 if identity_of(os.fstat(source_fd)) != identity:
                     raise ChangedWhileReading
-                staged.unsupported_attributes = _carry_attributes(source_fd, target_fd, temporary, identity)
+                staged.unsupported_attributes = _copy_attributes(source_fd, target_fd, temporary, identity)
             except BaseException:
                 staged.discard()
                 raise
@@ -98,9 +94,9 @@ def copy_to_temporary(
     return staged
 
 
-def _carry_attributes(source_fd: int, target_fd: int, target: str, identity: Identity) -> tuple[str, ...]:
-    """Give a copy the permissions, extended attributes and times of its source; return what could not be held."""
-    lost: list[str] = []
+def _copy_attributes(source_fd: int, target_fd: int, target: str, identity: Identity) -> tuple[str, ...]:
+    """Give a copy the permissions, extended attributes and times of its source; return those that it can't hold."""
+    unsupported: list[str] = []
     if sys.platform == "linux":
         try:
             names = os.listxattr(source_fd)
@@ -110,10 +106,10 @@ def _carry_attributes(source_fd: int, target_fd: int, target: str, identity: Ide
             try:
                 os.setxattr(target_fd, name, os.getxattr(source_fd, name))
             except OSError:
-                lost.append(f"extended attribute {printable(name)}")
+                unsupported.append(f"extended attribute {printable(name)}")
     status = os.fstat(source_fd)
     if sys.platform != "win32":
-        with suppress(OSError):  # only root may give files away; whose copy it is else is known to whoever made it
+        with suppress(OSError):  # only root may change the owner
             os.fchown(target_fd, status.st_uid, status.st_gid)
     mode = status.st_mode & 0o777
     with suppress(OSError):
@@ -124,16 +120,19 @@ def _carry_attributes(source_fd: int, target_fd: int, target: str, identity: Ide
     with suppress(OSError):
         times = (status.st_atime_ns, identity.mtime_ns)
         os.utime(target_fd if os.utime in os.supports_fd else target, ns=times)
-    # Some file systems refuse, others say yes and keep what they can: whole seconds, or years up to 2038.
-    kept = os.fstat(target_fd)
-    if sys.platform != "win32" and kept.st_mode & 0o777 != mode:
-        lost.append("permissions")
-    if kept.st_mtime_ns != identity.mtime_ns:
-        lost.append("exact modification times")
-    return tuple(lost)
+    # Some file systems refuse, others accept and keep what they can: whole seconds, or years up to 2038.
+    result = os.fstat(target_fd)
+    if sys.platform != "win32" and result.st_mode & 0o777 != mode:
+        unsupported.append("permissions")
+    if result.st_mtime_ns != identity.mtime_ns:
+        unsupported.append("exact modification times")
+    return tuple(unsupported)
 
 
-def commit_copy(staged: Staged, destination: str) -> None:
-    """Give a synced copy its final name. Raises ``FileExistsError`` when that is taken, ``OSError`` otherwise."""
+def commit_copy(staged: StagedCopy, destination: str) -> None:
+    """Give a synced copy its final name. Changes the disk.
+
+    Raises ``FileExistsError`` when the name is taken, ``OSError`` otherwise.
+    """
     staged.close()
     rename_no_replace(staged.path, destination)

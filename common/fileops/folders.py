@@ -1,4 +1,4 @@
-"""Folders: made, made durable, emptied ones removed, times given back."""
+"""Making folders, syncing them, removing empty ones, and setting their times."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from common.paths import is_folder, is_inside, printable
 
 
 def sync_folder(path: str) -> None:
-    """Make the names in a folder durable. Changes nothing else. Windows has no such call: a no-op there."""
+    """Make the names in a folder durable. Does nothing on Windows, which has no such call. Raises ``OSError``."""
     if sys.platform == "win32":
         return
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -30,7 +30,7 @@ def sync_folder(path: str) -> None:
 
 
 def sync_folders(folders: Iterable[str]) -> None:
-    """Make the names in several folders durable; raises ``StoppedEarly`` when that fails."""
+    """Make the names in several folders durable. Raises ``StoppedEarly``."""
     for folder in sorted(folders):
         try:
             sync_folder(folder)
@@ -38,21 +38,21 @@ def sync_folders(folders: Iterable[str]) -> None:
             raise StoppedEarly(f"{printable(folder)}: cannot sync: {explain_os_error(error)}; run again") from None
 
 
-def sync_folders_up_to(folder: str, root: str, done: set[str]) -> None:
-    """Make a folder's names durable, and those of the folders above it up to a root; ``done`` saves doing it twice.
+def sync_folders_up_to(folder: str, root: str, synced: set[str]) -> None:
+    """Make the names in a folder and in those above it durable, up to a root, except where they are in ``synced``.
 
-    Raises ``StoppedEarly`` when that fails.
+    Adds the folders to ``synced``. Raises ``StoppedEarly``.
     """
-    while folder not in done:
+    while folder not in synced:
         sync_folders([folder])
-        done.add(folder)
+        synced.add(folder)
         if folder == root or not is_inside(folder, root):
             return
         folder = os.path.dirname(folder)
 
 
 def make_folders(path: str, mode: int = 0o777) -> None:
-    """Create a folder and the missing ones above it, durably. Raises ``OSError``."""
+    """Make a folder and the missing ones above it, durably. Changes the disk. Raises ``OSError``."""
     missing: list[str] = []
     folder = path
     while not is_folder(folder):
@@ -70,15 +70,15 @@ def make_folders(path: str, mode: int = 0o777) -> None:
 
 
 def mark_quarantine(path: str) -> None:
-    """Put the mark into a quarantine that keeps every later scan out of it, whatever the folder is called."""
+    """Put the mark into a quarantine that keeps later scans out, whatever its name is. Changes the disk."""
     with suppress(FileExistsError):
         os.close(os.open(os.path.join(path, QUARANTINE_FOLDER), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def remove_empty_folder(path: str) -> bool:
-    """Remove a folder if it is empty, and tell whether it is gone. The folder above is not synced.
+    """Remove a folder if it is empty; return whether it is gone. The folder above is not synced.
 
-    Raises ``OSError`` when an empty one can't be removed.
+    Changes the disk. Raises ``OSError`` when an empty one can't be removed.
     """
     try:
         os.rmdir(path)
@@ -93,21 +93,26 @@ def remove_empty_folder(path: str) -> bool:
 
 
 def remove_empty_folders_up_to(folder: str, root: str) -> None:
-    """Remove a folder and those above it as long as they are empty and lie below a root. Raises ``OSError``."""
+    """Remove a folder and those above it that are empty and lie below a root. Changes the disk. Raises ``OSError``."""
     while is_inside(folder, root) and remove_empty_folder(folder):
         folder = os.path.dirname(folder)
 
 
 def restore_folder(path: str, mode: int, mtime_ns: int) -> None:
-    """Make a folder that had been pruned if it is missing, and give it its permissions and time. Raises ``OSError``."""
+    """Make a pruned folder again if it is missing, and set its permissions and time.
+
+    Changes the disk. Raises ``OSError``.
+    """
     make_folders(path)
     os.chmod(path, mode)
     set_folder_time(path, mtime_ns)
 
 
 def set_folder_time(path: str, mtime_ns: int) -> None:
-    """Give a folder the modification time that it had before files in it were renamed. A refusal is no failure:
-    the time of a folder proves nothing and may be out of reach (another's folder)."""
+    """Set the modification time of a folder, which renaming files in it has changed. Changes the disk.
+
+    A refusal is ignored: the folder may be another user's, and its time proves nothing.
+    """
     accessed_ns = mtime_ns
     with suppress(OSError):
         accessed_ns = os.stat(path).st_atime_ns

@@ -1,4 +1,4 @@
-"""Files that have several names (hard links), worked on one at a time. Looks at them, changes nothing."""
+"""Files with several names (hard links) are worked on one at a time. Reads the disk."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 
 
 class HardLinkLock:
-    """Lets threads work on files side by side, but on those with several names one after the other.
+    """Lets threads work on files in parallel, but on those with several names one after the other.
 
-    To rename or remove one name of a file moves its change time, and that is what tells of an edit: whoever compares
-    the file under another of its names at that moment would take it for changed.
+    Renaming or removing one name of a file moves its change time, by which an edit is noticed: a thread that compares
+    the file under another of its names would take it for changed.
     """
 
     def __init__(self) -> None:
-        self._one_at_a_time = threading.Lock()
+        self._lock = threading.Lock()
 
     def hold(self, path: str) -> AbstractContextManager[object]:
-        """What to hold while the file is worked on. A file that can't be looked at may be one of many names."""
+        """A context to hold while a file is worked on. A file that can't be looked at may have several names."""
         with suppress(OSError):
             if os.lstat(path).st_nlink == 1:
                 return nullcontext()
-        return self._one_at_a_time
+        return self._lock

@@ -1,4 +1,4 @@
-"""A lock that keeps a second run out: a file of its own, released by the system when the process ends."""
+"""A lock that keeps a second run out, on a file of its own. The system releases it when the process ends."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 
 from common.errors import BadInput, Locked, explain_os_error
-from common.fileops.writing import open_lock_file
 from common.hashing.identity import close_file
 from common.paths import printable
 
 
 class Lock:
-    """Holds an exclusive lock from its making to the end of its ``with`` block.
+    """An exclusive lock, held from its creation to the end of its ``with`` block.
 
-    The file stays: only the lock on it counts, so a crash leaves nothing to clean; one that another
-    user has made serves as well. Changes the disk (makes the file). Raises ``Locked`` when another
-    run holds it, ``BadInput`` when the file can't be made.
+    Only the lock counts, not the file: it is never removed, so a crash leaves nothing to clean up, and it may belong to
+    another user. Changes the disk: makes the file. Raises ``Locked`` when another run holds the lock, ``BadInput`` when
+    the file can't be made.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
         try:
-            self._fd = open_lock_file(path)
+            self._fd = _open_lock_file(path)
         except OSError as error:
             raise BadInput(
                 f"{printable(path)}: cannot make the lock file: {explain_os_error(error)}; make that folder writable"
@@ -45,11 +44,22 @@ class Lock:
 
 
 def lock_unless_read_only(path: str) -> AbstractContextManager[object]:
-    """A lock, or nothing where the file system is mounted read-only: nobody can change anything there."""
+    """A lock, or nothing where the file system is mounted read-only, so that no run can change it.
+
+    Changes the disk and raises as ``Lock`` does.
+    """
     folder = os.path.dirname(path)
     if sys.platform != "win32" and os.statvfs(folder).f_flag & os.ST_RDONLY:
         return nullcontext()
     return Lock(path)
+
+
+def _open_lock_file(path: str) -> int:
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
+    except PermissionError:  # another user's file: a lock needs no more than to read it
+        return os.open(path, os.O_RDONLY | flags)
 
 
 if sys.platform == "win32":

@@ -1,4 +1,4 @@
-"""Whether two paths show one folder, asked by a file that is made in one and looked for in the other."""
+"""Mount points, and whether two paths lead to one folder: a file made in one is looked for in the other."""
 
 from __future__ import annotations
 
@@ -14,62 +14,76 @@ from common.fileops.folders import set_folder_time, sync_folder
 from common.fileops.temporary import PROBE_PREFIX, is_temporary_name, remove_temporary
 from common.paths import printable
 
-# What says that nothing can be made or removed in a folder, or that there is none.
-_NO_CHANGES_HERE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR})
+# Nothing can be made or removed in the folder, or there is no folder.
+_UNCHANGEABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR})
+_MAX_REMEMBERED = 100_000
+_OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
-def shows_same_directory(one: str, other: str) -> bool:
-    """Whether two paths show one folder: a random name made in one appears in the other.
+def mount_points() -> frozenset[str]:
+    """The paths on which something is mounted: a file among them is a view of another file. Reads the disk.
 
-    Device and inode numbers can't tell: overlay and FUSE views have their own. Both directions are
-    asked, since a new file in an overlay does not appear in the folder below it. Makes and removes
-    an empty file in each folder that can be written, and gives the folder its time back; where
-    neither can be written, nothing can be removed either, and the answer is no. Raises ``StoppedEarly`` where
-    it can't be told, as on a full disk: files can be removed there.
+    Linux, ``proc_pid_mountinfo(5)``: the fifth field, with octal escapes. Empty elsewhere.
     """
-    return any(_appears_in(here, there) for here, there in ((one, other), (other, one)))
-
-
-def _appears_in(here: str, there: str) -> bool:
-    name = f"{PROBE_PREFIX}{_host_mark()}-{os.getpid()}-{os.urandom(8).hex()}"
-    probe = os.path.join(here, name)
     try:
-        time_before = os.stat(here).st_mtime_ns
+        with open("/proc/self/mountinfo", "rb") as file:
+            fields = [line.split(b" ")[4] for line in file]
+    except (OSError, IndexError):
+        return frozenset()
+    return frozenset(os.fsdecode(_OCTAL.sub(lambda match: bytes([int(match[1], 8)]), field)) for field in fields)
+
+
+def is_same_directory(first: str, second: str) -> bool:
+    """Whether two paths lead to one folder: a random name made in one appears in the other.
+
+    Device and inode numbers can't show it: overlay and FUSE views have their own. Both directions are tried, since a
+    new file in an overlay does not appear in the folder below it. Where neither folder can be written, nothing can be
+    removed from it either, and the answer is no.
+
+    Changes the disk: makes and removes an empty file in each folder, and restores the folder's time. Raises
+    ``StoppedEarly`` where no file can be made but files can be removed, as on a full disk.
+    """
+    return any(_probe_appears_in(view, folder) for folder, view in ((first, second), (second, first)))
+
+
+def _probe_appears_in(view: str, folder: str) -> bool:
+    """Whether a new file in a folder appears in a possible view of it."""
+    name = f"{PROBE_PREFIX}{_host_id()}-{os.getpid()}-{os.urandom(8).hex()}"
+    probe = os.path.join(folder, name)
+    try:
+        time_before = os.stat(folder).st_mtime_ns
         fd = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except OSError as error:
-        if error.errno in _NO_CHANGES_HERE:
+        if error.errno in _UNCHANGEABLE:
             return False
         raise StoppedEarly(
-            f"{printable(here)}: cannot make sure that it is no second view of {printable(there)}: "
+            f"{printable(folder)}: cannot make sure that it is no second view of {printable(view)}: "
             f"{explain_os_error(error)}; mend that (free some space, for instance), then run again"
         ) from None
     try:
-        return os.path.lexists(os.path.join(there, name))
+        return os.path.lexists(os.path.join(view, name))
     finally:
         with suppress(OSError):  # it is empty: closing it can lose nothing
             os.close(fd)
         try:
             remove_temporary(probe)
         except OSError as error:
-            if error.errno != errno.EPERM:  # from a folder that can only be added to, nothing else can go either
+            if error.errno != errno.EPERM:  # where nothing can be removed, no photo can be removed either
                 raise
-        set_folder_time(here, time_before)
-        with suppress(OSError):  # so that no power cut brings the probe back; it would be litter, not loss
-            sync_folder(here)
+        set_folder_time(folder, time_before)
+        with suppress(OSError):  # a probe that a power cut brings back would be litter, not loss
+            sync_folder(folder)
 
 
 def remove_stale_probes(folder: str) -> None:
-    """Remove probes that runs on this machine left in a folder when they were killed. Others' are not touched, and
-    the folder keeps its time.
-    """
+    """Remove probes that killed runs on this machine left in a folder. Changes the disk; the folder keeps its time."""
     if sys.platform == "win32":
-        return  # there is no harmless way to ask whether a process lives
+        return  # there is no harmless way to find out whether a process lives
     try:
         time_before = os.stat(folder).st_mtime_ns
-        names = [name for name in os.listdir(folder) if is_temporary_name(name)]
+        stale = [name for name in os.listdir(folder) if _is_stale_probe(name)]
     except OSError:
-        return  # whoever reads this folder next will say what is wrong with it
-    stale = [name for name in names if _is_probe_of_the_dead(name)]
+        return  # the next one to read this folder will report what is wrong with it
     for name in stale:
         with suppress(OSError):
             remove_temporary(os.path.join(folder, name))
@@ -77,11 +91,10 @@ def remove_stale_probes(folder: str) -> None:
         set_folder_time(folder, time_before)
 
 
-def _is_probe_of_the_dead(name: str) -> bool:
-    """Whether a temporary name is that of a probe made by a process of this machine that is gone."""
-    if not name.startswith(f"{PROBE_PREFIX}{_host_mark()}-"):
-        return False
-    return not _is_alive(int(name.split("-")[3]))
+def _is_stale_probe(name: str) -> bool:
+    """Whether a name is that of a probe made by a process of this machine that has ended."""
+    is_ours = is_temporary_name(name) and name.startswith(f"{PROBE_PREFIX}{_host_id()}-")
+    return is_ours and not _is_alive(int(name.split("-")[3]))
 
 
 def _is_alive(pid: int) -> bool:
@@ -95,50 +108,45 @@ def _is_alive(pid: int) -> bool:
         with open(f"/proc/{pid}/stat", "rb") as file:
             state = file.read().rpartition(b") ")[2][:1]
     except OSError:
-        return True  # no such table here, or the process has just ended: it is asked again next time
-    return state != b"Z"  # a killed process whose parent has not taken notice yet
+        return True  # this system has no such file, or the process has just ended: the next run asks again
+    return state != b"Z"  # a killed process whose parent has not waited for it yet
 
 
-def _host_mark() -> str:
-    """Eight letters that stand for this machine, so that runs on several machines leave each other's probes alone."""
+def _host_id() -> str:
+    """Eight letters for this machine, so that runs on several machines leave each other's probes alone."""
     import hashlib  # noqa: PLC0415 - needed for a probe only
     import platform  # noqa: PLC0415 - see above
 
     return hashlib.sha256(platform.node().encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
-_REMEMBERED = 100_000
-
-
 class SameDirectoryCheck:
-    """Remembers which pairs of folders were told apart. One probe at a time, from any thread:
+    """Remembers which pairs of folders are distinct. Any thread may call it.
 
-    a probe gives its folder the time back, which two at once would spoil for each other. Before a folder is probed
-    for the first time, it is cleared of probes that killed runs left there.
+    One probe is made at a time: two at once would spoil the time of the folder for each other.
     """
 
     def __init__(self) -> None:
-        self._told_apart: set[tuple[str, str]] = set()
+        self._distinct: set[tuple[str, str]] = set()
         self._cleared: set[str] = set()
         self._guard = threading.Lock()
 
-    def same_directory(self, folder: str, other: str) -> bool:
-        """Whether both paths show one folder. Makes and removes a file in each that can be written."""
-        pair = (folder, other)
+    def same_directory(self, first: str, second: str) -> bool:
+        """Whether two paths lead to one folder. Changes the disk and raises as ``is_same_directory`` does."""
         with self._guard:
-            if pair in self._told_apart:
+            if (first, second) in self._distinct:
                 return False
-            for each in pair:
-                self._clear(each)
-            if shows_same_directory(other, folder):
+            self._clear(first)
+            self._clear(second)
+            if is_same_directory(second, first):
                 return True
-            if len(self._told_apart) >= _REMEMBERED:
-                self._told_apart.clear()
-            self._told_apart.add(pair)
+            if len(self._distinct) >= _MAX_REMEMBERED:
+                self._distinct.clear()
+            self._distinct.add((first, second))
             return False
 
     def remove_stale_probes(self, folder: str) -> None:
-        """Remove the probes that killed runs left in a folder, if that was not done yet. Changes the disk."""
+        """Remove the probes that killed runs left in a folder, once in each run. Changes the disk."""
         with self._guard:
             self._clear(folder)
 
@@ -146,22 +154,6 @@ class SameDirectoryCheck:
         if folder in self._cleared:
             return
         remove_stale_probes(folder)
-        if len(self._cleared) >= _REMEMBERED:
+        if len(self._cleared) >= _MAX_REMEMBERED:
             self._cleared.clear()
         self._cleared.add(folder)
-
-
-_OCTAL = re.compile(rb"\\([0-7]{3})")
-
-
-def mount_points() -> frozenset[str]:
-    """The paths on which something is mounted, as far as the system tells: a file among them is a view of another.
-
-    Linux, ``proc_pid_mountinfo(5)``: the fifth field, with octal escapes. Empty elsewhere.
-    """
-    try:
-        with open("/proc/self/mountinfo", "rb") as file:
-            fields = [line.split(b" ")[4] for line in file]
-    except (OSError, IndexError):
-        return frozenset()
-    return frozenset(os.fsdecode(_OCTAL.sub(lambda found: bytes([int(found[1], 8)]), field)) for field in fields)

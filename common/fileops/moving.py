@@ -1,4 +1,4 @@
-"""Moving a file that was examined, and destroying one whose copy was read back: the only place where content goes."""
+"""Moving an examined file, and destroying one whose copy was read back: the only place where content is destroyed."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from common.paths import printable
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """The order to move one examined file.
+    """One examined file to be moved.
 
-    ``expected`` and ``sha256`` are what was found when it was examined, in this run. ``set_aside`` is a
-    name in the source's folder that ``destroy`` may use.
+    ``expected`` and ``sha256``: its identity and digest when it was examined, in this run. ``set_aside``: a name in the
+    folder of the source for ``destroy`` to use.
     """
 
     source: str
@@ -35,30 +35,30 @@ class Move:
 
 
 def relocate(move: Move, monitor: ReadMonitor = UNMONITORED) -> tuple[str, ...]:
-    """Move an examined file, replacing nothing. Changes both folders; syncs neither.
+    """Move an examined file, replacing nothing. Changes the disk: both folders, of which it syncs neither.
 
-    On one file system it is a rename, after which the file in the new place is looked at: if it is
-    not the expected one, it goes back. Across file systems it is a copy, made durable, and then
-    the source is destroyed as ``destroy`` does it.
+    On one file system it is a rename, after which the moved file is looked at: if it is not the expected one, it is
+    renamed back. Across file systems it is copied and the copy made durable; then the source is destroyed by
+    ``destroy``. Returns the attributes that the new file system could not hold, in words.
 
-    Raises ``RowFailed`` when the file is not the expected one, ``FileExistsError`` when the
-    destination is taken, ``StoppedEarly`` for errors of the surroundings.
+    Raises ``RowFailed`` when the file is not the expected one, ``FileExistsError`` when the destination is taken,
+    ``StoppedEarly`` where the next file would fail as well.
     """
     try:
         with open_regular(move.source) as (fd, identity):
             if not same_file_state(identity, move.expected):
                 raise RowFailed("it was replaced since it was examined")
             if sys.platform != "win32":
-                # The open file can't be mistaken for another, whatever happens to the names meanwhile.
+                # The open file can't be mistaken for another, whatever happens to names meanwhile.
                 folder = identity_of(os.stat(os.path.dirname(move.destination))).inode_key
                 rename_no_replace(move.source, move.destination)
                 try:
                     arrived = identity_of(os.lstat(move.destination))
-                    is_it = identity_of(os.fstat(fd)).inode_key == arrived.inode_key
-                except OSError:  # what can't be looked at is not known to be the expected file
+                    is_expected = identity_of(os.fstat(fd)).inode_key == arrived.inode_key
+                except OSError:  # the moved file can't be looked at, so it may be another
                     _take_back(move, folder)
                     raise
-                if not is_it or not same_file_state(arrived, move.expected):
+                if not is_expected or not same_file_state(arrived, move.expected):
                     _take_back(move, folder)
                     raise RowFailed("it was changed or replaced while it was being moved; it is back in its place")
         if sys.platform == "win32":  # an open file can't be renamed there
@@ -74,10 +74,9 @@ def relocate(move: Move, monitor: ReadMonitor = UNMONITORED) -> tuple[str, ...]:
 
 
 def _take_back(move: Move, folder: tuple[int, int]) -> None:
-    """Undo a rename that brought another file than the expected one.
+    """Undo a rename that moved another file than the expected one.
 
-    Where the path leads to another folder by now, what stands there under that name is not what was moved: it is not
-    touched, and ``RowFailed`` is raised.
+    Raises ``RowFailed``, and changes nothing, where the path now leads to another folder with another file.
     """
     path = os.path.dirname(move.destination)
     try:
@@ -98,7 +97,7 @@ def _require_writable(folder: str) -> None:
 
 
 def _relocate_across(move: Move, monitor: ReadMonitor) -> tuple[str, ...]:
-    _require_writable(os.path.dirname(move.source))  # else it could be copied, and not be removed then
+    _require_writable(os.path.dirname(move.source))  # else it would be copied, but could not be removed
     staged = copy_to_temporary(move.source, os.path.dirname(move.destination), monitor)
     try:
         if not same_file_state(staged.identity, move.expected) or staged.sha256 != move.sha256:
@@ -118,7 +117,7 @@ def _relocate_across(move: Move, monitor: ReadMonitor) -> tuple[str, ...]:
 
 
 def finish_relocation(move: Move, monitor: ReadMonitor = UNMONITORED) -> None:
-    """Make a copy's name durable, and destroy its source as ``destroy`` does it. Changes both folders."""
+    """Make the name of a copy durable, and destroy its source by ``destroy``. Changes the disk: both folders."""
     sync_folders([os.path.dirname(move.destination)])
     destroy(move, monitor)
 
@@ -126,14 +125,13 @@ def finish_relocation(move: Move, monitor: ReadMonitor = UNMONITORED) -> None:
 def destroy(move: Move, monitor: ReadMonitor = UNMONITORED) -> str:
     """Destroy ``move.source``, if it is the expected file and ``move.destination`` holds the same bytes.
 
-    The only place where content is destroyed. The file is first renamed to ``move.parked``, a name
-    in the same folder that nobody else uses, and held open; both files are read from the storage
-    medium and compared; the file is looked at once more; only then it is unlinked. In every other
-    case it goes back to its name. Returns how the two were read, ``cold`` or ``cached``.
+    The only place where content is destroyed. The file is first renamed to ``move.set_aside``, a name in the same
+    folder that nobody else uses, and held open; both files are read from the storage medium and compared; the file is
+    looked at once more; only then is it unlinked. In every other case it gets its name back. Returns how the two files
+    were read, ``cold`` or ``cached``.
 
-    Raises ``RowFailed`` when it was kept, ``StoppedEarly`` when the copy can't be read, and
-    ``Interrupted``. A program that holds the file open for writing can't be kept from writing
-    into it in the last microseconds; nothing can.
+    Raises ``RowFailed`` when the file was kept, ``StoppedEarly`` when the copy can't be read, and ``Interrupted``.
+    Nothing can keep a program that has the file open from writing to it in the last microseconds.
     """
     try:
         rename_no_replace(move.source, move.set_aside)
@@ -161,10 +159,10 @@ def destroy(move: Move, monitor: ReadMonitor = UNMONITORED) -> str:
 
 
 def _prove_identical(move: Move, fd: int, monitor: ReadMonitor) -> Comparison:
-    """Compare the parked file with its copy until nothing, not even its change time, moved meanwhile.
+    """Compare the file that was set aside with its copy, and require that nothing changed meanwhile.
 
-    An edit whose modification time was set back shows in the change time alone. But file systems over
-    FUSE tell that of the rename late, so that one difference asks for a second reading.
+    An edit whose modification time was set back shows in the change time only. But file systems over FUSE report the
+    change time of the rename late, so after one difference the files are read a second time.
     """
     before = identity_of(os.fstat(fd))
     for _ in range(2):
@@ -181,16 +179,16 @@ def _prove_identical(move: Move, fd: int, monitor: ReadMonitor) -> Comparison:
 
 
 def restore_mtime(path: str, mtime_ns: int) -> None:
-    """Give a file the modification time that a file system on its way could not hold. A refusal is no failure."""
+    """Set a modification time that a file system on the way could not hold. A refusal is ignored. Changes the disk."""
     with suppress(OSError):
-        here = os.utime in os.supports_follow_symlinks
-        os.utime(path, ns=(os.lstat(path).st_atime_ns, mtime_ns), follow_symlinks=not here)
+        can_stay_on_link = os.utime in os.supports_follow_symlinks
+        os.utime(path, ns=(os.lstat(path).st_atime_ns, mtime_ns), follow_symlinks=not can_stay_on_link)
 
 
 def drop_second_name(move: Move) -> None:
-    """Remove ``move.source`` where it is only a second name (a hard link) of ``move.destination``. No content goes.
+    """Remove ``move.source``, a second name (hard link) of ``move.destination``. No content is destroyed.
 
-    Raises ``RowFailed`` when it is not. Changes the source's folder.
+    Raises ``RowFailed`` when it is another file. Changes the disk: the folder of the source.
     """
     if os.lstat(move.source).st_nlink < 2:
         raise RowFailed(f"it and {printable(move.destination)} are one name of one file; it was kept")
@@ -205,11 +203,11 @@ def drop_second_name(move: Move) -> None:
     os.unlink(move.set_aside)
 
 
-def _put_back(here: str, there: str) -> None:
+def _put_back(path: str, original_path: str) -> None:
     try:
-        rename_no_replace(here, there)
+        rename_no_replace(path, original_path)
     except OSError as error:
         raise StoppedEarly(
-            f"{printable(there)}: an unexpected file was moved to {printable(here)} and can't be moved back: "
+            f"{printable(original_path)}: an unexpected file was moved to {printable(path)} and can't be moved back: "
             f"{explain_os_error(error)}; move it back by hand"
         ) from None

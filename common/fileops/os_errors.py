@@ -1,4 +1,4 @@
-"""What a failed write means: the run stops for errors of the surroundings, else one row fails. Changes nothing."""
+"""What a failed write means: errors of the disk or the system stop the run, others fail one row. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sys
 from common.errors import RowFailed, StoppedEarly, explain_os_error
 from common.paths import printable
 
-# Errors of the surroundings: the next file would meet them as well, so the run stops.
-_SURROUNDINGS = frozenset(
+# The next file would meet these errors as well.
+_STOPS_THE_RUN = frozenset(
     {
         errno.EDQUOT,
         errno.EIO,
@@ -25,15 +25,13 @@ _SURROUNDINGS = frozenset(
     if sys.platform != "win32"
     else {errno.EIO, errno.ENOSPC, errno.EROFS}
 )
-
-
-# What says "this file system can't do that", so that the next way is tried.
 UNSUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM, getattr(errno, "EOPNOTSUPP", 95), errno.EMLINK})
+"""What a file system answers that can't do something: the next way is tried."""
 
 
 def write_error(path: str, error: OSError) -> Exception:
-    """The exception for a failed write: the run stops for errors of the surroundings, else one row fails."""
-    if error.errno in _SURROUNDINGS:
+    """The exception for a failed write: ``StoppedEarly`` where the next file would fail as well, else ``RowFailed``."""
+    if error.errno in _STOPS_THE_RUN:
         return StoppedEarly(
             f"{printable(path)}: cannot write: {explain_os_error(error)}; mend that and run the same command again"
         )

@@ -1,4 +1,4 @@
-"""Giving a file a name without replacing anything."""
+"""Renaming a file without replacing anything."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from common.paths import path_exists
 
 
 def rename_no_replace(source: str, destination: str) -> None:
-    """Rename, and raise ``FileExistsError`` when the new name is taken: never replaces anything.
+    """Rename a file, never replacing another. Changes the disk.
 
-    ``renameat2(2)`` with RENAME_NOREPLACE on Linux, ``renamex_np`` with RENAME_EXCL on macOS,
-    ``os.rename`` on Windows (which never replaces). Where a file system has none of these: a hard
-    link and an unlink; where it has no hard links either: a rename over a placeholder that was
-    made exclusively. Raises ``OSError`` with EXDEV across file systems.
+    ``renameat2(2)`` with RENAME_NOREPLACE on Linux, ``renamex_np`` with RENAME_EXCL on macOS, ``os.rename`` on Windows
+    (which never replaces). On a file system that has none of these: a hard link and an unlink; without hard links: a
+    rename over a placeholder that was made exclusively.
+
+    Raises ``FileExistsError`` when the new name is taken, ``OSError`` otherwise (EXDEV across file systems).
     """
     for rename in (_rename_exclusive, _link_then_unlink):
         try:
             return rename(source, destination)
         except OSError as error:
-            # One that names the source alone is of the unlink: the link was made, so this way is open.
+            # An error without a second path comes from the unlink: the link was made, so this way works here.
             if error.errno not in UNSUPPORTED or error.filename2 is None:
                 raise
     return _rename_over_placeholder(source, destination)
@@ -59,7 +60,7 @@ def _link_then_unlink(source: str, destination: str) -> None:
     try:
         os.unlink(source)
     except OSError:
-        with suppress(OSError):  # in a folder that can only be added to, both names stay
+        with suppress(OSError):  # in a folder where nothing can be removed, both names stay
             os.unlink(destination)
         raise
 
@@ -75,15 +76,16 @@ def _rename_over_placeholder(source: str, destination: str) -> None:
 
 
 def remove_placeholder(path: str, original: str) -> bool:
-    """Remove the empty file that a killed run may have left to hold a name for ``original``, and tell whether it did.
+    """Remove the empty file by which a killed run reserved a name for ``original``; return whether there was one.
 
-    Where the original is empty as well, the younger of the two is the placeholder: copies bear the original's time.
+    Where the original is empty as well, the younger of the two is the placeholder: copies have the original's time.
+    Changes the disk.
     """
     try:
-        status, kept = os.lstat(path), os.lstat(original)
-        if not is_regular(status) or status.st_size != 0 or os.path.samestat(status, kept):
+        status, original_status = os.lstat(path), os.lstat(original)
+        if not is_regular(status) or status.st_size != 0 or os.path.samestat(status, original_status):
             return False
-        if kept.st_size == 0 and status.st_mtime_ns <= kept.st_mtime_ns:
+        if original_status.st_size == 0 and status.st_mtime_ns <= original_status.st_mtime_ns:
             return False
         os.unlink(path)
     except OSError:
@@ -91,20 +93,23 @@ def remove_placeholder(path: str, original: str) -> bool:
     return True
 
 
-def _are_two_names(path: str, other: str) -> bool:
-    """Whether two names are hard links to one file. A symbolic link to it, or a mount of it, is no name of it."""
+def _are_hard_links(path: str, other_path: str) -> bool:
+    """Whether two names are hard links to one file; a symbolic link to it or a mount of it is not."""
     status = os.lstat(path)
-    return os.path.samestat(status, os.lstat(other)) and status.st_nlink > 1
+    return os.path.samestat(status, os.lstat(other_path)) and status.st_nlink > 1
 
 
 def restore_set_aside(path: str, set_aside: str) -> bool:
-    """Give a file that a killed run had parked its own name back, and tell whether there was one."""
+    """Give a file that a killed run had set aside its own name back; return whether there was one.
+
+    Changes the disk. Raises ``OSError``.
+    """
     if not path_exists(set_aside):
         return False
     if path_exists(path):
-        # Killed in the middle of a rename on a file system that has no exclusive one: the second name of
-        # one file can go, and so can the empty file that held a name.
-        if _are_two_names(path, set_aside):
+        # The run was killed within a rename that was a link and an unlink, or went over a placeholder: the second
+        # name of the file can go, and so can the placeholder.
+        if _are_hard_links(path, set_aside):
             os.unlink(set_aside)
             return False
         if remove_placeholder(set_aside, path) or not remove_placeholder(path, set_aside):

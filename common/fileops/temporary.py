@@ -1,4 +1,4 @@
-"""The names under which files stand for a while, and removing those that a killed run left."""
+"""The temporary names of files, and the removal of those that a killed run left."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from common.paths import path_exists
 TEMPORARY_PREFIX = ".media-tmp-"
 PROBE_PREFIX = ".media-probe-"
 SET_ASIDE_PREFIX = ".media-removing-"
-# Exactly the names that are made here: what a person calls alike is a person's file.
-_OWN_NAME = re.compile(r"\.media-tmp-[0-9a-f]{16}|\.media-probe-[0-9a-f]{8}-[0-9]+-[0-9a-f]{16}")
+# Exactly the names that are made here: a similar name may be that of a person's file.
+_OWN_NAME = re.compile(r"\.media-tmp-[0-9a-f]{16}|\.media-probe-[0-9a-f]{8}-[0-9]{1,9}-[0-9a-f]{16}")
 
 
 def is_temporary_name(name: str) -> bool:
-    """Whether a name is one that this package gives to files which are not finished, or to probes. Pure."""
+    """Whether a name is one that this package gives to unfinished files and probes. Pure."""
     return _OWN_NAME.fullmatch(name) is not None
 
 
 def set_aside_name(path: str, run_id: str, row_id: int) -> str:
-    """The name under which ``destroy`` holds the file of one row, in the same folder."""
+    """The name in the same folder under which ``destroy`` holds the file of one row. Pure."""
     return os.path.join(os.path.dirname(path), f"{SET_ASIDE_PREFIX}{run_id[:8]}-{row_id}")
 
 
 def remove_temporary(path: str) -> None:
-    """Remove a regular file under one of this package's temporary names; a missing one is fine."""
+    """Remove a regular file with a temporary name, if it is there. Changes the disk. Raises ``OSError``."""
     if not is_temporary_name(os.path.basename(path)):
         raise ValueError(f"not a temporary name: {path}")
     try:
@@ -37,10 +37,12 @@ def remove_temporary(path: str) -> None:
 
 
 def remove_temporaries(folder: str) -> None:
-    """Remove what a killed run left under temporary names in a folder where nobody else is at work."""
+    """Remove the unfinished files that a killed run left in a folder. No other run may be at work there.
+
+    Changes the disk. Raises ``OSError``.
+    """
     if not path_exists(folder):
         return
-    names = os.listdir(folder)
-    for name in names:
+    for name in os.listdir(folder):
         if is_temporary_name(name) and name.startswith(TEMPORARY_PREFIX):
             remove_temporary(os.path.join(folder, name))

@@ -1,4 +1,4 @@
-"""Small files that are replaced whole, and files that only grow."""
+"""Small files that are replaced as a whole, and files that only grow."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from common.fileops.folders import sync_folder
 from common.hashing.identity import close_file
 from common.paths import path_exists, printable, read_prefix
 
-_TELLING_BYTES = 16
-# ext4 delays at most so much of a file that was just begun; anything longer is somebody's.
-_LONGEST_LOST_BEGINNING = 1 << 20
+_PREFIX_BYTES = 16
+# ext4 delays writing at most this much of a new file; a longer one with zeros only is somebody's.
+_MAX_LOST_BYTES = 1 << 20
 
 
 def write_atomically(path: str, data: bytes) -> None:
-    """Put a small file in place of what was there: after a crash either the old or the new one is whole.
+    """Replace a small file: after a crash either the old or the new one is whole. Changes the disk.
 
-    One writer at a time (callers hold a lock). ``fsync`` can promise no more than the drive does. Raises ``BadInput``
-    when the temporary name beside it holds somebody else's file.
+    Callers hold a lock, so that there is one writer at a time. ``fsync`` can promise no more than the drive does.
+    Raises ``BadInput`` when somebody else's file has the temporary name beside it, and ``OSError``.
     """
     temporary = path + ".tmp"
-    _require_own_beginning(temporary, data)
+    _require_own_prefix(temporary, data)
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o644)
     try:
         write_all(fd, data)
@@ -33,31 +33,31 @@ def write_atomically(path: str, data: bytes) -> None:
     sync_folder(os.path.dirname(path) or ".")
 
 
-def _require_own_beginning(temporary: str, data: bytes) -> None:
-    """A file under a temporary name must be what a killed run began to write there, and not a person's."""
+def _require_own_prefix(temporary: str, data: bytes) -> None:
+    """Raise ``BadInput`` where a file under a temporary name is not what a killed run began to write there."""
     if not path_exists(temporary):
         return
-    begins = read_prefix(temporary, _TELLING_BYTES)
-    if begins is None or (begins.strip(b"\0") and not data.startswith(begins)):
+    prefix = read_prefix(temporary, _PREFIX_BYTES)
+    if prefix is None or (prefix.strip(b"\0") and not data.startswith(prefix)):
         raise BadInput(f"{printable(temporary)} is in the way and none of ours; move it away, then run again")
 
 
 def write_all(fd: int, data: bytes | memoryview) -> None:
-    """Write all of it to an open file, which may take several calls. Raises ``OSError``."""
+    """Write all data to an open file, which may take several calls. Changes the disk. Raises ``OSError``."""
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
 
 
 class Appender:
-    """A file that only grows, made durable when ``sync`` is called. Changes the disk.
+    """A file that only grows, made durable by ``sync``. Changes the disk.
 
-    ``length`` is what has been written. Without a length the file must not exist yet. With the
-    length of a checkpoint, the file is first cut back to it: what stood behind was never believed.
-    With 0 the file may be missing, or hold a part of ``start`` from a run killed at its beginning;
-    only a file that is known to be ``ours`` may hold more. ``lines``: what stands before the length
-    must end in a whole line, as in all files but a log. Raises ``BadInput`` when the file is not
-    as it must be, and leaves it as it is.
+    Without a ``length`` the file must not exist yet. With the length of a checkpoint, the file is cut back to it: what
+    was written after the checkpoint does not count. With length 0 the file may be missing, or hold a part of ``start``
+    from a run that was killed at once; it may hold more only where it is known to be ``ours``. ``lines``: the content
+    up to the length must end with a whole line, as in all files but a log.
+
+    Raises ``BadInput`` when the file is not like this, and leaves it as it is.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Appender:
         self.path = path
         flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
         if not lines:
-            flags |= os.O_APPEND  # several runs may share a log
+            flags |= os.O_APPEND  # several runs may write one log
         if length is None:
             flags |= os.O_CREAT | os.O_EXCL
         elif length == 0:
@@ -79,7 +79,7 @@ class Appender:
             raise BadInput(f"{printable(path)}: cannot open it for writing: {explain_os_error(error)}") from None
         self.length = length or 0
         try:
-            if fault := self._fault(start, ours, lines):
+            if fault := self._find_fault(start, ours, lines):
                 raise BadInput(f"{printable(path)} {fault}")
             if lines:
                 os.ftruncate(self._fd, self.length)
@@ -95,72 +95,55 @@ class Appender:
         if not length:
             sync_folder(os.path.dirname(path) or ".")
 
-    def _fault(self, start: bytes, ours: bool, lines: bool) -> str:
-        """What is wrong with the file that was opened, or an empty string."""
+    def _find_fault(self, start: bytes, ours: bool, lines: bool) -> str:
+        """What is wrong with the opened file, or an empty string."""
         if os.fstat(self._fd).st_size < self.length:
             return "is shorter than its state file says; restore it, or start with new outputs"
-        begins = os.read(self._fd, len(start) + 1)
+        prefix = os.read(self._fd, len(start) + 1)
         if self.length == 0:
-            # Nothing but zeros is a beginning that a power cut kept from reaching the disk.
-            taken = not ours and not start.startswith(begins) and not self._holds_zeros_alone()
+            # Zeros are what a power cut leaves of content that did not reach the disk.
+            taken = not ours and not start.startswith(prefix) and not self._holds_only_zeros()
             return "exists already; choose another name or move it away" if taken else ""
         if not lines:
             return ""
         os.lseek(self._fd, self.length - 1, os.SEEK_SET)
-        whole_lines = self.length >= len(start) and begins.startswith(start) and os.read(self._fd, 1) == b"\n"
+        whole_lines = self.length >= len(start) and prefix.startswith(start) and os.read(self._fd, 1) == b"\n"
         return "" if whole_lines else "is not as its state file says; restore it, or start with new outputs"
 
-    def _holds_zeros_alone(self) -> bool:
-        if os.fstat(self._fd).st_size > _LONGEST_LOST_BEGINNING:
+    def _holds_only_zeros(self) -> bool:
+        if os.fstat(self._fd).st_size > _MAX_LOST_BYTES:
             return False
         os.lseek(self._fd, 0, os.SEEK_SET)
-        while piece := os.read(self._fd, 1 << 16):
-            if piece.strip(b"\0"):
-                return False
-        return True
+        return not any(piece.strip(b"\0") for piece in iter(lambda: os.read(self._fd, 1 << 16), b""))
 
     def append(self, data: bytes) -> None:
-        """Write at the end; not durable before ``sync``."""
+        """Write at the end; not durable before ``sync``. Raises ``StoppedEarly``."""
         try:
             write_all(self._fd, data)
         except OSError as error:
-            raise StoppedEarly(
-                f"{printable(self.path)}: cannot write: {explain_os_error(error)}; mend that and run again"
-            ) from None
+            raise self._failed("write", error) from None
         self.length += len(data)
 
     def sync(self) -> None:
-        """Return only once everything appended is on the storage medium."""
+        """Return only once everything appended is on the storage medium. Raises ``StoppedEarly``."""
         try:
             os.fsync(self._fd)
         except OSError as error:
-            raise StoppedEarly(
-                f"{printable(self.path)}: cannot sync: {explain_os_error(error)}; mend that and run again"
-            ) from None
+            raise self._failed("sync", error) from None
 
     def close(self) -> None:
-        """Raises ``StoppedEarly`` when the system tells only now that something was not written."""
+        """Close the file. Raises ``StoppedEarly``: some systems report only now that something was not written."""
         try:
             os.close(self._fd)
         except OSError as error:
-            raise StoppedEarly(
-                f"{printable(self.path)}: cannot close: {explain_os_error(error)}; mend that and run again"
-            ) from None
+            raise self._failed("close", error) from None
+
+    def _failed(self, operation: str, error: OSError) -> StoppedEarly:
+        reason = explain_os_error(error)
+        return StoppedEarly(f"{printable(self.path)}: cannot {operation}: {reason}; mend that and run again")
 
     def __enter__(self) -> Appender:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
-
-
-def open_lock_file(path: str) -> int:
-    """Open, and create if needed, the file that a lock is taken on. It is never replaced or removed.
-
-    One that may only be read, since another user has made it, is opened for that: a lock needs no more.
-    """
-    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-    try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
-    except PermissionError:
-        return os.open(path, os.O_RDONLY | flags)

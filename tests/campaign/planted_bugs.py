@@ -22,10 +22,10 @@ class PlantedBug:
         return self.name
 
 
-NO_FSYNC_OF_COPIES = PlantedBug("copies are not synced", "Staged.sync", "return None")
+NO_FSYNC_OF_COPIES = PlantedBug("copies are not synced", "StagedCopy.sync", "return None")
 NO_FSYNC_OF_FOLDERS = PlantedBug("folders are not synced", "sync_folder", "return None")
 NO_FSYNC_OF_TABLES = PlantedBug("tables are not synced", "Appender.sync", "return None")
-NO_ALIAS_PROBE = PlantedBug("folders are not probed", "shows_same_directory", "return False")
+NO_ALIAS_PROBE = PlantedBug("folders are not probed", "is_same_directory", "return False")
 NO_COLD_READ = PlantedBug("the cache is not dropped", "drop_cache", "return True")
 
 

@@ -67,8 +67,7 @@ SHOWN_BY_KILLS = (
             "the original goes before its copy has a name",
             "_relocate_across",
             "staged = copy_to_temporary(move.source, os.path.dirname(move.destination)); os.unlink(move.source); "
-            "staged.sync(); commit_copy(staged, move.destination); "
-            "return Relocation('copied', staged.unsupported_attributes)",
+            "staged.sync(); commit_copy(staged, move.destination); return staged.unsupported_attributes",
         ),
         stage="move across devices",
         words=".media-tmp-",

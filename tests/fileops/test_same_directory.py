@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import StoppedEarly
-from common.fileops.mounts import SameDirectoryCheck, _host_mark
+from common.fileops.mounts import SameDirectoryCheck, _host_id
 from common.fileops.temporary import PROBE_PREFIX
 from tests.support.trees import read_tree, write_tree
 
@@ -25,7 +25,7 @@ def stale() -> str:
         pytest.skip("Windows has no harmless way to ask whether a process lives: run the tests on Linux or macOS")
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    return f"{PROBE_PREFIX}{_host_mark()}-{dead.pid}-0011223344556677"
+    return f"{PROBE_PREFIX}{_host_id()}-{dead.pid}-0011223344556677"
 
 
 def test_one_folder_is_recognised_under_two_names_as_often_as_it_is_asked(tmp_path: Path) -> None:
