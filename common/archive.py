@@ -1,6 +1,6 @@
-"""The archive's identity: the marker at its root that tells an archive from an empty mount point.
+"""The identity of an archive: the marker at its root, by which it differs from an empty mount point.
 
-And whether the disks of both sides are there: what seems to be missing on one that is not, is not.
+And whether the disks of source and archive are mounted: the files of a disk that is not are not missing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ SCHEMA = "media-archive/1"
 
 
 def read_archive_id(root: str) -> str:
-    """The archive_id in the marker at a root, empty when there is no marker. Raises ``BadInput`` for a broken one."""
+    """The archive_id in the marker at a root, or an empty string without a marker. Reads the disk.
+
+    Raises ``BadInput`` for a broken marker, ``StoppedEarly`` when it can't be read.
+    """
     import json  # noqa: PLC0415 - neither is needed to show --help
     import uuid  # noqa: PLC0415 - see above
 
@@ -42,12 +45,12 @@ def read_archive_id(root: str) -> str:
 
 
 def is_archive(root: str) -> bool:
-    """Whether a folder bears the marker of an archive, whole or not."""
+    """Whether a folder has the marker of an archive, intact or broken. Reads the disk."""
     return os.path.lexists(os.path.join(root, MARKER))
 
 
 def enclosing_archive(path: str) -> str:
-    """The nearest archive that a folder lies in, not being one itself; empty where there is none."""
+    """The nearest archive above a folder, or an empty string. Reads the disk."""
     folder = os.path.dirname(path)
     while not is_archive(folder):
         if folder == os.path.dirname(folder):
@@ -57,9 +60,10 @@ def enclosing_archive(path: str) -> str:
 
 
 def create_archive(root: str) -> str:
-    """The archive_id of an archive, made and marked if it is new. Changes the disk.
+    """Make an archive unless there is one, and return its archive_id. Changes the disk.
 
-    The folder above the root must exist: a missing one is rather a disk that is not mounted.
+    Raises ``BadInput`` where it can't be made, or where the folder above the root is missing, since then its disk is
+    probably not mounted; otherwise as ``read_archive_id``.
     """
     import json  # noqa: PLC0415 - neither is needed to show --help
     import uuid  # noqa: PLC0415 - see above
@@ -79,35 +83,34 @@ def create_archive(root: str) -> str:
 
 
 def require_archive(root: str, archive_id: str) -> None:
-    """Raise ``StoppedEarly`` unless the marker at the root bears this archive_id.
+    """Raise ``StoppedEarly`` unless the marker at the root has this archive_id. Reads the disk.
 
-    A missing or foreign marker is an unmounted or swapped disk: an error of the surroundings, not
-    a million missing files.
+    A missing marker or that of another archive means an unmounted or swapped disk, not a million missing files.
     """
-    found = read_archive_id(root)
-    if not found:
+    present_id = read_archive_id(root)
+    if not present_id:
         raise StoppedEarly(
             f"{printable(os.path.join(root, MARKER))} is missing: mount the disk with the archive, then run again"
         )
-    if found != archive_id:
+    if present_id != archive_id:
         raise StoppedEarly(
-            f"{printable(root)} holds another archive ({found}) than the manifest names ({archive_id}): swap disks"
+            f"{printable(root)} holds another archive ({present_id}) than the manifest names ({archive_id}): swap disks"
         )
 
 
 def require_source(root: str) -> None:
-    """Raise ``StoppedEarly`` where the source is gone: its files are not missing, its disk is."""
+    """Raise ``StoppedEarly`` where the source does not exist: its disk is not mounted. Reads the disk."""
     if not os.path.isdir(root):
         raise StoppedEarly(f"{printable(root)} does not exist: mount the disk of the source, then run again")
 
 
 def require_files_in_source(root: str) -> None:
-    """Raise ``StoppedEarly`` when the source is an empty folder, as the mount point of a disk that is away is one."""
+    """Raise ``StoppedEarly`` when the source is empty, like the mount point of an absent disk. Reads the disk."""
     with os.scandir(root) as entries:
         if not any(entries):
             raise StoppedEarly(f"{printable(root)}: the source is empty: is its disk mounted? Nothing was changed")
 
 
 def archive_failed(path: str, error: OSError) -> StoppedEarly:
-    """The exception for an archive that can't be read: no reason to judge its files, so the run stops."""
+    """The exception for an archive that can't be read, which says nothing about its files: the run stops."""
     return StoppedEarly(f"{printable(path)}: cannot read: {explain_os_error(error)}; check the disk, then run again")
