@@ -1,7 +1,7 @@
-"""The house: which room may know which, who may change the disk, and what may not stand at the top of a file.
+"""The layout of the code: which room may import which, which may change the disk, and how large things may be.
 
-Each rule is a function from source text to faults, shown to notice what it is there for, and then applied to all of
-``common`` and the three scripts.
+Each rule is a function from source code to violations. First it is shown to find a planted one, then it is applied to
+all of ``common`` and the three scripts.
 """
 
 from __future__ import annotations
@@ -27,15 +27,17 @@ LAYERS = (
     ("organize", "verify", "apply"),
     SCRIPTS,
 )
-"""From the ground up: ground, reading, disk, files, review, command line, stages, scripts. A room imports from its own
-layer and from those below it; no two modules import each other, directly or through others."""
+"""From the bottom: ground, reading, disk, files, review page, command line, stages, scripts.
+
+A room imports from its own layer and those below it. No two modules import each other, directly or through others.
+"""
 
 ONE_SCRIPT_ONLY = {
     "common.organize": "organize_media_by_date",
     "common.verify": "verify_media_archive",
     "common.apply": "apply_deletion_manifest",
 }
-"""The rooms of the three stages: only their own script imports them."""
+"""The room of each stage is imported by its own script only."""
 
 CHANGES_THE_DISK = frozenset(
     f"os.{name}"
@@ -48,7 +50,7 @@ CHANGES_THE_DISK = frozenset(
 )
 PATH_METHODS = frozenset(
     "chmod hardlink_to lchmod mkdir rmdir symlink_to touch unlink write_bytes write_text".split()
-)  # what pathlib calls them: nobody outside fileops has a method of such a name
+)  # the names of pathlib: no class outside fileops has a method of such a name
 MODULES_THAT_WRITE = ("dbm", "shelve", "shutil", "sqlite3", "tarfile", "tempfile", "zipfile")
 HARMLESS = frozenset({"shutil.which"})
 MAY_CHANGE_THE_DISK = {
@@ -67,7 +69,7 @@ BOUNDARIES = {
 
 @functools.cache
 def sources() -> dict[str, ast.Module]:
-    """All that users run, parsed, by the names of the modules."""
+    """The parsed source of the three scripts and of all modules in ``common``, by module name."""
     files = [*(ROOT / f"{script}.py" for script in SCRIPTS), *(ROOT / "common").rglob("*.py")]
     trees = {}
     for file in files:
@@ -81,31 +83,31 @@ def sources() -> dict[str, ast.Module]:
 
 def imported(tree: ast.Module, known: frozenset[str]) -> set[str]:
     """The modules among ``known`` that a file imports, at its top, in its functions, or for types only."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"a relative import in line {node.lineno}: write it out"
-            whole = node.module or ""
-            found.update(part if (part := f"{whole}.{alias.name}") in known else whole for alias in node.names)
-    return found & known
+            package = node.module or ""
+            names.update(name if (name := f"{package}.{alias.name}") in known else package for alias in node.names)
+    return names & known
 
 
 def room_of(module: str) -> str:
-    """The room of ``common/`` in which a module stands; a script, and a module outside a room, is its own."""
+    """The room of ``common/`` that holds a module; a script, or a module outside a room, is its own room."""
     return module.removeprefix("common.").partition(".")[0]
 
 
 def layer_of(module: str) -> int:
-    """The layer of a module's room, counted from the ground."""
+    """The layer of a module's room, counted from the bottom."""
     for number, rooms in enumerate(LAYERS):
         if room_of(module) in rooms:
             return number
-    raise AssertionError(f"{module} is in no layer: say in LAYERS where it belongs")
+    raise AssertionError(f"{module} is in no layer: add its room to LAYERS")
 
 
-def circles(graph: dict[str, set[str]]) -> set[frozenset[str]]:
+def import_cycles(graph: dict[str, set[str]]) -> set[frozenset[str]]:
     """The sets of modules that reach each other by imports."""
 
     def reached(start: str) -> set[str]:
@@ -120,7 +122,7 @@ def circles(graph: dict[str, set[str]]) -> set[frozenset[str]]:
 
     reach = {module: reached(module) for module in graph}
     return {
-        frozenset(other for other in reach[module] if module in reach[other])
+        frozenset(reached_module for reached_module in reach[module] if module in reach[reached_module])
         for module in graph
         if module in reach[module]
     }
@@ -150,10 +152,10 @@ def disk_changes(tree: ast.Module) -> Iterator[str]:
                 yield ast.unparse(node)
         if isinstance(node.func, ast.Attribute) and node.func.attr in PATH_METHODS and called not in CHANGES_THE_DISK:
             yield ast.unparse(node)
-        behind = {"open": 1, "io.open": 1}.get(origins.get(called, called), 0 if called.endswith(").open") else -1)
-        if behind >= 0:
-            by_name = [word.value for word in node.keywords if word.arg == "mode"]
-            mode = [*by_name, *node.args[behind:], ast.Constant("r")][0]
+        position = {"open": 1, "io.open": 1}.get(origins.get(called, called), 0 if called.endswith(").open") else -1)
+        if position >= 0:
+            by_name = [keyword.value for keyword in node.keywords if keyword.arg == "mode"]
+            mode = [*by_name, *node.args[position:], ast.Constant("r")][0]
             if not isinstance(mode, ast.Constant) or set("wax+") & set(str(mode.value)):
                 yield ast.unparse(node)
 
@@ -178,7 +180,7 @@ def _is_for_types(node: ast.AST) -> bool:
 def swallowing_handlers(tree: ast.Module) -> Iterator[str]:
     """The functions in which everything is caught and not raised again."""
 
-    def look(node: ast.AST, function: str) -> Iterator[str]:
+    def search(node: ast.AST, function: str) -> Iterator[str]:
         for child in ast.iter_child_nodes(node):
             inside = child.name if isinstance(child, ast.FunctionDef) else function
             if isinstance(child, ast.ExceptHandler):
@@ -190,19 +192,19 @@ def swallowing_handlers(tree: ast.Module) -> Iterator[str]:
             if isinstance(child, ast.Call) and ast.unparse(child.func).endswith("suppress"):
                 suppressed = {ast.unparse(argument) for argument in child.args}
                 yield from [inside] if suppressed & {"Exception", "BaseException"} else []
-            yield from look(child, inside)
+            yield from search(child, inside)
 
-    yield from look(tree, "")
+    yield from search(tree, "")
 
 
 def undocumented(tree: ast.Module) -> Iterator[str]:
-    """Public functions and classes without a docstring; methods may speak for themselves."""
+    """Public functions and classes without a docstring; methods may do without."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             yield from [] if ast.get_docstring(node) else [node.name]
 
 
-# --- the rules notice what they are there for ----------------------------------------------------
+# --- each rule finds a planted violation -----------------------------------------------------------
 
 
 PLANTED_WRITES = (
@@ -280,11 +282,11 @@ def test_a_handler_that_raises_again_swallows_nothing() -> None:
     assert not list(swallowing_handlers(ast.parse(text)))
 
 
-def test_a_circle_would_be_noticed() -> None:
-    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == {frozenset("abc")}
+def test_an_import_cycle_would_be_noticed() -> None:
+    assert import_cycles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == {frozenset("abc")}
 
 
-# --- and the house keeps them ------------------------------------------------------------------------
+# --- the code keeps the rules ----------------------------------------------------------------------
 
 
 def graph() -> dict[str, set[str]]:
@@ -303,14 +305,14 @@ def test_imports_lead_down_only() -> None:
 
 
 def test_a_stage_is_imported_by_its_own_script_alone() -> None:
-    strangers = [
+    violations = [
         f"{module} imports {other}"
         for module, others in graph().items()
         for other in others
         for room, script in ONE_SCRIPT_ONLY.items()
         if other.startswith(room) and module != script and not module.startswith(room)
     ]
-    assert not strangers
+    assert not violations
 
 
 def test_every_layer_names_rooms_that_exist() -> None:
@@ -331,7 +333,7 @@ def test_packages_import_nothing_by_themselves() -> None:
 
 
 def test_no_modules_import_each_other() -> None:
-    assert not circles(graph())
+    assert not import_cycles(graph())
 
 
 def test_no_script_is_imported_by_anything() -> None:
@@ -363,7 +365,7 @@ def test_everything_is_caught_at_the_named_boundaries_alone() -> None:
     assert found == set(BOUNDARIES)
 
 
-def test_whatever_is_public_in_common_says_what_it_is() -> None:
+def test_everything_public_in_common_has_a_docstring() -> None:
     assert not [
         f"{module}.{name}"
         for module, tree in sources().items()
@@ -372,7 +374,7 @@ def test_whatever_is_public_in_common_says_what_it_is() -> None:
     ]
 
 
-def test_every_script_and_every_file_of_common_begins_with_what_it_is_about() -> None:
+def test_every_script_and_every_module_has_a_docstring() -> None:
     assert not [module for module, tree in sources().items() if tree.body and not ast.get_docstring(tree)]
 
 
