@@ -72,8 +72,8 @@ def terminal_columns() -> int:
     if wanted.isascii() and wanted.isdecimal() and int(wanted):
         return int(wanted)
     try:
-        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80 if sys.__stdout__ else 80
-    except (OSError, ValueError):  # no terminal, or no such stream
+        return os.get_terminal_size().columns or 80
+    except OSError:  # no terminal
         return 80
 
 
@@ -217,15 +217,17 @@ def _join_at_values(arguments: Sequence[str]) -> Iterator[str]:
 
 def positive(text: str) -> int:
     """Parse an option's value that is a whole number above 0."""
-    if not _is_count(text) or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 1 or above")
-    return int(text)
+    return _parse_count(text, 1)
 
 
 def non_negative(text: str) -> int:
     """Parse an option's value that is a whole number, 0 or above."""
-    if not _is_count(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or above")
+    return _parse_count(text, 0)
+
+
+def _parse_count(text: str, minimum: int) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) >= minimum):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, {minimum} or above")
     return int(text)
 
 
@@ -235,10 +237,6 @@ def days(text: str) -> int:
     if number > _CENTURY_DAYS:
         raise argparse.ArgumentTypeError(f"must be {_CENTURY_DAYS:,} or less")
     return number
-
-
-def _is_count(text: str) -> bool:
-    return text.isascii() and text.isdecimal()
 
 
 def require_folder(path: str, option: str) -> str:

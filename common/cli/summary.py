@@ -9,6 +9,8 @@ from common.counts import amount_text, amounts_of, rows_of, summed
 from common.errors import ExitCode
 from common.paths import printable
 
+_JSON_KEYS = "tool action dry_run run_id exit_code complete counts amounts outputs notes next_steps error".split()
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -36,22 +38,7 @@ class Summary:
         """One JSON object on one line, ASCII only."""
         import json  # noqa: PLC0415 - not needed to show --help
 
-        return json.dumps(
-            {
-                "tool": self.tool,
-                "action": self.action,
-                "dry_run": self.dry_run,
-                "run_id": self.run_id,
-                "exit_code": int(self.exit_code),
-                "complete": self.complete,
-                "counts": dict(self.counts),
-                "amounts": {status: dict(amount) for status, amount in self.amounts.items()},
-                "outputs": dict(self.outputs),
-                "notes": list(self.notes),
-                "next_steps": list(self.next_steps),
-                "error": self.error,
-            }
-        )
+        return json.dumps({key: getattr(self, key) for key in _JSON_KEYS})
 
     def as_text(self) -> str:
         """Lines of text."""

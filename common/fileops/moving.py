@@ -104,13 +104,10 @@ def _relocate_across(move: Move, monitor: ReadMonitor) -> tuple[str, ...]:
             raise RowFailed("it was changed since it was examined")
         staged.sync()
         commit_copy(staged, move.destination)
-    except OSError as error:
+    except BaseException as error:
         staged.discard()
-        if isinstance(error, FileExistsError):
-            raise
-        raise write_error(move.destination, error) from None
-    except BaseException:
-        staged.discard()
+        if isinstance(error, OSError) and not isinstance(error, FileExistsError):
+            raise write_error(move.destination, error) from None
         raise
     finish_relocation(move, monitor)
     return staged.unsupported_attributes

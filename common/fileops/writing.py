@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from types import TracebackType
 
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.folders import sync_folder
@@ -145,5 +144,5 @@ class Appender:
     def __enter__(self) -> Appender:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
