@@ -1,4 +1,4 @@
-"""What is said on the way, on standard error and in the log file, and the bar."""
+"""Messages on standard error and in the log file, and the progress bar."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.trees import make_pipe, write_tree
 
 
 @pytest.mark.parametrize(
-    ("options", "heard"),
+    ("options", "printed"),
     [
         (QUIETLY, ["info", "warning: warn", "error: error"]),
         (replace(QUIETLY, verbose=True), ["detail", "info", "warning: warn", "error: error"]),
@@ -28,8 +28,8 @@ from tests.support.trees import make_pipe, write_tree
         (replace(QUIETLY, quiet=True, verbose=True), ["warning: warn", "error: error"]),
     ],
 )
-def test_quiet_and_verbose_choose_what_is_heard_and_the_log_has_it_all(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, options: CommonOptions, heard: list[str]
+def test_quiet_and_verbose_choose_what_is_printed_and_the_log_has_it_all(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, options: CommonOptions, printed: list[str]
 ) -> None:
     log = tmp_path / "run.log"
     for _ in range(2):  # a log file is added to
@@ -40,7 +40,7 @@ def test_quiet_and_verbose_choose_what_is_heard_and_the_log_has_it_all(
         console.error("error")
         console.log("\udcff for the log")
     shown = capsys.readouterr()
-    assert (shown.out, shown.err.splitlines()) == ("", heard * 2)
+    assert (shown.out, shown.err.splitlines()) == ("", printed * 2)
     lines = log.read_text().splitlines()
     assert len(lines) == 10
     assert lines[4].endswith("Z \\udcff for the log")
@@ -85,19 +85,19 @@ def test_on_a_terminal_bytes_and_files_are_counted(monkeypatch: pytest.MonkeyPat
 
 
 class FakeBar:
-    """A bar as tqdm's, which keeps what it is told."""
+    """A bar as tqdm's, which records its calls."""
 
     def __init__(self, **settings: object) -> None:
         self.settings = settings
         self.moved: list[float] = []
-        self.told = ""
+        self.postfix = ""
 
     def update(self, n: float = 1) -> None:
         self.moved.append(n)
 
     def set_postfix_str(self, s: str = "", refresh: bool = True) -> None:
         assert not refresh, "update shows it: twice would flicker"
-        self.told = s
+        self.postfix = s
 
     def close(self) -> None:
         pass
@@ -127,7 +127,7 @@ def test_the_bar_goes_over_bytes_and_comes_to_its_end_whatever_had_to_be_read(ba
     assert (bar.settings["total"], bar.settings["initial"]) == (1000, 100)
     assert sum(bar.moved) == 900
     assert min(bar.moved) >= 0
-    assert bar.told == "4 of 4 files"
+    assert bar.postfix == "4 of 4 files"
 
 
 def test_where_nothing_is_read_the_bar_goes_over_files(bars: list[FakeBar]) -> None:

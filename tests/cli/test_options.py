@@ -67,7 +67,7 @@ def test_options_are_not_abbreviated_and_common_ones_have_defaults() -> None:
     assert ended.value.code == 2
 
 
-def test_the_number_of_jobs_is_what_was_asked_for_else_what_suits_the_disks_and_that_is_said(
+def test_the_number_of_jobs_is_what_was_asked_for_else_what_suits_the_disks_and_that_is_logged(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     asked = parsed("--jobs", "7", "--verbose")
@@ -86,11 +86,11 @@ def test_a_folder_is_found_by_its_real_path_and_a_missing_one_may_be_an_unmounte
     write_tree(tmp_path, {"real/": b"", "file": b""})
     os.symlink("real", tmp_path / "link")
     assert require_folder(str(tmp_path / "link"), "--source") == os.path.realpath(tmp_path / "real")
-    for name, told in (
+    for name, output in (
         ("missing", r"--source must name an existing folder; is the disk mounted\?"),
         ("file", "is a file: --source must name the folder that holds it"),
     ):
-        with pytest.raises(BadInput, match=f"{name}:? {told}"):
+        with pytest.raises(BadInput, match=f"{name}:? {output}"):
             require_folder(str(tmp_path / name), "--source")
 
 
@@ -137,10 +137,10 @@ def test_a_missing_argument_file_is_one_sentence_and_tells_how_to_give_such_a_na
         with pytest.raises(SystemExit) as ended:
             parsed("--log-file", f"@{path}")
         assert ended.value.code == 2
-        told = capsys.readouterr().err
-        assert told.count("error: ") == 1
-        assert f"error: {path}: cannot read arguments from it: " in told
-        assert f"./@{path}" in told
+        output = capsys.readouterr().err
+        assert output.count("error: ") == 1
+        assert f"error: {path}: cannot read arguments from it: " in output
+        assert f"./@{path}" in output
 
 
 def test_nobody_is_left_behind_by_colours(tmp_path: Path) -> None:
@@ -151,8 +151,10 @@ def test_nobody_is_left_behind_by_colours(tmp_path: Path) -> None:
 def test_the_help_is_as_wide_as_it_is_told(wanted: str, width: int) -> None:
     program = f"from {terminal_columns.__module__} import terminal_columns; print(terminal_columns())"
     environment = {**os.environ, "COLUMNS": wanted}
-    told = subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
-    assert int(told) == width
+    output = subprocess.check_output(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL
+    )
+    assert int(output) == width
 
 
 def test_a_value_that_begins_with_the_sign_is_joined_to_its_option_in_a_command_to_paste(tmp_path: Path) -> None:

@@ -25,12 +25,12 @@ from tests.support.scripts import ROOT
 SUMMARY = Summary(tool="verify", headline="verify: /a/report.csv", run_id="3f2b8c1e", exit_code=ExitCode.ATTENTION)
 
 
-def ends(stage: Callable[[Console, StopRequest], Summary], options: CommonOptions = QUIETLY) -> int:
+def exit_code_of(stage: Callable[[Console, StopRequest], Summary], options: CommonOptions = QUIETLY) -> int:
     return run_stage("verify", stage, options)
 
 
 def raising(error: BaseException) -> Callable[[Console, StopRequest], Summary]:
-    def stage(_talk: Console, _stop: StopRequest) -> Summary:
+    def stage(_console: Console, _stop: StopRequest) -> Summary:
         raise error
 
     return stage
@@ -52,14 +52,14 @@ def raising(error: BaseException) -> Callable[[Console, StopRequest], Summary]:
 def test_an_error_of_ours_is_one_sentence_and_its_exit_code(
     capsys: pytest.CaptureFixture[str], error: MediaArchiveError, code: int
 ) -> None:
-    assert ends(raising(error)) == code
+    assert exit_code_of(raising(error)) == code
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", f"error: {error}\n")
 
 
 def test_an_error_of_the_system_names_its_path_and_the_next_step(capsys: pytest.CaptureFixture[str]) -> None:
     error = OSError(28, "No space left on device", "/a/\n.csv")
-    assert ends(raising(error)) == 3
+    assert exit_code_of(raising(error)) == 3
     shown = capsys.readouterr().err
     assert shown.startswith("error: /a/\\n.csv: No space left on device")
     assert "run the same command again" in shown
@@ -70,7 +70,7 @@ def test_a_fault_of_ours_is_said_to_be_one_and_its_traceback_is_in_the_log(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, error: Exception
 ) -> None:
     log = tmp_path / "run.log"
-    assert ends(raising(error), replace(QUIETLY, log_file=str(log))) == 3
+    assert exit_code_of(raising(error), replace(QUIETLY, log_file=str(log))) == 3
     shown = capsys.readouterr().err
     assert f"a fault in this program ({type(error).__name__}: x)" in shown
     assert "Traceback" not in shown
@@ -78,7 +78,7 @@ def test_a_fault_of_ours_is_said_to_be_one_and_its_traceback_is_in_the_log(
 
 
 def test_a_system_that_has_no_more_threads_is_no_fault_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
-    assert ends(raising(RuntimeError("can't start new thread"))) == 3
+    assert exit_code_of(raising(RuntimeError("can't start new thread"))) == 3
     shown = capsys.readouterr().err
     assert "--jobs 1" in shown
     assert "fault in this program" not in shown
@@ -90,18 +90,18 @@ def test_a_service_without_standard_error_is_served_and_its_output_holds_nothing
     monkeypatch.setattr(sys, "stderr", None)
 
     def stage(console: Console, _stop: StopRequest) -> Summary:
-        console.warning("nobody hears this")
+        console.warning("nobody reads this")
         with Progress("copy", 1, 1, QUIETLY):
             return SUMMARY
 
-    assert ends(stage) == 1
-    assert ends(raising(BadInput("no"))) == 2
+    assert exit_code_of(stage) == 1
+    assert exit_code_of(raising(BadInput("no"))) == 2
     assert capsys.readouterr().out == SUMMARY.as_text() + "\n"
 
 
 def test_the_exit_code_is_that_of_the_summary(capsys: pytest.CaptureFixture[str]) -> None:
-    assert ends(lambda _talk, _stop: SUMMARY) == 1
-    assert ends(lambda _talk, _stop: replace(SUMMARY, exit_code=ExitCode.OK)) == 0
+    assert exit_code_of(lambda _console, _stop: SUMMARY) == 1
+    assert exit_code_of(lambda _console, _stop: replace(SUMMARY, exit_code=ExitCode.OK)) == 0
     assert capsys.readouterr().out.startswith("verify: /a/report.csv\n")
 
 
@@ -113,7 +113,7 @@ def test_whoever_reads_our_output_may_go_without_a_traceback(monkeypatch: pytest
             raise BrokenPipeError
 
     monkeypatch.setattr(sys, "stdout", Gone())
-    assert ends(lambda _talk, _stop: SUMMARY) == 3
+    assert exit_code_of(lambda _console, _stop: SUMMARY) == 3
     sys.stdout.close()
 
 
@@ -122,13 +122,13 @@ def test_a_review_page_that_could_not_be_written_is_refused_before_anything_is_d
 ) -> None:
     (tmp_path / "photo.html").write_bytes(b"my only copy")
     for page in (tmp_path / "photo.html", tmp_path / "missing" / "page.html"):
-        assert ends(raising(AssertionError("done")), replace(QUIETLY, review_html=str(page))) == 2
+        assert exit_code_of(raising(AssertionError("done")), replace(QUIETLY, review_html=str(page))) == 2
         assert str(page.name if page.exists() else page.parent) in capsys.readouterr().err
 
 
 def test_a_log_file_that_cannot_be_written_is_bad_input(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     options = replace(QUIETLY, log_file=str(tmp_path / "missing" / "run.log"))
-    assert ends(lambda _talk, _stop: SUMMARY, options) == 2
+    assert exit_code_of(lambda _console, _stop: SUMMARY, options) == 2
     assert "missing" in capsys.readouterr().err
 
 
@@ -136,7 +136,7 @@ def test_a_log_file_that_cannot_be_written_is_bad_input(capsys: pytest.CaptureFi
 
 
 def test_machines_get_the_summary_as_one_object_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
-    assert ends(lambda _talk, _stop: SUMMARY, replace(QUIETLY, json=True)) == 1
+    assert exit_code_of(lambda _console, _stop: SUMMARY, replace(QUIETLY, json=True)) == 1
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == (SUMMARY.as_json() + "\n", "")
 
@@ -154,7 +154,7 @@ def test_machines_get_the_summary_as_one_object_and_nothing_else(capsys: pytest.
 def test_machines_get_one_object_also_from_a_run_that_fails(
     capsys: pytest.CaptureFixture[str], error: Exception, code: int
 ) -> None:
-    assert ends(raising(error), replace(QUIETLY, json=True)) == code
+    assert exit_code_of(raising(error), replace(QUIETLY, json=True)) == code
     shown = capsys.readouterr()
     document = json.loads(shown.out)
     assert (document["tool"], document["exit_code"], document["complete"]) == ("verify", code, False)

@@ -32,8 +32,8 @@ def test_a_copy_has_the_content_time_permissions_and_extended_attributes_of_its_
     if sys.platform == "linux":
         os.setxattr(source, "user.tags", b"holiday\0beach")
     os.utime(source, ns=(5, OLD))
-    told: list[int] = []
-    staged = copy_to_temporary(source, f"{folder}/target", Monitor(told.append))
+    counts: list[int] = []
+    staged = copy_to_temporary(source, f"{folder}/target", Monitor(counts.append))
     staged.sync()
     commit_copy(staged, f"{folder}/target/b.jpg")
     status = os.stat(folder / "target" / "b.jpg")
@@ -42,7 +42,7 @@ def test_a_copy_has_the_content_time_permissions_and_extended_attributes_of_its_
     assert staged.sha256 == hashlib.sha256(data).hexdigest()
     assert staged.identity == identity_of(os.stat(source))
     assert staged.unsupported_attributes == ()
-    assert sum(told) == len(data)
+    assert sum(counts) == len(data)
     if sys.platform == "linux":
         assert os.getxattr(folder / "target" / "b.jpg", "user.tags") == b"holiday\0beach"
 

@@ -173,10 +173,10 @@ def edit_and_restore_the_time(path: str) -> None:
 
 def test_a_file_with_an_equal_copy_is_destroyed(folder: Path) -> None:
     move = doomed(folder)
-    told: list[int] = []
-    assert destroy(move, Monitor(told.append)) in ("cold", "cached")
+    counts: list[int] = []
+    assert destroy(move, Monitor(counts.append)) in ("cold", "cached")
     assert read_tree(folder) == {"b.jpg": b"content" * 1000}
-    assert sum(told) == 7000
+    assert sum(counts) == 7000
 
 
 def no_copy(move: Move) -> None:

@@ -31,10 +31,10 @@ def stale() -> str:
 def test_one_folder_is_recognised_under_two_names_as_often_as_it_is_asked(tmp_path: Path) -> None:
     write_tree(tmp_path, {"one/": b"", "other/": b""})
     os.symlink("one", tmp_path / "link")
-    aliases = SameDirectoryCheck()
+    check = SameDirectoryCheck()
     for _ in range(2):
-        assert aliases.same_directory(f"{tmp_path}/one", f"{tmp_path}/link")
-        assert not aliases.same_directory(f"{tmp_path}/one", f"{tmp_path}/other")
+        assert check.same_directory(f"{tmp_path}/one", f"{tmp_path}/link")
+        assert not check.same_directory(f"{tmp_path}/one", f"{tmp_path}/other")
 
 
 def test_probes_of_killed_runs_go_from_both_folders_before_these_are_probed(tmp_path: Path, stale: str) -> None:
@@ -48,9 +48,9 @@ def test_probes_of_killed_runs_go_from_both_folders_before_these_are_probed(tmp_
 
 def test_a_folder_can_be_cleared_without_being_probed(tmp_path: Path, stale: str) -> None:
     write_tree(tmp_path, {stale: b"", "a.jpg": b"a"})
-    aliases = SameDirectoryCheck()
-    aliases.remove_stale_probes(str(tmp_path))
-    aliases.remove_stale_probes(f"{tmp_path}/missing")
+    check = SameDirectoryCheck()
+    check.remove_stale_probes(str(tmp_path))
+    check.remove_stale_probes(f"{tmp_path}/missing")
     assert read_tree(tmp_path) == {"a.jpg": b"a"}
 
 
