@@ -15,6 +15,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_MODULES_OUTSIDE_ROOMS = 14
+MOST_LINES_OF_A_SCRIPT = 280
+MOST_LINES_OF_A_FUNCTION = 60
 SCRIPTS = ("apply_deletion_manifest", "organize_media_by_date", "verify_media_archive")
 
 LAYERS = (
@@ -204,6 +206,14 @@ def undocumented(tree: ast.Module) -> Iterator[str]:
             yield from [] if ast.get_docstring(node) else [node.name]
 
 
+def long_functions(tree: ast.Module) -> Iterator[str]:
+    """Functions and methods with more lines than can be read at a glance, the docstring included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.end_lineno:
+            lines = node.end_lineno - node.lineno + 1
+            yield from [f"{node.name} has {lines} lines"] if lines > MOST_LINES_OF_A_FUNCTION else []
+
+
 # --- each rule finds a planted violation -----------------------------------------------------------
 
 
@@ -286,6 +296,12 @@ def test_an_import_cycle_would_be_noticed() -> None:
     assert import_cycles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == {frozenset("abc")}
 
 
+def test_a_function_that_is_too_long_would_be_noticed() -> None:
+    body = "    pass\n" * (MOST_LINES_OF_A_FUNCTION - 1)
+    assert not list(long_functions(ast.parse(f"def load():\n{body}")))
+    assert list(long_functions(ast.parse(f"def load():\n{body}    pass"))) == ["load has 61 lines"]
+
+
 # --- the code keeps the rules ----------------------------------------------------------------------
 
 
@@ -322,6 +338,17 @@ def test_every_layer_names_rooms_that_exist() -> None:
 
 def test_few_modules_stand_outside_a_room() -> None:
     assert len(list((ROOT / "common").glob("*.py"))) <= MOST_MODULES_OUTSIDE_ROOMS
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_is_short_enough_to_be_read_as_a_story(script: str) -> None:
+    lines = len((ROOT / f"{script}.py").read_text("utf-8").splitlines())
+    assert lines <= MOST_LINES_OF_A_SCRIPT
+
+
+def test_no_function_is_too_long_to_be_read_at_a_glance() -> None:
+    found = [f"{module}.{function}" for module, tree in sources().items() for function in long_functions(tree)]
+    assert not found
 
 
 def test_packages_import_nothing_by_themselves() -> None:
