@@ -1,4 +1,4 @@
-"""How a stream of work is cut: into chunks that are dated together, and batches that are carried out together."""
+"""How a stream of work is cut: into chunks of equal length, and batches that are worth a checkpoint."""
 
 from __future__ import annotations
 
@@ -9,12 +9,6 @@ from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from common.errors import Interrupted, MediaArchiveError, StoppedEarly
-from common.manifests.rows import ReportRow
-
-BATCH_FILES = 1_024
-BATCH_BYTES = 1 << 30
-REPORT_BATCH_FILES = 4_096
-BATCH_SECONDS = 2.0  # so that an interrupt is heard soon, however long dating takes
 
 Item = TypeVar("Item")
 
@@ -50,7 +44,7 @@ def checkpoints(
     last batch, so that it can be recorded; then the error is raised.
     """
     batch: list[Item] = []
-    total = Weight(0, 0)
+    batch_rows = batch_bytes = 0
     until = time.monotonic() + seconds
     trouble: MediaArchiveError | None = None
     remaining = iter(items)
@@ -64,10 +58,11 @@ def checkpoints(
             break
         batch.append(item)
         weight = weigh(item)
-        total = Weight(total.rows + weight.rows, total.media_bytes + weight.media_bytes)
-        if total.rows >= rows or total.media_bytes >= media_bytes or time.monotonic() >= until:
+        batch_rows += weight.rows
+        batch_bytes += weight.media_bytes
+        if batch_rows >= rows or batch_bytes >= media_bytes or time.monotonic() >= until:
             yield batch
-            batch, total = [], Weight(0, 0)
+            batch, batch_rows, batch_bytes = [], 0, 0
             until = time.monotonic() + seconds
     if batch:
         yield batch
@@ -78,23 +73,3 @@ def checkpoints(
 def one_row(_item: object) -> Weight:
     """The weight of an item that is a single row, whatever its size."""
     return _ONE_ROW
-
-
-def row_batches(groups: Iterable[list[ReportRow]], acts: bool) -> Iterator[list[ReportRow]]:
-    """Groups joined to batches that are worth a checkpoint: by number of files, bytes or time, never cutting a group.
-
-    A batch that is only written down is lost at the cost of reading it again, and may be larger.
-    """
-    most_files = BATCH_FILES if acts else REPORT_BATCH_FILES
-    batch: list[ReportRow] = []
-    size = 0
-    until = time.monotonic() + BATCH_SECONDS
-    for rows in groups:
-        batch += rows
-        size += sum(row.size_bytes for row in rows if row.status == "planned") if acts else 0
-        if len(batch) >= most_files or size >= BATCH_BYTES or time.monotonic() >= until:
-            yield batch
-            batch, size = [], 0
-            until = time.monotonic() + BATCH_SECONDS
-    if batch:
-        yield batch

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import cycle
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 from common.concurrency import ordered_map
 from common.dates.model import UNDATED, Dated
 from common.dates.prefetch import Prefetcher, prefetch_limit
 from common.errors import RowFailed
 from common.organize.dating import Dater, dated_as
-from common.organize.model import FoundFile
+from common.organize.model import FoundFile, MediaGroup
 from common.workers import Worker
 
 # Starting workers costs as much as dating some two thousand files.
@@ -32,30 +32,22 @@ _END_SECONDS = 5.0
 _LENGTH_BYTES = 8
 
 
-class DatingRequest(NamedTuple):
-    """A group whose date is wanted: its files, and a sidecar that it shares with another group (or empty)."""
-
-    primary: FoundFile
-    companions: Sequence[FoundFile]
-    shared_sidecar: str
-
-
 # None is for a group that needs no date.
-Chunk = Sequence[DatingRequest | None]
+Chunk = Sequence[MediaGroup | None]
 Decisions = list[Dated | None]
 
 
 def date_chunk(dater: Dater, layout: str, chunk: Chunk, prefetched: int = 0) -> Decisions:
     """Decide the date of each group of a chunk. Reads their files; up to ``prefetched`` are opened in advance."""
-    paths = (path for request in filter(None, chunk) for path in dater.files_read(request.primary, request.companions))
+    paths = (path for group in filter(None, chunk) for path in dater.paths_read(group))
     with Prefetcher(paths, prefetched) as prefetcher:
         reader = replace(dater, read=prefetcher.read)
-        return [request and _date_group(reader, layout, request) for request in chunk]
+        return [group and _date_group(reader, layout, group) for group in chunk]
 
 
-def _date_group(dater: Dater, layout: str, request: DatingRequest) -> Dated:
+def _date_group(dater: Dater, layout: str, group: MediaGroup) -> Dated:
     try:
-        return dated_as(dater.date(*request), layout)
+        return dated_as(dater.date(group), layout)
     except RowFailed as error:
         return UNDATED._replace(failed=str(error))
 
@@ -131,18 +123,19 @@ class DatingPool:
 def _as_tuples(chunk: Chunk) -> list[tuple[object, ...] | None]:
     """A chunk as bare tuples, which cost a tenth of what named ones cost to send."""
     return [
-        request and (tuple(request.primary), [tuple(file) for file in request.companions], request.shared_sidecar)
-        for request in chunk
+        group and (tuple(group.primary), [tuple(file) for file in group.companions], group.shared_sidecar)
+        for group in chunk
     ]
 
 
 def read_chunk(pipe: IO[bytes]) -> Chunk:
     """The next chunk, in the worker. Raises ``EOFError`` at the end."""
-    sent: Sequence[Any] = pickle.load(pipe)
-    return [
-        request and DatingRequest(FoundFile(*request[0]), [FoundFile(*file) for file in request[1]], request[2])
-        for request in sent
-    ]
+    return [group and _from_tuples(*group) for group in pickle.load(pipe)]
+
+
+def _from_tuples(primary: Any, companions: Any, shared_sidecar: str) -> MediaGroup:
+    files = tuple(FoundFile(*file) for file in companions)
+    return MediaGroup(FoundFile(*primary), files, shared_sidecar=shared_sidecar)
 
 
 def write_answer(pipe: IO[bytes], decisions: Decisions) -> None:

@@ -1,108 +1,137 @@
-"""A report that a person has looked at and perhaps edited: validated as a whole, then read again to be carried out.
+"""A report that a person has looked at and perhaps edited: checked as a whole, then read again to be carried out.
 
-Rows may have been deleted and sorted, and destinations corrected; everything else must be as organize
-wrote it. Reads the disk, changes nothing.
+Rows may be deleted and sorted, and destinations corrected; everything else must be as organize wrote it. Reads the
+disk.
 """
 
 from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
 from itertools import groupby, pairwise
+from typing import NamedTuple
 
-from common.errors import BadInput
+from common.errors import BadInput, StoppedEarly
 from common.hashing.digest import is_sha256
-from common.manifests.integrity import file_digest
+from common.manifests.outputs import require_finished
 from common.manifests.reader import Reader, Record
 from common.manifests.reasons import failed_in_plan, row_of_same_companion, row_of_same_content
 from common.manifests.row_ids import RowIds
 from common.manifests.rows import REPORT, ReportRow
+from common.manifests.statuses import ReportStatus
+from common.manifests.survey import ManifestInput
 from common.media_types import extension_of, system_folder_in
 from common.paths import casefold_name, is_inside, is_plain_absolute, printable, relative_to
 from common.run_id import require_run_id
 from common.timestamps import mtime_nanoseconds
 
-_STATUSES = frozenset({"planned", "copied", "moved", "already_archived", "duplicate", "skipped", "failed"})
+_PLANNED, _DUPLICATE, _FAILED = ReportStatus.PLANNED, ReportStatus.DUPLICATE, ReportStatus.FAILED
+_STATUSES = frozenset(ReportStatus)
+_ACTED = frozenset({ReportStatus.COPIED, ReportStatus.MOVED})
+_WITHOUT_DESTINATION = frozenset({ReportStatus.SKIPPED, _FAILED})
 
 
-# A row; or a group, and the name that a companion has in it.
-_First = int | tuple[int, str]
+class _Original(NamedTuple):
+    """The file that a duplicate equals: that of a row, or, of the group with this id, the companion of this name."""
+
+    row_id: int
+    companion: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class EditedReport:
-    """What a whole look through a reviewed report told.
+    """A report to be carried out. It is opened twice: here, to be checked as a whole, and as a context manager."""
 
-    ``firsts`` are the files that others are duplicates of. ``starts`` are the bytes at which the rows begin, in the
-    order of their ids; empty where they stand in that order already.
-    """
+    def __init__(self, path: str) -> None:
+        """Read the whole report. Raises ``BadInput`` unless every row can be carried out as it is."""
+        require_finished(path)
+        self.path = path
+        self._position = 0  # the byte behind the row that was read last
+        self._ids = array("q")
+        self._ends = array("q", [0])
+        self._originals: set[_Original] = set()
+        self._row_ids = RowIds()
+        self._lines: dict[int, int] = {}  # by the hash of a destination
+        with ManifestInput(path, REPORT.columns) as manifest:
+            self.survey = manifest.survey(self._check, unique_row_ids=False)
+        if torn_line := self.survey.torn_line:
+            raise BadInput(f"{printable(path)}, line {torn_line}: the last row is cut short; complete it or delete it")
+        self._lines.clear()
+        # Where rows begin, in the order of their ids: sixteen bytes of memory a row.
+        self._starts = self._ends[:-1]
+        if any(row_id > following for row_id, following in pairwise(self._ids)):
+            order = sorted(range(len(self._ids)), key=self._ids.__getitem__)
+            self._starts = array("q", (self._ends[index] for index in order))
+            self._ids = array("q", sorted(self._ids))
 
-    path: str
-    digest: str
-    run_id: str
-    source_root: str
-    archive_root: str
-    archive_id: str
-    rows: int
-    planned_bytes: int
-    firsts: frozenset[_First]
-    starts: Sequence[int] = ()
+    def _check(self, record: Record, where: str) -> int:
+        """Refuse an unsound row, and keep what the work needs of it. Returns the bytes that are to be stored."""
+        row = REPORT.decode(record.values, where)
+        _require_sound(row, where)
+        if not self._row_ids.add(row.row_id):
+            raise BadInput(f"{where}: row_id {row.row_id} stands twice; remove the duplicated row")
+        self._ids.append(row.row_id)
+        self._ends.append(record.end)
+        if original := _original_of(row):
+            self._originals.add(original)
+        if row.status != _PLANNED:
+            return 0
+        line = self._lines.setdefault(hash(casefold_name(row.destination_path)), record.line)
+        if line != record.line:
+            raise BadInput(
+                f"{where}: {printable(row.destination_path)} is the destination of line {line} as well; "
+                "give one of them another name"
+            )
+        return row.size_bytes
+
+    def groups(self, archive_id: str, done: RowIds) -> Iterator[list[ReportRow]]:
+        """The rows by group, in the order of their ids, with the archive's identity; those in ``done`` are left out.
+
+        A duplicate gets the destination of the file that it equals. Where the row of that was deleted, it is stored in
+        its place.
+        """
+        found = [(original, self._find(original)) for original in sorted(self._originals)]
+        destinations = {original: row.destination_path for original, row in found if row}
+        rows = map(self._row_at, range(len(self._ids)))
+        for _, group in groupby(rows, key=lambda row: row.group_id):
+            wanted = [row for row in group if row.row_id not in done]
+            if wanted:
+                yield [_as_edited(row, destinations)._replace(archive_id=archive_id) for row in wanted]
+
+    def _find(self, original: _Original) -> ReportRow | None:
+        """The row of a file that duplicates name; companions follow their primary. None where it was deleted."""
+        for index in range(bisect_left(self._ids, original.row_id), len(self._ids)):
+            row = self._row_at(index)
+            if original in (_Original(row.row_id), _as_companion(row.group_id, row)):
+                return row
+            if row.group_id != original.row_id or not original.companion:
+                break
+        return None
+
+    def _row_at(self, index: int) -> ReportRow:
+        if self._starts[index] != self._position:
+            self._reader.seek(self._starts[index])
+        for record in self._records:
+            row = REPORT.decode(record.values, self._reader.where(record.line))
+            if row.row_id != self._ids[index]:
+                break
+            self._position = record.end
+            return row
+        raise StoppedEarly(f"{printable(self.path)} was changed while it was carried out; restore it, then run again")
+
+    def __enter__(self) -> EditedReport:
+        self._reader = Reader(self.path, REPORT.columns)
+        self._records = iter(self._reader)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.close()
 
 
-def survey_report(path: str) -> EditedReport:
-    """Read the whole report once and refuse it unless every row can be carried out as it stands. Changes nothing."""
-    seen = RowIds()
-    destinations: dict[int, int] = {}
-    firsts: set[_First] = set()
-    first: ReportRow | None = None
-    rows = planned_bytes = end = 0
-    ids, starts = array("q"), array("q")
-    with Reader(path, REPORT.columns) as reader:
-        for record in reader:
-            where = reader.where(record.line)
-            row = REPORT.decode(record.values, where)
-            first = first or row
-            _require_sound(row, first, where)
-            if not seen.add(row.row_id):
-                raise BadInput(f"{where}: row_id {row.row_id} stands twice; remove the duplicated row")
-            ids.append(row.row_id)
-            starts.append(end)
-            end = record.end
-            rows += 1
-            if its_first := _first_of(row):
-                firsts.add(its_first)
-            if row.status == "planned":
-                planned_bytes += row.size_bytes
-                earlier = destinations.setdefault(hash(casefold_name(row.destination_path)), record.line)
-                if earlier != record.line:
-                    raise BadInput(
-                        f"{where}: {printable(row.destination_path)} is the destination of line {earlier} as well; "
-                        "give one of them another name"
-                    )
-        if reader.torn_line:
-            raise BadInput(f"{reader.where(reader.torn_line)}: the last row is cut short; complete it or delete it")
-    if first is None:
-        raise BadInput(f"{printable(path)} has no rows; there is nothing to do")
-    roots = (first.source_root, first.archive_root, first.archive_id)
-    return EditedReport(
-        path, file_digest(path), first.run_id, *roots, rows, planned_bytes, frozenset(firsts), _in_order(ids, starts)
-    )
-
-
-def _in_order(ids: Sequence[int], starts: Sequence[int]) -> Sequence[int]:
-    """Where rows begin, in the order of their ids; nothing where that is their order already. Pure."""
-    if all(one < other for one, other in pairwise(ids)):
-        return ()
-    return array("q", (starts[index] for index in sorted(range(len(ids)), key=ids.__getitem__)))
-
-
-def _require_sound(row: ReportRow, first: ReportRow, where: str) -> None:
+def _require_sound(row: ReportRow, where: str) -> None:
+    """Raise ``BadInput`` for a row that organize can't have written, or that can't be carried out. Pure."""
     require_run_id(row.run_id, where)
-    for column in ("run_id", "source_root", "archive_root", "archive_id"):
-        if getattr(row, column) != getattr(first, column):
-            raise BadInput(f"{where}: {column} is not that of the rows before; a report is of one run")
     for root in (row.source_root, row.archive_root):
         if not is_plain_absolute(root):
             raise BadInput(f"{where}: {printable(root)} is no absolute folder; restore the column as organize wrote it")
@@ -110,37 +139,20 @@ def _require_sound(row: ReportRow, first: ReportRow, where: str) -> None:
         raise BadInput(f"{where}: status {row.status!r} is none that organize writes; restore it or delete the row")
     if row.sha256 and not is_sha256(row.sha256):
         raise BadInput(f"{where}: sha256 holds {row.sha256[:80]!r}, not 64 lower-case hex digits")
-    if row.status in ("copied", "moved"):
+    if row.status in _ACTED:
         raise BadInput(
             f"{where}: the file was {row.status} already: this is the report of a run that acted, not a plan; "
             "make a plan of what is in the source now, without --mode"
         )
-    if row.status in ("skipped", "failed"):
+    if row.status in _WITHOUT_DESTINATION:
         return
     if not is_plain_absolute(row.source_path) or not is_inside(row.source_path, row.source_root):
         raise BadInput(
             f"{where}: {printable(row.source_path)} does not lie in the source; restore it or delete the row"
         )
-    if not is_plain_absolute(row.destination_path) or not is_inside(row.destination_path, row.archive_root):
-        raise BadInput(
-            f"{where}: destination_path {printable(row.destination_path)!r} does not lie in the archive; "
-            f"give the whole path, beginning with {printable(row.archive_root)}"
-        )
-    its_kind, wanted = (extension_of(os.path.basename(path)) for path in (row.destination_path, row.source_path))
-    if row.status == "planned" and its_kind != wanted:
-        raise BadInput(
-            f"{where}: {printable(row.destination_path)} does not end as the file does "
-            f"({printable(wanted) or 'no ending'}): give the whole path, with the file's name"
-        )
     if is_inside(row.source_path, row.archive_root):
         raise BadInput(f"{where}: {printable(row.source_path)} lies in the archive itself; delete the row")
-    if left_out := system_folder_in(relative_to(row.destination_path, row.archive_root)):
-        raise BadInput(
-            f"{where}: {printable(row.destination_path)} lies in {printable(left_out)}, which no scan looks into; "
-            "correct it"
-        )
-    if _is_hidden(row.destination_path) and not _is_hidden(row.source_path):
-        raise BadInput(f"{where}: {printable(row.destination_path)} would be a hidden file; give it another name")
+    _require_sound_destination(row, where)
     try:
         mtime_nanoseconds(row.source_mtime)
     except ValueError:
@@ -150,72 +162,49 @@ def _require_sound(row: ReportRow, first: ReportRow, where: str) -> None:
         ) from None
 
 
-def _is_hidden(path: str) -> bool:
-    """Whether a file is one that most programs do not show. An original may be: phones hide what is in their bin."""
-    return os.path.basename(path).startswith(".")
+def _require_sound_destination(row: ReportRow, where: str) -> None:
+    """Raise ``BadInput`` for a destination that is no file below the archive, or one that no scan would find. Pure."""
+    shown = printable(row.destination_path)
+    if not is_plain_absolute(row.destination_path) or not is_inside(row.destination_path, row.archive_root):
+        raise BadInput(
+            f"{where}: destination_path {shown!r} does not lie in the archive; "
+            f"give the whole path, beginning with {printable(row.archive_root)}"
+        )
+    name, original = os.path.basename(row.destination_path), os.path.basename(row.source_path)
+    if row.status == _PLANNED and extension_of(name) != extension_of(original):
+        raise BadInput(
+            f"{where}: {shown} does not end as the file does ({printable(extension_of(original)) or 'no ending'}): "
+            "give the whole path, with the file's name"
+        )
+    if left_out := system_folder_in(relative_to(row.destination_path, row.archive_root)):
+        raise BadInput(f"{where}: {shown} lies in {printable(left_out)}, which no scan looks into; correct it")
+    # An original may be hidden: phones hide what is in their bin.
+    if name.startswith(".") and not original.startswith("."):
+        raise BadInput(f"{where}: {shown} would be a hidden file; give it another name")
 
 
-def edited_rows(reviewed: EditedReport, archive_id: str, done: RowIds) -> Iterator[list[ReportRow]]:
-    """The rows of a validated report, group by group, with the archive's identity; those in ``done`` are left out.
-
-    In the order of their ids, however they were sorted: what is equal or goes along is decided behind its first.
-
-    A duplicate follows the file that it equals, wherever that was sent; where that row was deleted, it takes its place.
-    """
-    places = _places_of(reviewed)
-    for _, group in groupby(_rows(reviewed), key=lambda row: row.group_id):
-        rows = [_as_edited(row, places)._replace(archive_id=archive_id) for row in group if row.row_id not in done]
-        if rows:
-            yield rows
-
-
-def _as_edited(row: ReportRow, places: Mapping[_First, str]) -> ReportRow:
+def _as_edited(row: ReportRow, destinations: Mapping[_Original, str]) -> ReportRow:
     """A row as the other rows of the edited report make it. Pure."""
-    first = _first_of(row)
-    if first in places:
-        return row._replace(destination_path=places[first])
-    if first:
-        return row._replace(status="planned", reason="")
-    if row.status == "failed":
+    if original := _original_of(row):
+        destination = destinations.get(original)
+        if destination is None:
+            return row._replace(status=_PLANNED, reason="")
+        return row._replace(destination_path=destination)
+    if row.status == _FAILED:
         return row._replace(reason=failed_in_plan(row.reason))
     return row
 
 
-def _places_of(reviewed: EditedReport) -> dict[_First, str]:
-    """Where the files go that others are duplicates of."""
-    if not reviewed.firsts:
-        return {}
-    return {
-        name: row.destination_path
-        for row in _rows(reviewed)
-        for name in (row.row_id, _as_companion(row.group_id, row))
-        if name in reviewed.firsts
-    }
+def _original_of(row: ReportRow) -> _Original | None:
+    """The file of the same report that a duplicate equals; None for all other rows. Pure."""
+    if row.status != _DUPLICATE:
+        return None
+    if row_id := row_of_same_content(row.reason):
+        return _Original(row_id)
+    if group_id := row_of_same_companion(row.reason):
+        return _as_companion(group_id, row)
+    return None
 
 
-def _rows(reviewed: EditedReport) -> Iterator[ReportRow]:
-    with Reader(reviewed.path, REPORT.columns) as reader:
-        for record in _sorted(reader, reviewed.starts) if reviewed.starts else reader:
-            yield REPORT.decode(record.values, reader.where(record.line))
-
-
-def _sorted(reader: Reader, starts: Sequence[int]) -> Iterator[Record]:
-    for start in starts:
-        reader.seek(start)
-        yield next(iter(reader))
-
-
-def _first_of(row: ReportRow) -> _First:
-    """The file that a duplicate says it equals, 0 for all other rows. Pure."""
-    if row.status != "duplicate":
-        return 0
-    if first := row_of_same_content(row.reason):
-        return first
-    if first := row_of_same_companion(row.reason):
-        return _as_companion(first, row)
-    return 0
-
-
-def _as_companion(group_id: int, row: ReportRow) -> tuple[int, str]:
-    """A companion by its name in a group: that of the one that it equals, which organize has compared it with."""
-    return group_id, casefold_name(os.path.basename(row.source_path))
+def _as_companion(group_id: int, row: ReportRow) -> _Original:
+    return _Original(group_id, casefold_name(os.path.basename(row.source_path)))

@@ -1,16 +1,14 @@
-"""Which files of one folder belong together: dated once, filed under one stem. Pure: names in, groups out.
+"""Which files of one folder belong together: they are dated once, and filed under one stem. Pure.
 
-What pairs, with the reason:
+What pairs, and why:
 
-- A JPEG or HEIC and the RAW of the same stem: one exposure. The JPEG or HEIC is the primary, as the picture that
-  people see; the RAW follows it.
+- A JPEG or HEIC and the RAW of the same stem: one exposure. The JPEG or HEIC, which people look at, is the primary.
 - A JPEG or HEIC and the ``.mov`` of the same stem: a Live Photo. An ``.mp4`` (Google exports the same movies so)
-  follows a HEIC, and a JPEG only under a name that phones give; ``clip.jpg`` beside ``clip.mp4`` is somebody's
-  cover picture, and the two stay apart.
-- XMP, AAE (edits of Apple), THM (previews of Canon and others) and Takeout's JSON follow the file they tell of.
+  follows a HEIC, and a JPEG only under a name that phones give: ``clip.jpg`` may be the cover picture of ``clip.mp4``.
+- XMP, AAE (edits of Apple), THM (previews of Canon and others) and Takeout's JSON follow the file that they describe.
 
-Names are the same when they differ only by case or Unicode form. No specification exists for these habits;
-those of Google Takeout are described at ``_takeout_owner``.
+Names are equal when they differ only by case or Unicode form. No specification exists for these habits; those of Google
+Takeout are described at ``_takeout_owner``.
 """
 
 from __future__ import annotations
@@ -19,11 +17,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
-from typing import NamedTuple
 
 from common.media_types import RAW_EXTENSIONS, extension_of, kind_of
-from common.organize.model import FolderScan, MediaGroup
-from common.paths import casefold_name, join_path
+from common.organize.model import FolderScan, FoundFile, MediaGroup
+from common.paths import casefold_name
 
 # The best original first: a JPEG beside a HEIC is often its export.
 _CAMERA_STILLS = (".heic", ".heif", ".hif", ".avif", ".jpg", ".jpeg", ".jpe")
@@ -47,27 +44,15 @@ _EDITED = re.compile(
 )
 
 
-class NameGroup(NamedTuple):
-    """A primary file name and its companions, sorted.
+def group_files(files: Iterable[FoundFile]) -> list[MediaGroup]:
+    """Sort the files of one folder into groups, in the order of their primaries. Pure.
 
-    ``orphan``: a companion whose primary is not in the folder. ``shared_sidecar``: the Takeout JSON of the original
-    of which this group's primary is an edited copy; it dates this group too and is filed with the original.
+    Every file is in exactly one group, whatever the order of the files. But for sorting, time and memory grow linearly.
+    What is not media is a group of its own; so is, as an orphan, a .json that is no companion of anything here
+    (``is_takeout_name``: of something elsewhere).
     """
-
-    primary: str
-    companions: tuple[str, ...] = ()
-    orphan: bool = False
-    shared_sidecar: str = ""
-
-
-def group_folder(names: Iterable[str]) -> tuple[NameGroup, ...]:
-    """Sort the file names of one folder into groups, in the order of their primaries. Pure.
-
-    Every name stands in exactly one group, whatever the order they come in. Time and memory grow linearly with
-    the number of names (but for sorting). A name that is not media stands alone; so does, as an orphan, a .json
-    which is no companion of anything here (``is_takeout_name`` tells what might be one elsewhere).
-    """
-    ordered = sorted(set(names))
+    by_name = {file.name: file for file in files}
+    ordered = sorted(by_name)
     primary_of = {name: name for name in ordered}
     media = [name for name in ordered if kind_of(name) in {"image", "video"}]
     sidecars = [name for name in ordered if kind_of(name) == "sidecar"]
@@ -90,24 +75,21 @@ def group_folder(names: Iterable[str]) -> tuple[NameGroup, ...]:
             if extension_of(sidecar) == ".json":
                 takeout_of.setdefault(owner, sidecar)
 
-    companions: dict[str, list[str]] = defaultdict(list)
+    companions: dict[str, list[FoundFile]] = defaultdict(list)
+    for name, primary in primary_of.items():
+        if primary != name:
+            companions[primary].append(by_name[name])
+    groups = []
     for name in ordered:
-        if primary_of[name] != name:
-            companions[primary_of[name]].append(name)
-    return tuple(
-        NameGroup(
-            name,
-            tuple(companions.get(name, ())),
-            name in owners,
-            _takeout_of_original(name, index, takeout_of) if takeout_of else "",
-        )
-        for name in ordered
-        if primary_of[name] == name
-    )
+        if primary_of[name] == name:
+            original = by_name.get(_takeout_of_original(name, index, takeout_of)) if takeout_of else None
+            sidecar = original.path if original else ""
+            groups.append(MediaGroup(by_name[name], tuple(companions.get(name, ())), name in owners, sidecar))
+    return groups
 
 
 def is_takeout_name(name: str) -> bool:
-    """Whether a .json is named like Takeout's companion of a media file, so that it is worth reporting alone. Pure."""
+    """Whether a .json is named like Takeout's companion of a media file, and deserves a row where it is alone. Pure."""
     if extension_of(name) != ".json":
         return False
     title, _ = _split_number(name[: -len(".json")])
@@ -115,10 +97,7 @@ def is_takeout_name(name: str) -> bool:
 
 
 class _Index:
-    """The media of a folder, findable by the folded forms of their names.
-
-    By the titles that Takeout gives its JSON files only after ``add_titles``, which few folders need.
-    """
+    """The media of a folder by the folded forms of their names; by Takeout's titles only after ``add_titles``."""
 
     def __init__(self, media: Sequence[str]) -> None:
         self.by_name: dict[str, list[str]] = defaultdict(list)
@@ -132,7 +111,7 @@ class _Index:
             self.by_stem[folded.rpartition(".")[0]].append(name)  # media has an extension
 
     def add_titles(self, media: Sequence[str]) -> None:
-        """Make the media findable by what Takeout calls them."""
+        """Index the media by what Takeout calls them."""
         for name in media:
             stem, extension = _split(casefold_name(name))
             plain_stem, number = _split_number(stem)
@@ -140,8 +119,7 @@ class _Index:
             self.by_title[title, number].append(name)
             for length in range(_SHORTEST_CUT, min(_LONGEST_CUT + 1, len(title))):
                 self.by_cut_title.setdefault((title[:length], number), [name])
-            original_stem = _stem_of_original(stem)
-            if original_stem:
+            if original_stem := _stem_of_original(stem):
                 self.edited_by_stem[original_stem].append(name)
 
 
@@ -157,7 +135,7 @@ def _split_number(stem: str) -> tuple[str, str]:
 
 
 def _pair_media(members: Sequence[str]) -> dict[str, str]:
-    """Companion -> primary among the media of one stem: RAWs and Live Photo movies behind the camera's still."""
+    """The primary of each companion among the media of one stem: RAWs and Live Photo movies follow the still."""
     stills = _stills(members)
     if not stills:
         return {}
@@ -199,10 +177,10 @@ def _owner(sidecar: str, index: _Index) -> str | None:
 
 
 def _nearest(stem: str, names: Sequence[str] | None) -> str | None:
-    """The one of several media files that a companion most likely tells of.
+    """The one of several media files that a companion most likely describes.
 
-    RAWs first, which programs never write into, then cameras' stills, other pictures and movies; among equals
-    the one that is spelled like the companion in case and Unicode form.
+    RAWs first, since programs never write into them, then cameras' stills, other pictures and movies; among equals the
+    one that is spelled like the companion in case and Unicode form.
     """
     if not names:
         return None
@@ -219,12 +197,12 @@ def _closeness(name: str) -> int:
 
 
 def _takeout_owner(stem: str, index: _Index) -> str | None:
-    """The media file that a JSON of Google Takeout tells of, given the JSON's name without ``.json``.
+    """The media file that a JSON of Google Takeout describes, by the JSON's name without ``.json``.
 
     Takeout names it after the media file, ``photo.jpg``; of a second ``photo(1).jpg`` it writes the number last,
-    ``photo.jpg(1)``. Since 2024 it appends ``.supplemental-metadata``, before the number. Then it cuts the name, be it
-    in this word, in the extension or in the stem. Files that had no extension when uploaded got one only in the
-    media's name. The edited copy of a picture has none of its own, and inherits where the original is gone.
+    ``photo.jpg(1)``. Since 2024 it appends ``.supplemental-metadata``, before the number. Then it cuts the name: in
+    this word, in the extension or in the stem. Files that were uploaded without an extension get one only in the
+    media's name. The edited copy of a picture has no JSON of its own, and inherits that of an original that is gone.
     """
     folded = casefold_name(stem)
     title, number = _split_number(folded)
@@ -260,26 +238,20 @@ def _takeout_of_original(name: str, index: _Index, takeout_of: dict[str, str]) -
 
 
 def media_groups(folder: FolderScan) -> Iterator[MediaGroup]:
-    """The groups of one folder in the order of their names, but those that share a sidecar behind the one that has it.
-
-    Files that are no media are groups of one.
-    """
-    files = {file.name: file for file in folder.files}
-    groups = group_folder(list(files))
-    sharing: dict[str, list[NameGroup]] = defaultdict(list)
+    """The groups of one folder in the order of their names, except that a group follows the one whose sidecar it
+    shares. Pure."""
+    groups = group_files(folder.files)
+    sharing: dict[str, list[MediaGroup]] = defaultdict(list)
     for group in groups:
         if group.shared_sidecar:
             sharing[group.shared_sidecar].append(group)
 
-    def with_those_that_share(group: NameGroup) -> Iterator[NameGroup]:
+    def with_sharers(group: MediaGroup) -> Iterator[MediaGroup]:
         yield group
-        for name in group.companions:
-            for sharer in sharing.pop(name, ()):
-                yield from with_those_that_share(sharer)
+        for file in group.companions if sharing else ():
+            for sharer in sharing.pop(file.path, ()):
+                yield from with_sharers(sharer)
 
     for group in groups:
-        if group.shared_sidecar:
-            continue  # it comes behind the group that has the sidecar
-        for one in with_those_that_share(group):
-            sidecar = join_path(folder.path, one.shared_sidecar) if one.shared_sidecar else ""
-            yield MediaGroup(files[one.primary], tuple(files[name] for name in one.companions), one.orphan, sidecar)
+        if not group.shared_sidecar:
+            yield from with_sharers(group)

@@ -1,29 +1,25 @@
-"""The values that travel from the scan to the rows of a report."""
+"""The values that pass from the scan to the rows of a report."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
-from common.dates.model import Dated
+from common.dates.model import UNDATED, Dated
 from common.paths import join_path
 
 
-class MediaGroup(NamedTuple):
-    """A group as the scan found it.
+class Mode(StrEnum):
+    """What ``--mode`` asks for."""
 
-    An orphan is a companion without its photo or video. ``shared_sidecar`` is the path of one that
-    belongs to another group and dates this one as well.
-    """
-
-    primary: FoundFile
-    companions: tuple[FoundFile, ...]
-    orphan: bool
-    shared_sidecar: str
+    REPORT = "report"
+    COPY = "copy"
+    MOVE = "move"
 
 
 class FoundFile(NamedTuple):
-    """A regular file as the scan saw it: sizes in bytes, times in nanoseconds since 1970 UTC."""
+    """A regular file as the scan saw it: its size in bytes, its time in nanoseconds since 1970 UTC."""
 
     folder: str
     name: str
@@ -35,9 +31,30 @@ class FoundFile(NamedTuple):
         return join_path(self.folder, self.name)
 
 
+class MediaGroup(NamedTuple):
+    """Files that are dated together and stored under one stem.
+
+    ``is_orphan``: the primary is a companion without its photo or video. ``shared_sidecar``: the path of a sidecar that
+    belongs to another group and dates this one as well, or empty. Once it is dated, ``dated`` is the decision for all
+    its files, and ``row_id`` the number of the primary's row; those of the companions follow.
+    """
+
+    primary: FoundFile
+    companions: tuple[FoundFile, ...] = ()
+    is_orphan: bool = False
+    shared_sidecar: str = ""
+    dated: Dated = UNDATED
+    row_id: int = 0
+
+    @property
+    def files(self) -> tuple[FoundFile, ...]:
+        """The primary, then its companions."""
+        return (self.primary, *self.companions)
+
+
 @dataclass(frozen=True, slots=True)
 class NotScanned:
-    """An entry that is no regular file or was to be left out, or a folder that could not be read."""
+    """An entry that is no regular file or is excluded, or a folder that could not be read."""
 
     path: str
     reason: str
@@ -46,9 +63,9 @@ class NotScanned:
 
 @dataclass(frozen=True, slots=True)
 class FolderScan:
-    """One folder: its files in the order of their names, what could not be scanned, and what was left out.
+    """One folder: its files in the order of their names, what could not be scanned, and the names of what has no row.
 
-    What was left out is told by name, of a folder with a separator at its end.
+    Names of folders end with a separator.
     """
 
     path: str
@@ -56,24 +73,3 @@ class FolderScan:
     not_scanned: tuple[NotScanned, ...]
     system_entries: tuple[str, ...] = ()
     excluded_folders: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RunFacts:
-    """What is the same in every row of a run."""
-
-    run_id: str
-    source_root: str
-    archive_root: str
-    archive_id: str
-    keep_duplicates: bool
-
-
-class Member(NamedTuple):
-    """One file of a group on its way to a row: ``kind`` and ids as the report gives them."""
-
-    file: FoundFile
-    kind: str
-    row_id: int
-    group_id: int
-    dated: Dated

@@ -1,9 +1,10 @@
-"""Names in the archive: which are taken, and what a file is called where its own name is taken."""
+"""Names in the archive: which are taken, and what a file is called whose own name is taken."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import count
 
 from common.paths import casefold_name
 
@@ -11,9 +12,9 @@ MAX_NAME_BYTES = 255
 
 
 def with_suffix(name: str, suffix: str, spare: int = 0) -> str:
-    """Put ``~suffix`` before the extension, and shorten the stem where the name would become too long.
+    """Put ``~suffix`` before the extension, and shorten the stem of a name that would become too long. Pure.
 
-    ``spare`` is how many bytes longer the name of a companion is, which is to have the same stem.
+    ``spare`` is how many bytes longer the name of a companion is that must get the same stem.
     File systems limit a name to 255 bytes (ext4, btrfs, APFS) or 255 UTF-16 units (NTFS, exFAT);
     bytes are the narrower measure.
     """
@@ -24,54 +25,25 @@ def with_suffix(name: str, suffix: str, spare: int = 0) -> str:
     return f"{stem}~{suffix}{extension}"
 
 
-def collision_suffixes(sha256: str) -> Iterator[str]:
-    """The suffixes to try, in order, for content whose plain name is taken.
+def suffix_between(name: str, new_name: str) -> str:
+    """The suffix that made ``new_name`` of ``name``, or an empty string. Pure."""
+    new_stem = os.path.splitext(new_name)[0]
+    return new_stem.rpartition("~")[2] if new_name != name and "~" in new_stem else ""
 
-    The first is eight digits of the digest, so that a name does not depend on the order of work;
-    longer ones serve when even that is taken by other content, and numbers when the very same
-    content is to be kept more than once.
+
+def collision_suffixes(sha256: str) -> Iterator[str]:
+    """The suffixes to try, in order, for content whose plain name is taken. Endless.
+
+    The first is eight digits of the digest, so that a name does not depend on the order of work. Longer ones follow for
+    a name that other content has even so, and numbers for equal content that is kept more than once.
     """
     for length in (8, 16, 64):
         yield sha256[:length]
-    number = 2
-    while True:
-        yield f"{sha256[:8]}-{number}"
-        number += 1
-
-
-class NameRegistry:
-    """Which names in the archive are taken, by files that stood there before and by this run.
-
-    Names that differ by case or Unicode form only count as the same. Kept as 64-bit hashes: a
-    collision of these can only cause an unneeded suffix.
-    """
-
-    def __init__(self) -> None:
-        self._existing: set[int] = set()
-        self._claimed: set[int] = set()
-
-    def add_existing(self, folder: str, name: str) -> None:
-        """A file stood here before the run."""
-        self._existing.add(self._key(folder, name))
-
-    def claim(self, folder: str, name: str) -> None:
-        """The run has given this name away."""
-        self._claimed.add(self._key(folder, name))
-
-    def owner_of(self, folder: str, name: str) -> str:
-        """Who has a name: ``run``, ``archive`` (a file that stood there before), or nobody, an empty text."""
-        key = self._key(folder, name)
-        if key in self._claimed:
-            return "run"
-        return "archive" if key in self._existing else ""
-
-    @staticmethod
-    def _key(folder: str, name: str) -> int:
-        return hash((folder, casefold_name(name)))
+    yield from (f"{sha256[:8]}-{number}" for number in count(2))
 
 
 def companion_name(companion: str, primary: str, new_primary: str, suffix: str) -> str:
-    """The name of a companion after its primary was renamed: what they had in common changes alike.
+    """The name of a companion after its primary was renamed: their common beginning changes alike. Pure.
 
     >>> companion_name("IMG_1.xmp", "IMG_1.jpg", "IMG_1~0a1b2c3d.jpg", "0a1b2c3d")
     'IMG_1~0a1b2c3d.xmp'
@@ -87,7 +59,32 @@ def companion_name(companion: str, primary: str, new_primary: str, suffix: str) 
     return with_suffix(companion, suffix) if suffix else companion
 
 
-def _suffix_between(name: str, new_name: str) -> str:
-    """The suffix that made ``new_name`` of ``name``, or an empty string."""
-    new_stem = os.path.splitext(new_name)[0]
-    return new_stem.rpartition("~")[2] if new_name != name and "~" in new_stem else ""
+class NameRegistry:
+    """The names in the archive that are taken, by files that were there before and by this run.
+
+    Names that differ only by case or Unicode form count as the same. Kept as 64-bit hashes: a collision of these can
+    only cause an unneeded suffix.
+    """
+
+    def __init__(self) -> None:
+        self._existing: set[int] = set()
+        self._claimed: set[int] = set()
+
+    def add_existing(self, folder: str, name: str) -> None:
+        """Take a name for a file that was there before the run."""
+        self._existing.add(self._key(folder, name))
+
+    def claim(self, folder: str, name: str) -> None:
+        """Take a name for a file of this run."""
+        self._claimed.add(self._key(folder, name))
+
+    def owner_of(self, folder: str, name: str) -> str:
+        """Who has a name: ``run``, ``archive`` (a file that was there before) or nobody, an empty string."""
+        key = self._key(folder, name)
+        if key in self._claimed:
+            return "run"
+        return "archive" if key in self._existing else ""
+
+    @staticmethod
+    def _key(folder: str, name: str) -> int:
+        return hash((folder, casefold_name(name)))

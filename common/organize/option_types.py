@@ -1,7 +1,4 @@
-"""What a text that was given for an option of organize means. Pure.
-
-Each function is a ``type`` of argparse: it raises ``ArgumentTypeError`` with what is wrong and what to write instead.
-"""
+"""The types of organize's options, for argparse: they raise ``ArgumentTypeError`` with what to write instead. Pure."""
 
 from __future__ import annotations
 
@@ -15,11 +12,11 @@ from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTEN
 from common.paths import is_plain_absolute
 
 SOURCES = ("metadata", "sidecar", "filename", "filesystem")
-_DIRECTIVES = "aAbBdGHIjmMpSuUVwWxXyYfzZc%"  # of strftime, in every system; others leave them as they are or fail
+_DIRECTIVES = "aAbBdGHIjmMpSuUVwWxXyYfzZc%"  # of strftime on every system; others are kept as text, or fail
 
 
 def parse_types(text: str) -> tuple[str, ...]:
-    """Extensions such as ``.jpg,.mov``, lower case and in order, each of a media type that is known."""
+    """Known extensions such as ``.jpg,.mov``, in lower case and sorted."""
     types = tuple(sorted({part.strip().lower() for part in text.split(",") if part.strip()}))
     known = IMAGE_EXTENSIONS | VIDEO_EXTENSIONS | SIDECAR_EXTENSIONS
     for extension in types:
@@ -41,7 +38,7 @@ def parse_day(text: str) -> date:
 
 
 def parse_layout(text: str) -> str:
-    """A pattern for folders below the archive, by the directives of ``strftime`` that every system knows."""
+    """A pattern for folders below the archive, of directives of ``strftime`` that every system has."""
     try:
         example = datetime(2019, 7, 31, 12, 0, 0).strftime(text)
     except ValueError:
@@ -56,7 +53,7 @@ def parse_layout(text: str) -> str:
 
 
 def parse_timezone(text: str) -> str:
-    """The name of a zone that is there: else the first video would be the first to notice."""
+    """The name of a time zone that this system has. Reads the disk."""
     from common.dates.timezones import resolve_timezone  # noqa: PLC0415 - only with --timezone
 
     try:

@@ -1,86 +1,169 @@
-"""From what a scan found to the rows of a report: groups are dated on all cores, and placed in scan order.
-
-Reads the files that are dated, and changes nothing.
-"""
+"""From a scan to the rows of a report: groups are dated on all cores, and placed in scan order. Reads the disk."""
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import tee
 
-from common.dates.model import UNDATED, Dated
+from common.dates.choose import Rules
+from common.dates.fallback import FallbackReader
+from common.dates.model import Dated, Source
+from common.dates.timezones import resolve_timezone
+from common.errors import Interrupted
+from common.fileops.temporary import is_temporary_name, remove_temporary
 from common.manifests.batching import chunked
 from common.manifests.rows import ReportRow
-from common.media_types import kind_of
-from common.organize.dating_pool import DatingPool, DatingRequest
+from common.manifests.statuses import ReportStatus
+from common.organize.config import Options
+from common.organize.dating import Dater
+from common.organize.dating_pool import DatingPool
 from common.organize.destinations import DestinationPlanner
-from common.organize.filters import MediaFilter, date_skip_reason, skip_reason
+from common.organize.duplicates import IndexedFile
+from common.organize.filters import date_skip_reason, skip_reason
 from common.organize.grouping import media_groups
-from common.organize.model import FolderScan, MediaGroup, Member, NotScanned
-from common.organize.totals import RunTotals
+from common.organize.model import FolderScan, MediaGroup, NotScanned
+from common.organize.naming import NameRegistry
+from common.organize.run import OrganizeRun
+from common.organize.scan import scan_tree
+from common.organize.totals import RunTotals, ScanTotals, count_scanned
+from common.paths import join_path, printable
+
+_SKIPPED, _FAILED = ReportStatus.SKIPPED, ReportStatus.FAILED
+
+
+def plan_source(run: OrganizeRun) -> tuple[ScanTotals, Iterator[list[ReportRow]]]:
+    """Scan source and archive, and plan what no earlier call has recorded, group by group. Raises ``Interrupted``."""
+    options = run.options
+    run.console.info(f"scanning {printable(run.roots.source)}")
+    pool = _open_dating_pool(run)
+    folders = _scan_source(run, pool)
+    names = NameRegistry()
+    _index_archive(run, {file.size for folder in folders for file in folder.files}, names)
+    destinations = DestinationPlanner(
+        duplicates=run.duplicates,
+        names=names,
+        run_id=run.run_id,
+        source_root=run.roots.source,
+        archive_root=run.roots.archive,
+        archive_id=run.archive_id,
+        keep_duplicates=options.duplicates == "keep",
+    )
+    for row in run.recorded_rows():
+        destinations.add_recorded(row)
+        run.totals.add_recorded(row)
+    planner = ReportPlanner(options, destinations, pool)
+    return count_scanned(folders, run.totals), planner.plan(folders, run.totals)
+
+
+def _open_dating_pool(run: OrganizeRun) -> DatingPool:
+    """The pool of the workers that date by the rules of the command line; they end with the run."""
+    options = run.options
+    sources = tuple(Source(name) for name in options.date_sources)
+    rules = Rules(sources, resolve_timezone(options.timezone or None), datetime.now(UTC))
+    dater = Dater(rules, run.resources.enter_context(FallbackReader()))
+    return run.resources.enter_context(DatingPool(dater, options.layout, run.jobs))
+
+
+def _scan_source(run: OrganizeRun, pool: DatingPool) -> deque[FolderScan]:
+    """Everything below the source, but for the archive. Raises ``Interrupted``."""
+    folders: deque[FolderScan] = deque()
+    files = 0
+    for folder in scan_tree(run.roots.source, {run.roots.archive}, run.options.exclude):
+        if run.stop():
+            raise Interrupted
+        folders.append(folder)
+        for name in (*folder.system_entries, *folder.excluded_folders):
+            run.console.debug(f"left out: {printable(join_path(folder.path, name))}")
+        files += len(folder.files)
+        pool.expect(files)
+    return folders
+
+
+def _index_archive(run: OrganizeRun, sizes: set[int], names: NameRegistry) -> None:
+    """Take the names in the archive, and index its files of these sizes, which alone can equal one of the source.
+
+    Changes the disk where this run holds the archive's lock: removes temporary files that a killed run left.
+    """
+    if not os.path.isdir(run.roots.archive):
+        return
+    for folder in scan_tree(run.roots.archive):
+        for path in (folder.path, *(problem.path for problem in folder.not_scanned)):
+            names.add_existing(*os.path.split(path))
+        for problem in folder.not_scanned:
+            if problem.failed:
+                run.console.warning(
+                    f"{printable(problem.path)}: {problem.reason}; duplicates of what is in it are not noticed"
+                )
+        for file in folder.files:
+            if is_temporary_name(file.name):
+                if run.options.acts:
+                    remove_temporary(file.path)
+                    run.console.debug(f"removed {printable(file.path)}, left by an interrupted run")
+                continue
+            names.add_existing(file.folder, file.name)
+            if file.size in sizes:
+                run.duplicates.add(file.size, IndexedFile(file.folder, file.name))
 
 
 @dataclass(frozen=True)
 class ReportPlanner:
-    """What decides about one group after the other."""
+    """Filters, dates and places the groups of a scan."""
 
-    selection: MediaFilter
-    planner: DestinationPlanner
+    options: Options
+    destinations: DestinationPlanner
     pool: DatingPool
 
-    def rows_of(self, folders: deque[FolderScan], tally: RunTotals) -> Iterator[list[ReportRow]]:
-        """The rows of one group after the other, in scan order; what the tally knows already is left out.
+    def plan(self, folders: deque[FolderScan], totals: RunTotals) -> Iterator[list[ReportRow]]:
+        """The rows of one group after the other, in scan order, without what ``totals`` has as recorded.
 
-        Groups that share a sidecar come as one: once it is moved away with the first, nothing dates the others.
-        Takes the folders out of the queue: what was planned need not be kept in memory twice.
+        Groups that share a sidecar come as one: once it is moved away with the first, nothing dates the others. Removes
+        each folder from the queue, so that what is planned is not kept in memory twice.
         """
-        row_id = tally.rows + 1
-        chunks, to_be_dated = tee(chunked(_fresh_work(folders, tally), self.pool.chunk_groups))
-        answers = self.pool.date_all([self._question(one) for one in chunk] for chunk in to_be_dated)
+        row_id = totals.rows + 1
+        chunks, to_be_dated = tee(chunked(_unrecorded(folders, totals), self.pool.chunk_groups))
+        answers = self.pool.date_all([self._group_to_date(entry) for entry in chunk] for chunk in to_be_dated)
         together: list[ReportRow] = []
         for chunk, decisions in zip(chunks, answers, strict=True):
-            for one, dated in zip(chunk, decisions, strict=True):
-                if isinstance(one, NotScanned):
-                    rows = [self.planner.unscanned(one, row_id)]
+            for entry, dated in zip(chunk, decisions, strict=True):
+                if isinstance(entry, NotScanned):
+                    rows = [self.destinations.unscanned(entry, row_id)]
                 else:
-                    rows = self._plan_group(one, dated, row_id)
+                    rows = self._plan_group(entry, dated, row_id)
                 row_id += len(rows)
-                if together and not (isinstance(one, MediaGroup) and one.shared_sidecar):
+                if together and not (isinstance(entry, MediaGroup) and entry.shared_sidecar):
                     yield together
                     together = []
                 together += rows
         if together:
             yield together
 
-    def _question(self, one: MediaGroup | NotScanned) -> DatingRequest | None:
-        if isinstance(one, NotScanned) or skip_reason(one, self.selection):
-            return None
-        return DatingRequest(one.primary, one.companions, one.shared_sidecar)
+    def _group_to_date(self, entry: MediaGroup | NotScanned) -> MediaGroup | None:
+        return None if isinstance(entry, NotScanned) or skip_reason(entry, self.options) else entry
 
-    def _plan_group(self, found: MediaGroup, dated: Dated | None, first_row_id: int) -> list[ReportRow]:
-        """The rows of one group. ``dated`` is None when the group was left out before its date was read."""
-        members = [
-            Member(file, kind_of(file.name), row_id, first_row_id, dated or UNDATED)
-            for row_id, file in enumerate((found.primary, *found.companions), first_row_id)
-        ]
+    def _plan_group(self, group: MediaGroup, dated: Dated | None, row_id: int) -> list[ReportRow]:
+        """The rows of one group. ``dated`` is None where the group is left out by its names."""
         if dated is None:
-            return self.planner.unplaced_group(members, "skipped", skip_reason(found, self.selection))
+            numbered = group._replace(row_id=row_id)
+            return self.destinations.unplaced_group(numbered, _SKIPPED, skip_reason(group, self.options))
+        group = group._replace(dated=dated, row_id=row_id)
         if dated.failed:
-            return self.planner.unplaced_group(members, "failed", dated.failed)
-        if reason := date_skip_reason(self.selection, dated):
-            return self.planner.unplaced_group(members, "skipped", reason)
-        return self.planner.plan(members)
+            return self.destinations.unplaced_group(group, _FAILED, dated.failed)
+        if reason := date_skip_reason(dated, self.options):
+            return self.destinations.unplaced_group(group, _SKIPPED, reason)
+        return self.destinations.plan(group)
 
 
-def _fresh_work(folders: deque[FolderScan], tally: RunTotals) -> Iterator[MediaGroup | NotScanned]:
-    """All groups and all that could not be scanned, in scan order, but for what is recorded already."""
+def _unrecorded(folders: deque[FolderScan], totals: RunTotals) -> Iterator[MediaGroup | NotScanned]:
+    """All groups, and all that could not be scanned, in scan order, but for what an earlier call has recorded."""
     while folders:
         folder = folders.popleft()
         for group in media_groups(folder):
-            if not tally.knows(group.primary):
+            if not totals.has_recorded(group.primary):
                 yield group
         for problem in folder.not_scanned:
-            if not tally.knows(problem):
+            if not totals.has_recorded(problem):
                 yield problem

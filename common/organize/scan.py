@@ -1,10 +1,9 @@
-"""Walking a source tree: every entry is a file, a folder to enter, or something with a reason. Changes nothing."""
+"""Walks a tree: every entry is a file, a folder to enter, or something with a reason. Reads the disk."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from common.errors import explain_os_error
@@ -12,74 +11,69 @@ from common.media_types import QUARANTINE_FOLDER, is_system_file, is_system_fold
 from common.organize.model import FolderScan, FoundFile, NotScanned
 
 
-@dataclass(frozen=True, slots=True)
-class ScanRules:
-    """What a scan leaves out: folders by their real path, and folders and files by glob patterns.
-
-    A pattern is matched against the name and against the path relative to the root.
-    """
-
-    skip_folders: Collection[str] = ()
-    exclude: Sequence[str] = ()
-
-    def excludes(self, path: str, root: str) -> str:
-        """The first pattern that matches a path below a root, or an empty string."""
-        if not self.exclude:
-            return ""
-        relative = os.path.relpath(path, root)
-        name = os.path.basename(relative)
-        portable = relative.replace(os.sep, "/")
-        for pattern in self.exclude:
-            if fnmatchcase(name, pattern) or fnmatchcase(portable, pattern.rstrip("/")):
-                return pattern
-        return ""
-
-
-def scan_tree(root: str, rules: ScanRules) -> Iterator[FolderScan]:
+def scan_tree(root: str, skip_folders: Collection[str] = (), exclude: Sequence[str] = ()) -> Iterator[FolderScan]:
     """Visit a folder and all below it in the order of their names, never following links.
 
-    The order does not depend on the file system. A folder that can't be read becomes a
-    ``NotScanned`` with the reason; so does a folder that contains itself through a mount.
+    ``skip_folders`` are left out by their real paths, and what matches the glob patterns of ``exclude`` by its name or
+    its path relative to the root. The order does not depend on the file system. A folder that can't be read, or that
+    contains itself through a mount, becomes a ``NotScanned`` with the reason.
     """
+
+    def exclusion(path: str) -> str:
+        return _matching_pattern(os.path.relpath(path, root), exclude) if exclude else ""
+
     stack: list[tuple[str, frozenset[tuple[int, int]]]] = [(root, frozenset())]
     while stack:
         folder, ancestors = stack.pop()
-        scanned, subfolders, place = _scan_folder(folder, root, ancestors, rules)
-        yield scanned
-        stack.extend((subfolder, ancestors | {place}) for subfolder in reversed(subfolders))
+        scan, subfolders, inode = _scan_folder(folder, ancestors, skip_folders, exclusion)
+        yield scan
+        stack.extend((subfolder, ancestors | {inode}) for subfolder in reversed(subfolders))
+
+
+def _matching_pattern(relative: str, exclude: Sequence[str]) -> str:
+    """The first pattern that matches a relative path or the name at its end, or an empty string. Pure."""
+    name, portable = os.path.basename(relative), relative.replace(os.sep, "/")
+    for pattern in exclude:
+        if fnmatchcase(name, pattern) or fnmatchcase(portable, pattern.rstrip("/")):
+            return pattern
+    return ""
 
 
 def _scan_folder(
-    folder: str, root: str, ancestors: frozenset[tuple[int, int]], rules: ScanRules
+    folder: str,
+    ancestors: frozenset[tuple[int, int]],
+    skip_folders: Collection[str],
+    exclusion: Callable[[str], str],
 ) -> tuple[FolderScan, list[str], tuple[int, int]]:
+    """One folder, its subfolders, and its device and inode."""
     files: list[FoundFile] = []
     not_scanned: list[NotScanned] = []
     subfolders: list[str] = []
     system_entries: list[str] = []
     excluded_folders: list[str] = []
-    place = (0, 0)
+    inode = (0, 0)
     try:
         status = os.stat(folder)
-        place = (status.st_dev, status.st_ino)
-        if place in ancestors:
+        inode = (status.st_dev, status.st_ino)
+        if inode in ancestors:
             raise OSError(0, "this folder contains itself through a mount")
         with os.scandir(folder) as listing:
             entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
     except OSError as error:
         failure = NotScanned(folder, f"cannot read folder: {explain_os_error(error)}", failed=True)
-        return FolderScan(folder, (), (failure,)), [], place
+        return FolderScan(folder, (), (failure,)), [], inode
 
     if any(entry.name == QUARANTINE_FOLDER and entry.is_file(follow_symlinks=False) for entry in entries):
-        return FolderScan(folder, (), (), (QUARANTINE_FOLDER,)), [], place
+        return FolderScan(folder, (), (), (QUARANTINE_FOLDER,)), [], inode
     for entry in entries:
         try:
             if entry.is_symlink():
                 not_scanned.append(NotScanned(entry.path, "symbolic link, not followed", failed=False))
             elif entry.is_dir(follow_symlinks=False):
-                if is_system_folder(entry.name) or entry.path in rules.skip_folders:
-                    if entry.name != QUARANTINE_FOLDER:  # which is ours
+                if is_system_folder(entry.name) or entry.path in skip_folders:
+                    if entry.name != QUARANTINE_FOLDER:  # apply's own
                         system_entries.append(entry.name + os.sep)
-                elif rules.excludes(entry.path, root):
+                elif exclusion(entry.path):
                     excluded_folders.append(entry.name + os.sep)
                 else:
                     subfolders.append(entry.path)
@@ -87,13 +81,12 @@ def _scan_folder(
                 not_scanned.append(NotScanned(entry.path, "not a regular file", failed=False))
             elif is_system_file(entry.name):
                 system_entries.append(entry.name)
-            elif pattern := rules.excludes(entry.path, root):
+            elif pattern := exclusion(entry.path):
                 not_scanned.append(NotScanned(entry.path, f"left out by --exclude {pattern}", failed=False))
             else:
-                found = entry.stat(follow_symlinks=False)
-                files.append(FoundFile(folder, entry.name, found.st_size, found.st_mtime_ns))
+                status = entry.stat(follow_symlinks=False)
+                files.append(FoundFile(folder, entry.name, status.st_size, status.st_mtime_ns))
         except OSError as error:
             not_scanned.append(NotScanned(entry.path, f"cannot look at it: {explain_os_error(error)}", failed=True))
     left_out = (tuple(system_entries), tuple(excluded_folders))
-    scanned = FolderScan(folder, tuple(files), tuple(not_scanned), *left_out)
-    return scanned, subfolders, place
+    return FolderScan(folder, tuple(files), tuple(not_scanned), *left_out), subfolders, inode

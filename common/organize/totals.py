@@ -1,49 +1,55 @@
-"""How much organize has to account for, and how much of it has been decided. Changes nothing."""
+"""How much organize has to account for, and how much of it has been decided."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from common.counts import count_file
+from common.counts import Counts
 from common.dates.notes import lacks_ffprobe
 from common.manifests.reasons import asks_to_organize_again, has_failed_in_plan
 from common.manifests.rows import ReportRow
+from common.manifests.statuses import ReportStatus
 from common.organize.model import FolderScan, FoundFile, NotScanned
 from common.paths import join_path
 
-STATUSES = ("planned", "copied", "moved", "already_archived", "duplicate", "skipped", "failed")
-UNFIXABLE = "not by this plan"
-"""Counted of rows that the same plan can't mend: they had failed in it, or what it says is not true any more."""
+_MOVED, _FAILED = ReportStatus.MOVED, ReportStatus.FAILED
+STATUSES = tuple(ReportStatus)
+REVIEW, WITHOUT_FFPROBE, UNFIXABLE = "review", "without ffprobe", "unfixable"
+"""Counts of rows with a review note, of videos that ffprobe might date, and of failed rows that the same plan can't
+carry out."""
 
 
-@dataclass(frozen=True)
 class RunTotals:
-    """What has been decided so far: rows by status, and a digest of each source path that is no moved file's."""
+    """Counts of the rows that have been decided, and which entries of the source an earlier call has recorded."""
 
-    counts: Counter[str]
-    paths: set[bytes]
+    def __init__(self) -> None:
+        self.counts = Counts()
+        self._recorded: set[bytes] = set()
 
     def add(self, rows: Iterable[ReportRow]) -> None:
+        """Count rows."""
+        counts = self.counts
         for row in rows:
-            count_file(self.counts, row.status, row.media_kind, row.size_bytes)
-            self.counts["review"] += bool(row.review)
-            self.counts["without ffprobe"] += lacks_ffprobe(row.review)
-            if row.status == "failed":
-                self.counts[UNFIXABLE] += has_failed_in_plan(row.reason) or asks_to_organize_again(row.reason)
+            counts.add_file(row.status, row.media_kind, row.size_bytes)
+            if row.review:
+                counts.add(REVIEW)
+                counts.add(WITHOUT_FFPROBE, lacks_ffprobe(row.review))
+            if row.status == _FAILED:
+                counts.add(UNFIXABLE, has_failed_in_plan(row.reason) or asks_to_organize_again(row.reason))
 
-    def load_recorded(self, row: ReportRow) -> None:
-        """A row that an earlier call has recorded. What has come to bear the name of a moved file is another one."""
-        if row.status != "moved":
-            self.paths.add(_path_digest(row.source_path))
+    def add_recorded(self, row: ReportRow) -> None:
+        """Count a row of an earlier call, and remember its path, unless it was moved: then the path is free for another
+        file."""
+        if row.status != _MOVED:
+            self._recorded.add(_path_digest(row.source_path))
         self.add([row])
 
-    def knows(self, entry: FoundFile | NotScanned) -> bool:
+    def has_recorded(self, entry: FoundFile | NotScanned) -> bool:
         """Whether an earlier call has recorded an entry of the source."""
-        return bool(self.paths) and _path_digest(entry.path) in self.paths
+        return bool(self._recorded) and _path_digest(entry.path) in self._recorded
 
     @property
     def rows(self) -> int:
@@ -51,12 +57,12 @@ class RunTotals:
 
     @property
     def bytes(self) -> int:
-        return sum(self.counts[f"{status}: bytes"] for status in STATUSES)
+        return sum(amount.get("bytes", 0) for amount in self.counts.amounts.values())
 
 
 @dataclass(frozen=True)
 class ScanTotals:
-    """How much there is to account for, recorded earlier or now, and what was left out without a row of its own.
+    """How many entries need a row, recorded earlier or now, their bytes, and what has no row.
 
     ``system_entries`` are paths, those of folders first.
     """
@@ -67,13 +73,13 @@ class ScanTotals:
     excluded_folders: int = 0
 
 
-def count_scanned(folders: Collection[FolderScan], tally: RunTotals) -> ScanTotals:
-    """What the scan found, and what an earlier call has recorded that is not there any more."""
-    new = sum(not tally.knows(file) for folder in folders for file in folder.files)
-    new += sum(not tally.knows(problem) for folder in folders for problem in folder.not_scanned)
+def count_scanned(folders: Collection[FolderScan], totals: RunTotals) -> ScanTotals:
+    """The totals of a scan, with what an earlier call has recorded and the scan did not find any more."""
+    new = sum(not totals.has_recorded(file) for folder in folders for file in folder.files)
+    new += sum(not totals.has_recorded(problem) for folder in folders for problem in folder.not_scanned)
     system_entries = [join_path(folder.path, name) for folder in folders for name in folder.system_entries]
     return ScanTotals(
-        tally.rows + new,
+        totals.rows + new,
         sum(file.size for folder in folders for file in folder.files),
         tuple(sorted(system_entries, key=lambda path: not path.endswith(os.sep))),
         sum(len(folder.excluded_folders) for folder in folders),
@@ -81,5 +87,5 @@ def count_scanned(folders: Collection[FolderScan], tally: RunTotals) -> ScanTota
 
 
 def _path_digest(path: str) -> bytes:
-    """Sixteen bytes that stand for a path: a million of them fit where a million paths would not."""
+    """Sixteen bytes for a path: a million digests fit into memory where a million paths would not."""
     return hashlib.blake2b(os.fsencode(path), digest_size=16).digest()

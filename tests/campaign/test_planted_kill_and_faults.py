@@ -51,7 +51,7 @@ SHOWN_BY_KILLS = (
         words="state.json",
     ),
     Hidden(
-        PlantedBug("what a killed run had finished is not seen", "CopyExecutor._left_by_killed_run", "return None"),
+        PlantedBug("what a killed run had finished is not seen", "CopyExecutor._stored_by_killed_run", "return ''"),
         stage="copy",
         words="archive/2020",
     ),

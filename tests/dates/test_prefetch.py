@@ -21,8 +21,9 @@ from common.dates.formats import read_media
 from common.dates.model import Reading, Source
 from common.dates.prefetch import Prefetcher
 from common.organize.dating import Dater
-from common.organize.dating_pool import DatingRequest, date_chunk
-from common.organize.scan import ScanRules, scan_tree
+from common.organize.dating_pool import date_chunk
+from common.organize.model import MediaGroup
+from common.organize.scan import scan_tree
 from tests.dates import sample_files as make
 from tests.support.media import jpeg
 from tests.support.scripts import ORGANIZE, ROOT
@@ -50,9 +51,9 @@ class _Meanwhile:
 
 def _date(folder: Path, act: Callable[[], None], *sources: Source) -> list[str]:
     """The years of photos in a folder, of which the last has a movie; ``act`` runs while the first one is dated."""
-    scan, *_ = scan_tree(str(folder), ScanRules())
+    scan, *_ = scan_tree(str(folder))
     *photos, last, movie = scan.files
-    questions = [DatingRequest(file, (), "") for file in photos] + [DatingRequest(last, (movie,), "")]
+    questions = [MediaGroup(file) for file in photos] + [MediaGroup(last, (movie,))]
     dater = Dater(Rules(sources or tuple(Source), UTC, datetime.now(UTC)), _Meanwhile(act))
     return [dated.folder for dated in date_chunk(dater, "%Y", questions, prefetched=9) if dated]
 

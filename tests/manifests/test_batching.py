@@ -1,48 +1,10 @@
-"""Where a stream of work is cut: by files, by bytes and by time, and never in the middle of a group."""
+"""How a stream of work is cut into chunks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import count
-from types import SimpleNamespace
+from collections.abc import Iterator
 
-import pytest
-
-from common.manifests import batching as rooms
-from common.manifests.batching import BATCH_BYTES, BATCH_FILES, BATCH_SECONDS, REPORT_BATCH_FILES, chunked, row_batches
-from common.manifests.rows import ReportRow
-
-
-def group(rows: int, size: int = 0, status: str = "planned") -> list[ReportRow]:
-    row = ReportRow("", 1, "", "", "", "", "", "image", 1, size, "", "", "", "", status, "", "")
-    return [row] * rows
-
-
-def lengths(groups: Iterable[list[ReportRow]], acts: bool = True) -> list[int]:
-    return [len(batch) for batch in row_batches(groups, acts)]
-
-
-@pytest.mark.parametrize(("acts", "most"), [(True, BATCH_FILES), (False, REPORT_BATCH_FILES)])
-def test_a_batch_has_so_many_files_and_the_group_that_makes_it_full_stays_whole(acts: bool, most: int) -> None:
-    assert lengths([group(most - 1), group(3), group(1)], acts) == [most + 2, 1]
-
-
-def test_a_batch_has_so_many_bytes_of_what_is_to_be_read() -> None:
-    half = BATCH_BYTES // 2
-    assert lengths([group(1, half), group(1, half), group(1, 1)]) == [2, 1]
-    assert lengths([group(1, half, "duplicate"), group(1, half), group(1, 1)]) == [3]
-    assert lengths([group(1, BATCH_BYTES), group(1, BATCH_BYTES)], acts=False) == [2]
-
-
-def test_a_batch_takes_so_long_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    ticks = count(0, BATCH_SECONDS / 2)
-    monkeypatch.setattr(rooms, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
-    assert lengths([group(1)] * 4) == [2, 2]
-
-
-def test_there_is_no_empty_batch() -> None:
-    assert lengths([]) == []
-    assert lengths([group(BATCH_FILES)]) == [BATCH_FILES]
+from common.manifests.batching import chunked
 
 
 def test_a_chunk_asks_for_no_more_than_it_holds() -> None:

@@ -13,7 +13,7 @@ from common.dates.choose import Rules
 from common.dates.model import Candidate, Choice, Clock, Reading, Source
 from common.errors import RowFailed
 from common.organize.dating import Dater
-from common.organize.model import FoundFile
+from common.organize.model import FoundFile, MediaGroup
 from tests.dates import sample_files as make
 from tests.support.media import jpeg, mp4
 from tests.support.trees import MTIME, write_tree
@@ -51,7 +51,7 @@ class Group:
 
     def date(self, shared_sidecar: str = "") -> Choice:
         dater = Dater(Rules(self.order, UTC, datetime.now(UTC)), self.librarian)
-        return dater.date(self.files[0], self.files[1:], shared_sidecar)
+        return dater.date(MediaGroup(self.files[0], tuple(self.files[1:]), shared_sidecar=shared_sidecar))
 
 
 def test_a_photo_with_a_date_is_dated_by_it_and_nobody_is_asked(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ from common.dates.choose import Rules
 from common.dates.fallback import FallbackReader
 from common.dates.model import Reading, Source
 from common.organize.dating import Dater
-from common.organize.dating_pool import WORTH_WORKERS, Chunk, DatingPool, DatingRequest, date_chunk
-from common.organize.model import FoundFile
-from common.organize.scan import ScanRules, scan_tree
+from common.organize.dating_pool import WORTH_WORKERS, Chunk, DatingPool, date_chunk
+from common.organize.model import FoundFile, MediaGroup
+from common.organize.scan import scan_tree
 from tests.support.scripts import ORGANIZE, start
 from tests.support.tables import read_rows
 
@@ -41,8 +41,8 @@ def chunks(tmp_path: Path) -> list[Chunk]:
     for number in range(FILES):
         name = f"IMG_{2000 + number % 20}0318_1422{number:02d}.jpg" if number % 5 else f"caf\udce9 {number}\n.jpg"
         (tmp_path / name).write_bytes(b"no picture")
-    (scan,) = scan_tree(str(tmp_path), ScanRules())
-    asked = [DatingRequest(file, (), "") if number % 9 else None for number, file in enumerate(scan.files)]
+    (scan,) = scan_tree(str(tmp_path))
+    asked = [MediaGroup(file) if number % 9 else None for number, file in enumerate(scan.files)]
     return [asked[place : place + 7] for place in range(0, len(asked), 7)]
 
 
@@ -96,7 +96,7 @@ def test_a_file_that_went_away_comes_back_as_failed_and_not_misdated(dater: Date
     gone = FoundFile(str(tmp_path), "IMG_20190318_142211.jpg", 10, 0)
     with DatingPool(dater, "%Y", 2) as pool:
         pool.expect(WORTH_WORKERS)
-        ((dated,),) = pool.date_all([[DatingRequest(gone, (), "")]])
+        ((dated,),) = pool.date_all([[MediaGroup(gone)]])
     assert dated is not None
     assert dated.capture_date == ""
     assert "can't be opened: No such file" in dated.failed

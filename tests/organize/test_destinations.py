@@ -12,10 +12,9 @@ import pytest
 
 from common.dates.model import Dated
 from common.manifests.rows import ReportRow
-from common.media_types import kind_of
 from common.organize.destinations import DestinationPlanner
 from common.organize.duplicates import DuplicateIndex, IndexedFile
-from common.organize.model import FoundFile, Member, NotScanned, RunFacts
+from common.organize.model import FoundFile, MediaGroup, NotScanned
 from common.organize.naming import NameRegistry, companion_name
 
 
@@ -41,31 +40,38 @@ class Desk:
         for path in sorted(self.year.iterdir()):
             self.names.add_existing(str(self.year), path.name)
             self.contents.add(path.stat().st_size, IndexedFile(str(self.year), path.name))
-        facts = RunFacts("a run", str(self.source), str(self.root / "archive"), "an archive", self.keep_duplicates)
-        self.planner = DestinationPlanner(facts, self.contents, self.names)
+        self.planner = DestinationPlanner(
+            duplicates=self.contents,
+            names=self.names,
+            run_id="a run",
+            source_root=str(self.source),
+            archive_root=str(self.root / "archive"),
+            archive_id="an archive",
+            keep_duplicates=self.keep_duplicates,
+        )
 
     def archive(self, name: str, data: bytes) -> None:
         (self.year / name).write_bytes(data)
 
-    def members(self, folder: str, files: dict[str, bytes]) -> list[Member]:
+    def group(self, folder: str, files: dict[str, bytes]) -> MediaGroup:
+        """Files that belong together, the primary first."""
         (self.source / folder).mkdir(exist_ok=True)
         dated = Dated(str(self.year), "2019-07-14T10:30:00", "exif:DateTimeOriginal", "")
-        first = self.rows + 1
-        members = []
+        found = []
         for name, data in files.items():
-            self.rows += 1
             path = self.source / folder / name
             path.write_bytes(data)
-            found = FoundFile(str(path.parent), name, len(data), path.stat().st_mtime_ns)
-            members.append(Member(found, kind_of(name), self.rows, first, dated))
-        return members
+            found.append(FoundFile(str(path.parent), name, len(data), path.stat().st_mtime_ns))
+        row_id = self.rows + 1
+        self.rows += len(found)
+        return MediaGroup(found[0], tuple(found[1:]), dated=dated, row_id=row_id)
 
     def plan(self, folder: str, files: dict[str, bytes]) -> list[tuple[str, str]]:
         """Status and new name of each file of a group, the primary first."""
-        return told(self.planner.plan(self.members(folder, files)))
+        return told(self.planner.plan(self.group(folder, files)))
 
     def carry_out(self, folder: str, files: dict[str, bytes]) -> list[ReportRow]:
-        rows = self.planner.plan(self.members(folder, files))
+        rows = self.planner.plan(self.group(folder, files))
         for row in rows:
             if row.status == "planned":
                 Path(row.destination_path).write_bytes(Path(row.source_path).read_bytes())
@@ -116,7 +122,7 @@ def test_when_even_the_suffixed_name_is_taken_the_suffix_grows(desk: Desk) -> No
 
 def test_the_same_content_is_stored_once_and_says_which_row_it_repeats(desk: Desk) -> None:
     desk.plan("x", {"a.jpg": b"same"})
-    row = desk.planner.plan(desk.members("y", {"b.jpg": b"same"}))[0]
+    row = desk.planner.plan(desk.group("y", {"b.jpg": b"same"}))[0]
     assert told([row]) == [("duplicate", "a.jpg")]
     assert row.reason == "same content as row 1"
     assert row.sha256 == hashlib.sha256(b"same").hexdigest()
@@ -129,8 +135,8 @@ def test_what_is_in_the_archive_under_any_name_is_already_archived(desk: Desk) -
 
 
 def test_nothing_repeats_a_row_that_could_not_be_stored(desk: Desk) -> None:
-    row = desk.planner.plan(desk.members("x", {"a.jpg": b"same"}))[0]
-    desk.planner.withdraw(row)
+    row = desk.planner.plan(desk.group("x", {"a.jpg": b"same"}))[0]
+    desk.contents.exclude_row(row.row_id)
     assert desk.plan("y", {"b.jpg": b"same"}) == [("planned", "b.jpg")]
 
 
@@ -246,18 +252,18 @@ def test_what_comes_twice_is_stored_once_in_either_order(tmp_path: Path) -> None
 
 def test_a_file_that_cannot_be_read_fails_and_takes_its_companions_along(desk: Desk) -> None:
     desk.plan("x", {"IMG_1.HEIC": b"other"})
-    members = desk.members("y", GROUP)
-    os.unlink(members[0].file.path)
-    rows = desk.planner.plan(members)
+    group = desk.group("y", GROUP)
+    os.unlink(group.primary.path)
+    rows = desk.planner.plan(group)
     assert [row.status for row in rows] == ["failed"] * 3
     assert rows[0].reason == "cannot read: No such file or directory"
     assert rows[1].reason == "goes with IMG_1.HEIC, which failed"
 
 
 def test_rows_of_an_unfinished_report_count_as_if_they_had_just_been_planned(desk: Desk) -> None:
-    row = desk.planner.plan(desk.members("x", {"a.jpg": b"one"}))[0]
+    row = desk.planner.plan(desk.group("x", {"a.jpg": b"one"}))[0]
     desk.begin()
-    desk.planner.resume_from(row._replace(status="copied"))
+    desk.planner.add_recorded(row._replace(status="copied"))
     assert desk.plan("y", {"a.jpg": b"two"}) == [("planned", f"a~{digits(b'two')}.jpg")]
     assert desk.plan("z", {"b.jpg": b"one"}) == [("duplicate", "a.jpg")]
 
@@ -315,7 +321,7 @@ def test_a_duplicate_whose_name_or_companion_tells_another_year_is_to_be_looked_
     desk: Desk, year: str, source: str, told: str
 ) -> None:
     desk.plan("backup", {"untitled.jpg": b"photo"})
-    [member] = desk.members("phone", {"IMG.jpg": b"photo"})
-    [row] = desk.planner.plan([member._replace(dated=Dated(year, f"{year}-01-01", source, ""))])
+    group = desk.group("phone", {"IMG.jpg": b"photo"})
+    [row] = desk.planner.plan(group._replace(dated=Dated(year, f"{year}-01-01", source, "")))
     assert row.status == "duplicate"
     assert row.review.startswith(told) if told else not row.review, row.review

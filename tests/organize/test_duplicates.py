@@ -67,9 +67,9 @@ def test_a_file_of_this_run_comes_before_one_of_the_archive_and_the_first_row_be
 def test_nothing_is_a_duplicate_of_a_row_that_failed(index: Index) -> None:
     index.put("third.jpg", b"x", row_id=3)
     seventh = index.put("seventh.jpg", b"x", row_id=7)
-    index.contents.withdraw(3)
+    index.contents.exclude_row(3)
     assert index.find(b"x") is seventh
-    index.contents.withdraw(7)
+    index.contents.exclude_row(7)
     assert index.find(b"x") is None
 
 

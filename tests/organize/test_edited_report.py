@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import Interrupted
-from common.manifests.batching import BATCH_FILES
+from common.errors import Interrupted, StoppedEarly
+from common.manifests.row_ids import RowIds
+from common.organize.edited_report import EditedReport
 from common.organize.executor import CopyExecutor
+from common.organize.run import BATCH_FILES
 from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
@@ -198,6 +200,14 @@ def test_a_plan_is_gone_on_with_where_the_archive_has_become_a_link(
         scripts.call(scripts.ORGANIZE, *line, *done, cwd=home.out, expect=130)
     scripts.call(scripts.ORGANIZE, *line, *done, cwd=home.out)
     assert set(contents(read_tree(home.root / "new disk"))) >= {jpeg(seed=n) for n in range(1, 7)}
+
+
+def test_a_report_that_is_changed_while_it_is_carried_out_stops_the_run(twins: Library) -> None:
+    edited = EditedReport(str(twins.report))
+    first, _, third = read_rows(twins.report)
+    write_rows(twins.report, [first, third])
+    with edited, pytest.raises(StoppedEarly, match="was changed while it was carried out"):
+        list(edited.groups("", RowIds()))
 
 
 def interrupted(*_: object) -> None:

@@ -13,6 +13,7 @@ from common.errors import Interrupted
 from common.fileops.temporary import set_aside_name
 from common.manifests.rows import REPORT, ReportRow
 from common.organize.executor import CopyExecutor, fail_duplicates_of_failed
+from common.organize.model import Mode
 from common.timestamps import mtime_text
 from tests.support.monitor import Monitor, disk_access
 from tests.support.trees import read_tree, write_tree
@@ -47,9 +48,9 @@ class Place:
     def rows(self) -> list[ReportRow]:
         return [self.row("a.jpg", 1), self.row("sub/b.jpg", 2)]
 
-    def store(self, mode: str, rows: list[ReportRow], again: bool = False) -> list[tuple[str, str]]:
-        storer = CopyExecutor(disk_access(), mode=mode, jobs=2)
-        done = storer.apply_batch(rows, again)
+    def store(self, mode: Mode, rows: list[ReportRow], is_retry: bool = False) -> list[tuple[str, str]]:
+        executor = CopyExecutor(disk_access(), mode=mode, jobs=2, is_retry=is_retry)
+        done = executor.apply_batch(rows)
         assert [row.row_id for row in done] == [row.row_id for row in rows]
         for row in done:
             if row.status in ("copied", "moved"):
@@ -62,28 +63,28 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-both_modes = pytest.mark.parametrize("mode", ["copy", "move"])
-DONE = {"copy": ("copied", ""), "move": ("moved", "")}
+both_modes = pytest.mark.parametrize("mode", [Mode.COPY, Mode.MOVE])
+DONE = {Mode.COPY: ("copied", ""), Mode.MOVE: ("moved", "")}
 
 
 @both_modes
-def test_planned_files_are_stored_and_others_passed_by(place: Place, mode: str) -> None:
+def test_planned_files_are_stored_and_others_passed_by(place: Place, mode: Mode) -> None:
     skipped = place.row("a.jpg", 3)._replace(status="skipped", reason="no media")
     assert place.store(mode, [*place.rows(), skipped]) == [DONE[mode], DONE[mode], ("skipped", "no media")]
     assert read_tree(place.archive) == {"2019/a.jpg": b"aaa", "2019/b.jpg": b"bbb"}
-    assert read_tree(place.source) == ({"a.jpg": b"aaa", "sub/b.jpg": b"bbb"} if mode == "copy" else {})
+    assert read_tree(place.source) == ({"a.jpg": b"aaa", "sub/b.jpg": b"bbb"} if mode == Mode.COPY else {})
 
 
 @both_modes
-def test_on_another_disk_the_same_comes_out(tmp_path: Path, other_disk: Path, mode: str) -> None:
+def test_on_another_disk_the_same_comes_out(tmp_path: Path, other_disk: Path, mode: Mode) -> None:
     place = Place(tmp_path, other_disk)
     assert place.store(mode, place.rows()) == [DONE[mode]] * 2
     assert read_tree(place.archive) == {"2019/a.jpg": b"aaa", "2019/b.jpg": b"bbb"}
-    assert read_tree(place.source) == ({"a.jpg": b"aaa", "sub/b.jpg": b"bbb"} if mode == "copy" else {})
+    assert read_tree(place.source) == ({"a.jpg": b"aaa", "sub/b.jpg": b"bbb"} if mode == Mode.COPY else {})
 
 
 @both_modes
-def test_a_file_that_changed_since_it_was_scanned_fails_and_stays(place: Place, mode: str) -> None:
+def test_a_file_that_changed_since_it_was_scanned_fails_and_stays(place: Place, mode: Mode) -> None:
     rows = place.rows()
     (place.source / "a.jpg").write_bytes(b"longer")
     os.utime(place.source / "sub" / "b.jpg", ns=(1, 1))
@@ -95,7 +96,7 @@ def test_a_file_that_changed_since_it_was_scanned_fails_and_stays(place: Place, 
 
 
 @both_modes
-def test_a_file_that_went_away_fails_its_row_alone(place: Place, mode: str) -> None:
+def test_a_file_that_went_away_fails_its_row_alone(place: Place, mode: Mode) -> None:
     rows = place.rows()
     os.unlink(place.source / "a.jpg")
     failed, stored = place.store(mode, rows)
@@ -107,7 +108,7 @@ def test_a_file_that_went_away_fails_its_row_alone(place: Place, mode: str) -> N
 @both_modes
 @pytest.mark.parametrize(("stranger", "status"), [(b"aaa", "already_archived"), (b"xxx", "failed"), (b"", "failed")])
 def test_a_file_that_appeared_at_the_destination_is_never_replaced(
-    place: Place, mode: str, stranger: bytes, status: str
+    place: Place, mode: Mode, stranger: bytes, status: str
 ) -> None:
     write_tree(place.archive, {"2019/a.jpg": stranger})
     assert place.store(mode, [place.row("a.jpg")])[0][0] == status
@@ -116,10 +117,10 @@ def test_a_file_that_appeared_at_the_destination_is_never_replaced(
 
 
 @both_modes
-def test_a_stop_leaves_no_half_file(place: Place, mode: str) -> None:
-    storer = CopyExecutor(disk_access(Monitor(stop=lambda: True)), mode=mode, jobs=1)
+def test_a_stop_leaves_no_half_file(place: Place, mode: Mode) -> None:
+    executor = CopyExecutor(disk_access(Monitor(stop=lambda: True)), mode=mode, jobs=1)
     with pytest.raises(Interrupted):
-        storer.apply_batch(place.rows(), again=False)
+        executor.apply_batch(place.rows())
     assert read_tree(place.archive) == {}
     assert read_tree(place.source) == {"a.jpg": b"aaa", "sub/b.jpg": b"bbb"}
 
@@ -148,21 +149,21 @@ def renamed(row: ReportRow) -> None:
 
 
 KILLED_AT = {
-    "copy": [stored_by_the_killed_run, placeholder],
-    "move": [stored_by_the_killed_run, placeholder, set_aside, parked_behind_a_copy, renamed],
+    Mode.COPY: [stored_by_the_killed_run, placeholder],
+    Mode.MOVE: [stored_by_the_killed_run, placeholder, set_aside, parked_behind_a_copy, renamed],
 }
 
 
 @pytest.mark.parametrize(("mode", "left"), [(mode, left) for mode, acts in KILLED_AT.items() for left in acts])
 def test_a_batch_given_again_finishes_what_a_killed_run_left(
-    place: Place, mode: str, left: Callable[[ReportRow], None]
+    place: Place, mode: Mode, left: Callable[[ReportRow], None]
 ) -> None:
     rows = place.rows()
     (place.archive / "2019").mkdir()
     left(rows[0])
-    assert place.store(mode, rows, again=True) == [DONE[mode]] * 2
+    assert place.store(mode, rows, is_retry=True) == [DONE[mode]] * 2
     assert read_tree(place.archive) == {"2019/a.jpg": b"aaa", "2019/b.jpg": b"bbb"}
-    assert read_tree(place.source) == ({"a.jpg": b"aaa", "sub/b.jpg": b"bbb"} if mode == "copy" else {})
+    assert read_tree(place.source) == ({"a.jpg": b"aaa", "sub/b.jpg": b"bbb"} if mode == Mode.COPY else {})
 
 
 def named_by_another(place: Place, rows: list[ReportRow]) -> list[ReportRow]:
@@ -187,7 +188,7 @@ def failed_in_the_plan(place: Place, rows: list[ReportRow]) -> list[ReportRow]:
 @pytest.mark.parametrize("spoil", [named_by_another, edited, said_to_be_archived, failed_in_the_plan])
 @pytest.mark.parametrize("order", [1, -1], ids=["photo first", "companion first"])
 def test_a_companion_goes_nowhere_without_its_photo(
-    place: Place, mode: str, spoil: Callable[[Place, list[ReportRow]], list[ReportRow]], order: int
+    place: Place, mode: Mode, spoil: Callable[[Place, list[ReportRow]], list[ReportRow]], order: int
 ) -> None:
     """It would stand beside somebody else's photo, and what it says of the date would be taken from its own."""
     group = [place.row("a.jpg", 1), place.row("sub/b.jpg", 2)._replace(group_id=1)]
@@ -200,7 +201,7 @@ def test_a_companion_goes_nowhere_without_its_photo(
 
 
 @both_modes
-def test_a_companion_goes_where_its_photo_was_stored_before(place: Place, mode: str) -> None:
+def test_a_companion_goes_where_its_photo_was_stored_before(place: Place, mode: Mode) -> None:
     write_tree(place.archive, {"2019/a.jpg": b"aaa"})
     group = [place.row("a.jpg", 1)._replace(status="already_archived"), place.row("sub/b.jpg", 2)._replace(group_id=1)]
     assert place.store(mode, group) == [("already_archived", ""), DONE[mode]]
@@ -209,7 +210,7 @@ def test_a_companion_goes_where_its_photo_was_stored_before(place: Place, mode: 
 def test_a_companion_of_a_duplicate_goes_along_in_the_batch_of_the_first(place: Place) -> None:
     first, double = place.row("a.jpg", 1), place.row("a.jpg", 2)._replace(status="duplicate")
     companion = place.row("sub/b.jpg", 3)._replace(group_id=2)
-    assert [status for status, _ in place.store("copy", [first, double, companion])] == [
+    assert [status for status, _ in place.store(Mode.COPY, [first, double, companion])] == [
         "copied",
         "duplicate",
         "copied",
@@ -245,14 +246,14 @@ def test_a_killed_move_is_not_believed_where_the_archive_holds_other_bytes_by_no
     planned = place.row("a.jpg")._replace(sha256=hashlib.sha256(b"aaa").hexdigest())
     write_tree(place.archive, {"2019/a.jpg": b"xxx"})
     os.unlink(place.source / "a.jpg")
-    [(status, reason)] = place.store("move", [planned], again=True)
+    [(status, reason)] = place.store(Mode.MOVE, [planned], is_retry=True)
     assert status == "failed"
     assert "another file stands at its destination" in reason
 
 
 @both_modes
 @pytest.mark.parametrize("folder", [".media-archive.lock/2019", "d" * 256])
-def test_a_folder_that_cannot_be_fails_its_rows_alone(place: Place, mode: str, folder: str) -> None:
+def test_a_folder_that_cannot_be_fails_its_rows_alone(place: Place, mode: Mode, folder: str) -> None:
     write_tree(place.archive, {".media-archive.lock": b""})
     row = place.row("a.jpg")._replace(destination_path=str(place.archive / folder / "a.jpg"))
     (status, reason), other = place.store(mode, [row, place.row("sub/b.jpg", 2)])
@@ -262,7 +263,7 @@ def test_a_folder_that_cannot_be_fails_its_rows_alone(place: Place, mode: str, f
 
 
 @both_modes
-def test_a_name_too_long_fails_again_and_again_and_stops_nothing(place: Place, mode: str) -> None:
+def test_a_name_too_long_fails_again_and_again_and_stops_nothing(place: Place, mode: Mode) -> None:
     row = place.row("a.jpg")._replace(destination_path=str(place.archive / "2019" / ("n" * 256)))
     for again in (False, True):
         assert place.store(mode, [row], again)[0][0] == "failed"

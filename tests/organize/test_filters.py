@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import pytest
 
 from common.dates.model import Dated
-from common.organize.filters import MediaFilter, date_skip_reason, skip_reason
+from common.organize.config import Options
+from common.organize.filters import date_skip_reason, skip_reason
 from common.organize.grouping import media_groups
 from common.organize.model import FolderScan, FoundFile, MediaGroup
-
-ALL = MediaFilter("both", (), None, None)
-IN_2019 = MediaFilter("both", (), date(2019, 1, 1), date(2019, 12, 31))
+from organize_media_by_date import parse
 
 
-def found(name: str, orphan: bool = False) -> MediaGroup:
-    return MediaGroup(FoundFile("/photos", name, 1, 0), (), orphan, "")
+def options(*line: str) -> Options:
+    """The options of a command line."""
+    return parse(["--source", "/photos", "--destination-root", "/archive", *line])
+
+
+ALL = options()
+IN_2019 = options("--date-from", "2019-01-01", "--date-to", "2019-12-31")
+
+
+def found(name: str, is_orphan: bool = False) -> MediaGroup:
+    return MediaGroup(FoundFile("/photos", name, 1, 0), is_orphan=is_orphan)
 
 
 def dated(day: str) -> Dated:
@@ -24,17 +30,17 @@ def dated(day: str) -> Dated:
 
 
 @pytest.mark.parametrize(
-    ("name", "selection", "reason"),
+    ("name", "chosen", "reason"),
     [
         ("a.JPG", ALL, ""),
         ("a.mov", ALL, ""),
         ("a.txt", ALL, "not a media type (.txt)"),
         ("README", ALL, "not a media type (no extension)"),
-        ("a.jpg", MediaFilter("images", (), None, None), ""),
-        ("a.mov", MediaFilter("images", (), None, None), "--media-kind is images"),
-        ("a.jpg", MediaFilter("videos", (), None, None), "--media-kind is videos"),
-        ("a.jpg", MediaFilter("both", (".png",), None, None), "type .jpg is not among --types"),
-        ("a.PNG", MediaFilter("both", (".png",), None, None), ""),
+        ("a.jpg", options("--media-kind", "images"), ""),
+        ("a.mov", options("--media-kind", "images"), "--media-kind is images"),
+        ("a.jpg", options("--media-kind", "videos"), "--media-kind is videos"),
+        ("a.jpg", options("--types", ".png"), "type .jpg is not among --types"),
+        ("a.PNG", options("--types", ".png"), ""),
         (
             ".media-removing-x",
             ALL,
@@ -42,8 +48,8 @@ def dated(day: str) -> Dated:
         ),
     ],
 )
-def test_the_name_alone_tells_why_a_group_is_left_out(name: str, selection: MediaFilter, reason: str) -> None:
-    assert skip_reason(found(name), selection) == reason
+def test_the_name_alone_tells_why_a_group_is_left_out(name: str, chosen: Options, reason: str) -> None:
+    assert skip_reason(found(name), chosen) == reason
 
 
 @pytest.mark.parametrize(
@@ -57,12 +63,12 @@ def test_the_name_alone_tells_why_a_group_is_left_out(name: str, selection: Medi
     ],
 )
 def test_both_days_of_a_range_belong_to_it_by_the_clock_of_the_photographer(day: str, reason: str) -> None:
-    assert date_skip_reason(IN_2019, dated(day)) == reason
-    assert date_skip_reason(ALL, dated(day)) == ""
+    assert date_skip_reason(dated(day), IN_2019) == reason
+    assert date_skip_reason(dated(day), ALL) == ""
 
 
 def test_a_companion_alone_is_left_out_and_said_so() -> None:
-    assert skip_reason(found("a.xmp", orphan=True), ALL) == "a companion without its photo or video"
+    assert skip_reason(found("a.xmp", is_orphan=True), ALL) == "a companion without its photo or video"
 
 
 def test_a_group_holds_the_files_of_its_folder() -> None:

@@ -4,13 +4,39 @@ from __future__ import annotations
 
 import time
 import unicodedata
+from collections.abc import Iterable
 from random import Random
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.organize.grouping import NameGroup, group_folder, is_takeout_name
+from common.organize.grouping import group_files, is_takeout_name
+from common.organize.model import FoundFile
+
+
+class NameGroup(NamedTuple):
+    """A group by the names of its files."""
+
+    primary: str
+    companions: tuple[str, ...] = ()
+    is_orphan: bool = False
+    shared_sidecar: str = ""
+
+
+def group_folder(names: Iterable[str]) -> tuple[NameGroup, ...]:
+    """The groups of a folder that holds these names."""
+    return tuple(
+        NameGroup(
+            group.primary.name,
+            tuple(file.name for file in group.companions),
+            group.is_orphan,
+            group.shared_sidecar.removeprefix("/photos/"),
+        )
+        for group in group_files([FoundFile("/photos", name, 1, 0) for name in names])
+    )
+
 
 LONG = "a-very-long-name-of-a-photo-that-somebody-uploaded"  # 50 characters
 
@@ -90,7 +116,7 @@ def test_files_of_their_own_stay_apart(names: list[str]) -> None:
 )
 def test_a_companion_whose_file_is_missing_is_an_orphan(name: str) -> None:
     assert group_folder([name, "other.jpg"]) == tuple(
-        sorted((NameGroup(name, orphan=True), NameGroup("other.jpg")), key=lambda group: group.primary)
+        sorted((NameGroup(name, is_orphan=True), NameGroup("other.jpg")), key=lambda group: group.primary)
     )
 
 
@@ -143,7 +169,7 @@ def test_a_numbered_edited_copy_shares_the_sidecar_of_the_numbered_original() ->
 
 @pytest.mark.parametrize("name", [f"{LONG[:30]}.json", "photo.png.json", "photo(2).json", "photo2.json"])
 def test_a_json_of_another_name_is_no_companion(name: str) -> None:
-    assert group_folder(["photo.jpg", f"{LONG}.jpg", name]).count(NameGroup(name, orphan=True)) == 1
+    assert group_folder(["photo.jpg", f"{LONG}.jpg", name]).count(NameGroup(name, is_orphan=True)) == 1
 
 
 def test_an_orphan_json_of_takeout_is_told_from_other_programs_files() -> None:
@@ -176,7 +202,7 @@ def test_every_name_stands_in_one_group_and_order_does_not_matter(names: list[st
     groups = group_folder(names)
     assert sorted(name for group in groups for name in (group.primary, *group.companions)) == sorted(names)
     assert [group.primary for group in groups] == sorted(group.primary for group in groups)
-    assert all(not group.companions for group in groups if group.orphan)
+    assert all(not group.companions for group in groups if group.is_orphan)
     assert all(not group.shared_sidecar or group.shared_sidecar in names for group in groups)
     shuffled = list(names)
     random.shuffle(shuffled)

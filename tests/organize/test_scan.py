@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pytest
 
 from common.organize.model import FolderScan, NotScanned
-from common.organize.scan import ScanRules, scan_tree
+from common.organize.scan import scan_tree
 from tests.support.trees import make_pipe, may_read_everything, write_tree
 
 
-def scan(root: Path, rules: ScanRules | None = None) -> list[FolderScan]:
-    return list(scan_tree(str(root), rules or ScanRules()))
+def scan(root: Path, skip_folders: Collection[str] = (), exclude: Sequence[str] = ()) -> list[FolderScan]:
+    return list(scan_tree(str(root), skip_folders, exclude))
 
 
 def names(folders: list[FolderScan], root: Path) -> list[str]:
@@ -70,7 +71,7 @@ def test_a_folder_that_cannot_be_read_is_a_failure_and_the_rest_is_scanned(tmp_p
 
 def test_a_folder_that_went_away_is_a_failure(tmp_path: Path) -> None:
     write_tree(tmp_path, {"a/b.jpg": b"b", "c.jpg": b"c"})
-    walk = scan_tree(str(tmp_path), ScanRules())
+    walk = scan_tree(str(tmp_path))
     assert [file.name for file in next(walk).files] == ["c.jpg"]
     os.unlink(tmp_path / "a" / "b.jpg")
     os.rmdir(tmp_path / "a")
@@ -103,7 +104,7 @@ def test_a_quarantine_of_any_name_is_known_by_the_mark_in_it(tmp_path: Path) -> 
 
 def test_the_archive_inside_the_source_is_left_out_by_its_path(tmp_path: Path) -> None:
     write_tree(tmp_path, {"archive/2019/a.jpg": b"a", "sub/archive/b.jpg": b"b"})
-    folders = scan(tmp_path, ScanRules(skip_folders={str(tmp_path / "archive")}))
+    folders = scan(tmp_path, skip_folders={str(tmp_path / "archive")})
     assert names(folders, tmp_path) == ["sub/archive/b.jpg"]
 
 
@@ -119,14 +120,14 @@ def test_the_archive_inside_the_source_is_left_out_by_its_path(tmp_path: Path) -
 )
 def test_excluded_folders_are_not_entered(tmp_path: Path, pattern: str, left: list[str]) -> None:
     write_tree(tmp_path, {"a.jpg": b"", "sub/c.jpg": b"", "other/sub-b.jpg": b"", "other/sub/d.jpg": b""})
-    folders = scan(tmp_path, ScanRules(exclude=(pattern,)))
+    folders = scan(tmp_path, exclude=(pattern,))
     assert sorted(names(folders, tmp_path)) == left
 
 
 @pytest.mark.parametrize("pattern", ["*.png", "sub/b.*", "b.png"])
 def test_excluded_files_are_left_out_with_the_pattern_as_the_reason(tmp_path: Path, pattern: str) -> None:
     write_tree(tmp_path, {"a.jpg": b"", "sub/b.png": b"", "sub/c.jpg": b""})
-    folders = scan(tmp_path, ScanRules(exclude=(pattern,)))
+    folders = scan(tmp_path, exclude=(pattern,))
     assert names(folders, tmp_path) == ["a.jpg", "sub/c.jpg"]
     [left_out] = problems(folders)
     assert left_out.path == str(tmp_path / "sub" / "b.png")

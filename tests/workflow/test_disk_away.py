@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from common.manifests.batching import BATCH_FILES
+from common.organize.run import BATCH_FILES
 from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg

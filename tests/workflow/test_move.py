@@ -152,7 +152,7 @@ def test_an_edited_copy_is_dated_by_the_sidecar_of_its_original_which_moves_with
         }
     )
     # Each batch is moved before the next group is asked for.
-    monkeypatch.setattr("common.manifests.batching.BATCH_FILES", 2)
+    monkeypatch.setattr("common.organize.run.BATCH_FILES", 2)
     assert home.organize("--json", "--jobs", "1", mode="move").count("moved") == 27
     assert {Path(row["destination_path"]).parent.name for row in read_rows(home.report)} == {"2010"}
     batch = [row["source_path"].removeprefix(f"{home.source}/") for row in read_rows(home.report)][:3]

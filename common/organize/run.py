@@ -1,0 +1,207 @@
+"""One call of organize: what is checked, locked and opened before its work, and how it carries out a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+
+from common import archive
+from common.cli.console import Console
+from common.cli.options import jobs_for, require_distinct_paths
+from common.cli.progress import Progress
+from common.cli.signals import StopRequest
+from common.errors import StoppedEarly, explain_os_error
+from common.fileops.context import DiskAccess
+from common.fileops.locking import Lock
+from common.manifests.batching import Weight, checkpoints
+from common.manifests.row_ids import RowIds
+from common.manifests.rows import ReportRow
+from common.manifests.state import SUFFIX
+from common.manifests.statuses import ReportStatus
+from common.manifests.survey import ManifestSurvey
+from common.organize.config import Options, settings_of
+from common.organize.duplicates import DuplicateIndex
+from common.organize.edited_report import EditedReport
+from common.organize.executor import CopyExecutor
+from common.organize.model import Mode
+from common.organize.roots import find_roots, prepare_archive
+from common.organize.session import OrganizeSession, archive_of, find_report_path, resume_or_begin_report
+from common.organize.totals import RunTotals, ScanTotals
+from common.paths import printable
+from common.run_id import new_run_id
+
+BATCH_FILES = 1_024
+BATCH_BYTES = 1 << 30
+# A batch that is only written down costs no more than reading it again when it is lost, and may be larger.
+REPORT_BATCH_FILES = 4_096
+BATCH_SECONDS = 2.0  # an interrupt is noticed between batches, however long dating takes
+
+_PLANNED, _FAILED = ReportStatus.PLANNED, ReportStatus.FAILED
+
+
+class OrganizeRun:
+    """One call of organize, and what its steps share. As a context manager it releases its locks and files.
+
+    ``edited`` is None without ``--from-report``, ``session`` where no report is written. ``resources`` are closed with
+    the run.
+    """
+
+    def __init__(self, options: Options, console: Console, stop: StopRequest) -> None:
+        """Check all that the run depends on; lock and open the archive and the report that it changes.
+
+        Raises ``BadInput``, ``Locked`` or ``StoppedEarly``. Changes the disk: a new archive and a new report are begun.
+        """
+        self.options = options
+        self.console = console
+        self.stop = stop
+        self.totals = RunTotals()
+        self.duplicates = DuplicateIndex(self._warn_of_unreadable)
+        with ExitStack() as resources:
+            self.edited = resources.enter_context(EditedReport(options.from_report)) if options.from_report else None
+            survey = self.edited.survey if self.edited else None
+            self.roots = find_roots(options, survey)
+            self.jobs = jobs_for(options.common, console.debug, (self.roots.source, self.roots.archive))
+            self.archive_id = archive.read_archive_id(self.roots.archive)
+            self.is_new_archive = not self.archive_id
+            self.run_id = survey.run_id if survey else new_run_id()
+            self.session = self._open(resources, survey)
+            self.resources = resources.pop_all()
+
+    def _open(self, resources: ExitStack, survey: ManifestSurvey | None) -> OrganizeSession | None:
+        """The report that this run writes, if it writes one. Changes the disk, as ``__init__`` says."""
+        options, roots = self.options, self.roots
+        expected_id = survey.archive_id if survey else ""
+        settings = settings_of(options, roots.source, roots.archive, survey.manifest.sha256 if survey else "")
+        path = ""
+        if options.writes_report:
+            path = find_report_path(options.report_csv, settings, self.run_id)
+            expected_id = archive_of(resume_or_begin_report(path, settings, self.run_id)) or expected_id
+        require_distinct_paths(options.common, (path, path + SUFFIX))
+        self.archive_id = expected_id or self.archive_id
+        if options.acts:
+            other_way = "make a new plan" if options.from_report else "name another --report-csv"
+            self.archive_id = prepare_archive(roots, expected_id, other_way, resources)
+            if self.is_new_archive:
+                self.console.info(f"a new archive is begun: {printable(roots.archive)}")
+        if not options.writes_report:
+            return None
+        resources.enter_context(Lock(path + ".lock"))
+        # Once more, since another call may have written the state before the lock was taken.
+        state = resume_or_begin_report(path, settings, self.run_id, self.archive_id)
+        session = OrganizeSession(path, state)
+        resources.callback(session.close)
+        self.run_id = state.run_id
+        self.console.debug(f"report: {printable(path)}")
+        return session
+
+    def __enter__(self) -> OrganizeRun:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.resources.close()
+
+    def finish_pending_batch(self) -> None:
+        """Finish the batch that was under way when an earlier call was killed. Changes the disk."""
+        rows = self.session.pending_rows() if self.session else []
+        if self.session and rows and self.options.acts:
+            size = sum(row.size_bytes for row in rows)
+            with Progress("finish", len(rows), size, self.options.common) as progress:
+                disk = DiskAccess(progress, self.stop)
+                executor = CopyExecutor(disk, mode=self.options.mode, jobs=self.jobs, is_retry=True)
+                self.session.record(self._apply(rows, executor))
+            self.session.checkpoint()
+
+    def progress(self, scanned: ScanTotals) -> Progress:
+        """A progress bar over what has no row yet: over bytes where contents are read, else over files."""
+        media_bytes = scanned.media_bytes if self.options.acts else None
+        done = {"done_files": self.totals.rows, "done_bytes": self.totals.bytes}
+        return Progress(self.options.mode, scanned.entries, media_bytes, self.options.common, **done)
+
+    def show_plan(self, rows: Iterable[ReportRow]) -> None:
+        """Log what is planned, and print it where this is a dry run."""
+        options = self.options
+        prints = options.dry_run and not (options.common.json or options.common.quiet)
+        if not (prints or self.console.debug_enabled):
+            return
+        for row in rows:
+            self.console.debug(format_row(row.status, row))
+            if prints:
+                is_act = row.status == _PLANNED and options.mode != Mode.REPORT
+                print(format_row(f"would {options.mode}" if is_act else row.status, row))
+
+    def carry_out(self, batch: list[ReportRow], executor: CopyExecutor) -> list[ReportRow]:
+        """Copy or move what is planned, where this run does so. Changes the disk.
+
+        Raises ``StoppedEarly`` where a disk went away, and ``Interrupted``: the state then holds the batch as pending.
+        """
+        if not (self.session and self.options.acts):
+            return batch
+        self.session.checkpoint(pending=batch)
+        rows = self._apply(batch, executor)
+        for row in rows:
+            if row.status == _FAILED:
+                self.duplicates.exclude_row(row.row_id)
+        return rows
+
+    def _apply(self, rows: Sequence[ReportRow], executor: CopyExecutor) -> list[ReportRow]:
+        try:
+            done = executor.apply_batch(rows)
+        except StoppedEarly:
+            self.roots.require_disks(self.archive_id)  # a missing disk explains the error
+            raise
+        if _has_failed(done):
+            self.roots.require_disks(self.archive_id)
+        return done
+
+    def record(self, rows: Sequence[ReportRow]) -> None:
+        """Append rows to the report durably, where there is one, and count them. Changes the disk."""
+        if self.session:
+            if not self.options.acts and _has_failed(rows):
+                self.roots.require_disks()
+            self.session.record(rows)
+            if not self.options.acts:
+                self.session.checkpoint()
+        for row in rows:
+            if row.status == _FAILED:
+                self.console.warning(f"{printable(row.source_path)}: {row.reason}")
+        self.totals.add(rows)
+
+    def complete(self) -> None:
+        """Mark the report as finished. Changes the disk."""
+        if self.session:
+            self.session.checkpoint(complete=True)
+
+    def recorded_rows(self) -> Iterator[ReportRow]:
+        """The rows of the report that this run writes. Reads the disk."""
+        return self.session.recorded_rows() if self.session else iter(())
+
+    def review_rows(self) -> Iterator[ReportRow]:
+        """The rows of the review page: of the report that was written, or of the edited one that was looked at."""
+        if self.session or not self.edited:
+            return self.recorded_rows()
+        return (row for group in self.edited.groups(self.archive_id, RowIds()) for row in group)
+
+    def _warn_of_unreadable(self, path: str, error: Exception) -> None:
+        cause = explain_os_error(error) if isinstance(error, OSError) else str(error)
+        self.console.warning(f"{printable(path)}: cannot compare it: {cause}")
+
+
+def row_batches(groups: Iterable[list[ReportRow]], *, acts: bool) -> Iterator[list[ReportRow]]:
+    """Groups joined to batches that are worth a checkpoint. No group is cut. Pure."""
+
+    def weigh(group: list[ReportRow]) -> Weight:
+        return Weight(len(group), sum(row.size_bytes for row in group if row.status == _PLANNED) if acts else 0)
+
+    rows = BATCH_FILES if acts else REPORT_BATCH_FILES
+    for batch in checkpoints(groups, weigh, rows=rows, media_bytes=BATCH_BYTES, seconds=BATCH_SECONDS):
+        yield [row for group in batch for row in group]
+
+
+def format_row(action: str, row: ReportRow) -> str:
+    """A row for people: what is done, from where to where, and why. Pure."""
+    destination = f" -> {printable(row.destination_path)}" if row.destination_path else ""
+    return f"{action}: {printable(row.source_path)}{destination}{f' ({row.reason})' if row.reason else ''}"
+
+
+def _has_failed(rows: Iterable[ReportRow]) -> bool:
+    return any(row.status == _FAILED for row in rows)
