@@ -1,1 +1,1 @@
-"""The CSV manifests and JSON state files through which the three scripts exchange data."""
+"""The CSV files and JSON state files through which the three scripts exchange data."""

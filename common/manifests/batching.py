@@ -1,4 +1,4 @@
-"""How a stream of work is cut: into chunks of equal length, and batches that are worth a checkpoint."""
+"""Cutting a stream of work into chunks of one size, and into batches that are worth a checkpoint. Pure."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-from common.errors import Interrupted, MediaArchiveError, StoppedEarly
+from common.errors import Interrupted, StoppedEarly
 
 Item = TypeVar("Item")
 
 
 class Weight(NamedTuple):
-    """How much of a batch one item takes up."""
+    """How much one item adds to a batch."""
 
     rows: int
     media_bytes: int
@@ -24,7 +24,7 @@ _ONE_ROW = Weight(1, 0)
 
 
 def chunked(work: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Lists of so many, the last one of fewer. Takes no more from the work than is asked for."""
+    """Lists of ``size`` items, the last one shorter. Takes no more items than the list that is asked for needs."""
     remaining = iter(work)
     while chunk := list(islice(remaining, size)):
         yield chunk
@@ -38,38 +38,32 @@ def checkpoints(
     media_bytes: float = math.inf,
     seconds: float = math.inf,
 ) -> Iterator[list[Item]]:
-    """Items joined to batches that are worth a checkpoint: by rows, bytes or time, whichever is reached first.
+    """Join items to batches that end at so many rows, bytes of media or seconds, whichever comes first.
 
-    No item is cut. Where the items end with ``Interrupted`` or ``StoppedEarly``, what was finished before comes as a
-    last batch, so that it can be recorded; then the error is raised.
+    Where the items end with ``Interrupted`` or ``StoppedEarly``, those that were finished before come as a last batch,
+    so that they can be recorded; then the error is raised.
     """
     batch: list[Item] = []
     batch_rows = batch_bytes = 0
     until = time.monotonic() + seconds
-    trouble: MediaArchiveError | None = None
-    remaining = iter(items)
-    while True:
-        try:
-            item = next(remaining)
-        except StopIteration:
-            break
-        except (Interrupted, StoppedEarly) as error:
-            trouble = error
-            break
-        batch.append(item)
-        weight = weigh(item)
-        batch_rows += weight.rows
-        batch_bytes += weight.media_bytes
-        if batch_rows >= rows or batch_bytes >= media_bytes or time.monotonic() >= until:
+    try:
+        for item in items:
+            batch.append(item)
+            item_rows, item_bytes = weigh(item)
+            batch_rows += item_rows
+            batch_bytes += item_bytes
+            if batch_rows >= rows or batch_bytes >= media_bytes or time.monotonic() >= until:
+                yield batch
+                batch, batch_rows, batch_bytes = [], 0, 0
+                until = time.monotonic() + seconds
+    except (Interrupted, StoppedEarly):
+        if batch:
             yield batch
-            batch, batch_rows, batch_bytes = [], 0, 0
-            until = time.monotonic() + seconds
+        raise
     if batch:
         yield batch
-    if trouble:
-        raise trouble
 
 
 def one_row(_item: object) -> Weight:
-    """The weight of an item that is a single row, whatever its size."""
+    """The weight of an item that is one row, where bytes don't count."""
     return _ONE_ROW

@@ -1,4 +1,4 @@
-"""Seals, chains and digests: how a changed row, a missing row and another file are noticed."""
+"""Seals, chains and digests, which show that a row was changed or is missing, or that a file is another one."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from common.paths import printable
 
 
 def _digest(parts: Iterable[str]) -> str:
-    """A digest of several texts in which no part can lend characters to its neighbour."""
+    """A digest of several texts in which no character can move from one text to the next unnoticed."""
     encoded = [part.encode("utf-8", "surrogateescape") for part in parts]
     return hashlib.sha256(b"".join([b"%d:%b" % (len(part), part) for part in encoded])).hexdigest()
 
 
 def seal(row: VerifyRow) -> VerifyRow:
-    """The row with its ``row_seal`` filled in."""
+    """The row with its ``row_seal``. Pure."""
     return row._replace(row_seal=seal_of(VERIFY.as_text(row)))
 
 
 def seal_of(values: dict[str, str]) -> str:
-    """The digest that ``row_seal`` must hold, over all columns of a verify row but itself."""
+    """The ``row_seal`` of a verify row: a digest of all its other columns. Pure."""
     return _digest(f"{column}={values[column]}" for column in VERIFY.columns if column != "row_seal")
 
 
 def first_chain(run_id: str) -> str:
-    """What the first row of a journal is chained to."""
+    """The chain to which the first row of a journal is joined. Pure."""
     return _digest(["journal", run_id])
 
 
 def chain_of(values: dict[str, str], previous_chain: str) -> str:
-    """The digest that ``chain`` must hold in a row that follows ``previous_chain``."""
+    """The ``chain`` of a journal row: a digest of its other columns and of the chain of the row before. Pure."""
     texts = (f"{column}={values[column]}" for column in JOURNAL.columns if column != "chain")
     return _digest([previous_chain, *texts])
 
 
 def file_digest(path: str) -> str:
-    """SHA-256 of a whole file, to recognise a manifest. Raises ``BadInput`` when it can't be read."""
+    """SHA-256 of a whole file. Raises ``BadInput`` when it can't be read."""
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,10 +1,10 @@
-"""A set of row_ids that costs a bit for each."""
+"""A set of row_ids that takes one bit for each."""
 
 from __future__ import annotations
 
 
 class RowIds:
-    """Which row_ids have been seen, in a bit each: a manifest of a million rows costs 125 kB."""
+    """A set of row_ids in pages of bits: a million consecutive ones take 125 kB."""
 
     _PAGE_BITS = 1 << 16
 
@@ -12,7 +12,7 @@ class RowIds:
         self._pages: dict[int, bytearray] = {}
 
     def add(self, row_id: int) -> bool:
-        """Remember a row_id, and tell whether it is new."""
+        """Add a row_id; return whether it is new."""
         page_number, bit = divmod(row_id, self._PAGE_BITS)
         page = self._pages.setdefault(page_number, bytearray(self._PAGE_BITS // 8))
         index, mask = bit // 8, 1 << (bit % 8)

@@ -1,8 +1,9 @@
-"""The state file of a run: JSON, replaced atomically, from which the next call goes on exactly there."""
+"""The state file of a run: JSON that is replaced atomically at each checkpoint, from which the next call resumes."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ SUFFIX = ".state.json"
 
 @dataclass(frozen=True)
 class Manifest:
-    """The input that a state belongs to: its digest, and how many rows and bytes of media it lists."""
+    """The input to which a state belongs: its digest, and how many rows and bytes of media it lists."""
 
     path: str
     sha256: str
@@ -28,12 +29,11 @@ class Manifest:
 class RunState:
     """How far a run has come.
 
-    ``settings`` are the options that a later call must repeat. ``next_offset`` counts rows,
-    ``byte_offset`` is where the next row stands in the manifest. ``end_offset`` is the row behind
-    the last one that this run is to handle (-1: the end of the manifest). ``outputs`` maps the
-    kind of an output to its path and its length in bytes at this checkpoint. ``pending`` holds
-    rows that may have been carried out but are not recorded yet; where only their number matters, ``under_way`` is how
-    many rows from ``next_offset`` on have been begun. ``chain`` is that of the journal's last row.
+    ``settings`` are the options that a later call must repeat. ``next_offset`` is the number of rows before the next
+    one, ``byte_offset`` its position in the manifest. ``end_offset`` is the row after the last one of this run, -1 for
+    the end of the manifest. ``outputs`` maps each kind of output to its path and its length in bytes. ``pending`` are
+    rows that may have been carried out but are not recorded; where their number is enough, it is ``under_way``, counted
+    from ``next_offset``. ``chain`` is that of the last row of the journal.
     """
 
     tool: str
@@ -52,26 +52,26 @@ class RunState:
 
     @property
     def last_offset(self) -> int:
-        """The row behind the last one that this run is to handle, as far as the state knows its manifest."""
+        """The row after the last one of this run, 0 without a manifest."""
         rows = self.manifest.rows if self.manifest else 0
         return min(self.end_offset, rows) if self.end_offset >= 0 else rows
 
     @property
     def remaining_rows(self) -> int:
-        """How many rows are left to do."""
+        """How many rows are left."""
         return max(0, self.last_offset - self.next_offset)
 
     def is_last(self, reached: int) -> bool:
-        """Whether with so many rows handled nothing is left: neither of the manifest nor of a shard of it."""
+        """Whether the run is complete when so many rows of the manifest are done."""
         return reached >= self.last_offset
 
 
 @dataclass(frozen=True, slots=True)
 class RowRange:
-    """Which rows of a manifest a call handles, as its command line says it.
+    """The rows of a manifest that a call handles, by ``--offset`` and ``--limit``.
 
-    ``offset`` is the number of rows before a shard, None for what goes on from call to call. ``limit`` is the most rows
-    of this call, 0 for all.
+    ``offset`` is the number of rows before a shard, None where each call resumes after the last one. ``limit`` is the
+    most rows of this call, 0 for all.
     """
 
     offset: int | None
@@ -79,12 +79,12 @@ class RowRange:
 
     @property
     def start(self) -> int:
-        """How many rows stand before the first one of a run that begins."""
+        """The number of rows before the first one of a new run."""
         return self.offset or 0
 
     @property
     def end(self) -> int:
-        """The ``end_offset`` of a run that begins: a shard has its own end, however many calls it takes."""
+        """The ``end_offset`` of a new run: a shard has its own, however many calls it takes."""
         return self.start + self.limit if self.is_shard and self.limit else -1
 
     @property
@@ -93,15 +93,16 @@ class RowRange:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What a later call must repeat to go on: all of a shard's window, nothing of a batch's."""
+        """What a later call must repeat to resume: both options of a shard, nothing otherwise."""
         if not self.is_shard:
             return {"offset": "", "limit": ""}
         return {"offset": str(self.offset), "limit": str(self.limit or "")}
 
     def rows_this_run(self, state: RunState) -> int:
-        """How many rows this call is to handle, from where the state says: at least those that a killed call had begun.
+        """How many rows this call handles, from ``next_offset`` on.
 
-        What these have come to is known behind the state's checkpoint only, so none may be left for a later call.
+        At least those that a killed call had begun: their outcomes are recorded only in the journal, after the state's
+        checkpoint, so none of them may be left for a later call.
         """
         if self.is_shard or not self.limit:
             return state.remaining_rows
@@ -122,15 +123,11 @@ def save_state(path: str, state: RunState) -> None:
         ) from None
 
 
-def _seal_of(document: Any) -> str:
-    """A digest over a state document: a state that was edited could lead writes to places that were never outputs."""
-    import json  # noqa: PLC0415 - not needed to show --help
-
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode("ascii")).hexdigest()
-
-
 def load_state(path: str, tool: str) -> RunState | None:
-    """Read a state file; None when there is none. Raises ``BadInput`` for one that is torn, edited or foreign."""
+    """Read a state file; None when it does not exist. Reads the disk.
+
+    Raises ``BadInput`` for one that is torn, edited or of another tool.
+    """
     import json  # noqa: PLC0415 - not needed to show --help
 
     try:
@@ -152,40 +149,23 @@ def load_state(path: str, tool: str) -> RunState | None:
     return state
 
 
+def _seal_of(document: Any) -> str:
+    """A digest of a state document: an edited one could make the scripts write to files that were never outputs."""
+    import json  # noqa: PLC0415 - not needed to show --help
+
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode("ascii")).hexdigest()
+
+
 def _decode(document: Any) -> RunState:
-    """Make a state of parsed JSON; raises ``ValueError``, ``TypeError`` or ``KeyError`` for anything else."""
-    if document.pop("seal") != _seal_of(document):
-        raise ValueError("torn or edited")
-    if document.pop("schema") != SCHEMA:
-        raise ValueError("another schema")
-    manifest = document.pop("manifest")
-    outputs = {kind: (_text(path), _count(length)) for kind, (path, length) in document.pop("outputs").items()}
-    state = RunState(
-        tool=_text(document.pop("tool")),
-        run_id=_text(document.pop("run_id")),
-        settings=_texts(document.pop("settings")),
-        manifest=None
-        if manifest is None
-        else Manifest(
-            _text(manifest["path"]),
-            _text(manifest["sha256"]),
-            _count(manifest["rows"]),
-            _count(manifest["media_bytes"]),
-        ),
-        next_offset=_count(document.pop("next_offset")),
-        byte_offset=_count(document.pop("byte_offset")),
-        end_offset=_count(document.pop("end_offset") + 1) - 1,
-        counts={_text(name): _count(number) for name, number in document.pop("counts").items()},
-        outputs=outputs,
-        pending=tuple(_texts(row) for row in document.pop("pending")),
-        under_way=_count(document.pop("under_way", 0)),
-        chain=_text(document.pop("chain")),
-        complete=document.pop("complete") is True,
-    )
+    """Make a state from parsed JSON; raises one of several built-in errors for anything else."""
+    if document.pop("seal") != _seal_of(document) or document.pop("schema") != SCHEMA:
+        raise ValueError("torn, edited, or of another schema")
+    document.setdefault("under_way", 0)  # older versions did not write it
+    state = RunState(**{name: decode(document.pop(name)) for name, decode in _DECODERS.items()})
     if document:
         raise ValueError("unknown fields")
     if state.next_offset and not state.byte_offset:
-        raise ValueError("the place of the next row is missing")
+        raise ValueError("the position of the next row is missing")
     return state
 
 
@@ -196,10 +176,33 @@ def _text(value: Any) -> str:
 
 
 def _texts(value: Any) -> dict[str, str]:
-    return {_text(name): _text(text) for name, text in value.items()}
+    return {name: _text(text) for name, text in value.items()}
 
 
 def _count(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise TypeError("not a count")
     return value
+
+
+def _manifest(value: Any) -> Manifest | None:
+    if value is None:
+        return None
+    return Manifest(_text(value["path"]), _text(value["sha256"]), _count(value["rows"]), _count(value["media_bytes"]))
+
+
+_DECODERS: dict[str, Callable[[Any], Any]] = {
+    "tool": _text,
+    "run_id": _text,
+    "settings": _texts,
+    "manifest": _manifest,
+    "next_offset": _count,
+    "byte_offset": _count,
+    "end_offset": lambda value: _count(value + 1) - 1,
+    "counts": lambda value: {name: _count(number) for name, number in value.items()},
+    "outputs": lambda value: {kind: (_text(path), _count(length)) for kind, (path, length) in value.items()},
+    "pending": lambda value: tuple(map(_texts, value)),
+    "under_way": _count,
+    "chain": _text,
+    "complete": lambda value: value is True,
+}

@@ -1,4 +1,4 @@
-"""The words that stand in the columns of the CSV files: statuses, phases, actions, kinds. Each is its own text."""
+"""The values of the columns ``status``, ``phase``, ``action`` and ``read_mode`` of the CSV files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class ReportStatus(StrEnum):
-    """``status`` in report.csv: what organize decided of a file, or did with it."""
+    """``status`` in report.csv: what organize plans for a file, or has done with it."""
 
     PLANNED = "planned"
     COPIED = "copied"
@@ -39,7 +39,7 @@ VERIFIED_STATUSES = frozenset({VerifyStatus.IDENTICAL, VerifyStatus.ARCHIVE_INTA
 
 
 class Phase(StrEnum):
-    """``phase`` in journal.csv: an intention, or what came of it."""
+    """``phase`` in journal.csv: an intention (planned), or its outcome."""
 
     PLANNED = "planned"
     DONE = "done"
@@ -59,7 +59,7 @@ class Action(StrEnum):
 
 
 class ManifestType(StrEnum):
-    """Which kind of file is given to apply as ``--manifest``."""
+    """The kinds of file that apply accepts as ``--manifest``."""
 
     VERIFIED = "verified"
     JOURNAL = "journal"

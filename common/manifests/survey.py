@@ -1,4 +1,4 @@
-"""The whole-file check of a manifest, before anything is done with its rows. Reads the disk, changes nothing."""
+"""The check of a whole manifest before anything is done with its rows. Reads the disk."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from common.paths import printable
 from common.run_id import require_run_id
 
 AUTO = "auto"
-"""As expected run_id: whichever the manifest has."""
+"""The expected run_id that accepts whichever one the manifest has."""
 _SAME_IN_ALL_ROWS = ("run_id", "source_root", "archive_root", "archive_id")
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestSurvey:
-    """What is known of a manifest as a whole. The run and its roots are the same in all rows.
+    """A manifest as a whole: its digest and size, and the run and roots that all rows share.
 
-    ``torn_line`` is the line of a last row that is cut short and left out, 0 where there is none. ``start_byte`` is
-    where the first row to be handled begins; -1 where rows were not checked again, since a state knows where to go on.
+    ``torn_line`` is the line of a last row that is cut short and left out, 0 if there is none. ``start_byte`` is the
+    position of the first row to be handled, -1 where a resumed run takes it from its state.
     """
 
     manifest: Manifest
@@ -35,9 +35,9 @@ class ManifestSurvey:
 
 
 class ManifestInput:
-    """A manifest that is opened once before the work: for its columns, its digest, its first row, and a check of all.
+    """A manifest that is opened once before the work, for its columns, digest and first row, and to check all rows.
 
-    A context manager. Raises ``BadInput`` for what is no such CSV file.
+    A context manager. Raises ``BadInput`` for a file that is no such CSV.
     """
 
     def __init__(self, path: str, required: Iterable[str]) -> None:
@@ -55,16 +55,16 @@ class ManifestInput:
         self._reader.require_columns(columns)
 
     def first_record(self) -> Record | None:
-        """The first row; None where there is none."""
+        """The first row, None if there is none."""
         self._reader.seek(0)
         return next(iter(self._reader), None)
 
     def is_empty(self) -> bool:
-        """Whether there is a header and nothing else: the normal end of a chain without new files."""
+        """Whether the file has a header and nothing else: the normal end of a chain without new files."""
         return self.first_record() is None and not self._reader.torn_line
 
     def sha256(self) -> str:
-        """The digest of the whole file, by which its state file is recognized."""
+        """The digest of the whole file, by which a state file recognizes it."""
         self._sha256 = self._sha256 or self._reader.file_sha256()
         return self._sha256
 
@@ -76,11 +76,11 @@ class ManifestInput:
         start: int = 0,
         unique_row_ids: bool = True,
     ) -> ManifestSurvey:
-        """Read all rows once, and the digest with them; refuse the manifest unless every row is sound and of one run.
+        """Check all rows, and compute the digest, in one pass. Raises ``BadInput`` unless all are sound and of one run.
 
-        ``check`` is given each row and where it stands; it raises ``BadInput`` for an unsound one, and returns the
-        size of its file in bytes, 0 where nothing is to be done. ``start`` is the number of rows before the first one
-        to be handled.
+        ``check`` gets each row and the place that messages name. It raises ``BadInput`` for an unsound row, and returns
+        the size of its file in bytes, 0 where there is nothing to do. ``start`` is the number of rows before the first
+        one to be handled.
         """
         first: dict[str, str] = {}
         seen = RowIds()
@@ -102,30 +102,26 @@ class ManifestInput:
             rows += 1
             if rows <= start:
                 start_byte = record.end
-        if not first:
-            raise BadInput(f"{printable(self.path)} has no rows; there is nothing to do")
         torn_line = self._reader.torn_line
         self._sha256 = self._reader.sha256_of_what_was_read()
-        manifest = Manifest(self.path, self._sha256, rows, media_bytes)
-        return _survey(manifest, first, torn_line, start_byte)
+        return self._survey(Manifest(self.path, self._sha256, rows, media_bytes), first, torn_line, start_byte)
 
     def known_survey(self, manifest: Manifest) -> ManifestSurvey:
-        """What the first row tells of a manifest whose rows were checked by the run that is resumed."""
+        """The survey of a manifest whose rows were checked by the run that is resumed. Reads the first row only."""
         first = self.first_record()
-        if first is None:
+        return self._survey(manifest, first.values if first else {}, torn_line=0, start_byte=-1)
+
+    def _survey(self, manifest: Manifest, first: Mapping[str, str], torn_line: int, start_byte: int) -> ManifestSurvey:
+        if not first:
             raise BadInput(f"{printable(self.path)} has no rows; there is nothing to do")
-        return _survey(manifest, first.values, torn_line=0, start_byte=-1)
+        run_id, source_root, archive_root, archive_id = (first[column] for column in _SAME_IN_ALL_ROWS)
+        return ManifestSurvey(manifest, run_id, source_root, archive_root, archive_id, torn_line, start_byte)
 
     def __enter__(self) -> ManifestInput:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._reader.close()
-
-
-def _survey(manifest: Manifest, first: Mapping[str, str], torn_line: int, start_byte: int) -> ManifestSurvey:
-    run_id, source_root, archive_root, archive_id = (first[column] for column in _SAME_IN_ALL_ROWS)
-    return ManifestSurvey(manifest, run_id, source_root, archive_root, archive_id, torn_line, start_byte)
 
 
 def _require_expected(run_id: str, expected: str, where: str) -> None:

@@ -10,26 +10,26 @@ from common.manifests.rows import Row, Table
 
 
 class Writer(Generic[Row]):
-    """Appends rows to a file of one kind. Changes the disk; durable after ``sync``."""
+    """Appends rows to a file of one kind. Changes the disk; the rows are durable after ``sync``."""
 
     def __init__(self, table: Table[Row], path: str, length: int | None = None) -> None:
         self._table = table
-        self.file = Appender(path, length, start=table.header())
-        if self.file.length == 0:
-            self.file.append(table.header())
+        self._file = Appender(path, length, start=table.header())
+        if self._file.length == 0:
+            self._file.append(table.header())
 
     @property
     def length(self) -> int:
         """Bytes written so far."""
-        return self.file.length
+        return self._file.length
 
     def append(self, rows: Iterable[Row]) -> None:
-        """Write rows at the end; not durable before ``sync``."""
-        self.file.append(b"".join(self._table.encode(row) for row in rows))
+        """Write rows at the end; they are not durable before ``sync``."""
+        self._file.append(b"".join(map(self._table.encode, rows)))
 
     def sync(self) -> None:
-        """Return only once all rows are on the storage medium."""
-        self.file.sync()
+        """Return only when all rows are on the storage medium."""
+        self._file.sync()
 
     def close(self) -> None:
-        self.file.close()
+        self._file.close()
