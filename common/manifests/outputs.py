@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from itertools import chain, count
 
 from common.errors import BadInput
 from common.manifests.state import SUFFIX, RunState, load_state
@@ -97,9 +98,6 @@ def unused_name(folder: str, kind: str, run_id: str, suffix: str) -> str:
     the disk.
     """
     stem = f"{kind}-{utc_now_for_names()}-{run_id[:8]}"
-    path = os.path.join(folder, f"{stem}.csv")
-    number = 2
-    while os.path.lexists(path) or os.path.lexists(path + suffix):
-        path = os.path.join(folder, f"{stem}-{number}.csv")
-        number += 1
-    return path
+    stems = chain([stem], (f"{stem}-{number}" for number in count(2)))
+    paths = (os.path.join(folder, f"{name}.csv") for name in stems)
+    return next(path for path in paths if not os.path.lexists(path) and not os.path.lexists(path + suffix))

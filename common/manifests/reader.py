@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BufferedReader
+from typing import Self
 
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.paths import printable
@@ -102,18 +103,8 @@ class Reader:
             self._read(self._data_start)
         self._file.seek(self._position)
 
-    def file_sha256(self) -> str:
-        """The digest of the whole file. Goes back to the first record."""
-        try:
-            self._file.seek(0)
-            digest = hashlib.file_digest(self._file, "sha256").hexdigest()
-        except OSError as error:
-            raise _cannot_read(self.path, error) from None
-        self.seek(0)
-        return digest
-
-    def sha256_of_what_was_read(self) -> str:
-        """The digest of the whole file without another pass, after all records were read from the first one on."""
+    def sha256_to_end(self) -> str:
+        """The digest of the whole file, read to its end. All of it must have been read since ``seek(0)``."""
         while self._read(MAX_LINE_BYTES):
             pass
         return self._digest.hexdigest()
@@ -199,7 +190,7 @@ class Reader:
         except OSError as error:
             raise _cannot_read(self.path, error) from None
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -34,38 +34,27 @@ class ManifestSurvey:
     start_byte: int = -1
 
 
-class ManifestInput:
-    """A manifest that is opened once before the work, for its columns, digest and first row, and to check all rows.
-
-    A context manager. Raises ``BadInput`` for a file that is no such CSV.
-    """
+class ManifestInput(Reader):
+    """A manifest that is opened once before the work, for its columns, digest and first row, and to check all rows."""
 
     def __init__(self, path: str, required: Iterable[str]) -> None:
-        self.path = path
-        self._reader = Reader(path, required)
+        super().__init__(path, required)
         self._sha256 = ""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns of the header row."""
-        return self._reader.columns
-
-    def require_columns(self, columns: Iterable[str]) -> None:
-        """Raise ``BadInput`` for the first of these columns that is missing."""
-        self._reader.require_columns(columns)
 
     def first_record(self) -> Record | None:
         """The first row, None if there is none."""
-        self._reader.seek(0)
-        return next(iter(self._reader), None)
+        self.seek(0)
+        return next(iter(self), None)
 
     def is_empty(self) -> bool:
         """Whether the file has a header and nothing else: the normal end of a chain without new files."""
-        return self.first_record() is None and not self._reader.torn_line
+        return self.first_record() is None and not self.torn_line
 
     def sha256(self) -> str:
         """The digest of the whole file, by which a state file recognizes it."""
-        self._sha256 = self._sha256 or self._reader.file_sha256()
+        if not self._sha256:
+            self.seek(0)
+            self._sha256 = self.sha256_to_end()
         return self._sha256
 
     def survey(
@@ -85,9 +74,9 @@ class ManifestInput:
         first: dict[str, str] = {}
         seen = RowIds()
         rows = media_bytes = start_byte = 0
-        self._reader.seek(0)
-        for record in self._reader:
-            where = self._reader.where(record.line)
+        self.seek(0)
+        for record in self:
+            where = self.where(record.line)
             values = record.values
             if not first:
                 first = values
@@ -102,8 +91,8 @@ class ManifestInput:
             rows += 1
             if rows <= start:
                 start_byte = record.end
-        torn_line = self._reader.torn_line
-        self._sha256 = self._reader.sha256_of_what_was_read()
+        torn_line = self.torn_line
+        self._sha256 = self.sha256_to_end()
         return self._survey(Manifest(self.path, self._sha256, rows, media_bytes), first, torn_line, start_byte)
 
     def known_survey(self, manifest: Manifest) -> ManifestSurvey:
@@ -116,12 +105,6 @@ class ManifestInput:
             raise BadInput(f"{printable(self.path)} has no rows; there is nothing to do")
         run_id, source_root, archive_root, archive_id = (first[column] for column in _SAME_IN_ALL_ROWS)
         return ManifestSurvey(manifest, run_id, source_root, archive_root, archive_id, torn_line, start_byte)
-
-    def __enter__(self) -> ManifestInput:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._reader.close()
 
 
 def _require_expected(run_id: str, expected: str, where: str) -> None:

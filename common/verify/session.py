@@ -1,170 +1,201 @@
-"""The outputs of one run of verify, new or gone on with, and the state beside them; what the input tells as a whole."""
+"""One run of verify: its outputs and the state beside them, begun or resumed."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from itertools import chain, count, islice
 
 from common import archive
+from common.cli.console import Console
 from common.counts import count_file
 from common.errors import BadInput
 from common.fileops.locking import Lock
 from common.fileops.writing import Appender
-from common.manifests.integrity import file_digest
-from common.manifests.outputs import find_unfinished, require_outputs, unused_name
+from common.manifests.outputs import find_unfinished, resume_or_begin, unused_name
 from common.manifests.reader import Reader
-from common.manifests.rows import VERIFY, VerifyRow, checksum_line
+from common.manifests.rows import VERIFY, VERIFY_INPUT_COLUMNS, VerifyRow, checksum_line
 from common.manifests.state import SUFFIX, RunState, load_state, save_state
+from common.manifests.statuses import VERIFIED_STATUSES, ReadMode, ReportStatus
+from common.manifests.survey import ManifestInput, ManifestSurvey
 from common.manifests.writer import Writer
 from common.paths import casefold_name, printable, relative_to
 from common.stages import Stage
-from common.verify.config import Call
-from common.verify.manifest import ManifestSurvey, survey_or_load
+from common.verify.config import Options
+from common.verify.manifest import is_plan, read_row, survey_input
 
-VERIFIED_STATUSES = ("identical", "archive_intact")
+# What the state counts beside the statuses: rows that need a person, rows that were verified from memory, and rows that
+# organize has carried out, of which a plan has none.
+ATTENTION = "attention"
+CACHED = "cached"
 CARRIED_OUT = "carried out"
-"""Counts the rows of an input that a run which acted has written: a plan has none."""
-
-
-# --- the input -------------------------------------------------------------------------------------
-
-
-# --- the outputs -----------------------------------------------------------------------------------
 
 
 class VerifySession:
-    """The outputs of this run, new or gone on with, and its state. Changes the disk as rows are recorded."""
+    """The outputs and the state of a run, and the rows of this call. Changes the disk as rows are recorded."""
 
-    def __init__(self, state_path: str, state: RunState) -> None:
+    def __init__(
+        self, options: Options, survey: ManifestSurvey, state_path: str, state: RunState, *, is_plan: bool
+    ) -> None:
+        self.options = options
+        self.survey = survey
         self.state_path = state_path
         self.state = state
+        self.is_plan = is_plan
+        self.was_complete = state.complete
+        self.rows_this_call = options.row_range.rows_this_run(state)
+        self.done_rows = self.done_bytes = 0
+        self.counts_this_call: Counter[str] = Counter()
+        self._row_ends: deque[int] = deque()
         begun = any(length for _, length in state.outputs.values())
         if not begun:
-            save_state(state_path, state)  # first, so that a crash from here on can be gone on with
+            save_state(state_path, state)  # first, so that the run can be resumed after a crash from here on
         self._verified = Writer(VERIFY, *state.outputs["verified"])
         self._unverified = Writer(VERIFY, *state.outputs["unverified"])
-        self._sums = Appender(*state.outputs["checksums"], ours=begun)
-        self.call_counts: Counter[str] = Counter()
-        if not begun:
-            self.record([], state.byte_offset, complete=False)
-
-    def record(self, rows: Sequence[VerifyRow], next_byte: int, complete: bool) -> None:
-        """Append rows durably, then move the state on behind them."""
-        good = [row for row in rows if row.status in VERIFIED_STATUSES]
-        self._verified.append(good)
-        self._unverified.append(row for row in rows if row.status not in VERIFIED_STATUSES)
-        for row in good:
-            self._sums.append(checksum_line(row.sha256, relative_to(row.destination_path, row.archive_root)))
-        for output in (self._verified, self._unverified, self._sums):
-            output.sync()
-        counts: Counter[str] = Counter()
-        for row in rows:
-            count_file(counts, row.status, row.media_kind, row.size_bytes)
-        counts["attention"] = sum(needs_attention(row) for row in rows)
-        counts["cached"] = sum(row.read_mode == "cached" for row in good)
-        counts[CARRIED_OUT] = sum(row.report_status in ("copied", "moved") for row in rows)
-        self.call_counts += counts
-        lengths = {
-            "verified": self._verified.length,
-            "unverified": self._unverified.length,
-            "checksums": self._sums.length,
+        self._checksums = Appender(*state.outputs["checksums"], ours=begun)
+        self._outputs: dict[str, Writer[VerifyRow] | Appender] = {
+            "verified": self._verified,
+            "unverified": self._unverified,
+            "checksums": self._checksums,
         }
+        if not begun:
+            self.record([])
+
+    @property
+    def bytes_this_call(self) -> int:
+        """About how many bytes of media this call reads, by the average row: sizes are known as rows are read."""
+        manifest = self.survey.manifest
+        return manifest.media_bytes * self.rows_this_call // max(1, manifest.rows)
+
+    def rows(self) -> Iterator[VerifyRow]:
+        """The rows of this call, to be verified and recorded in this order. Reads the disk."""
+        with Reader(self.options.input_csv, VERIFY_INPUT_COLUMNS) as reader:
+            reader.seek(self.state.byte_offset)
+            for record in islice(reader, self.rows_this_call):
+                self._row_ends.append(record.end)
+                yield read_row(record, reader.where(record.line))
+
+    def record(self, rows: Sequence[VerifyRow]) -> None:
+        """Append rows durably to the outputs, then move the state past them. Changes the disk.
+
+        Raises ``StoppedEarly`` where the archive went away meanwhile: then its disk is missing, and not its files.
+        """
+        if self.survey.archive_id:
+            archive.require_archive(self.survey.archive_root, self.survey.archive_id)
+        verified = [row for row in rows if row.status in VERIFIED_STATUSES]
+        self._verified.append(verified)
+        self._unverified.append(row for row in rows if row.status not in VERIFIED_STATUSES)
+        for row in verified:
+            self._checksums.append(checksum_line(row.sha256, relative_to(row.destination_path, row.archive_root)))
+        for output in self._outputs.values():
+            output.sync()
+        counts = count_rows(rows)
+        self.counts_this_call += counts
+        self.done_rows += len(rows)
+        self.done_bytes += sum(row.size_bytes for row in rows)
+        byte_offset = self.state.byte_offset
+        for _ in rows:
+            byte_offset = self._row_ends.popleft()
+        reached = self.state.next_offset + len(rows)
         self.state = replace(
             self.state,
-            next_offset=self.state.next_offset + len(rows),
-            byte_offset=next_byte,
+            next_offset=reached,
+            byte_offset=byte_offset,
             counts=dict(Counter(self.state.counts) + counts),
-            outputs={kind: (self.state.outputs[kind][0], length) for kind, length in lengths.items()},
-            complete=complete,
+            outputs={kind: (path, self._outputs[kind].length) for kind, (path, _) in self.state.outputs.items()},
+            complete=self.state.is_last(reached),
         )
         save_state(self.state_path, self.state)
 
     def recorded_rows(self) -> Iterator[VerifyRow]:
-        """All rows in both outputs, the verified ones first."""
+        """All rows in both outputs, the verified ones first. Reads the disk."""
         for kind in ("verified", "unverified"):
             with Reader(self.state.outputs[kind][0], VERIFY.columns) as reader:
                 for record in reader:
                     yield VERIFY.decode(record.values, reader.where(record.line))
 
     def close(self) -> None:
-        for output in (self._verified, self._unverified, self._sums):
+        for output in self._outputs.values():
             output.close()
 
 
-def needs_attention(row: VerifyRow) -> bool:
-    """Whether a person must look: not for what is verified, nor for what organize was to leave out. Pure."""
-    return row.status not in VERIFIED_STATUSES and row.report_status != "skipped"
+def count_rows(rows: Sequence[VerifyRow]) -> Counter[str]:
+    """What the state counts of these rows. Pure."""
+    counts: Counter[str] = Counter()
+    for row in rows:
+        count_file(counts, row.status, row.media_kind, row.size_bytes)
+        if row.status in VERIFIED_STATUSES:
+            counts[CACHED] += row.read_mode == ReadMode.CACHED
+        else:  # what organize was to leave out needs nobody
+            counts[ATTENTION] += row.report_status != ReportStatus.SKIPPED
+        counts[CARRIED_OUT] += row.report_status in (ReportStatus.COPIED, ReportStatus.MOVED)
+    return counts
 
 
-def open_verify_session(call: Call, stack: ExitStack) -> tuple[VerifySession, ManifestSurvey]:
-    """Begin to verify, or go on where an earlier call stopped. Changes the disk only if nothing is wrong."""
-    settings = settings_of(call)
-    state_path = find_state(call, settings)
-    state = load_state(state_path, Stage.VERIFY) if state_path else None
-    survey = survey_or_load(call, state)
+@contextmanager
+def open_verification(options: Options, manifest: ManifestInput, console: Console) -> Iterator[VerifySession]:
+    """Begin a run or resume an earlier one. Changes the disk, except where ``BadInput`` is raised."""
+    state_path = _find_state(options, manifest)
+    survey = survey_input(options, manifest, load_state(state_path, Stage.VERIFY) if state_path else None)
     if survey.archive_id:
         archive.require_archive(survey.archive_root, survey.archive_id)
-    verified = call.verified_out or unused_name(os.path.dirname(call.input_csv), "verified", survey.run_id, SUFFIX)
+    folder = os.path.dirname(options.input_csv)
+    verified = options.verified_out or unused_name(folder, "verified", survey.run_id, SUFFIX)
     state_path = state_path or verified + SUFFIX
-    if state is None:
-        try:
-            state = first_state(call, settings, survey, verified, state_path)
-        except BadInput:
-            # A call that began since we looked has made the outputs, after its state: then its lock decides.
-            state = load_state(state_path, Stage.VERIFY)
-            if state is None:
-                raise
-    require_same_call(call, settings, survey, state, state_path)
-    stack.enter_context(Lock(state_path + ".lock"))
-    if found := load_state(state_path, Stage.VERIFY):  # again, now that nobody else writes it
-        if found.manifest != survey.manifest and found.manifest and found.manifest.sha256 != survey.manifest.sha256:
-            raise BadInput(f"{printable(state_path)} is the state file of another input by now; choose another")
-        require_same_call(call, settings, survey, found, state_path)
-        state = found
-    session = VerifySession(state_path, state)
-    stack.callback(session.close)
-    return session, survey
+
+    def resume() -> RunState:
+        return resume_or_begin(
+            state_path,
+            Stage.VERIFY,
+            lambda state: _require_same_run(options, survey, state_path, state),
+            lambda: _first_state(options, survey, verified, state_path),
+        )
+
+    resume()
+    with Lock(state_path + ".lock"):
+        run = VerifySession(options, survey, state_path, resume(), is_plan=is_plan(manifest))
+        with closing(run):
+            for kind, (path, _) in run.state.outputs.items():
+                console.debug(f"{kind}: {printable(path)}")
+            if survey.torn_line:
+                console.warning(
+                    f"{printable(options.input_csv)}, line {survey.torn_line}: the last row is cut short and is left "
+                    "out; run the stage before once more"
+                )
+            yield run
 
 
-def settings_of(call: Call) -> dict[str, str]:
-    """What a later call must repeat to go on."""
-    return {"archive_only": "yes" if call.archive_only else "", **call.row_range.settings}
+def _find_state(options: Options, manifest: ManifestInput) -> str:
+    """The state file that is named, or that of the named output, or an unfinished one of the same input, or none."""
+    if options.state_file or options.verified_out:
+        return options.state_file or options.verified_out + SUFFIX
+
+    def belongs(state: RunState) -> bool:
+        if state.settings != options.settings or state.manifest is None:
+            return False
+        return state.manifest.sha256 == manifest.sha256()
+
+    return find_unfinished(os.path.dirname(options.input_csv), "verified-", Stage.VERIFY, belongs)
 
 
-def find_state(call: Call, settings: dict[str, str]) -> str:
-    """The state file of this call: as named, or beside the output named, or an unfinished one of the same input."""
-    if call.state_file:
-        return call.state_file
-    if call.verified_out:
-        return call.verified_out + SUFFIX
-    digest = file_digest(call.input_csv)
-    return find_unfinished(
-        os.path.dirname(call.input_csv),
-        "verified-",
-        Stage.VERIFY,
-        lambda state: state.settings == settings and state.manifest is not None and state.manifest.sha256 == digest,
-    )
-
-
-def first_state(
-    call: Call, settings: dict[str, str], survey: ManifestSurvey, verified: str, state_path: str
-) -> RunState:
-    """The state at the very beginning; refuses outputs that exist or that are one file. Changes nothing."""
+def _first_state(options: Options, survey: ManifestSurvey, verified: str, state_path: str) -> RunState:
+    """The state of a new run. Reads the disk. Raises ``BadInput`` where an output exists or has no folder, or where two
+    are one file."""
     folder = os.path.dirname(verified)
-    unverified = call.unverified_out or unused_name(folder, "unverified", survey.run_id, SUFFIX)
     outputs = {
         "verified": verified,
-        "unverified": unverified,
-        "checksums": checksums_path(verified, call.row_range.is_shard),
+        "unverified": options.unverified_out or unused_name(folder, "unverified", survey.run_id, SUFFIX),
+        "checksums": _checksums_path(verified, options.row_range.is_shard),
     }
-    files = [call.input_csv, state_path, *outputs.values()]
-    real = [casefold_name(os.path.realpath(path)) for path in files]
-    for number, path in enumerate(files):
-        if real[number] in real[:number]:
+    seen: set[str] = set()
+    for path in (options.input_csv, state_path, *outputs.values()):
+        real = casefold_name(os.path.realpath(path))
+        if real in seen:
             raise BadInput(f"{printable(path)} is named for two things at once; give each output a name of its own")
+        seen.add(real)
     for path in outputs.values():
         if os.path.lexists(path):
             raise BadInput(f"{printable(path)} exists already; choose another name or move it away")
@@ -174,44 +205,40 @@ def first_state(
     return RunState(
         Stage.VERIFY,
         survey.run_id,
-        settings,
+        options.settings,
         survey.manifest,
-        next_offset=call.row_range.start,
+        next_offset=options.row_range.start,
         byte_offset=survey.start_byte,
-        end_offset=call.row_range.end,
+        end_offset=options.row_range.end,
         outputs={kind: (path, 0) for kind, path in outputs.items()},
     )
 
 
-def require_same_call(
-    call: Call, settings: dict[str, str], survey: ManifestSurvey, state: RunState, state_path: str
-) -> None:
-    """Refuse to go on under other names, or with other rows, than the state file records, or without its outputs."""
+def _require_same_run(options: Options, survey: ManifestSurvey, state_path: str, state: RunState) -> None:
+    """Raise ``BadInput`` unless the state is of this input, these options and these outputs."""
+    if state.manifest is None or state.manifest.sha256 != survey.manifest.sha256:
+        raise BadInput(f"{printable(state_path)} is the state file of another input by now; choose another")
     if state.run_id != survey.run_id or set(state.outputs) != {"verified", "unverified", "checksums"}:
         raise BadInput(f"{printable(state_path)} is the state file of another run; it is left as it is: choose another")
-    if state.settings != settings:
+    if state.settings != options.settings:
         raise BadInput(
             f"{printable(state_path)} belongs to a call with another --offset, --limit or --archive-only; "
             "give the same, or another state file"
         )
-    for kind, path in (("verified", call.verified_out), ("unverified", call.unverified_out)):
+    for kind, path in (("verified", options.verified_out), ("unverified", options.unverified_out)):
         if path and path != state.outputs[kind][0]:
             raise BadInput(
                 f"{printable(state_path)} goes with {printable(state.outputs[kind][0])}, not {printable(path)}; "
                 "give the same names, or another state file"
             )
-    require_outputs(state, state_path)
 
 
-def checksums_path(verified: str, shard: bool) -> str:
-    """SHA256SUMS beside the verified file; for a shard, and where another run's stands already, a name of its own.
+def _checksums_path(verified: str, is_shard: bool) -> str:
+    """SHA256SUMS beside the verified file; a name of its own for a shard, and where that exists already.
 
-    Shards may begin at the same moment in one folder, so theirs never depends on what stands there.
+    Shards may begin at the same moment in one folder, so their names never depend on what exists there.
     """
     plain = os.path.join(os.path.dirname(verified), "SHA256SUMS")
-    path = f"{plain}.{os.path.basename(verified)}" if shard else plain
-    number = 1
-    while os.path.lexists(path):
-        path = f"{plain}.{os.path.basename(verified)}" + (f"-{number}" if number > 1 else "")
-        number += 1
-    return path
+    own = f"{plain}.{os.path.basename(verified)}"
+    paths = chain([own] if is_shard else [plain, own], (f"{own}-{number}" for number in count(2)))
+    return next(path for path in paths if not os.path.lexists(path))

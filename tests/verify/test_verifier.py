@@ -12,7 +12,7 @@ import pytest
 from common.errors import StoppedEarly
 from common.manifests.integrity import seal_of
 from common.manifests.rows import VERIFY, VerifyRow
-from common.verify.verifier import PairVerifier, check_row, check_stat
+from common.verify.verifier import PairVerifier, Verdict, check_row, check_stat
 from tests.support.monitor import Monitor, disk_access
 
 NUMBERS = {"row_id": "1", "group_id": "1", "size_bytes": "1"}
@@ -29,6 +29,12 @@ ROW = VERIFY.decode({**dict.fromkeys(VERIFY.columns, ""), **NUMBERS}, "")._repla
 def look(inode: int = 1, size: int = 10, kind: int = stat.S_IFREG, device: int = 1) -> os.stat_result:
     """What ``lstat`` would tell of such a file."""
     return os.stat_result((kind | 0o644, inode, device, 1, 0, 0, size, 0, 0, 0))
+
+
+def assert_verdict(verdict: Verdict | None, status: str) -> None:
+    """The status is the expected one and has a reason; without a status nothing is decided yet."""
+    assert (verdict[0] if verdict else "") == status
+    assert verdict is None or verdict[1]
 
 
 BEFORE = {
@@ -59,9 +65,8 @@ BEFORE = {
 
 @pytest.mark.parametrize(("changes", "status"), BEFORE.values(), ids=BEFORE.keys())
 def test_what_a_row_alone_tells(changes: dict[str, str], status: str) -> None:
-    decided, reason = check_row(ROW._replace(**changes))  # type: ignore[arg-type]  # texts, all of them
-    assert decided == status
-    assert bool(reason) == bool(status)
+    verdict = check_row(ROW._replace(**changes))  # type: ignore[arg-type]  # texts, all of them
+    assert_verdict(verdict, status)
 
 
 LOOKS = {
@@ -88,9 +93,7 @@ LOOKS = {
 
 @pytest.mark.parametrize(("source", "copy", "was", "status"), LOOKS.values(), ids=LOOKS.keys())
 def test_what_a_look_tells(source: os.stat_result | None, copy: os.stat_result | None, was: str, status: str) -> None:
-    decided, reason = check_stat(ROW._replace(report_status=was), source, copy)
-    assert decided == status
-    assert bool(reason) == bool(status)
+    assert_verdict(check_stat(ROW._replace(report_status=was), source, copy), status)
 
 
 class Pair:
