@@ -13,13 +13,7 @@ import os
 from collections.abc import Sequence
 
 from common.cli.console import Console
-from common.cli.options import (
-    add_batch_options,
-    add_common_options,
-    make_parser,
-    require_distinct_paths,
-    resolve_jobs,
-)
+from common.cli.options import add_batch_options, add_common_options, jobs_for, make_parser, require_distinct_paths
 from common.cli.progress import Progress
 from common.cli.run import run_stage
 from common.cli.signals import StopRequest
@@ -108,7 +102,7 @@ def verify_rows(run: VerifySession, console: Console, stop: StopRequest) -> None
     """Verify the rows of this call, and record them at each checkpoint. Changes the disk: the outputs."""
     options, roots = run.options, (run.survey.source_root, run.survey.archive_root)
     is_cold = options.read_mode == ReadMode.COLD
-    jobs = resolve_jobs(options, console.debug, roots, in_memory=not is_cold).jobs
+    jobs = jobs_for(options, console.debug, roots, in_memory=not is_cold)
     with Progress("verify", run.rows_this_call, run.bytes_this_call, options) as progress:
         verifier = PairVerifier(DiskAccess(progress, stop), cold=is_cold, archive_only=options.archive_only)
         rows = MissingDiskGuard(run.survey).watch(ordered_map(verifier.verify, run.rows(), jobs))

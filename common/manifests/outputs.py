@@ -14,10 +14,7 @@ from common.timestamps import utc_now_for_names
 
 
 def load_state_beside(output: str, tool: str) -> RunState | None:
-    """The state of the run that writes an output; None where there is none that is sound and of this tool.
-
-    Reads the disk.
-    """
+    """The state of the run that writes an output; None without a sound one of this tool. Reads the disk."""
     try:
         return load_state(output + SUFFIX, tool)
     except BadInput:
@@ -92,10 +89,9 @@ def find_unfinished(folder: str, prefix: str, tool: str, belongs: Callable[[RunS
 
 
 def unused_name(folder: str, kind: str, run_id: str, suffix: str) -> str:
-    """A path for a default output: its kind, the time, the start of the run_id.
+    """A path for a default output: its kind, the time, the start of the run_id. Reads the disk.
 
-    Neither the path exists nor the one that ``suffix`` makes of it, which may have been left without its output. Reads
-    the disk.
+    Neither it nor the path with ``suffix``, which may have been left without its output, exists.
     """
     stem = f"{kind}-{utc_now_for_names()}-{run_id[:8]}"
     stems = chain([stem], (f"{stem}-{number}" for number in count(2)))

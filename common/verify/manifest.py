@@ -22,8 +22,7 @@ _NOT_YET_VERIFIED = dict.fromkeys(
 def survey_input(options: Options, manifest: ManifestInput, state: RunState | None) -> ManifestSurvey:
     """Check the whole input, or only that it is still the file of the state to resume. Reads the disk.
 
-    Raises ``BadInput`` for an unsound input, for another one than that of the state, and for an ``--offset`` past its
-    end.
+    Raises ``BadInput`` for an unsound input, for another one than the state's, and for an ``--offset`` past its end.
     """
     if state is None or state.manifest is None:
         start = options.row_range.start
@@ -53,10 +52,7 @@ def read_row(record: Record, where: str) -> VerifyRow:
 
 
 def is_plan(manifest: ManifestInput) -> bool:
-    """Whether the input is the report of a run that only reported, as far as the state beside it shows.
-
-    Reads the disk.
-    """
+    """Whether the input is a report that was only planned, as far as the state beside it shows. Reads the disk."""
     if not set(REPORT.columns) <= set(manifest.columns):
         return False
     state = load_state_beside(manifest.path, Stage.ORGANIZE)

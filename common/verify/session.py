@@ -81,7 +81,7 @@ class VerifySession:
     def record(self, rows: Sequence[VerifyRow]) -> None:
         """Append rows durably to the outputs, then move the state past them. Changes the disk.
 
-        Raises ``StoppedEarly`` where the archive went away meanwhile: then its disk is missing, and not its files.
+        Raises ``StoppedEarly`` where the archive has gone: then its disk is missing, and not its files.
         """
         if self.survey.archive_id:
             archive.require_archive(self.survey.archive_root, self.survey.archive_id)
@@ -96,14 +96,12 @@ class VerifySession:
         self.counts_this_call += counts
         self.done_rows += len(rows)
         self.done_bytes += sum(row.size_bytes for row in rows)
-        byte_offset = self.state.byte_offset
-        for _ in rows:
-            byte_offset = self._row_ends.popleft()
+        ends = [self._row_ends.popleft() for _ in rows]
         reached = self.state.next_offset + len(rows)
         self.state = replace(
             self.state,
             next_offset=reached,
-            byte_offset=byte_offset,
+            byte_offset=ends[-1] if ends else self.state.byte_offset,
             counts=dict(Counter(self.state.counts) + counts),
             outputs={kind: (path, self._outputs[kind].length) for kind, (path, _) in self.state.outputs.items()},
             complete=self.state.is_last(reached),
@@ -174,16 +172,14 @@ def _find_state(options: Options, manifest: ManifestInput) -> str:
         return options.state_file or options.verified_out + SUFFIX
 
     def belongs(state: RunState) -> bool:
-        if state.settings != options.settings or state.manifest is None:
-            return False
-        return state.manifest.sha256 == manifest.sha256()
+        is_same_call = state.settings == options.settings
+        return bool(is_same_call and state.manifest and state.manifest.sha256 == manifest.sha256())
 
     return find_unfinished(os.path.dirname(options.input_csv), "verified-", Stage.VERIFY, belongs)
 
 
 def _first_state(options: Options, survey: ManifestSurvey, verified: str, state_path: str) -> RunState:
-    """The state of a new run. Reads the disk. Raises ``BadInput`` where an output exists or has no folder, or where two
-    are one file."""
+    """The state of a new run. Raises ``BadInput`` where an output exists, has no folder, or is named twice."""
     folder = os.path.dirname(verified)
     outputs = {
         "verified": verified,

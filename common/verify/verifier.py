@@ -157,7 +157,15 @@ class PairVerifier:
             comparison = self._read_both(row)
             if comparison.touched:
                 raise ChangedWhileReading
-        facts = _with_facts(row, comparison)
+        source, copy = comparison.left, comparison.right
+        facts = row._replace(
+            size_bytes=source.size,
+            source_mtime=mtime_text(source.mtime_ns),
+            source_inode=_inode_text(source),
+            archive_inode=_inode_text(copy),
+            archive_mtime=mtime_text(copy.mtime_ns),
+            read_mode=comparison.read_mode,
+        )
         if not comparison.equal:
             reason = f"first difference at byte {comparison.first_difference}"
             if self._read_both(row).equal:
@@ -229,18 +237,6 @@ def _archive_copy_failed(row: VerifyRow, error: OSError) -> Exception:
 
 def _decided(row: VerifyRow, status: VerifyStatus, reason: str) -> VerifyRow:
     return row._replace(status=status, reason=reason)
-
-
-def _with_facts(row: VerifyRow, comparison: Comparison) -> VerifyRow:
-    """The row with what was seen of both files while they were compared."""
-    return row._replace(
-        size_bytes=comparison.left.size,
-        source_mtime=mtime_text(comparison.left.mtime_ns),
-        source_inode=_inode_text(comparison.left),
-        archive_inode=_inode_text(comparison.right),
-        archive_mtime=mtime_text(comparison.right.mtime_ns),
-        read_mode=comparison.read_mode,
-    )
 
 
 def _inode_text(identity: Identity) -> str:
