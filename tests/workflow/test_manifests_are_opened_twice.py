@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.support import scripts
-from tests.support.library import Library
-from tests.support.scripts import ROOT, VERIFY, Argument
-from tests.support.tables import read_rows
+from tests.support.library import Library, LibraryMaker
+from tests.support.media import jpeg
+from tests.support.scripts import ORGANIZE, ROOT, VERIFY, Argument
+from tests.support.tables import read_rows, write_rows
 
 MOST = 2
 COUNT_OPENS = """
@@ -113,6 +114,36 @@ def test_a_manifest_is_opened_for_its_checks_and_for_the_work(
     six: Library, prepare: Callable[[Library], CommandLine]
 ) -> None:
     assert 1 <= count_opens(prepare(six), six.out) <= MOST
+
+
+@pytest.fixture
+def sorted_by_hand(library: LibraryMaker) -> Library:
+    """A plan with duplicates, of a photo and of a companion, whose rows a person has sorted another way."""
+    photos = {f"{folder}/IMG_1.jpg": jpeg(seed=1) for folder in "ab"}
+    sidecars = {f"{folder}/IMG_1.xmp": b"<x:xmpmeta>1</x:xmpmeta>" for folder in "ab"}
+    home = library({**photos, **sidecars, "IMG_2.jpg": jpeg(seed=2)})
+    home.organize(mode="report")
+    write_rows(home.report, read_rows(home.report)[::-1])
+    return home
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--review-html", "page.html"),
+        ("--mode", "copy", "--dry-run"),
+        ("--mode", "copy", "--report-csv", "done.csv", "--review-html", "page.html"),
+        ("--mode", "move"),
+    ],
+    ids=" ".join,
+)
+def test_an_edited_report_is_opened_for_its_checks_and_to_be_carried_out(
+    sorted_by_hand: Library, options: tuple[str, ...]
+) -> None:
+    report = sorted_by_hand.report
+    line = (ORGANIZE, report, ("--from-report", report, *options))
+    assert count_opens(line, sorted_by_hand.out) == MOST
 
 
 def test_an_open_is_counted(six: Library) -> None:
