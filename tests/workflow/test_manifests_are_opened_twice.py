@@ -30,7 +30,7 @@ code = importlib.import_module(script).main(arguments)
 print(opened, code)
 """
 
-CommandLine = tuple[str, Path, tuple[Argument, ...]]
+CommandLine = tuple[str, Path, tuple[object, ...]]
 """A script, its manifest, and its arguments."""
 
 
