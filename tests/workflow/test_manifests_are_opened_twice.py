@@ -13,7 +13,7 @@ import pytest
 from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
-from tests.support.scripts import ORGANIZE, ROOT, VERIFY, Argument
+from tests.support.scripts import ORGANIZE, ROOT, VERIFY
 from tests.support.tables import read_rows, write_rows
 
 MOST = 2
