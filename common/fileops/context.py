@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from common.fileops.hard_links import HardLinkLock
+from common.fileops.locking import HardLinkLock
 from common.fileops.mounts import SameDirectoryCheck, mount_points
 from common.paths import RealRoots
 
@@ -20,14 +20,8 @@ class Progress(Protocol):
 class DiskAccess:
     """What all threads of a run share. It is a ``ReadMonitor`` as well.
 
-    ``progress``: counts bytes and files.
-    ``stop_requested``: whether the run should stop at the next checkpoint.
-    ``synced_folders``: the folders of the archive whose names are durable.
-    ``directories``: finds two folders that are one, seen through a mount.
-    ``mount_points``: paths on which something is mounted; a file among them is a view of another file.
-    ``real_roots``: finds symbolic links between a root and a file.
-    ``hard_links``: lets one thread at a time work on files with several names.
-    ``unsupported_attributes``: attributes of copied files that their new file system could not hold, in words.
+    ``synced_folders``: the folders of the archive whose names are durable. ``unsupported_attributes``: attributes of
+    copied files that their new file system could not hold, in words.
     """
 
     def __init__(self, progress: Progress, stop_requested: Callable[[], bool]) -> None:

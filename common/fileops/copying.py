@@ -20,11 +20,7 @@ from common.paths import printable
 
 @dataclass(slots=True)
 class StagedCopy:
-    """A copy under its temporary name, still open, not yet durable.
-
-    ``identity`` is that of the source while it was read. ``unsupported_attributes`` are those that the file system of
-    the copy could not hold, in words.
-    """
+    """A copy under its temporary name, still open, not yet durable. ``identity`` is that of the source when read."""
 
     path: str
     fd: int

@@ -39,10 +39,7 @@ def sync_folders(folders: Iterable[str]) -> None:
 
 
 def sync_folders_up_to(folder: str, root: str, synced: set[str]) -> None:
-    """Make the names in a folder and in those above it durable, up to a root, except where they are in ``synced``.
-
-    Adds the folders to ``synced``. Raises ``StoppedEarly``.
-    """
+    """Sync a folder and those above it up to a root, and add them to ``synced``. Raises ``StoppedEarly``."""
     while folder not in synced:
         sync_folders([folder])
         synced.add(folder)
@@ -76,9 +73,9 @@ def mark_quarantine(path: str) -> None:
 
 
 def remove_empty_folder(path: str) -> bool:
-    """Remove a folder if it is empty; return whether it is gone. The folder above is not synced.
+    """Remove a folder if it is empty; return whether it is gone. Changes the disk, and syncs nothing.
 
-    Changes the disk. Raises ``OSError`` when an empty one can't be removed.
+    Raises ``OSError`` when an empty one can't be removed.
     """
     try:
         os.rmdir(path)
@@ -99,10 +96,7 @@ def remove_empty_folders_up_to(folder: str, root: str) -> None:
 
 
 def restore_folder(path: str, mode: int, mtime_ns: int) -> None:
-    """Make a pruned folder again if it is missing, and set its permissions and time.
-
-    Changes the disk. Raises ``OSError``.
-    """
+    """Make a pruned folder again, with its permissions and time. Changes the disk. Raises ``OSError``."""
     make_folders(path)
     os.chmod(path, mode)
     set_folder_time(path, mtime_ns)

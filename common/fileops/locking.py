@@ -1,10 +1,11 @@
-"""A lock that keeps a second run out, on a file of its own. The system releases it when the process ends."""
+"""Locks: a file that keeps a second run out until the process ends, and one thread at a time for hard links."""
 
 from __future__ import annotations
 
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext
+import threading
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 from common.errors import BadInput, Locked, explain_os_error
 from common.hashing.identity import close_file
@@ -12,11 +13,10 @@ from common.paths import printable
 
 
 class Lock:
-    """An exclusive lock, held from its creation to the end of its ``with`` block.
+    """An exclusive lock on a file that is never removed, held from its creation to the end of its ``with`` block.
 
-    Only the lock counts, not the file: it is never removed, so a crash leaves nothing to clean up, and it may belong to
-    another user. Changes the disk: makes the file. Raises ``Locked`` when another run holds the lock, ``BadInput`` when
-    the file can't be made.
+    Changes the disk: makes the file. Raises ``Locked`` when another run holds the lock, ``BadInput`` when the file
+    can't be made.
     """
 
     def __init__(self, path: str) -> None:
@@ -28,13 +28,23 @@ class Lock:
                 f"{printable(path)}: cannot make the lock file: {explain_os_error(error)}; make that folder writable"
             ) from None
         try:
-            _lock(self._fd)
+            self._lock()
         except (BlockingIOError, PermissionError):
             os.close(self._fd)
             raise Locked(f"{printable(path)}: another run is at work here; wait until it has ended") from None
         except OSError as error:
             os.close(self._fd)
             raise BadInput(f"{printable(path)}: this file system can't lock: {explain_os_error(error)}") from None
+
+    def _lock(self) -> None:
+        if sys.platform == "win32":
+            import msvcrt  # noqa: PLC0415 - exists on Windows only
+
+            msvcrt.locking(self._fd, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl  # noqa: PLC0415 - does not exist on Windows
+
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def __enter__(self) -> Lock:
         return self
@@ -62,16 +72,19 @@ def _open_lock_file(path: str) -> int:
         return os.open(path, os.O_RDONLY | flags)
 
 
-if sys.platform == "win32":
+class HardLinkLock:
+    """Lets threads work on files in parallel, but on those with several names one after the other.
 
-    def _lock(fd: int) -> None:
-        import msvcrt  # noqa: PLC0415 - exists on Windows only
+    Renaming or removing one name of a file moves its change time: a thread that compares it under another of its names
+    would take it for changed.
+    """
 
-        msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
 
-else:
-
-    def _lock(fd: int) -> None:
-        import fcntl  # noqa: PLC0415 - does not exist on Windows
-
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    def hold(self, path: str) -> AbstractContextManager[object]:
+        """A context to hold while a file is worked on. A file that can't be looked at may have several names."""
+        with suppress(OSError):
+            if os.lstat(path).st_nlink == 1:
+                return nullcontext()
+        return self._lock

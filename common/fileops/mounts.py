@@ -36,9 +36,8 @@ def mount_points() -> frozenset[str]:
 def is_same_directory(first: str, second: str) -> bool:
     """Whether two paths lead to one folder: a random name made in one appears in the other.
 
-    Device and inode numbers can't show it: overlay and FUSE views have their own. Both directions are tried, since a
-    new file in an overlay does not appear in the folder below it. Where neither folder can be written, nothing can be
-    removed from it either, and the answer is no.
+    Device and inode numbers can't show it: overlay and FUSE views have their own. Both directions are tried: a new file
+    in an overlay does not appear in the folder below it. Where neither can be written, nothing can be removed either.
 
     Changes the disk: makes and removes an empty file in each folder, and restores the folder's time. Raises
     ``StoppedEarly`` where no file can be made but files can be removed, as on a full disk.
@@ -92,7 +91,6 @@ def remove_stale_probes(folder: str) -> None:
 
 
 def _is_stale_probe(name: str) -> bool:
-    """Whether a name is that of a probe made by a process of this machine that has ended."""
     is_ours = is_temporary_name(name) and name.startswith(f"{PROBE_PREFIX}{_host_id()}-")
     return is_ours and not _is_alive(int(name.split("-")[3]))
 
@@ -100,15 +98,12 @@ def _is_stale_probe(name: str) -> bool:
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             state = file.read().rpartition(b") ")[2][:1]
+    except ProcessLookupError:
+        return False
     except OSError:
-        return True  # this system has no such file, or the process has just ended: the next run asks again
+        return True  # another user's, or this system has no such file: the next run asks again
     return state != b"Z"  # a killed process whose parent has not waited for it yet
 
 
@@ -121,23 +116,23 @@ def _host_id() -> str:
 
 
 class SameDirectoryCheck:
-    """Remembers which pairs of folders are distinct. Any thread may call it.
+    """Remembers which pairs of folders are distinct. Any thread may call it, and one probe is made at a time.
 
-    One probe is made at a time: two at once would spoil the time of the folder for each other.
+    Two at once would spoil the time of the folder for each other.
     """
 
     def __init__(self) -> None:
         self._distinct: set[tuple[str, str]] = set()
         self._cleared: set[str] = set()
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
 
     def same_directory(self, first: str, second: str) -> bool:
         """Whether two paths lead to one folder. Changes the disk and raises as ``is_same_directory`` does."""
         with self._guard:
             if (first, second) in self._distinct:
                 return False
-            self._clear(first)
-            self._clear(second)
+            self.remove_stale_probes(first)
+            self.remove_stale_probes(second)
             if is_same_directory(second, first):
                 return True
             if len(self._distinct) >= _MAX_REMEMBERED:
@@ -148,12 +143,9 @@ class SameDirectoryCheck:
     def remove_stale_probes(self, folder: str) -> None:
         """Remove the probes that killed runs left in a folder, once in each run. Changes the disk."""
         with self._guard:
-            self._clear(folder)
-
-    def _clear(self, folder: str) -> None:
-        if folder in self._cleared:
-            return
-        remove_stale_probes(folder)
-        if len(self._cleared) >= _MAX_REMEMBERED:
-            self._cleared.clear()
-        self._cleared.add(folder)
+            if folder in self._cleared:
+                return
+            remove_stale_probes(folder)
+            if len(self._cleared) >= _MAX_REMEMBERED:
+                self._cleared.clear()
+            self._cleared.add(folder)

@@ -9,29 +9,16 @@ from common.errors import RowFailed, StoppedEarly, explain_os_error
 from common.paths import printable
 
 # The next file would meet these errors as well.
-_STOPS_THE_RUN = frozenset(
-    {
-        errno.EDQUOT,
-        errno.EIO,
-        errno.EMFILE,
-        errno.ENFILE,
-        errno.ENODEV,
-        errno.ENOSPC,
-        errno.ENOTCONN,
-        errno.ENXIO,
-        errno.EROFS,
-        errno.ESTALE,
-    }
-    if sys.platform != "win32"
-    else {errno.EIO, errno.ENOSPC, errno.EROFS}
-)
+_STOPS_RUN = {errno.EIO, errno.ENOSPC, errno.EROFS}
+if sys.platform != "win32":
+    _STOPS_RUN |= {errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENODEV, errno.ENOTCONN, errno.ENXIO, errno.ESTALE}
 UNSUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM, getattr(errno, "EOPNOTSUPP", 95), errno.EMLINK})
 """What a file system answers that can't do something: the next way is tried."""
 
 
 def write_error(path: str, error: OSError) -> Exception:
     """The exception for a failed write: ``StoppedEarly`` where the next file would fail as well, else ``RowFailed``."""
-    if error.errno in _STOPS_THE_RUN:
+    if error.errno in _STOPS_RUN:
         return StoppedEarly(
             f"{printable(path)}: cannot write: {explain_os_error(error)}; mend that and run the same command again"
         )

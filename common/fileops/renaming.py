@@ -32,27 +32,23 @@ def rename_no_replace(source: str, destination: str) -> None:
     return _rename_over_placeholder(source, destination)
 
 
-if sys.platform == "win32":
-
-    def _rename_exclusive(source: str, destination: str) -> None:
+def _rename_exclusive(source: str, destination: str) -> None:
+    if sys.platform == "win32":
         os.rename(source, destination)
+        return
+    import ctypes  # noqa: PLC0415 - not needed to show --help
 
-else:
-
-    def _rename_exclusive(source: str, destination: str) -> None:
-        import ctypes  # noqa: PLC0415 - not needed to show --help
-
-        old, new = os.fsencode(source), os.fsencode(destination)
-        if sys.platform == "darwin":
-            rename, arguments = libc_function("renamex_np"), (old, new, 0x4)
-        else:
-            at_cwd, no_replace = -100, 1
-            rename, arguments = libc_function("renameat2"), (at_cwd, old, at_cwd, new, no_replace)
-        if rename is None:
-            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-        if rename(*arguments) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), source, None, destination)
+    old, new = os.fsencode(source), os.fsencode(destination)
+    if sys.platform == "darwin":
+        rename, arguments = libc_function("renamex_np"), (old, new, 0x4)
+    else:
+        at_cwd, no_replace = -100, 1
+        rename, arguments = libc_function("renameat2"), (at_cwd, old, at_cwd, new, no_replace)
+    if rename is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    if rename(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), source, None, destination)
 
 
 def _link_then_unlink(source: str, destination: str) -> None:
@@ -66,8 +62,7 @@ def _link_then_unlink(source: str, destination: str) -> None:
 
 
 def _rename_over_placeholder(source: str, destination: str) -> None:
-    fd = os.open(destination, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    os.close(fd)
+    os.close(os.open(destination, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
         os.rename(source, destination)
     except OSError:
@@ -78,8 +73,7 @@ def _rename_over_placeholder(source: str, destination: str) -> None:
 def remove_placeholder(path: str, original: str) -> bool:
     """Remove the empty file by which a killed run reserved a name for ``original``; return whether there was one.
 
-    Where the original is empty as well, the younger of the two is the placeholder: copies have the original's time.
-    Changes the disk.
+    Of two empty files the younger is the placeholder: copies have the original's time. Changes the disk.
     """
     try:
         status, original_status = os.lstat(path), os.lstat(original)
@@ -93,12 +87,6 @@ def remove_placeholder(path: str, original: str) -> bool:
     return True
 
 
-def _are_hard_links(path: str, other_path: str) -> bool:
-    """Whether two names are hard links to one file; a symbolic link to it or a mount of it is not."""
-    status = os.lstat(path)
-    return os.path.samestat(status, os.lstat(other_path)) and status.st_nlink > 1
-
-
 def restore_set_aside(path: str, set_aside: str) -> bool:
     """Give a file that a killed run had set aside its own name back; return whether there was one.
 
@@ -109,7 +97,8 @@ def restore_set_aside(path: str, set_aside: str) -> bool:
     if path_exists(path):
         # The run was killed within a rename that was a link and an unlink, or went over a placeholder: the second
         # name of the file can go, and so can the placeholder.
-        if _are_hard_links(path, set_aside):
+        status = os.lstat(path)
+        if os.path.samestat(status, os.lstat(set_aside)) and status.st_nlink > 1:
             os.unlink(set_aside)
             return False
         if remove_placeholder(set_aside, path) or not remove_placeholder(path, set_aside):

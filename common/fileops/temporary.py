@@ -41,8 +41,6 @@ def remove_temporaries(folder: str) -> None:
 
     Changes the disk. Raises ``OSError``.
     """
-    if not path_exists(folder):
-        return
-    for name in os.listdir(folder):
+    for name in os.listdir(folder) if path_exists(folder) else []:
         if is_temporary_name(name) and name.startswith(TEMPORARY_PREFIX):
             remove_temporary(os.path.join(folder, name))
