@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -27,29 +27,29 @@ class Amount:
         return Amount(self.files + other.files, self.size + other.size)
 
 
-class AmountTable:
+class AmountTable(dict[str, Amount]):
     """Amounts under headings: at most ``limit`` of them, and ``OTHER_REASONS`` for the rest."""
 
     def __init__(self, limit: int = 100) -> None:
+        super().__init__()
         self._limit = limit
-        self._amounts: dict[str, Amount] = {}
+
+    def __missing__(self, heading: str) -> Amount:
+        return Amount()
 
     def add(self, heading: str, size: int) -> None:
         """Count one file of ``size`` bytes."""
-        if heading not in self._amounts and len(self._amounts) >= self._limit:
+        if heading not in self and len(self) >= self._limit:
             heading = OTHER_REASONS
-        self._amounts.setdefault(heading, Amount()).add(size)
+        self.setdefault(heading, Amount()).add(size)
 
-    def __getitem__(self, heading: str) -> Amount:
-        return self._amounts.get(heading) or Amount()
-
-    def largest_first(self) -> Iterator[tuple[str, Amount]]:
+    def largest_first(self) -> list[tuple[str, Amount]]:
         """All headings, those with the most files first."""
-        yield from sorted(self._amounts.items(), key=lambda item: (-item[1].files, item[0]))
+        return sorted(self.items(), key=lambda item: (-item[1].files, item[0]))
 
     def total(self) -> Amount:
         """The sum over all headings."""
-        return sum(self._amounts.values(), Amount())
+        return sum(self.values(), Amount())
 
 
 @dataclass(slots=True)
@@ -66,15 +66,14 @@ class SampleCollector(Generic[Row]):
 
     def __init__(self, limit_per_reason: int) -> None:
         self._limit_per_reason = limit_per_reason
-        self._samples: dict[str, list[Sample[Row]]] = {}
+        self._samples: defaultdict[str, list[Sample[Row]]] = defaultdict(list)
         self.counts: Counter[str] = Counter()
 
     def add(self, reason_key: str, row: Row) -> Sample[Row]:
         """Count a row, and keep it if there is room. Companions can be added to the sample in both cases."""
         sample = Sample(row, reason_key)
-        samples = self._samples.setdefault(reason_key, [])
-        if len(samples) < self._limit_per_reason:
-            samples.append(sample)
+        if len(self._samples[reason_key]) < self._limit_per_reason:
+            self._samples[reason_key].append(sample)
         self.counts[reason_key] += 1
         return sample
 

@@ -13,24 +13,9 @@ from common.review.labels import APPLY_LABELS
 from common.review.model import Line, ReviewReason, Tile
 
 _OPEN = "open"
-REVIEW_REASONS = {
-    reason.key: reason
-    for reason in (
-        ReviewReason(
-            Phase.FAILED, "Refused or failed", "The file was left where it is. The reason says what to mend.", "bad"
-        ),
-        ReviewReason(Phase.SKIPPED, "Nothing was there to do", "The reason says why; nothing was changed.", "plain"),
-        ReviewReason(_OPEN, "No outcome yet", "The run was interrupted: the same command again finishes it."),
-    )
-}
 _PLANNED, _DONE, _PRUNE = Phase.PLANNED, Phase.DONE, Action.PRUNE
 _OF_FOLDERS = frozenset({Action.PRUNE, Action.RESTORE_FOLDER})
-_DONE_LABELS = {
-    "quarantine": "in quarantine",
-    "delete": "deleted for good",
-    "restore": "brought back",
-    "purge": "purged",
-}
+_LABELS = {"delete": "deleted for good", "purge": "purged", "quarantine": "in quarantine", "restore": "brought back"}
 
 
 class ApplyCollector(RowCollector[JournalRow]):
@@ -38,7 +23,13 @@ class ApplyCollector(RowCollector[JournalRow]):
 
     kind = "apply"
     labels = APPLY_LABELS
-    reasons = REVIEW_REASONS
+    reasons = (
+        ReviewReason(
+            Phase.FAILED, "Refused or failed", "The file was left where it is. The reason says what to mend.", "bad"
+        ),
+        ReviewReason(Phase.SKIPPED, "Nothing was there to do", "The reason says why; nothing was changed.", "plain"),
+        ReviewReason(_OPEN, "No outcome yet", "The run was interrupted: the same command again finishes it."),
+    )
     headings: ClassVar = {
         "": ("What was done to the originals", ""),
         "quarantine": (
@@ -83,21 +74,18 @@ class ApplyCollector(RowCollector[JournalRow]):
         self._unresolved.clear()
 
     def _totals(self) -> list[Line]:
-        return [
-            *super()._totals(),
-            *(
-                Line(reason.label.lower(), reason.advice, reason.tone, amount)
-                for key, amount in self._unresolved_amounts.largest_first()
-                for reason in [self.review_reason(key)]
-            ),
+        return super()._totals() + [
+            Line(reason.label.lower(), reason.advice, reason.tone, amount)
+            for key, amount in self._unresolved_amounts.largest_first()
+            for reason in [self.review_reason(key)]
         ]
 
     def _total(self) -> Amount:
         return self._amounts.total() + self._unresolved_amounts.total()
 
     def _tiles(self) -> list[Tile]:
-        files = sum((amount for action, amount in self._amounts.largest_first() if action not in _OF_FOLDERS), Amount())
-        label = _DONE_LABELS.get(self._mode, "done")
+        files = sum((amount for action, amount in self._amounts.items() if action not in _OF_FOLDERS), Amount())
+        label = _LABELS.get(self._mode, "done")
         return [
             amount_tile(label, files, "#sums"),
             self._attention_tile(count_text(self._total().files), at_least="at least " if self._overflow else ""),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import ClassVar, Generic, TypeVar
 
 from common.counts import count_text, size_text
@@ -29,14 +28,13 @@ class RowCollector(ABC, Generic[MediaRow]):
     """Collects the rows of one kind of file in bounded memory. Touches no disk.
 
     ``headings``: title and lead of the page by mode; those under an empty text are for any other mode.
-    ``reasons``: the reasons to look by their keys, in the order in which a person should see their rows.
-    ``attention_tone``: the tone of the figure of rows to look at.
+    ``reasons``: the reasons to look, in the order in which a person should see their rows; the first is for any other.
     """
 
     kind: ClassVar[str]
     labels: ClassVar[Mapping[str, StatusLabel]]
     headings: ClassVar[Mapping[str, tuple[str, str]]]
-    reasons: ClassVar[Mapping[str, ReviewReason]]
+    reasons: ClassVar[Sequence[ReviewReason]]
     attention_tone: ClassVar[str] = "bad"
 
     def __init__(self, samples_per_reason: int, mode: str) -> None:
@@ -57,16 +55,15 @@ class RowCollector(ABC, Generic[MediaRow]):
 
     def finish(self) -> None:
         """To be called after the last row."""
-        return
 
     @property
     def reason_keys(self) -> Sequence[str]:
         """The keys of the reasons to look, in the order in which a person should see their rows."""
-        return tuple(self.reasons)
+        return [reason.key for reason in self.reasons]
 
     def review_reason(self, key: str) -> ReviewReason:
         """The reason to look with a key."""
-        return self.reasons.get(key) or self.reasons["failed"]
+        return next((reason for reason in self.reasons if reason.key == key), self.reasons[0])
 
     @abstractmethod
     def _tiles(self) -> list[Tile]:
@@ -80,7 +77,11 @@ class RowCollector(ABC, Generic[MediaRow]):
 
     def _totals(self) -> list[Line]:
         """The table of all rows, which adds up to the total."""
-        return status_lines(self._amounts, self.labels)
+        return [
+            Line(label.label, label.explanation, label.tone, amount)
+            for status, amount in self._amounts.largest_first()
+            for label in [status_label(status, self.labels)]
+        ]
 
     def _total(self) -> Amount:
         return self._amounts.total()
@@ -108,7 +109,7 @@ class RowCollector(ABC, Generic[MediaRow]):
             destination=clipped(inside_root(row.destination_path, row.archive_root)),
             status=status,
             review_reason=self.review_reason(sample.reason_key),
-            remarks=(clipped(row.reason),) if row.reason else (),
+            remarks=[clipped(row.reason)] if row.reason else [],
         )
 
     def page(self, run_id: str) -> Page:
@@ -124,21 +125,10 @@ class RowCollector(ABC, Generic[MediaRow]):
             tiles=self._tiles(),
             totals=self._totals(),
             total=self._total(),
-            review_reasons=[
-                replace(self.review_reason(key), count=self.samples.counts[key]) for key in self._listed_keys()
-            ],
+            review_reasons=[(self.review_reason(key), self.samples.counts[key]) for key in self._listed_keys()],
         )
 
 
 def amount_tile(label: str, amount: Amount, link: str) -> Tile:
     """The figure of what went well. Pure."""
     return Tile(label, count_text(amount.files), size_text(amount.size), "good", link)
-
-
-def status_lines(amounts: AmountTable, labels: Mapping[str, StatusLabel]) -> list[Line]:
-    """The lines of a table of statuses, each with its explanation. Pure."""
-    return [
-        Line(label.label, label.explanation, label.tone, amount)
-        for status, amount in amounts.largest_first()
-        for label in [status_label(status, labels)]
-    ]

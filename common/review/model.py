@@ -1,7 +1,4 @@
-"""What a review page shows, as plain values that the templates only lay out.
-
-All texts here are safe to print, and none is safe as markup: the templates escape them.
-"""
+"""What a review page shows, as values whose texts are safe to print, but not as markup: the templates escape them."""
 
 from __future__ import annotations
 
@@ -13,12 +10,10 @@ from common.review.aggregates import Amount
 
 @dataclass(frozen=True, slots=True)
 class ReviewFacts:
-    """What a page shows of its run beside the rows.
+    """What a page shows of its run beside the rows: parts of its summary.
 
     ``mode``: what was done (report, copy, move; verify, archive-only; quarantine, delete, restore, purge).
-    ``outputs``: the files with all rows, by kind, as in the summary. ``notes`` and ``next_steps`` are the summary's.
     ``expected_rows``: how many rows there must be, where that is known; the page warns when there are more or fewer.
-    ``complete``: whether the run has finished.
     """
 
     mode: str
@@ -64,34 +59,28 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Month:
-    """A cell of the calendar: ``level`` is 0 (none) to 4 (the fullest)."""
-
-    files: int
-    level: int
-
-
-@dataclass(frozen=True, slots=True)
 class Year:
-    """A line of the calendar. ``sure`` and ``look`` are parts of a bar of 1000. A gap of years has no months."""
+    """A line of the calendar. ``sure`` and ``look`` are parts of a bar of 1000. A gap of years has no months.
+
+    Each month has its files and a level of 0 (none) to 4 (the fullest).
+    """
 
     label: str
     sure: int
     look: int
     to_review: int
     amount: Amount
-    months: tuple[Month, ...] = ()
+    months: Sequence[tuple[int, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewReason:
-    """A reason for a person to look at rows: its name, what to do about it, and how many rows have it."""
+    """A reason for a person to look at rows: its name, and what to do about it."""
 
     key: str
     label: str
     advice: str
     tone: str = "look"
-    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +95,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One row that needs a person. Only organize's rows have ``capture_date`` and ``evidence``.
-
-    ``link`` is a ``file:`` address, ``picture`` a ``data:`` URI.
-    """
+    """One row that needs a person. ``link`` is a ``file:`` address, ``picture`` a ``data:`` URI."""
 
     row_id: int
     name: str
@@ -120,9 +106,9 @@ class Item:
     destination: str
     status: str
     review_reason: ReviewReason
-    remarks: tuple[str, ...]
+    remarks: Sequence[str]
     capture_date: str = ""
-    evidence: tuple[Evidence, ...] = ()
+    evidence: Sequence[Evidence] = ()
     link: str = ""
     picture: str = ""
 
@@ -135,7 +121,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A whole page. Lists that are empty are parts that it does not have."""
+    """A whole page. Lists that are empty are parts that it does not have; ``review_reasons`` go with their counts."""
 
     kind: str
     title: str
@@ -146,7 +132,7 @@ class Page:
     tiles: Sequence[Tile]
     totals: Sequence[Line]
     total: Amount
-    review_reasons: Sequence[ReviewReason]
+    review_reasons: Sequence[tuple[ReviewReason, int]]
     destination_label: str = "Archive copy"
     kinds: Sequence[Line] = ()
     years: Sequence[Year] = ()

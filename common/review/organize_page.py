@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 import re
-from dataclasses import dataclass, field, replace
+from collections import Counter, defaultdict
+from dataclasses import replace
 from typing import ClassVar
 
 from common.counts import count_text, size_text
@@ -15,7 +16,7 @@ from common.manifests.statuses import ReportStatus
 from common.review.aggregates import Amount, AmountTable, Sample
 from common.review.collector import RowCollector, amount_tile
 from common.review.labels import ORGANIZE_LABELS, clipped, evidence_grade, share_text
-from common.review.model import Evidence, Item, Line, Month, Page, ReviewReason, Share, Tile, Year
+from common.review.model import Evidence, Item, Line, Page, ReviewReason, Share, Tile, Year
 
 # A year beyond these is a slip of somebody's hand; the calendar would not end.
 _FIRST_YEAR, _LAST_YEAR = 1800, 2200
@@ -38,44 +39,38 @@ _PLACED = frozenset({ReportStatus.PLANNED, ReportStatus.COPIED, ReportStatus.MOV
 _FILED = _PLACED | {ReportStatus.ALREADY_ARCHIVED}
 _FAILED = ReportStatus.FAILED
 
-REVIEW_REASONS = {
-    reason.key: reason
-    for reason in (
-        ReviewReason(
-            "failed",
-            "Failed",
-            "The reason says what to mend, for the same command again, or that a new plan is wanted.",
-            "bad",
-        ),
-        ReviewReason(
-            "year",
-            "Years disagree",
-            "Two pieces of evidence tell two years. Compare them with the picture; correct the CSV if the wrong one "
-            "won.",
-        ),
-        ReviewReason(
-            "zone",
-            "Around New Year",
-            "The time is in UTC and no zone is known: it may be the year beside. Tell it with --timezone.",
-        ),
-        ReviewReason("undated", "No believable date", "Goes to unknown-date. The picture may tell you more."),
-        ReviewReason(
-            "mtime",
-            "Only modification time",
-            "Copying and editing change it: believe it only for files that were never copied.",
-        ),
-        ReviewReason(
-            "weak", "Weak evidence", "A date of editing, of a day or of a satellite: mostly right, not always."
-        ),
-        ReviewReason("remark", "Something to know", "The remark says what it is."),
-        ReviewReason(
-            "renamed",
-            "Filed under another name",
-            "Another file has this name in its year: two different pictures, both are kept.",
-            "plain",
-        ),
-    )
-}
+_REVIEW_REASONS = (
+    ReviewReason(
+        "failed",
+        "Failed",
+        "The reason says what to mend, for the same command again, or that a new plan is wanted.",
+        "bad",
+    ),
+    ReviewReason(
+        "year",
+        "Years disagree",
+        "Two pieces of evidence tell two years. Compare them with the picture; correct the CSV if the wrong one won.",
+    ),
+    ReviewReason(
+        "zone",
+        "Around New Year",
+        "The time is in UTC and no zone is known: it may be the year beside. Tell it with --timezone.",
+    ),
+    ReviewReason("undated", "No believable date", "Goes to unknown-date. The picture may tell you more."),
+    ReviewReason(
+        "mtime",
+        "Only modification time",
+        "Copying and editing change it: believe it only for files that were never copied.",
+    ),
+    ReviewReason("weak", "Weak evidence", "A date of editing, of a day or of a satellite: mostly right, not always."),
+    ReviewReason("remark", "Something to know", "The remark says what it is."),
+    ReviewReason(
+        "renamed",
+        "Filed under another name",
+        "Another file has this name in its year: two different pictures, both are kept.",
+        "plain",
+    ),
+)
 _KIND_LABELS = {"image": "photos", "video": "videos", "sidecar": "companion files"}
 
 
@@ -98,20 +93,12 @@ def review_reason_key(row: ReportRow) -> str:
     return "weak" if is_weak else "remark"
 
 
-@dataclass(slots=True)
-class _Period:
-    """What was taken in one year or month: all of it, and how many rows have something to look at."""
-
-    amount: Amount = field(default_factory=Amount)
-    to_review: int = 0
-
-
 class OrganizeCollector(RowCollector[ReportRow]):
     """Collects the rows of a report, in its order: companions follow their photo."""
 
     kind = "organize"
     labels = ORGANIZE_LABELS
-    reasons = REVIEW_REASONS
+    reasons = _REVIEW_REASONS
     headings: ClassVar = {
         "": ("What would happen to your photos", "This is a plan. Nothing has been copied, moved or changed."),
         "copy": ("What was copied to your archive", "The originals are where they were, unchanged."),
@@ -127,7 +114,8 @@ class OrganizeCollector(RowCollector[ReportRow]):
         self._kinds = AmountTable()
         self._date_sources = AmountTable(_MAX_DATE_SOURCES)
         self._left_out: dict[str, AmountTable] = {_FAILED: AmountTable(), ReportStatus.SKIPPED: AmountTable()}
-        self._months: dict[tuple[int, int], _Period] = {}
+        self._months: defaultdict[tuple[int, int], Amount] = defaultdict(Amount)
+        self._to_review: Counter[tuple[int, int]] = Counter()
         self._last_group = 0
         self._last_sample: Sample[ReportRow] | None = None
 
@@ -138,9 +126,9 @@ class OrganizeCollector(RowCollector[ReportRow]):
             self._left_out[row.status].add(_without_names(row.reason), row.size_bytes)
         if row.status in _FILED and row.media_kind in ("image", "video"):
             self._date_sources.add(row.date_source, row.size_bytes)
-            month = self._months.setdefault(_month_of(row.capture_date), _Period())
-            month.amount.add(row.size_bytes)
-            month.to_review += bool(row.review)
+            month = _month_of(row.capture_date)
+            self._months[month].add(row.size_bytes)
+            self._to_review[month] += bool(row.review)
         if reason_key := review_reason_key(row):
             self._keep(row, reason_key)
 
@@ -158,12 +146,12 @@ class OrganizeCollector(RowCollector[ReportRow]):
         return replace(
             item,
             capture_date=clipped(sample.row.capture_date.replace("T", " "), 40),
-            evidence=tuple(evidence),
-            remarks=(*remarks, *item.remarks),
+            evidence=evidence,
+            remarks=[*remarks, *item.remarks],
         )
 
     def _tiles(self) -> list[Tile]:
-        filed = sum((month.amount for month in self._months.values()), Amount())
+        filed = sum(self._months.values(), Amount())
         failed, duplicates = self._amounts[ReportStatus.FAILED], self._amounts[ReportStatus.DUPLICATE]
         left_out = failed + self._amounts[ReportStatus.SKIPPED]
         known = count_text(self._amounts[ReportStatus.ALREADY_ARCHIVED].files)
@@ -206,25 +194,25 @@ class OrganizeCollector(RowCollector[ReportRow]):
 
     def _years(self) -> list[Year]:
         """The calendar: a line for each year, for each gap between years, and at last for files without a date."""
-        by_year: dict[int, _Period] = {}
-        for (number, _), month in self._months.items():
-            year = by_year.setdefault(number, _Period())
-            year.amount += month.amount
-            year.to_review += month.to_review
-        fullest_year = max((year.amount.files for year in by_year.values()), default=1)
-        fullest_month = max((month.amount.files for (_, number), month in self._months.items() if number), default=1)
+        by_year: defaultdict[int, Amount] = defaultdict(Amount)
+        to_review: Counter[int] = Counter()
+        for (number, month), amount in self._months.items():
+            by_year[number] += amount
+            to_review[number] += self._to_review[number, month]
+        fullest_year = max((amount.files for amount in by_year.values()), default=1)
+        fullest_month = max((amount.files for (_, month), amount in self._months.items() if month), default=1)
         years: list[Year] = []
         previous = 0
         for number in sorted(by_year, key=lambda number: (number == 0, number)):
             if previous and number > previous + 1:
                 gap = str(previous + 1) if number == previous + 2 else f"{previous + 1} to {number - 1}"
                 years.append(Year(gap, 0, 0, 0, Amount()))
-            year = by_year[number]
-            bar = max(1, math.ceil(_BAR_WIDTH * year.amount.files / fullest_year))
-            look = math.ceil(bar * year.to_review / year.amount.files)
-            counts = (self._months.get((number, month_number), _Period()).amount.files for month_number in range(1, 13))
-            cells = tuple(Month(files, _heat_level(files, fullest_month)) for files in counts)
-            years.append(Year(str(number or "no date"), bar - look, look, year.to_review, year.amount, cells))
+            amount = by_year[number]
+            bar = max(1, math.ceil(_BAR_WIDTH * amount.files / fullest_year))
+            look = math.ceil(bar * to_review[number] / amount.files)
+            counts = [self._months.get((number, month), Amount()).files for month in range(1, 13)]
+            cells = [(files, math.ceil(_HEAT_LEVELS * math.sqrt(files / fullest_month))) for files in counts]
+            years.append(Year(str(number or "no date"), bar - look, look, to_review[number], amount, cells))
             previous = number
         return years
 
@@ -264,24 +252,18 @@ def _month_of(capture_date: str) -> tuple[int, int]:
     return (year, month) if _FIRST_YEAR <= year <= _LAST_YEAR and 1 <= month <= 12 else (0, 0)
 
 
-def _heat_level(files: int, fullest: int) -> int:
-    return math.ceil(_HEAT_LEVELS * math.sqrt(files / fullest))
-
-
 def _evidence_and_remarks(row: ReportRow) -> tuple[list[Evidence], list[str]]:
     """The candidates that the review column names, the chosen one first, and its other notes."""
     evidence: list[Evidence] = []
     if row.date_source:
         explanation = evidence_grade(row.date_source).explanation
-        evidence.append(
-            Evidence(clipped(row.date_source, 60), clipped(row.capture_date[:10], 40), explanation, chosen=True)
-        )
+        date = clipped(row.capture_date[:10], 40)
+        evidence.append(Evidence(clipped(row.date_source, 60), date, explanation, chosen=True))
     remarks: list[str] = []
     for note in row.review.split(notes.NOTE_SEPARATOR) if row.review else []:
         candidates = notes.parse_other_years(note)[:_MAX_CANDIDATES]
-        evidence += [
-            Evidence(clipped(tag, 60), year, evidence_grade(tag).explanation, chosen=False) for tag, year in candidates
-        ]
+        for tag, year in candidates:
+            evidence.append(Evidence(clipped(tag, 60), year, evidence_grade(tag).explanation, chosen=False))
         if not candidates:
             remarks.append(clipped(note))
     return evidence, remarks
