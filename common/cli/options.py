@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import codecs
 import os
+import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
 
 from common.cli.shell import script_command
 from common.concurrency import is_on_spinning_disk, suitable_jobs
@@ -33,8 +35,7 @@ EXIT_STATUS = """exit status:
 class CommonOptions:
     """The options that all three scripts have.
 
-    ``jobs`` is the number of files handled at a time, or 0 to choose it by the disks. ``arguments`` is the whole
-    command line, with the contents of its ``@file`` arguments.
+    ``jobs``: how many files at a time, 0 to choose. ``arguments``: the command line, its ``@file`` arguments read.
     """
 
     jobs: int
@@ -51,19 +52,13 @@ def make_parser(description: str, epilog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=description,
         epilog=f"{epilog.strip()}\n\n{ARGUMENTS_FROM_FILE}\n{EXIT_STATUS}",
-        formatter_class=_HelpFormatter,
+        # Without a width, argparse would load ``shutil``, and with it three compression libraries.
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=terminal_columns() - 2),
         allow_abbrev=False,
     )
     if sys.version_info >= (3, 14):
         parser.color = False
     return parser
-
-
-class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Fills the terminal. argparse itself would load ``shutil``, and with it three compression libraries."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=terminal_columns() - 2)
 
 
 def terminal_columns() -> int:
@@ -127,13 +122,8 @@ def add_batch_options(parser: argparse.ArgumentParser, state_file: str) -> None:
 def add_common_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that all three scripts have."""
     group = parser.add_argument_group("common options")
-    group.add_argument(
-        "--jobs",
-        type=positive,
-        default=0,
-        metavar="N",
-        help="files handled at a time (default: 1 on a spinning disk, else by the number of cores)",
-    )
+    jobs_help = "files handled at a time (default: 1 on a spinning disk, else by the number of cores)"
+    group.add_argument("--jobs", type=positive, default=0, metavar="N", help=jobs_help)
     group.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     group.add_argument("--quiet", action="store_true", help="say nothing but errors and the summary")
     group.add_argument("--verbose", action="store_true", help="say more about what is done and why")
@@ -143,15 +133,8 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
 
 def common_options(parsed: argparse.Namespace) -> CommonOptions:
     """The common options of a parsed command line."""
-    return CommonOptions(
-        jobs=parsed.jobs,
-        json=parsed.json,
-        quiet=parsed.quiet,
-        verbose=parsed.verbose,
-        log_file=parsed.log_file,
-        review_html=os.path.abspath(parsed.review_html) if parsed.review_html else "",
-        arguments=parsed.arguments,
-    )
+    options = CommonOptions(**{field.name: getattr(parsed, field.name) for field in fields(CommonOptions)})
+    return replace(options, review_html=os.path.abspath(options.review_html) if options.review_html else "")
 
 
 def jobs_for(options: CommonOptions, log: Callable[[str], None], paths: Iterable[str], in_memory: bool = False) -> int:
@@ -186,7 +169,10 @@ def require_distinct_paths(options: CommonOptions, outputs: Iterable[str]) -> No
 
 
 def rerun_command(stage: Stage, options: CommonOptions, without: str = "", values: int = 0) -> str:
-    """The command line of this run, to be pasted, without one option that has ``values`` values. Looks at ``PATH``."""
+    """The command line of this run, to be pasted, without one option that has ``values`` values. Looks at ``PATH``.
+
+    A value out of an ``@file`` that itself begins with ``@`` is joined to its option: ``--exclude=@eaDir``.
+    """
     arguments: list[str] = []
     skip = 0
     for argument in options.arguments:
@@ -194,25 +180,13 @@ def rerun_command(stage: Stage, options: CommonOptions, without: str = "", value
             skip -= 1
         elif without and argument == without:
             skip = values
-        elif not (without and argument.startswith(f"{without}=")):
-            arguments.append(argument)
-    return script_command(stage, *_join_at_values(arguments))
-
-
-def _join_at_values(arguments: Sequence[str]) -> Iterator[str]:
-    """The same arguments, where a value that begins with ``@`` is joined to its option: ``--exclude=@eaDir``.
-
-    It came out of a file of arguments; by itself it would be taken for the name of one.
-    """
-    remaining = iter(arguments)
-    for argument in remaining:
-        value = next(remaining, "") if argument.startswith("--") and "=" not in argument else ""
-        if value.startswith("@"):
-            yield f"{argument}={value}"
+        elif without and argument.startswith(f"{without}="):
             continue
-        yield argument
-        if value:
-            yield value
+        elif argument.startswith("@") and arguments and re.fullmatch("--[^=]+", arguments[-1]):
+            arguments[-1] += f"={argument}"
+        else:
+            arguments.append(argument)
+    return script_command(stage, *arguments)
 
 
 def positive(text: str) -> int:

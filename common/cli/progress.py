@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import sys
 import threading
-from typing import Protocol
+from typing import TYPE_CHECKING, NoReturn
 
 from common.cli.options import CommonOptions
 
-
-class _Bar(Protocol):
-    """The part of a tqdm bar that is used here."""
-
-    def update(self, n: float = 1) -> bool | None: ...
-    def set_postfix_str(self, s: str = "", refresh: bool = True) -> None: ...
-    def close(self) -> None: ...
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 class Progress:
@@ -23,6 +18,8 @@ class Progress:
     Any thread may call its methods. Where no contents are read, ``total_bytes`` is None and the bar is over files.
     ``done_files`` and ``done_bytes`` were handled by an earlier run: they count, but not for the speed.
     """
+
+    _bar: tqdm[NoReturn] | None = None
 
     def __init__(
         self,
@@ -34,7 +31,6 @@ class Progress:
         done_files: int = 0,
         done_bytes: int = 0,
     ) -> None:
-        self._bar: _Bar | None = None
         self._total_files, self._total_bytes = files, total_bytes
         self._files, self._bytes = done_files, done_bytes
         self._guard = threading.Lock()

@@ -17,13 +17,6 @@ def prepare_process() -> None:
             f"python3.12 {os.path.basename(sys.argv[0])}\n"
         )
         raise SystemExit(2)
-    _end_quietly_on_interrupt()
-
-
-def _end_quietly_on_interrupt() -> None:
-    """End the process on Ctrl-C without a traceback, until ``stop_on_signals`` takes over: nothing has begun yet.
-
-    Where the process was started with interrupts ignored, as shells start background jobs, they stay ignored.
-    """
+    # Where the process was started with interrupts ignored, as shells start background jobs, they stay ignored.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -64,7 +64,4 @@ def counts_and_amounts(
     shown_counts = {names[status]: rows[status] for status in names if rows.get(status)}
     shown_amounts = {names[status]: amounts[status] for status in names if status in amounts}
     whole = summed(shown_amounts.values())
-    return (
-        {total: sum(shown_counts.values()), **shown_counts},
-        {**({total: whole} if whole else {}), **shown_amounts},
-    )
+    return ({total: sum(shown_counts.values()), **shown_counts}, {**({total: whole} if whole else {}), **shown_amounts})

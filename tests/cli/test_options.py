@@ -161,3 +161,9 @@ def test_a_value_that_begins_with_the_sign_is_joined_to_its_option_in_a_command_
     (tmp_path / "args").write_text("--log-file\n@eaDir\n--quiet\n--jobs\n3\n")
     options = parsed(f"@{tmp_path}/args")
     assert rerun_command(Stage.VERIFY, options).endswith("verify_media_archive.py --log-file=@eaDir --quiet --jobs 3")
+
+
+def test_an_option_without_a_value_before_it_does_not_keep_a_value_from_its_option(tmp_path: Path) -> None:
+    (tmp_path / "args").write_text("--quiet\n--log-file\n@eaDir\n")
+    options = parsed(f"@{tmp_path}/args")
+    assert rerun_command(Stage.VERIFY, options).endswith("verify_media_archive.py --quiet --log-file=@eaDir")
