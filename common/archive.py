@@ -1,7 +1,4 @@
-"""The identity of an archive: the marker at its root, by which it differs from an empty mount point.
-
-And whether the disks of source and archive are mounted: the files of a disk that is not are not missing.
-"""
+"""The marker at the root of an archive, and whether its disk and that of the source are mounted."""
 
 from __future__ import annotations
 
@@ -62,8 +59,7 @@ def enclosing_archive(path: str) -> str:
 def create_archive(root: str) -> str:
     """Make an archive unless there is one, and return its archive_id. Changes the disk.
 
-    Raises ``BadInput`` where it can't be made, or where the folder above the root is missing, since then its disk is
-    probably not mounted; otherwise as ``read_archive_id``.
+    Raises ``BadInput`` where it can't be made or the folder above is missing; otherwise as ``read_archive_id``.
     """
     import json  # noqa: PLC0415 - neither is needed to show --help
     import uuid  # noqa: PLC0415 - see above
@@ -83,10 +79,7 @@ def create_archive(root: str) -> str:
 
 
 def require_archive(root: str, archive_id: str) -> None:
-    """Raise ``StoppedEarly`` unless the marker at the root has this archive_id. Reads the disk.
-
-    A missing marker or that of another archive means an unmounted or swapped disk, not a million missing files.
-    """
+    """Raise ``StoppedEarly`` unless the marker at a root has this archive_id, as on a swapped disk. Reads the disk."""
     present_id = read_archive_id(root)
     if not present_id:
         raise StoppedEarly(

@@ -15,17 +15,15 @@ from common.timestamps import utc_now_text
 _LOG_LINE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z ")
 
 
-def require_log(path: str) -> None:
-    """Raise ``BadInput`` unless a path is a log or still free: a photo may have been named by mistake. Reads the disk.
-
-    What is not a regular file passes here, and is refused by ``Appender``.
-    """
+def _open_log(path: str) -> Appender:
+    """Open a log to append to it. Raises ``BadInput`` for any other file: a photo may have been named by mistake."""
     try:
         prefix = read_prefix(path, 21)
     except OSError as error:
         raise BadInput(f"{printable(path)}: cannot read the log: {explain_os_error(error)}; choose another") from None
     if prefix and not _LOG_LINE.match(prefix):
         raise BadInput(f"{printable(path)} is no log of this project; choose another --log-file")
+    return Appender(path, os.path.getsize(path) if os.path.isfile(path) else None, lines=False)
 
 
 class Console:
@@ -37,11 +35,7 @@ class Console:
     def __init__(self, options: CommonOptions) -> None:
         self._prints_info = not options.quiet
         self._prints_debug = options.verbose and not options.quiet
-        self._log: Appender | None = None
-        if options.log_file:
-            path = os.path.abspath(options.log_file)
-            require_log(path)
-            self._log = Appender(path, os.path.getsize(path) if os.path.isfile(path) else None, lines=False)
+        self._log = _open_log(os.path.abspath(options.log_file)) if options.log_file else None
 
     @property
     def debug_enabled(self) -> bool:

@@ -21,10 +21,9 @@ from common.paths import printable
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One examined file to be moved.
+    """One file to be moved, with its identity and digest when this run examined it.
 
-    ``expected`` and ``sha256``: its identity and digest when it was examined, in this run. ``set_aside``: a name in the
-    folder of the source for ``destroy`` to use.
+    ``set_aside``: a name in the folder of the source for ``destroy`` to use.
     """
 
     source: str
@@ -35,14 +34,13 @@ class Move:
 
 
 def relocate(move: Move, monitor: ReadMonitor = UNMONITORED) -> tuple[str, ...]:
-    """Move an examined file, replacing nothing. Changes the disk: both folders, of which it syncs neither.
+    """Move an examined file, replacing nothing; return the attributes that the new file system could not hold.
 
-    On one file system it is a rename, after which the moved file is looked at: if it is not the expected one, it is
-    renamed back. Across file systems it is copied and the copy made durable; then the source is destroyed by
-    ``destroy``. Returns the attributes that the new file system could not hold, in words.
+    On one file system it is renamed, and renamed back if it proves not to be the expected one; the folders are not
+    synced. Across file systems it is copied, the copy made durable, and the source destroyed by ``destroy``.
 
     Raises ``RowFailed`` when the file is not the expected one, ``FileExistsError`` when the destination is taken,
-    ``StoppedEarly`` where the next file would fail as well.
+    ``StoppedEarly`` where the next file would fail as well. Changes the disk: both folders.
     """
     try:
         with open_regular(move.source) as (fd, identity):
@@ -74,10 +72,7 @@ def relocate(move: Move, monitor: ReadMonitor = UNMONITORED) -> tuple[str, ...]:
 
 
 def _take_back(move: Move, folder: tuple[int, int]) -> None:
-    """Undo a rename that moved another file than the expected one.
-
-    Raises ``RowFailed``, and changes nothing, where the path now leads to another folder with another file.
-    """
+    """Undo a rename of an unexpected file. Raises ``RowFailed`` where the path now leads to another folder."""
     path = os.path.dirname(move.destination)
     try:
         is_same = identity_of(os.stat(path)).inode_key == folder
@@ -122,10 +117,9 @@ def finish_relocation(move: Move, monitor: ReadMonitor = UNMONITORED) -> None:
 def destroy(move: Move, monitor: ReadMonitor = UNMONITORED) -> str:
     """Destroy ``move.source``, if it is the expected file and ``move.destination`` holds the same bytes.
 
-    The only place where content is destroyed. The file is first renamed to ``move.set_aside``, a name in the same
-    folder that nobody else uses, and held open; both files are read from the storage medium and compared; the file is
-    looked at once more; only then is it unlinked. In every other case it gets its name back. Returns how the two files
-    were read, ``cold`` or ``cached``.
+    The only place where content is destroyed. The file is renamed to ``move.set_aside`` and held open; both files are
+    read from the storage medium and compared; the file is looked at once more; only then is it unlinked. In every other
+    case it gets its name back. Returns how the two files were read, ``cold`` or ``cached``.
 
     Raises ``RowFailed`` when the file was kept, ``StoppedEarly`` when the copy can't be read, and ``Interrupted``.
     Nothing can keep a program that has the file open from writing to it in the last microseconds.

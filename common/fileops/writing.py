@@ -17,11 +17,13 @@ _MAX_LOST_BYTES = 1 << 20
 def write_atomically(path: str, data: bytes) -> None:
     """Replace a small file: after a crash either the old or the new one is whole. Changes the disk.
 
-    Callers hold a lock, so that there is one writer at a time. ``fsync`` can promise no more than the drive does.
-    Raises ``BadInput`` when somebody else's file has the temporary name beside it, and ``OSError``.
+    Callers hold a lock, so that there is one writer at a time. Raises ``OSError``, and ``BadInput`` when the file under
+    the temporary name beside it is not what a killed run began to write.
     """
     temporary = path + ".tmp"
-    _require_own_prefix(temporary, data)
+    prefix = read_prefix(temporary, _PREFIX_BYTES) if path_exists(temporary) else b""
+    if prefix is None or (prefix.strip(b"\0") and not data.startswith(prefix)):
+        raise BadInput(f"{printable(temporary)} is in the way and none of ours; move it away, then run again")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o644)
     try:
         write_all(fd, data)
@@ -30,15 +32,6 @@ def write_atomically(path: str, data: bytes) -> None:
         close_file(fd, temporary)
     os.replace(temporary, path)
     sync_folder(os.path.dirname(path) or ".")
-
-
-def _require_own_prefix(temporary: str, data: bytes) -> None:
-    """Raise ``BadInput`` where a file under a temporary name is not what a killed run began to write there."""
-    if not path_exists(temporary):
-        return
-    prefix = read_prefix(temporary, _PREFIX_BYTES)
-    if prefix is None or (prefix.strip(b"\0") and not data.startswith(prefix)):
-        raise BadInput(f"{printable(temporary)} is in the way and none of ours; move it away, then run again")
 
 
 def write_all(fd: int, data: bytes | memoryview) -> None:
@@ -51,10 +44,9 @@ def write_all(fd: int, data: bytes | memoryview) -> None:
 class Appender:
     """A file that only grows, made durable by ``sync``. Changes the disk.
 
-    Without a ``length`` the file must not exist yet. With the length of a checkpoint, the file is cut back to it: what
-    was written after the checkpoint does not count. With length 0 the file may be missing, or hold a part of ``start``
-    from a run that was killed at once; it may hold more only where it is known to be ``ours``. ``lines``: the content
-    up to the length must end with a whole line, as in all files but a log.
+    Without a ``length`` the file must not exist yet. A longer file is cut back to its length at a checkpoint. With
+    length 0 the file may be missing, or hold a part of ``start`` from a run that was killed at once, or more only where
+    it is known to be ``ours``. ``lines``: the content up to the length ends with a whole line, as in all but a log.
 
     Raises ``BadInput`` when the file is not like this, and leaves it as it is.
     """

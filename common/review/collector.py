@@ -50,8 +50,7 @@ class RowCollector(ABC, Generic[MediaRow]):
         self._count(row)
 
     @abstractmethod
-    def _count(self, row: MediaRow) -> None:
-        """Count one row by its status, and keep it if it needs a person."""
+    def _count(self, row: MediaRow) -> None: ...
 
     def finish(self) -> None:
         """To be called after the last row."""

@@ -63,8 +63,7 @@ _GRADES = {
     "pillow:DateTime": EvidenceGrade("weak", "the last change inside the file, not the capture"),
     "gps:GPSDateTime": EvidenceGrade("weak", "the satellite receiver's clock, which is often wrong"),
     "filesystem:mtime": EvidenceGrade("weak", "when the file was last written: copying and editing change it"),
-}
-_GRADES_BY_KIND = {
+    # any other of a kind
     "exif": EvidenceGrade("likely", "a date in the picture's EXIF block"),
     "quicktime": EvidenceGrade("likely", "the recorder's clock, mostly in UTC"),
     "ffprobe": EvidenceGrade("likely", "a date in the film's tags, found by ffprobe"),
@@ -75,16 +74,14 @@ _GRADES_BY_KIND = {
     "takeout": EvidenceGrade("likely", "the JSON of Google Takeout says so"),
     "filename": EvidenceGrade("likely", "its name says so"),
 }
-_OTHER_GRADE = EvidenceGrade("likely", "a date inside the file")
-_NO_EVIDENCE = EvidenceGrade("weak", "no believable date was found")
 
 
 def evidence_grade(date_source: str) -> EvidenceGrade:
     """The grade of the evidence that a report names in ``date_source``."""
     if not date_source:
-        return _NO_EVIDENCE
-    kind = date_source.partition(":")[0]
-    return _GRADES.get(date_source) or _GRADES_BY_KIND.get(kind, _OTHER_GRADE)
+        return EvidenceGrade("weak", "no believable date was found")
+    grade = _GRADES.get(date_source) or _GRADES.get(date_source.partition(":")[0])
+    return grade or EvidenceGrade("likely", "a date inside the file")
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a table that adds up. ``tone`` is good, plain, look or bad."""
+    """A line of a table that adds up. ``tone`` is good, plain, look or bad; of evidence sure, likely or weak."""
 
     label: str
     explanation: str
@@ -46,13 +46,9 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class Share(Line):
     """One kind of evidence: its part of the whole starts at ``start`` in a bar of 1000 and is ``width`` wide."""
 
-    label: str
-    explanation: str
-    grade: str
-    amount: Amount
     percent: str
     start: int
     width: int
@@ -138,4 +134,3 @@ class Page:
     years: Sequence[Year] = ()
     evidence: Sequence[Share] = ()
     left_out: Sequence[Line] = ()
-    alarms: Sequence[str] = ()

@@ -89,7 +89,8 @@ def write_review(
     page = collector.page(run_id)
     items, has_all_pictures = _make_items(collector, limits)
     html = _render(
-        page=replace(page, alarms=_alarms(page, facts)),
+        page=page,
+        alarms=_alarms(page, facts),
         facts=facts,
         items=items,
         rows_left_out=collector.samples.counts.total() - sum(1 + item.companions for item in items),
@@ -103,10 +104,10 @@ def _make_items(collector: RowCollector[MediaRow], limits: PageLimits) -> tuple[
     """The rows to show, with their pictures and within the limits, and whether each has its picture."""
     items: list[Item] = []
     size = 0
+    has_all_pictures = True
     samples = collector.samples.select(collector.reason_keys, limits.items)
     # Pictures are divided like rows, so that the first reason does not use them up.
     pictures_left = fair_shares(Counter(sample.reason_key for sample in samples), limits.thumbnails.most)
-    has_all_pictures = True
     with Thumbnailer(limits.thumbnails) as thumbnailer:
         for sample in samples:
             paths = media_paths(sample.row)
@@ -139,12 +140,9 @@ def _render(**values: object) -> str:
     """Fill in the templates. Style and script are part of the page, and allowed by their digests only."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - needed for a page only
 
+    loader = FileSystemLoader(_TEMPLATES)
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(count=count_text, size=size_text, clip=clipped)
     css, js = ((_TEMPLATES / name).read_text("utf-8") for name in ("page.css", "page.js"))

@@ -1,8 +1,7 @@
 """The worker process of ``Thumbnailer``: makes small WebP pictures of untrusted files, in a sandbox.
 
-Run as ``python -P -m common.review.thumbnail_worker``. A request is one line of JSON in ASCII, so that names may hold
-any bytes and newlines; its answer is a line of base64, empty where there is no picture. Besides time and memory, the
-number of pixels is limited. Changes nothing on disk.
+A request is one line of JSON in ASCII, so that names may hold any bytes and newlines; its answer is a line of base64,
+empty where there is no picture. Besides time and memory, the number of pixels is limited. Changes nothing on disk.
 
 The cheapest picture is taken: the preview that the camera put into the file (Exif 3.0 CIPA DC-008 section 4.5.8 for
 JPEG, the ``thmb`` item of ISO/IEC 23008-12 for HEIC with pillow-heif's ``draft``, any JPEG inside a RAW), else the
@@ -37,6 +36,9 @@ _SAME_SHAPE = 0.2
 # Pillow reads more formats, such as EPS, for which it starts another program.
 _FORMATS = frozenset({"JPEG", "HEIF", "AVIF", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000"})
 _ORIENTATION = 0x0112
+_TRANSPOSITIONS = dict(
+    enumerate("FLIP_LEFT_RIGHT ROTATE_180 FLIP_TOP_BOTTOM TRANSPOSE ROTATE_270 TRANSVERSE ROTATE_90".split(), 2)
+)
 _JPEG_OFFSET, _JPEG_LENGTH = 0x0201, 0x0202
 _EXIF_PREFIX = b"Exif\0\0"
 _JPEG_START = b"\xff\xd8\xff"
@@ -153,22 +155,13 @@ def _jpeg_inside(file: BinaryIO) -> Image.Image | None:
 def _small(image: Image.Image, orientation: int) -> bytes:
     from PIL import Image  # noqa: PLC0415 - this process alone needs it
 
-    transpositions = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_270,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_90,
-    }
     image.draft("RGB", (EDGE, EDGE))
     if image.mode.startswith("I;16"):
         image = image.point(lambda level: level / 256).convert("L")  # Pillow can't make 16 bits smaller
     image.thumbnail((EDGE, EDGE))
     small = image.convert("RGBA") if image.has_transparency_data else image.convert("RGB")
-    if orientation in transpositions:
-        small = small.transpose(transpositions[orientation])
+    if name := _TRANSPOSITIONS.get(orientation):
+        small = small.transpose(Image.Transpose[name])
     data = io.BytesIO()
     small.save(data, "WEBP", quality=_QUALITY, method=2, icc_profile=b"", exif=b"", xmp=b"")
     return data.getvalue()

@@ -1,8 +1,4 @@
-"""Thumbnails of untrusted files, as ``data:`` URIs for a page that consists of one file.
-
-A worker process (``thumbnail_worker``) with limits of time and memory makes them: a hostile file costs its picture and
-not the page. Reads the disk, changes nothing.
-"""
+"""Thumbnails of untrusted files as ``data:`` URIs, made by a worker process with limits of time and memory."""
 
 from __future__ import annotations
 
@@ -39,9 +35,9 @@ class Thumbnailer:
     @property
     def exhausted(self) -> bool:
         """Whether a limit is reached."""
-        late = self._deadline and time.monotonic() > self._deadline
-        limits = self._limits
-        return bool(late) or self._made >= limits.most or self._bytes >= limits.most_bytes or not self._starts_left
+        if not self._starts_left or (self._deadline and time.monotonic() > self._deadline):
+            return True
+        return self._made >= self._limits.most or self._bytes >= self._limits.most_bytes
 
     def data_uri(self, path: str) -> str:
         """A thumbnail of one file, empty when there is none. Raises nothing for any content, nor for a missing file."""
@@ -49,8 +45,8 @@ class Thumbnailer:
             return ""
         self._deadline = self._deadline or time.monotonic() + self._limits.seconds
         answer = self._ask(path).decode("ascii").strip()
-        uri = _PREFIX + answer if answer else ""
-        if not uri or self._bytes + len(uri) > self._limits.most_bytes:
+        uri = _PREFIX + answer
+        if not answer or self._bytes + len(uri) > self._limits.most_bytes:
             return ""
         self._made += 1
         self._bytes += len(uri)
@@ -58,10 +54,10 @@ class Thumbnailer:
 
     def _ask(self, path: str) -> bytes:
         """The worker's answer. Empty when it died of this file: it ends itself when it takes too long."""
-        request = json.dumps({"path": path, "seconds": self._limits.seconds_each}).encode("ascii")
         worker = self._started_worker()
         if worker is None:
             return b""
+        request = json.dumps({"path": path, "seconds": self._limits.seconds_each}).encode("ascii")
         answer = worker.receive() if worker.send(request + b"\n") else None
         if not answer:
             self._end()

@@ -14,7 +14,6 @@ from common.review.model import ReviewReason, Tile
 
 # Nobody needs to look at what organize was to leave out; at what failed there, somebody does.
 _LEFT_OUT = ReportStatus.SKIPPED
-
 _TITLE = "What was proved of your archive"
 
 
