@@ -54,7 +54,8 @@ class ApplyCollector(RowCollector[JournalRow]):
         self._unresolved_amounts = AmountTable()
         self._overflow = False
 
-    def _count(self, row: JournalRow) -> None:
+    def add(self, row: JournalRow) -> None:
+        super().add(row)
         key = (row.action, row.row_id, row.from_path if row.action == _PRUNE else "")
         if row.phase == _DONE:
             self._amounts.add(row.action, row.size_bytes)

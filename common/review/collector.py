@@ -47,10 +47,6 @@ class RowCollector(ABC, Generic[MediaRow]):
         """Count one row, and keep it if it needs a person."""
         if not self._roots[0]:
             self._roots = row.source_root, row.archive_root
-        self._count(row)
-
-    @abstractmethod
-    def _count(self, row: MediaRow) -> None: ...
 
     def finish(self) -> None:
         """To be called after the last row."""

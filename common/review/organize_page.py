@@ -119,7 +119,8 @@ class OrganizeCollector(RowCollector[ReportRow]):
         self._last_group = 0
         self._last_sample: Sample[ReportRow] | None = None
 
-    def _count(self, row: ReportRow) -> None:
+    def add(self, row: ReportRow) -> None:
+        super().add(row)
         self._amounts.add(row.status, row.size_bytes)
         self._kinds.add(row.media_kind, row.size_bytes)
         if row.status in self._left_out:
@@ -141,14 +142,21 @@ class OrganizeCollector(RowCollector[ReportRow]):
             self._last_group, self._last_sample = row.group_id, self.samples.add(reason_key, row)
 
     def item(self, sample: Sample[ReportRow]) -> Item:
-        item = super().item(sample)
-        evidence, remarks = _evidence_and_remarks(sample.row)
-        return replace(
-            item,
-            capture_date=clipped(sample.row.capture_date.replace("T", " "), 40),
-            evidence=evidence,
-            remarks=[*remarks, *item.remarks],
-        )
+        """A row with the candidates for its date, the chosen one first, and the other notes of its review column."""
+        item, row = super().item(sample), sample.row
+        evidence: list[Evidence] = []
+        if row.date_source:
+            explanation, date = evidence_grade(row.date_source).explanation, clipped(row.capture_date[:10], 40)
+            evidence.append(Evidence(clipped(row.date_source, 60), date, explanation, chosen=True))
+        remarks: list[str] = []
+        for note in row.review.split(notes.NOTE_SEPARATOR) if row.review else []:
+            candidates = notes.parse_other_years(note)[:_MAX_CANDIDATES]
+            for tag, year in candidates:
+                evidence.append(Evidence(clipped(tag, 60), year, evidence_grade(tag).explanation, chosen=False))
+            if not candidates:
+                remarks.append(clipped(note))
+        capture_date = clipped(row.capture_date.replace("T", " "), 40)
+        return replace(item, capture_date=capture_date, evidence=evidence, remarks=[*remarks, *item.remarks])
 
     def _tiles(self) -> list[Tile]:
         filed = sum(self._months.values(), Amount())
@@ -219,10 +227,8 @@ class OrganizeCollector(RowCollector[ReportRow]):
     def _shares(self) -> list[Share]:
         """The kinds of evidence, the most trustworthy first, and in each grade the most frequent first."""
         total = self._date_sources.total().files
-        ranked = sorted(
-            ((evidence_grade(source), source, amount) for source, amount in self._date_sources.largest_first()),
-            key=lambda kind: (_GRADES.index(kind[0].grade), -kind[2].files),
-        )
+        ranked = [(evidence_grade(source), source, amount) for source, amount in self._date_sources.largest_first()]
+        ranked.sort(key=lambda kind: _GRADES.index(kind[0].grade))
         shares: list[Share] = []
         files = 0
         for grade, source, amount in ranked:
@@ -246,24 +252,5 @@ def _without_names(reason: str) -> str:
 def _month_of(capture_date: str) -> tuple[int, int]:
     """Year and month, or two zeros where there is no date."""
     match = _DAY.match(capture_date)
-    if match is None:
-        return 0, 0
-    year, month = int(match[1]), int(match[2])
+    year, month = (int(match[1]), int(match[2])) if match else (0, 0)
     return (year, month) if _FIRST_YEAR <= year <= _LAST_YEAR and 1 <= month <= 12 else (0, 0)
-
-
-def _evidence_and_remarks(row: ReportRow) -> tuple[list[Evidence], list[str]]:
-    """The candidates that the review column names, the chosen one first, and its other notes."""
-    evidence: list[Evidence] = []
-    if row.date_source:
-        explanation = evidence_grade(row.date_source).explanation
-        date = clipped(row.capture_date[:10], 40)
-        evidence.append(Evidence(clipped(row.date_source, 60), date, explanation, chosen=True))
-    remarks: list[str] = []
-    for note in row.review.split(notes.NOTE_SEPARATOR) if row.review else []:
-        candidates = notes.parse_other_years(note)[:_MAX_CANDIDATES]
-        for tag, year in candidates:
-            evidence.append(Evidence(clipped(tag, 60), year, evidence_grade(tag).explanation, chosen=False))
-        if not candidates:
-            remarks.append(clipped(note))
-    return evidence, remarks

@@ -37,7 +37,8 @@ class VerifyCollector(RowCollector[VerifyRow]):
         super().__init__(samples_per_reason, mode)
         self._proved = AmountTable()  # by read mode
 
-    def _count(self, row: VerifyRow) -> None:
+    def add(self, row: VerifyRow) -> None:
+        super().add(row)
         self._amounts.add(row.status, row.size_bytes)
         if row.status in VERIFIED_STATUSES:
             self._proved.add(row.read_mode, row.size_bytes)
