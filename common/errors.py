@@ -6,23 +6,13 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """One meaning in all three scripts.
+    """One meaning in all three scripts."""
 
-    ========  ==========================================================
-    0         all rows good (also: this batch good, more remain)
-    1         finished, some rows need attention
-    2         bad usage or input, nothing changed
-    3         stopped early, run again to go on
-    4         another run holds the lock
-    130       interrupted
-    ========  ==========================================================
-    """
-
-    OK = 0
-    ATTENTION = 1
-    BAD_INPUT = 2
-    STOPPED_EARLY = 3
-    LOCKED = 4
+    OK = 0  # all rows good; also: this batch good, more remain
+    ATTENTION = 1  # finished, some rows need attention
+    BAD_INPUT = 2  # bad usage or input, nothing changed
+    STOPPED_EARLY = 3  # run again to go on
+    LOCKED = 4  # another run holds the lock
     INTERRUPTED = 130
 
 
@@ -40,8 +30,6 @@ class BadInput(MediaArchiveError):
 
 class StoppedEarly(MediaArchiveError):
     """The environment failed: disk full, archive gone, I/O error. Running again resumes once it is fixed."""
-
-    exit_code = ExitCode.STOPPED_EARLY
 
 
 class Locked(MediaArchiveError):

@@ -86,8 +86,7 @@ def candidates_from_name(name: str) -> tuple[Candidate, ...]:
     stem = _OPAQUE.sub(_OPAQUE_MARK, stem)
     for form in _FORMS:
         for match in form.finditer(stem):
-            candidate = _candidate(match)
-            if candidate is not None:
+            if candidate := _candidate(match):
                 return (candidate,)
     return ()
 

@@ -15,7 +15,7 @@ def candidate_from_mtime(mtime_ns: int) -> Candidate:
     moment: datetime | None
     try:
         moment = EPOCH + timedelta(microseconds=mtime_ns // 1000)
+        text = moment.isoformat()
     except OverflowError:
-        moment = None
-    text = str(mtime_ns) if moment is None else moment.isoformat()
-    return Candidate(Source.FILESYSTEM, "filesystem:mtime", text[:64], moment, Clock.UTC, rank=0)
+        moment, text = None, str(mtime_ns)
+    return Candidate(Source.FILESYSTEM, "filesystem:mtime", text, moment, Clock.UTC, rank=0)

@@ -79,13 +79,8 @@ _STILL_BRANDS = frozenset(
 )
 _STILL_EXTENSIONS = frozenset(".jpg .jpeg .png .gif .bmp .tif .tiff .webp .heic .heif .avif .jp2 .jxl .thm".split())
 
-_OPEN_FLAGS = (
-    os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_NONBLOCK", 0)  # opening a FIFO must not wait
-    | getattr(os, "O_BINARY", 0)
-)
+# Opening a FIFO must not wait.
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 _rank = attrgetter("rank")
 

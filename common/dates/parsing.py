@@ -38,8 +38,8 @@ _DAY_FIRST = re.compile(
     r"(?P<one>\d{1,2})(?P<separator>[-:/.])\s?(?P<two>\d{1,2})[-:/.]\s?(?P<year>\d{4})(?!\d)"
     rf"(?:[T\s,;_-]{{1,4}}{_TIME}(?:{_ZONE})?)?"
 )
-_MONTH_NAME = re.compile(r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\b", re.IGNORECASE)
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTH_NAME = re.compile(rf"\b({'|'.join(_MONTHS)})[a-z]{{0,6}}\b", re.IGNORECASE)
 _TIME_ANYWHERE = re.compile(rf"(?<!\d){_TIME}(?!\d)")
 _OFFSET_ANYWHERE = re.compile(r"(?P<utc>\bZ\b|\bUTC|\bGMT)?(?P<offset>[+-]\d{2}:?\d{2}\b)?")
 # 1800 and later, so that an offset such as +1400 is never taken for a year.
@@ -77,8 +77,7 @@ def parse_moment(text: str, subsec: str = "", offset: str = "") -> Moment | None
     if len(text) < 4:
         return None
     for pattern in (_YEAR_FIRST, _COMPACT, _DAY_FIRST):
-        match = pattern.match(text)
-        if match is not None:
+        if match := pattern.match(text):
             return _from_fields(match.groupdict(), subsec, offset)
     return _from_month_name(text, subsec, offset)
 
@@ -140,8 +139,7 @@ def _from_month_name(text: str, subsec: str, offset: str) -> Moment | None:
     month = _MONTHS.index(name.group(1).lower()) + 1
     rest = text[: name.start()] + " " + text[name.end() :]
     fields: dict[str, str | None] = {}
-    time = _TIME_ANYWHERE.search(rest)
-    if time is not None:
+    if time := _TIME_ANYWHERE.search(rest):
         fields = time.groupdict()
         after = rest[time.end() :]
         for zone in _OFFSET_ANYWHERE.finditer(after):
@@ -177,21 +175,17 @@ def _assemble(
     if hour > 23 or minute > 59 or second > 60:
         return Moment(moment, Clock.LOCAL, True)
     # datetime has no leap seconds.
-    moment = moment.replace(hour=hour, minute=minute, second=min(second, 59))
+    moment = moment.replace(
+        hour=hour,
+        minute=minute,
+        second=min(second, 59),
+        microsecond=_microsecond(fields.get("fraction") or subsec),
+    )
     written = fields.get("offset") or ""
     if fields.get("utc") and not written:
-        moment = moment.replace(microsecond=_microsecond(fields.get("fraction") or subsec), tzinfo=UTC)
-        return Moment(moment, Clock.UTC, False)
-    return _complete(moment, fields.get("fraction") or subsec, written or offset)
-
-
-def _complete(moment: datetime, fraction: str, offset: str) -> Moment:
-    """Add the fraction of the second and the offset."""
-    microsecond = _microsecond(fraction)
-    zone = parse_offset(offset) if offset else None
-    if microsecond or zone:
-        moment = moment.replace(microsecond=microsecond, tzinfo=zone)
-    return Moment(moment, Clock.OFFSET if zone else Clock.LOCAL, False)
+        return Moment(moment.replace(tzinfo=UTC), Clock.UTC, False)
+    zone = parse_offset(written or offset)
+    return Moment(moment.replace(tzinfo=zone), Clock.OFFSET if zone else Clock.LOCAL, False)
 
 
 # Fraction and offset in the form of ``fromisoformat``, which is five times as fast as ``replace``.

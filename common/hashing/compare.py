@@ -100,7 +100,5 @@ def _read_ahead(fd: int, position: int) -> None:
 
 
 def _first_difference(left: bytearray, right: bytearray) -> int:
-    for index, (a, b) in enumerate(zip(left, right, strict=False)):
-        if a != b:
-            return index
-    return min(len(left), len(right))
+    pairs = enumerate(zip(left, right, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(left), len(right)))

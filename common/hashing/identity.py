@@ -43,7 +43,7 @@ def open_regular(path: str) -> Iterator[tuple[int, Identity]]:
     Raises ``NotRegular`` for anything else, ``OSError`` when it can't be opened.
     """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-    fd = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
+    fd = os.open(path, flags)
     try:
         status = os.fstat(fd)
         if not is_regular(status):

@@ -19,6 +19,5 @@ _CREATED = re.compile(rb"(?i:creation_?date|createdate|creation_time)\x02\0([\x0
 def read(view: ByteView, findings: Findings) -> None:
     """Find the creation date in the script data at the start of the file."""
     data = view.read(0, _SEARCHED_BYTES)
-    match = _CREATED.search(data)
-    if match is not None:
+    if match := _CREATED.search(data):
         findings.add_text("flv:creationdate", data[match.end() : match.end() + match.group(1)[0]], TEXT_CREATE)

@@ -44,11 +44,7 @@ def read(view: ByteView, findings: Findings) -> None:
 
 
 def read_resources(view: ByteView, findings: Findings, read_exif: Callable[[ByteView, Findings], None]) -> None:
-    """Find the dates in a sequence of Photoshop image resources at the start of the view.
-
-    ``read_exif`` reads an EXIF block. It is a parameter since TIFF holds resources, and resources hold EXIF, which is
-    TIFF.
-    """
+    """``tiff.read_resources``, to which ``read_exif`` belongs: TIFF holds resources, and they hold EXIF, which is TIFF."""
     offset = 0
     for _ in range(_MOST_RESOURCES):
         head = view.read(offset, 7)

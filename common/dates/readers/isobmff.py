@@ -54,12 +54,9 @@ _KEYS = {
 class _Film:
     """What the boxes of a whole film contain about its clock."""
 
-    __slots__ = ("is_local", "movie_time", "track_time")
-
-    def __init__(self) -> None:
-        self.is_local = False
-        self.movie_time = 0
-        self.track_time = 0
+    is_local = False
+    movie_time = 0  # in seconds since 1904
+    track_time = 0
 
 
 def is_box_file(head: bytes) -> bool:
@@ -187,8 +184,8 @@ def _read_user_data(view: ByteView, findings: Findings, film: _Film) -> None:
 def _add_day(raw: bytes, findings: Findings) -> None:
     """Add a ``©day``: cameras write a full date with its offset, shops and editors a year or a day."""
     text = raw.decode("utf-8", "replace").strip("\0 ")
-    moment = parse_moment(text)
-    rank = RELEASED if moment is None or moment.date_only else CREATED
+    parsed = parse_moment(text)
+    rank = CREATED if parsed and not parsed.date_only else RELEASED
     findings.add_text("quicktime:day", text, rank)
 
 

@@ -11,7 +11,7 @@ import struct
 
 from common.dates.byte_view import ByteView
 from common.dates.findings import CREATED, Findings
-from common.dates.readers import iptc, tiff, xmp
+from common.dates.readers import tiff, xmp
 
 _MOST_SEGMENTS = 400
 # Most markers are in the part of the file that is in memory already.
@@ -42,8 +42,7 @@ def is_behind_a_header(head: bytes) -> bool:
 
 def read_behind_a_header(view: ByteView, findings: Findings) -> None:
     """Find the dates of a JPEG stream that starts near the start of the view."""
-    start = _APPLICATION_START.search(view.read(0, 1024))
-    if start is not None:
+    if start := _APPLICATION_START.search(view.read(0, 1024)):
         read(view.part(start.start()), findings)
 
 
@@ -112,9 +111,8 @@ def _read_segment(marker: int, view: ByteView, start: int, size: int, findings: 
             if head.startswith(name):
                 # Version 2.5 has a length and a name in front of its first resource.
                 skip = len(name) if name is _PHOTOSHOP[0] else max(head[:64].find(b"8BIM"), 0)
-                iptc.read_resources(view.part(start + skip, size - skip), findings, tiff.read_exif)
+                tiff.read_resources(view.part(start + skip, size - skip), findings)
     else:
-        info = _PICTURE_INFO.search(view.read(start, min(size, 1024)))
-        if info is not None:
-            findings.add_seconds("app12:TimeDate", int(info.group(1)), CREATED, local=True)
+        if info := _PICTURE_INFO.search(view.read(start, min(size, 1024))):
+            findings.add_seconds("app12:TimeDate", int(info[1]), CREATED, local=True)
     return b""

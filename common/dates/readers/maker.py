@@ -30,8 +30,7 @@ def read(block: ByteView, tag: str, findings: Findings) -> None:
     if embedded >= 6 and tiff.is_tiff(data[embedded : embedded + 16]):
         tiff.read(block.part(embedded), findings)
         return
-    match = _EXIF_DATE.search(data)
-    if match is not None:
+    if match := _EXIF_DATE.search(data):
         findings.add_text(tag, match.group(), CREATED)
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from common.dates.byte_view import ByteView
 from common.dates.findings import Findings
-from common.dates.readers import iptc, tiff
+from common.dates.readers import tiff
 
 
 def read(view: ByteView, findings: Findings) -> None:
     """Find the dates in the image resources."""
     start = 26 + 4 + int.from_bytes(view.need(26, 4), "big")
-    iptc.read_resources(view.part(start + 4, int.from_bytes(view.need(start, 4), "big")), findings, tiff.read_exif)
+    tiff.read_resources(view.part(start + 4, int.from_bytes(view.need(start, 4), "big")), findings)

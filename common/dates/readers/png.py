@@ -39,27 +39,22 @@ def read(view: ByteView, findings: Findings) -> None:
         length, kind = struct.unpack(">I4s", head)
         if kind == b"IEND":
             return
-        if kind in {b"eXIf", b"tEXt", b"zTXt", b"iTXt"}:
-            _read_chunk(kind, view.part(offset + 8, length), findings)
+        if kind == b"eXIf":
+            tiff.read_embedded(view.part(offset + 8, length), _EXIF_STARTS, findings)
+        elif kind in {b"tEXt", b"zTXt", b"iTXt"}:
+            _read_text(kind, view.part(offset + 8, length), findings)
         offset += 12 + length
-
-
-def _read_chunk(kind: bytes, chunk: ByteView, findings: Findings) -> None:
-    if kind == b"eXIf":
-        tiff.read_embedded(chunk, _EXIF_STARTS, findings)
-    else:
-        _read_text(kind, chunk, findings)
 
 
 def _read_text(kind: bytes, chunk: ByteView, findings: Findings) -> None:
     keyword = chunk.read(0, 80).split(b"\0", 1)[0].decode("latin-1")
-    start = len(keyword) + 1
-    known = _KEYWORDS.get(keyword.lower())
-    profile = keyword.lower().removeprefix("raw profile type ") if keyword.lower().startswith("raw profile") else ""
+    name = keyword.lower()
+    known = _KEYWORDS.get(name)
+    profile = name.removeprefix("raw profile type ") if name.startswith("raw profile") else ""
     is_xmp = keyword in {"XML:com.adobe.xmp", "XMP"}
     if known is None and not profile and not is_xmp:
         return
-    text = _content(kind, chunk, start)
+    text = _content(kind, chunk, len(keyword) + 1)
     if known is not None:
         findings.add_text(known[0], text[:64].decode("utf-8", "replace"), known[1])
     elif is_xmp:
@@ -104,8 +99,5 @@ def _read_profile(kind: str, chunk: ByteView, text: bytes, findings: Findings) -
     elif kind in {"exif", "app1"}:
         tiff.read_embedded(chunk.unpacked(data), _EXIF_STARTS, findings)
     elif kind in {"iptc", "8bim"}:
-        inner = chunk.unpacked(data)
-        if data.startswith(b"8BIM"):
-            iptc.read_resources(inner, findings, tiff.read_exif)
-        else:
-            iptc.read(inner, findings)
+        read_records = tiff.read_resources if data.startswith(b"8BIM") else iptc.read
+        read_records(chunk.unpacked(data), findings)

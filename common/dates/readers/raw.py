@@ -103,9 +103,9 @@ def _read_properties(section: ByteView, findings: Findings) -> None:
     head = section.read(0, 24)
     if len(head) < 24:
         return
-    count = min(struct.unpack_from("<I", head, 8)[0], _MOST_BLOCKS)
-    texts = 24 + 8 * struct.unpack_from("<I", head, 8)[0]
-    for number in range(count):
+    count = struct.unpack_from("<I", head, 8)[0]
+    texts = 24 + 8 * count
+    for number in range(min(count, _MOST_BLOCKS)):
         name_at, value_at = struct.unpack("<II", section.need(24 + number * 8, 8))
         name = section.read(texts + 2 * name_at, 10)
         if name == "TIME\0".encode("utf-16-le"):

@@ -26,21 +26,20 @@ def is_riff(head: bytes) -> bool:
 
 def read(view: ByteView, findings: Findings) -> None:
     """Find the dates in the chunks of the file and of its lists."""
-    _read_chunks(view, 12, view.size, findings)
+    _read_chunks(view, 12, findings)
 
 
-def _read_chunks(view: ByteView, start: int, end: int, findings: Findings) -> None:
+def _read_chunks(view: ByteView, start: int, findings: Findings) -> None:
     offset = start
     for _ in range(_MOST_CHUNKS):
         head = view.read(offset, 12, read_bytes=256)
-        if len(head) < 8 or offset + 8 > end:
+        if len(head) < 8 or offset + 8 > view.size:
             return
         view.step()
         name, length = struct.unpack_from("<4sI", head)
         if name in {b"LIST", b"RIFF"} and len(head) == 12:
             if head[8:12] in _LISTS:
-                inner = view.part(offset + 12, length - 4)
-                _read_chunks(inner, 0, inner.size, findings)
+                _read_chunks(view.part(offset + 12, length - 4), 0, findings)
         else:
             _read_chunk(name, view.part(offset + 8, length), findings)
         offset += 8 + length + length % 2

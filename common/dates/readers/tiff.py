@@ -38,9 +38,8 @@ _OFFSET, _OFFSET_ORIGINAL, _OFFSET_DIGITIZED = 0x9010, 0x9011, 0x9012
 _SUBSEC, _SUBSEC_ORIGINAL, _SUBSEC_DIGITIZED = 0x9290, 0x9291, 0x9292
 _GPS_TIME, _GPS_DATE = 0x0007, 0x001D
 
-_OFFSETS = frozenset({_OFFSET, _OFFSET_ORIGINAL, _OFFSET_DIGITIZED})
-_SUBSECS = frozenset({_SUBSEC, _SUBSEC_ORIGINAL, _SUBSEC_DIGITIZED})
-_TEXTS = frozenset({_DATE_TIME, _ORIGINAL, _DIGITIZED}) | _OFFSETS | _SUBSECS
+_TEXTS = frozenset({_DATE_TIME, _OFFSET, _SUBSEC})
+_TEXTS |= {_ORIGINAL, _OFFSET_ORIGINAL, _SUBSEC_ORIGINAL, _DIGITIZED, _OFFSET_DIGITIZED, _SUBSEC_DIGITIZED}
 _WANTED = _TEXTS | {_XMP, _IPTC, _PHOTOSHOP, _EXIF_IFD, _GPS_IFD}
 _GPS_WANTED = frozenset({_GPS_TIME, _GPS_DATE})
 
@@ -99,6 +98,11 @@ def read_exif(view: ByteView, findings: Findings) -> None:
     """Find the dates of an Exif block at the start of the view, if it has a TIFF header."""
     if is_tiff(view.read(0, 16)):
         read(view, findings)
+
+
+def read_resources(view: ByteView, findings: Findings) -> None:
+    """Find the dates in a sequence of Photoshop image resources at the start of the view."""
+    iptc.read_resources(view, findings, read_exif)
 
 
 def read_embedded(view: ByteView, starts: Iterable[int], findings: Findings) -> bool:
@@ -260,11 +264,7 @@ def _read_gps_ifd(block: _Block, offset: int, findings: Findings) -> None:
 
 def _read_packets(view: ByteView, entries: Entries, findings: Findings) -> None:
     """Read the XMP, IPTC and Photoshop blocks in tags of IFD0."""
-    for tag, reader in ((_XMP, xmp.read), (_IPTC, iptc.read), (_PHOTOSHOP, _read_resources)):
+    for tag, reader in ((_XMP, xmp.read), (_IPTC, iptc.read), (_PHOTOSHOP, read_resources)):
         if tag in entries:
             offset, length = entries[tag]
             reader(view.part(offset, min(length, _MOST_PACKET)), findings)
-
-
-def _read_resources(view: ByteView, findings: Findings) -> None:
-    iptc.read_resources(view, findings, read_exif)
