@@ -13,14 +13,14 @@ import stat
 import threading
 
 from common.dates.findings import Findings
-from common.dates.formats import looks_like_image
+from common.dates.formats import looks_like_image, open_media
 from common.dates.model import Reading
 from common.dates.notes import NO_FFPROBE
 from common.errors import explain_os_error
 from common.workers import READY, Worker
 
-IMAGE_SECONDS = 5.0
-VIDEO_SECONDS = 10.0
+_IMAGE_SECONDS = 5.0
+_VIDEO_SECONDS = 10.0
 # Loading Python from a slow disk takes long once.
 _START_SECONDS = 60.0
 # The worker ends itself at the limit of a file. It is killed so much later if it did not.
@@ -35,11 +35,11 @@ class FallbackReader:
     Prints nothing, changes nothing on disk.
     """
 
-    def __init__(self, image_seconds: float = IMAGE_SECONDS, video_seconds: float = VIDEO_SECONDS) -> None:
+    def __init__(self, video_seconds: float = _VIDEO_SECONDS) -> None:
         import shutil  # noqa: PLC0415 - it loads three compression libraries
 
         self._ffprobe = shutil.which("ffprobe")
-        self._limits = {"image": image_seconds, "video": video_seconds}
+        self._limits = {"image": _IMAGE_SECONDS, "video": video_seconds}
         self._lock = threading.Lock()
         self._worker: Worker | None = None
         self._closed = False
@@ -48,9 +48,6 @@ class FallbackReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
         """End the worker. Later questions are refused."""
         with self._lock:
             self._closed = True
@@ -71,18 +68,14 @@ class FallbackReader:
             return Reading(problem=f"it can't be read: {explain_os_error(error)}", unreadable=True)
         if kind == "video" and self._ffprobe is None:
             return Reading(problem=NO_FFPROBE)
-        request: dict[str, object] = {
-            "kind": kind,
-            "path": path,
-            "ffprobe": self._ffprobe,
-            "seconds": self._limits[kind],
-        }
         with self._lock:
             if self._closed:
                 return Reading(problem="the second opinion is closed: the run is ending")
-            return self._ask_worker(request, self._limits[kind], "Pillow" if kind == "image" else "ffprobe")
+            return self._ask_worker(kind, path)
 
-    def _ask_worker(self, request: dict[str, object], seconds: float, tool: str) -> Reading:
+    def _ask_worker(self, kind: str, path: str) -> Reading:
+        seconds = self._limits[kind]
+        request = {"kind": kind, "path": path, "ffprobe": self._ffprobe, "seconds": seconds}
         # A worker may have died since its last answer, for want of memory for example: a new one is tried once.
         for _ in range(2):
             try:
@@ -101,6 +94,7 @@ class FallbackReader:
         if line:
             return _parse_answer(line)
         self._kill(worker)
+        tool = "Pillow" if kind == "image" else "ffprobe"
         if line is None:
             return Reading(problem=f"{tool} had no answer after {seconds:g} seconds and was stopped")
         return Reading(problem=f"{tool} crashed on it, or needed too much memory or more than {seconds:g} seconds")
@@ -120,7 +114,7 @@ class FallbackReader:
 
 def _is_image(path: str) -> bool:
     """Whether a file is an image by its first bytes, or by its name where they are of no known format."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    descriptor = open_media(path)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")

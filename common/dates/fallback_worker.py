@@ -38,11 +38,6 @@ class _NoAnswer(Exception):
     """The tool gave no answer; the text says why."""
 
 
-def main() -> int:
-    """Answer until the input ends. Reads the files that it is asked about."""
-    return serve(_answer, grace_seconds=_GRACE_SECONDS)
-
-
 def _answer(request: dict[str, Any]) -> bytes:
     dates: list[WrittenDate] = []
     problem = ""
@@ -99,14 +94,8 @@ def _ask_ffprobe(program: str, path: str, seconds: float) -> list[WrittenDate]:
     command = [program, "-v", "quiet", "-protocol_whitelist", "file", "-print_format", "json"]
     command += ["-show_entries", "format_tags:stream_tags", "-i", f"file:{path}"]
     try:
-        result = subprocess.run(
-            command,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=seconds,
-        )
+        null, pipe = subprocess.DEVNULL, subprocess.PIPE
+        result = subprocess.run(command, check=False, stdin=null, stdout=pipe, stderr=null, timeout=seconds)
     except subprocess.TimeoutExpired:
         raise _NoAnswer(f"ffprobe had no answer after {seconds:g} seconds and was stopped") from None
     except OSError as error:
@@ -126,4 +115,4 @@ def _ask_ffprobe(program: str, path: str, seconds: float) -> list[WrittenDate]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(serve(_answer, grace_seconds=_GRACE_SECONDS))

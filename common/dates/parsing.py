@@ -176,10 +176,7 @@ def _assemble(
         return Moment(moment, Clock.LOCAL, True)
     # datetime has no leap seconds.
     moment = moment.replace(
-        hour=hour,
-        minute=minute,
-        second=min(second, 59),
-        microsecond=_microsecond(fields.get("fraction") or subsec),
+        hour=hour, minute=minute, second=min(second, 59), microsecond=_microsecond(fields.get("fraction") or subsec)
     )
     written = fields.get("offset") or ""
     if fields.get("utc") and not written:

@@ -203,13 +203,12 @@ def test_what_a_library_prints_is_not_taken_for_an_answer(
 
 
 def test_no_process_is_started_before_the_first_question_nor_left_behind(tmp_path: Path) -> None:
-    second = FallbackReader()
-    assert second._worker is None
-    second.ask(photo(tmp_path / "a.jpg"))
-    assert second._worker is not None
-    process = second._worker.process
-    assert process.poll() is None
-    second.close()
+    with FallbackReader() as second:
+        assert second._worker is None
+        second.ask(photo(tmp_path / "a.jpg"))
+        assert second._worker is not None
+        process = second._worker.process
+        assert process.poll() is None
     assert process.poll() == 0
     assert "closed" in second.ask(str(tmp_path / "a.jpg")).problem
 
