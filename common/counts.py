@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
-_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
+_UNITS = ("kB", "MB", "GB", "TB", "PB")
 _SEPARATOR = ": "
 _KINDS = {"image": "photos", "video": "videos", "sidecar": "companions", "": "other_files"}
 KINDS = (*_KINDS.values(), "folders", "bytes")
@@ -92,12 +92,11 @@ def size_text(size: int) -> str:
     """A size in powers of ten, as disks are sold: ``512 bytes``, ``3.4 MB``, ``82.1 GB``."""
     if size < 1000:
         return count_text(size, "byte")
-    amount = float(size)
-    for unit in _UNITS:
-        if amount < 999.5 or unit == _UNITS[-1]:
-            return f"{amount:.3g} {unit}" if amount < 100 else f"{amount:,.0f} {unit}"
+    amount, unit = size / 1000, 0
+    while amount >= 999.5 and unit < len(_UNITS) - 1:
         amount /= 1000
-    raise AssertionError("the last unit holds everything")
+        unit += 1
+    return f"{amount:.3g} {_UNITS[unit]}" if amount < 100 else f"{amount:,.0f} {_UNITS[unit]}"
 
 
 def count_file(counts: Counter[str], status: str, media_kind: str, size: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import zlib
 from typing import Protocol
 
 MOST_BYTES = 16 << 20
@@ -25,6 +26,14 @@ _READ_BYTES = 4 << 10
 
 class StopReading(Exception):
     """The file is damaged or exceeds a limit. The text is shown to people."""
+
+
+def inflate(packed: bytes) -> bytes:
+    """Unpack what zlib packed, nothing if it is damaged. At most 1 MiB: a few kilobytes may unpack to gigabytes."""
+    try:
+        return zlib.decompressobj().decompress(packed, 1 << 20)
+    except zlib.error:
+        return b""
 
 
 class ByteSource(Protocol):

@@ -46,11 +46,11 @@ def _from_takeout(content: bytes) -> Reading:
     if b'"photoTakenTime"' not in content:
         return Reading()
     try:
-        document = json.loads(content)
+        stamp = json.loads(content)["photoTakenTime"]["timestamp"]
+    except (TypeError, KeyError):
+        return Reading()
     except (ValueError, RecursionError):
         return Reading(problem="the companion is cut short or damaged")
-    taken = document.get("photoTakenTime") if isinstance(document, dict) else None
-    stamp = taken.get("timestamp") if isinstance(taken, dict) else None
     if not isinstance(stamp, (str, int)):
         return Reading()
     moment: datetime | None

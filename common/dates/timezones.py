@@ -20,7 +20,7 @@ class LocalZone(tzinfo):
         """Unknown: the system is asked for the whole offset from UTC only."""
 
     def tzname(self, moment: datetime | None, /) -> str:
-        return f"UTC{timezone(self.utcoffset(moment)).tzname(None).removeprefix('UTC')}"
+        return timezone(self.utcoffset(moment)).tzname(None)
 
     def fromutc(self, moment: datetime, /) -> datetime:
         offset = _system_offset(moment.replace(tzinfo=UTC))

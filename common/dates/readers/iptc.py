@@ -44,7 +44,7 @@ def read(view: ByteView, findings: Findings) -> None:
 
 
 def read_resources(view: ByteView, findings: Findings, read_exif: Callable[[ByteView, Findings], None]) -> None:
-    """``tiff.read_resources``, to which ``read_exif`` belongs: TIFF holds resources, and they hold EXIF, which is TIFF."""
+    """See ``tiff.read_resources``. ``read_exif`` is a parameter since resources hold EXIF, which is TIFF."""
     offset = 0
     for _ in range(_MOST_RESOURCES):
         head = view.read(offset, 7)

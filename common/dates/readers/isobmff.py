@@ -12,10 +12,9 @@ time. (Their own tags repeat the same time. No file of a GoPro was at hand to ch
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Iterator
 
-from common.dates.byte_view import ByteView
+from common.dates.byte_view import ByteView, inflate
 from common.dates.findings import CONTAINER, CREATED, ORIGINAL, RELEASED, TEXT_CREATE, Findings
 from common.dates.parsing import parse_moment
 from common.dates.readers import iptc, maker, tiff, xmp
@@ -129,11 +128,7 @@ def _read_packed_movie(view: ByteView, findings: Findings, film: _Film) -> None:
     """Read a moov that QuickTime packed with zlib: dcom has the method, cmvd a length and the packed moov."""
     for kind, box in _boxes(view):
         if kind == b"cmvd":
-            packed = box.read(4, _MOST_PACKET)
-            try:
-                movie = zlib.decompressobj().decompress(packed, _MOST_PACKET)
-            except zlib.error:
-                return
+            movie = inflate(box.read(4, _MOST_PACKET))
             box.search(len(movie))
             _read_boxes(box.unpacked(movie), findings, film)
 
@@ -141,10 +136,7 @@ def _read_packed_movie(view: ByteView, findings: Findings, film: _Film) -> None:
 def _header_time(box: ByteView) -> int:
     """The seconds since 1904 in an mvhd or tkhd, 0 if there is no time."""
     head = box.read(0, 12)
-    if len(head) < 12:
-        return 0
-    seconds: int = struct.unpack_from(">Q" if head[0] == 1 else ">I", head, 4)[0]
-    return seconds
+    return int.from_bytes(head[4 : 12 if head[0] == 1 else 8], "big") if len(head) == 12 else 0
 
 
 def _add_container_time(film: _Film, findings: Findings) -> None:

@@ -112,7 +112,6 @@ def _read_segment(marker: int, view: ByteView, start: int, size: int, findings: 
                 # Version 2.5 has a length and a name in front of its first resource.
                 skip = len(name) if name is _PHOTOSHOP[0] else max(head[:64].find(b"8BIM"), 0)
                 tiff.read_resources(view.part(start + skip, size - skip), findings)
-    else:
-        if info := _PICTURE_INFO.search(view.read(start, min(size, 1024))):
-            findings.add_seconds("app12:TimeDate", int(info[1]), CREATED, local=True)
+    elif info := _PICTURE_INFO.search(view.read(start, min(size, 1024))):
+        findings.add_seconds("app12:TimeDate", int(info[1]), CREATED, local=True)
     return b""

@@ -8,9 +8,8 @@ tIME is the time of the last change and is ignored.
 from __future__ import annotations
 
 import struct
-import zlib
 
-from common.dates.byte_view import ByteView
+from common.dates.byte_view import ByteView, inflate
 from common.dates.findings import DIGITIZED, ORIGINAL, TEXT_CREATE, XMP_CREATE, Findings
 from common.dates.readers import iptc, tiff, xmp
 
@@ -64,24 +63,14 @@ def _read_text(kind: bytes, chunk: ByteView, findings: Findings) -> None:
 
 
 def _content(kind: bytes, chunk: ByteView, start: int) -> bytes:
-    raw = chunk.read(start, _MOST_TEXT)
+    raw = text = chunk.read(start, _MOST_TEXT)
     if kind == b"zTXt":
-        text = _inflated(raw[1:])
+        text = inflate(raw[1:])
     elif kind == b"iTXt":
         text = raw[2:].split(b"\0", 2)[-1]  # after the language and the translated keyword
-        text = _inflated(text) if raw[:1] == b"\1" else text
-    else:
-        text = raw
+        text = inflate(text) if raw[:1] == b"\1" else text
     chunk.search(len(text))
     return text
-
-
-def _inflated(packed: bytes) -> bytes:
-    """Unpack at most ``_MOST_TEXT`` bytes: a few kilobytes may unpack to gigabytes."""
-    try:
-        return zlib.decompressobj().decompress(packed, _MOST_TEXT)
-    except zlib.error:
-        return b""
 
 
 def _read_profile(kind: str, chunk: ByteView, text: bytes, findings: Findings) -> None:

@@ -50,16 +50,14 @@ Entries = dict[int, tuple[int, int]]
 class _Layout:
     """The layout of numbers and IFDs, by the byte order, and by whether offsets have 8 bytes (BigTIFF) or 4."""
 
-    __slots__ = ("clock", "count", "entry", "entry_size", "first", "inline", "is_big", "offset", "order")
+    __slots__ = ("clock", "count", "entry", "entry_size", "offset_size", "order")
 
     def __init__(self, order: Literal["little", "big"], is_big: bool) -> None:
         mark = "<" if order == "little" else ">"
         self.order = order
-        self.is_big = is_big
-        self.first = 8 if is_big else 4  # where the header has the offset of the first IFD
-        self.inline = 8 if is_big else 4  # a value of up to so many bytes is in its entry
+        # A value of up to so many bytes is in its entry. The header has the first offset after as many bytes.
+        self.offset_size = 8 if is_big else 4
         self.count = struct.Struct(mark + ("Q" if is_big else "H"))
-        self.offset = struct.Struct(mark + ("Q" if is_big else "I"))
         self.entry_size = 20 if is_big else 12
         self.entry = struct.Struct(mark + ("HQQ" if is_big else "HII"))  # after the tag: type, count, value or offset
         self.clock = struct.Struct(mark + "6I")  # hour, minute and second as rationals
@@ -138,9 +136,8 @@ class _Block(NamedTuple):
 
     def first_ifd(self) -> int:
         """The offset of the first IFD, by the header."""
-        layout = self.layout
-        offset: int = layout.offset.unpack(self.data[layout.first : layout.first + layout.offset.size])[0]
-        return offset
+        size = self.layout.offset_size
+        return int.from_bytes(self.data[size : 2 * size], self.layout.order)
 
 
 def _block(view: ByteView) -> _Block | None:
@@ -152,7 +149,7 @@ def _block(view: ByteView) -> _Block | None:
 
 def _layout_of(head: bytes) -> _Layout | None:
     layout = _LAYOUTS.get(head[:4])
-    return None if layout is None or len(head) < (16 if layout.is_big else 8) else layout
+    return None if layout is None or len(head) < 2 * layout.offset_size else layout
 
 
 def _entries(block: _Block, offset: int, wanted: frozenset[int]) -> Entries:
@@ -164,7 +161,7 @@ def _entries(block: _Block, offset: int, wanted: frozenset[int]) -> Entries:
         return {}
     count = min(layout.count.unpack(raw)[0], _MOST_ENTRIES)
     view.step(count + 1)
-    size, inline, unpack = layout.entry_size, layout.inline, layout.entry.unpack_from
+    size, inline, unpack = layout.entry_size, layout.offset_size, layout.entry.unpack_from
     table = data[start : start + count * size]
     if len(table) < count * size:
         table = table[: len(table) // size * size]
@@ -196,7 +193,7 @@ def _wanted_entries(
         tag = int.from_bytes(pair, layout.order)
         if tag in wanted:
             start = number * layout.entry_size
-            entries.append((tag, start + 2, start + layout.entry_size - layout.inline))
+            entries.append((tag, start + 2, start + layout.entry_size - layout.offset_size))
     return tuple(entries)
 
 
@@ -206,7 +203,7 @@ def _pointer(block: _Block, entries: Entries, tag: int) -> int | None:
         return None
     offset, length = entries[tag]
     layout = block.layout
-    size = layout.inline if length >= layout.inline else 4
+    size = layout.offset_size if length >= layout.offset_size else 4
     raw = block.data[offset : offset + size]
     return int.from_bytes(raw, layout.order) if len(raw) == size else None
 
