@@ -58,8 +58,7 @@ class RealRoots:
 
 
 def _folder_key(folder: str) -> tuple[int, int] | None:
-    """Device and inode of a folder. None for a link, and on Windows, whose other kinds of links ``lstat`` does not
-    show."""
+    """Device and inode of a folder. None for a link, and on Windows, where ``lstat`` does not show every link."""
     if sys.platform == "win32":
         return None
     try:

@@ -184,8 +184,7 @@ class ByteView:
         return self.read(piece.start, piece.stop - piece.start)
 
     def data(self) -> Data:
-        """All of this view, to be sliced: as bytes if it is in memory, which is ten times as fast, else the view
-        itself."""
+        """This view, to be sliced: as bytes if it is in memory, which is ten times as fast, else as itself."""
         cache = self._cache
         end = self.start + self.size
         return cache.head[self.start : end] if end <= cache.head_size else self

@@ -15,7 +15,7 @@ _DATE, _TIME = 0x62, 0x63
 
 def is_dv(head: bytes) -> bool:
     """Whether a file starts with a header block (section 0, sequence 0) and a subcode block."""
-    if len(head) <= 2 * _BLOCK or not head.startswith(b"\x1f\x07\x00"):
+    if len(head) <= 2 * _BLOCK or head[:3] != b"\x1f\x07\x00":
         return False
     return head[3] & 0x7F == 0x3F and head[_BLOCK] & 0xF0 == 0x30
 

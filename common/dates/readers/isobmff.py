@@ -53,14 +53,16 @@ _KEYS = {
 class _Film:
     """What the boxes of a whole film contain about its clock."""
 
-    is_local = False
-    movie_time = 0  # in seconds since 1904
-    track_time = 0
+    __slots__ = ("is_local", "movie_time", "track_time")
+
+    def __init__(self) -> None:
+        self.is_local = False
+        self.movie_time = 0
+        self.track_time = 0
 
 
 def is_box_file(head: bytes) -> bool:
-    """Whether a file starts with a box of a known type and a possible length, or with a signature of JPEG 2000 or
-    XL."""
+    """Whether a file starts with a box of a known type and a possible length, or as JPEG 2000 or JPEG XL."""
     if head.startswith((_JPEG_2000, _JPEG_XL)):
         return True
     if len(head) < 8 or head[4:8] not in _FIRST_BOXES:

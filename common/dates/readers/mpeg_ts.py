@@ -77,19 +77,16 @@ def _read_packs(packs: bytes, findings: Findings) -> bool:
     zone, *month = values[_ZONE_AND_MONTH]
     digits = bytes(month).hex() + values[_DAY_AND_TIME].hex()
     text = f"{digits[:4]}:{digits[4:6]}:{digits[6:8]} {digits[8:10]}:{digits[10:12]}:{digits[12:14]}"
-    moment, clock = _moment(digits), Clock.LOCAL
-    # All ones: the camera has no zone.
-    if moment is not None and zone != 0xFF:
+    clock = Clock.LOCAL
+    moment: datetime | None
+    try:
+        moment = datetime.strptime(digits, "%Y%m%d%H%M%S")
+    except ValueError:
+        moment = None
+    if moment and zone != 0xFF:  # all ones: the camera has no zone
         minutes = (zone >> 1 & 0x0F) * 60 + (30 if zone & 1 else 0) + (60 if zone & 0x40 else 0)
         offset = timedelta(minutes=-minutes if zone & 0x20 else minutes)
         if abs(offset) <= timedelta(hours=14):
             moment, clock = moment.replace(tzinfo=timezone(offset)), Clock.OFFSET
     findings.candidates.append(Candidate(Source.METADATA, "avchd:MDPM", text, moment, clock, ORIGINAL))
     return moment is not None
-
-
-def _moment(digits: str) -> datetime | None:
-    try:
-        return datetime.strptime(digits, "%Y%m%d%H%M%S")
-    except ValueError:
-        return None

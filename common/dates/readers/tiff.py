@@ -50,13 +50,14 @@ Entries = dict[int, tuple[int, int]]
 class _Layout:
     """The layout of numbers and IFDs, by the byte order, and by whether offsets have 8 bytes (BigTIFF) or 4."""
 
-    __slots__ = ("clock", "count", "entry", "entry_size", "offset_size", "order")
+    __slots__ = ("clock", "count", "entry", "entry_size", "header_size", "offset", "offset_size", "order")
 
     def __init__(self, order: Literal["little", "big"], is_big: bool) -> None:
         mark = "<" if order == "little" else ">"
         self.order = order
-        # A value of up to so many bytes is in its entry. The header has the first offset after as many bytes.
-        self.offset_size = 8 if is_big else 4
+        self.header_size = 16 if is_big else 8  # its second half is the offset of the first IFD
+        self.offset_size = 8 if is_big else 4  # a value of up to so many bytes is in its entry
+        self.offset = struct.Struct(mark + ("Q" if is_big else "I"))
         self.count = struct.Struct(mark + ("Q" if is_big else "H"))
         self.entry_size = 20 if is_big else 12
         self.entry = struct.Struct(mark + ("HQQ" if is_big else "HII"))  # after the tag: type, count, value or offset
@@ -136,8 +137,9 @@ class _Block(NamedTuple):
 
     def first_ifd(self) -> int:
         """The offset of the first IFD, by the header."""
-        size = self.layout.offset_size
-        return int.from_bytes(self.data[size : 2 * size], self.layout.order)
+        layout = self.layout
+        offset: int = layout.offset.unpack(self.data[layout.offset_size : layout.header_size])[0]
+        return offset
 
 
 def _block(view: ByteView) -> _Block | None:
@@ -149,7 +151,7 @@ def _block(view: ByteView) -> _Block | None:
 
 def _layout_of(head: bytes) -> _Layout | None:
     layout = _LAYOUTS.get(head[:4])
-    return None if layout is None or len(head) < 2 * layout.offset_size else layout
+    return None if layout is None or len(head) < layout.header_size else layout
 
 
 def _entries(block: _Block, offset: int, wanted: frozenset[int]) -> Entries:
