@@ -8,10 +8,10 @@ from enum import IntEnum
 class ExitCode(IntEnum):
     """One meaning in all three scripts."""
 
-    OK = 0  # all rows good; also: this batch good, more remain
+    OK = 0  # all rows good (also: this batch good, more remain)
     ATTENTION = 1  # finished, some rows need attention
     BAD_INPUT = 2  # bad usage or input, nothing changed
-    STOPPED_EARLY = 3  # run again to go on
+    STOPPED_EARLY = 3  # stopped early, run again to go on
     LOCKED = 4  # another run holds the lock
     INTERRUPTED = 130
 
