@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from common.errors import BadInput
 from common.manifests.reader import Reader, Record
@@ -81,7 +82,7 @@ class ManifestInput(Reader):
             if not first:
                 first = values
                 require_run_id(values["run_id"], where)
-                _require_expected(values["run_id"], expected_run_id, where)
+                require_expected_run_id(values["run_id"], expected_run_id, where)
             for column in _SAME_IN_ALL_ROWS:
                 if values[column] != first[column]:
                     raise BadInput(f"{where}: {column} is not that of the rows before; give the rows of one run")
@@ -100,6 +101,14 @@ class ManifestInput(Reader):
         first = self.first_record()
         return self._survey(manifest, first.values if first else {}, torn_line=0, start_byte=-1)
 
+    def byte_offset(self, rows: int) -> int:
+        """Where the row begins that follows so many rows. Reads these rows."""
+        self.seek(0)
+        end = 0
+        for record in islice(self, rows):
+            end = record.end
+        return end
+
     def _survey(self, manifest: Manifest, first: Mapping[str, str], torn_line: int, start_byte: int) -> ManifestSurvey:
         if not first:
             raise BadInput(f"{printable(self.path)} has no rows; there is nothing to do")
@@ -107,6 +116,7 @@ class ManifestInput(Reader):
         return ManifestSurvey(manifest, run_id, source_root, archive_root, archive_id, torn_line, start_byte)
 
 
-def _require_expected(run_id: str, expected: str, where: str) -> None:
+def require_expected_run_id(run_id: str, expected: str, where: str) -> None:
+    """Raise ``BadInput`` for the manifest of another run than expected. Pure."""
     if expected not in (AUTO, run_id):
         raise BadInput(f"{where}: the manifest is of run {run_id}, not of the expected {expected}; nothing was changed")
