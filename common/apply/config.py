@@ -1,18 +1,65 @@
-"""The command line of apply, checked."""
+"""The options of apply, checked."""
 
 from __future__ import annotations
 
+import argparse
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
+from common.cli.options import CommonOptions, common_options, parse_arguments
 from common.manifests.state import RowRange
+from common.manifests.survey import AUTO
+from common.run_id import is_run_id
+from common.timestamps import utc_text
 
 
-@dataclass(frozen=True)
-class Call:
-    """Which rows of which manifest a call is to apply, and where it keeps what: as given, or empty for the default."""
+@dataclass(frozen=True, kw_only=True)
+class Options(CommonOptions):
+    """The options of one run. All paths are absolute."""
 
     manifest: str
     expected_run_id: str
+    """``auto`` for whichever the manifest has."""
     quarantine_root: str
+    """Empty for the default, which lies in the source root."""
     row_range: RowRange
     state_file: str
+    """Empty for the default, which lies beside the journal."""
+    dry_run: bool
+    delete_permanently: bool
+    restore: bool
+    prune_empty_dirs: bool
+    oldest_allowed: str
+    """The time before which a verification has expired (``--max-age``), as manifests hold it; empty for no limit."""
+
+
+def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> Options:
+    """Check a command line. Ends the process with exit code 2 and one sentence when it can't be used."""
+    parsed = parse_arguments(parser, argv)
+    if parsed.delete_permanently != parsed.yes_really_delete:
+        parser.error("permanent deletion needs both --delete-permanently and --yes-really-delete; nothing was changed")
+    if parsed.review_html and parsed.dry_run:
+        parser.error("--review-html shows what was done, and --dry-run does nothing")
+    if parsed.prune_empty_dirs and parsed.restore:
+        parser.error("--prune-empty-dirs goes with taking files out, not with --restore")
+    if parsed.restore and parsed.delete_permanently:
+        parser.error("--restore and --delete-permanently exclude each other")
+    if parsed.expected_run_id != AUTO and not is_run_id(parsed.expected_run_id):
+        parser.error(
+            f"--expected-run-id {parsed.expected_run_id!r} is no run_id; give the one in the manifest, or auto"
+        )
+    return Options(
+        **vars(common_options(parsed)),
+        manifest=os.path.abspath(parsed.manifest),
+        expected_run_id=parsed.expected_run_id,
+        quarantine_root=os.path.abspath(parsed.quarantine_root) if parsed.quarantine_root else "",
+        row_range=RowRange(parsed.offset, parsed.limit),
+        state_file=os.path.abspath(parsed.state_file) if parsed.state_file else "",
+        dry_run=parsed.dry_run,
+        delete_permanently=parsed.delete_permanently,
+        restore=parsed.restore,
+        prune_empty_dirs=parsed.prune_empty_dirs,
+        oldest_allowed=utc_text(datetime.now(UTC) - timedelta(days=parsed.max_age)) if parsed.max_age else "",
+    )

@@ -1,6 +1,6 @@
 """Taking one original out of the source, for a while or for good, and bringing it back.
 
-Every act first finds out what a killed run had done of it, and finishes that.
+Every act first finds out how far a killed run came with it, and finishes that.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from common.apply.tasks import Task, check_stat, shared_fields
+from common.apply.tasks import Task, check_stat
 from common.archive import archive_failed
 from common.errors import MediaArchiveError, RowFailed, explain_os_error
 from common.fileops.context import DiskAccess
@@ -25,7 +25,7 @@ from common.hashing.compare import compare
 from common.hashing.digest import hash_file
 from common.hashing.identity import Identity, identity_of
 from common.manifests import reasons
-from common.manifests.rows import JournalRow
+from common.manifests.statuses import Action, Phase
 from common.paths import NOT_FOUND_ERRORS, path_exists, printable
 from common.timestamps import mtime_nanoseconds, mtime_text
 
@@ -35,113 +35,134 @@ _COARSEST_NS = 2_000_000_000  # FAT keeps times in steps of two seconds
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a task: ``done``, ``skipped`` (nothing was to be done) or ``failed``, with the reason."""
+    """What came of a task: done, skipped (nothing was to be done) or failed, with the reason."""
 
-    phase: str
+    phase: Phase
     reason: str = ""
     read_mode: str = ""
 
 
 class TaskExecutor:
-    """Carries out tasks of ``apply``. ``apply_task`` changes source and quarantine, ``preview`` changes nothing."""
+    """Carries out tasks of apply. ``apply_task`` changes source and quarantine; all else only reads the disk.
+
+    ``oldest_allowed`` is the time before which a verification has expired, empty for no limit. ``was_purged`` says of a
+    row_id whether a purge of the quarantine has destroyed its file.
+    """
 
     def __init__(
         self,
         disk: DiskAccess,
         *,
         oldest_allowed: str = "",
-        dry_run: bool = False,
         was_purged: Callable[[int], bool] = lambda _row_id: False,
     ) -> None:
         self.disk = disk
         self._oldest_allowed = oldest_allowed
-        self._dry_run = dry_run
-        self.was_purged = was_purged
+        self._was_purged = was_purged
+        self._acts: dict[Action, Callable[[Task, bool], Outcome]] = {
+            Action.QUARANTINE: self._quarantine,
+            Action.DELETE: self._delete,
+            Action.PURGE: self._purge,
+            Action.RESTORE: self._restore,
+            Action.RESTORE_FOLDER: self._restore_folder,
+        }
 
     def apply_task(self, task: Task, interrupted_before: bool) -> Outcome:
-        """Carry out one task. Changes the disk. Raises ``StoppedEarly`` or ``Interrupted``, with nothing half done
-        that the same task, given again, would not finish."""
-        acts = {
-            "quarantine": self._quarantine,
-            "delete": self._delete,
-            "purge": self._purge,
-            "restore": self._restore,
-            "restore_folder": self._restore_folder,
-        }
+        """Carry out one task. Changes the disk.
+
+        Raises ``StoppedEarly`` or ``Interrupted``; the same task, given again, finishes what is half done then.
+        """
         try:
             with self.disk.hard_links.hold(task.from_path):
-                return acts[task.action](task, interrupted_before)
+                return self._acts[task.action](task, interrupted_before)
         except FileExistsError:
-            return Outcome("failed", f"another file stands at {printable(task.to_path)}; it was not touched")
+            return Outcome(Phase.FAILED, f"another file stands at {printable(task.to_path)}; it was not touched")
         except RowFailed as error:
-            return Outcome("failed", str(error))
+            return Outcome(Phase.FAILED, str(error))
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
-                return Outcome("failed", f"its path would be too long: {printable(task.to_path or task.from_path)}")
+                path = printable(task.to_path or task.from_path)
+                return Outcome(Phase.FAILED, f"its path would be too long: {path}")
             raise archive_failed(os.fsdecode(error.filename or task.from_path), error) from None
         finally:
             self.disk.progress.add_file()
 
-    def is_done(self, task: Task) -> bool:
-        """Whether an earlier run has carried out the task, by looks. Changes nothing."""
-        if task.action == "restore_folder":
+    def is_applied(self, task: Task, has_destroyed: Callable[[int], bool]) -> bool:
+        """Whether an earlier call has done what the task asks for: by looking, and for a file that is gone by the
+        journals. ``has_destroyed`` says it of the journal of this run."""
+        if self.has_effect(task):
+            return True
+        if task.action in (Action.RESTORE, Action.RESTORE_FOLDER) or path_exists(task.from_path):
+            return False
+        return has_destroyed(task.row.row_id) or self._was_purged(task.row.row_id)
+
+    def has_effect(self, task: Task) -> bool:
+        """Whether the disk is as the task would leave it. Never so of a file that is to be destroyed."""
+        if task.action == Action.RESTORE_FOLDER:
             return _folder_is_as_recorded(task)
         if path_exists(task.from_path):
             return False
-        set_aside = set_aside_name(task.from_path, task.run_id, task.row_id)
-        if task.action == "quarantine":
-            return bool(_as_recorded(task.to_path, task)) and not path_exists(set_aside)
-        return task.action == "restore" and bool(_as_recorded(task.to_path, task))
+        if task.action == Action.QUARANTINE:
+            return bool(_as_recorded(task.to_path, task)) and not path_exists(_set_aside_name(task))
+        return task.action == Action.RESTORE and bool(_as_recorded(task.to_path, task))
 
     def preview(self, task: Task) -> Outcome:
-        """What ``apply_task`` would decide by looks. Changes nothing."""
+        """What ``apply_task`` would decide before it reads the contents of any file."""
         try:
-            if task.action == "delete" and not path_exists(task.from_path) and _as_recorded(task.to_path, task):
-                self._require_young(task)
-                return Outcome("done", "it is in the quarantine, from where it goes for good")
-            if task.action in ("quarantine", "delete"):
-                self._require_unchanged(task)
-                return Outcome("done")
-            if not path_exists(task.from_path) and task.action != "restore_folder":
-                if task.action == "restore" and not path_exists(task.to_path):
-                    return self._neither_here_nor_there(task)
-                return Outcome("skipped", "it is not there to be taken")
-            if task.action == "purge":
-                _require_copy(task)
-            if task.action != "restore_folder" and _as_recorded(task.from_path, task) is None:
-                raise RowFailed(f"{printable(task.from_path)} was changed since it was put there")
-            if task.action == "restore" and path_exists(task.to_path) and not _as_recorded(task.to_path, task):
-                raise RowFailed(f"another file stands at {printable(task.to_path)}; it was not touched")
-            return Outcome("done")
+            return self._preview(task)
         except RowFailed as error:
-            return Outcome("failed", str(error))
+            return Outcome(Phase.FAILED, str(error))
+
+    def _preview(self, task: Task) -> Outcome:
+        if task.action == Action.DELETE and not path_exists(task.from_path) and _as_recorded(task.to_path, task):
+            self._require_young(task)
+            return Outcome(Phase.DONE, "it is in the quarantine, from where it goes for good")
+        if task.action in (Action.QUARANTINE, Action.DELETE):
+            self._look_again(task)
+            return Outcome(Phase.DONE)
+        if task.action == Action.RESTORE_FOLDER:
+            return Outcome(Phase.DONE)
+        if not path_exists(task.from_path):
+            if task.action == Action.RESTORE and not path_exists(task.to_path):
+                return self._lost(task)
+            return Outcome(Phase.SKIPPED, "it is not there to be taken")
+        if task.action == Action.PURGE:
+            _require_copy(task)
+        if _as_recorded(task.from_path, task) is None:
+            raise RowFailed(f"{printable(task.from_path)} was changed since it was put there")
+        if task.action == Action.RESTORE and path_exists(task.to_path) and not _as_recorded(task.to_path, task):
+            raise RowFailed(f"another file stands at {printable(task.to_path)}; it was not touched")
+        return Outcome(Phase.DONE)
 
     def _quarantine(self, task: Task, interrupted_before: bool) -> Outcome:
-        set_aside = set_aside_name(task.from_path, task.run_id, task.row_id)
+        set_aside = _set_aside_name(task)
         restore_set_aside(task.from_path, set_aside)
         if not path_exists(task.from_path):
             if _as_recorded(task.to_path, task):
                 self._require_young(task)
-                return Outcome("done", "was in the quarantine already")
-            return Outcome("failed", "there is no such file in the source any more")
-        judged = self._require_unchanged(task)
-        move = Move(task.from_path, task.to_path, judged, task.sha256, set_aside)
+                return Outcome(Phase.DONE, "was in the quarantine already")
+            return Outcome(Phase.FAILED, "there is no such file in the source any more")
+        examined = self._require_unchanged(task)
+        move = Move(task.from_path, task.to_path, examined, task.row.sha256, set_aside)
         if interrupted_before:
             remove_placeholder(task.to_path, task.from_path)
         if path_exists(task.to_path):
-            return self._finish_killed_move(move, task)
-        self._relocate(move, 0o700)
-        return Outcome("done")
+            self._finish_killed_move(move, task)
+        else:
+            self._relocate(move, 0o700)
+        return Outcome(Phase.DONE)
 
-    def _finish_killed_move(self, move: Move, task: Task) -> Outcome:
-        """Both names exist: a killed run had linked or copied the file, or somebody else's file stands there."""
+    def _finish_killed_move(self, move: Move, task: Task) -> None:
+        """Both names exist: a killed run had linked or copied the file, or somebody else's file is there.
+
+        Raises ``FileExistsError`` for the latter.
+        """
         if not _as_recorded(task.to_path, task):
             raise FileExistsError
-        if _found(move.destination).inode_key == move.expected.inode_key:
+        if identity_of(os.lstat(move.destination)).inode_key == move.expected.inode_key:
             drop_second_name(move)
         else:
             finish_relocation(move, self.disk)
-        return Outcome("done")
 
     def _relocate(self, move: Move, folder_mode: int) -> None:
         folder = os.path.dirname(move.destination)
@@ -154,13 +175,13 @@ class TaskExecutor:
     def _delete(self, task: Task, interrupted_before: bool) -> Outcome:
         """A quarantine, and at once the purge of what was quarantined: nobody can change the file in between."""
         in_quarantine = replace(task, from_path=task.to_path, to_path="")
-        set_aside = set_aside_name(in_quarantine.from_path, task.run_id, task.row_id)
-        in_source = set_aside_name(task.from_path, task.run_id, task.row_id)
-        if interrupted_before and not any(path_exists(p) for p in (task.from_path, in_source, task.to_path, set_aside)):
-            return Outcome("done", _DESTROYED)
+        set_aside = _set_aside_name(in_quarantine)
+        names = (task.from_path, _set_aside_name(task), task.to_path, set_aside)
+        if interrupted_before and not any(path_exists(name) for name in names):
+            return Outcome(Phase.DONE, _DESTROYED)
         if not path_exists(set_aside):
             outcome = self._quarantine(task, interrupted_before)
-            if outcome.phase == "failed":
+            if outcome.phase == Phase.FAILED:
                 return outcome
         try:
             return self._purge(in_quarantine, interrupted_before)
@@ -168,7 +189,7 @@ class TaskExecutor:
             # What is not destroyed goes back to where it was, and the same row can be tried again.
             if left := _as_recorded(task.to_path, task):
                 try:
-                    relocate(Move(task.to_path, task.from_path, left, task.sha256, set_aside))
+                    relocate(Move(task.to_path, task.from_path, left, task.row.sha256, set_aside))
                 except FileExistsError:
                     raise RowFailed(
                         f"another file has its name by now; the original is kept at {printable(task.to_path)}: "
@@ -178,135 +199,148 @@ class TaskExecutor:
 
     def _purge(self, task: Task, interrupted_before: bool) -> Outcome:
         """Destroy a quarantined file after reading it and its archive copy from the disk, byte by byte."""
-        set_aside = set_aside_name(task.from_path, task.run_id, task.row_id)
+        row, set_aside = task.row, _set_aside_name(task)
         restore_set_aside(task.from_path, set_aside)
         if not path_exists(task.from_path):
-            if path_exists(task.source_path):
-                return Outcome("skipped", "it is in the source, not in the quarantine")
+            if path_exists(row.source_path):
+                return Outcome(Phase.SKIPPED, "it is in the source, not in the quarantine")
             if interrupted_before:
-                return Outcome("done", _DESTROYED)
-            return Outcome("skipped", "it is not in the quarantine any more")
-        if self.disk.real_roots.leads_through_link(task.destination_path, task.archive_root):
+                return Outcome(Phase.DONE, _DESTROYED)
+            return Outcome(Phase.SKIPPED, "it is not in the quarantine any more")
+        if self.disk.real_roots.leads_through_link(row.destination_path, row.archive_root):
             raise RowFailed("a symbolic link stands on the way in the archive")
-        if task.destination_path in self.disk.mount_points:
+        if row.destination_path in self.disk.mount_points:
             raise RowFailed("its archive copy is a mount point, a view of some other file")
         _require_copy(task)
-        judged = _as_recorded(task.from_path, task)
+        examined = _as_recorded(task.from_path, task)
         if self.disk.real_roots.leads_through_link(task.from_path, task.from_root):
             raise RowFailed("a symbolic link stands on the way in the quarantine")
-        if judged is None:
+        if examined is None:
             raise RowFailed("it was changed since it was put into the quarantine; it was kept")
-        self._require_two_folders(task.from_path, task.destination_path)
-        sync_folders_up_to(os.path.dirname(task.destination_path), task.archive_root, self.disk.synced_folders)
-        order = Move(task.from_path, task.destination_path, judged, task.sha256, set_aside)
-        return Outcome("done", read_mode=destroy(order, self.disk))
+        self._require_two_folders(task.from_path, row.destination_path)
+        sync_folders_up_to(os.path.dirname(row.destination_path), row.archive_root, self.disk.synced_folders)
+        move = Move(task.from_path, row.destination_path, examined, row.sha256, set_aside)
+        return Outcome(Phase.DONE, read_mode=destroy(move, self.disk))
 
     def _restore(self, task: Task, interrupted_before: bool) -> Outcome:
-        own_parked = set_aside_name(task.from_path, task.run_id, task.row_id)
-        restore_set_aside(task.to_path, set_aside_name(task.to_path, task.run_id, task.row_id))
-        restore_set_aside(task.from_path, own_parked)
+        set_aside = _set_aside_name(task)
+        restore_set_aside(task.to_path, set_aside_name(task.to_path, task.row.run_id, task.row.row_id))
+        restore_set_aside(task.from_path, set_aside)
         if not path_exists(task.from_path):
-            if interrupted_before and (arrived := _as_recorded(task.to_path, task)):
-                _mend_time(task, arrived)
-                return Outcome("done", "was restored before the interruption")
-            if _as_recorded(task.to_path, task):
-                return Outcome("skipped", "it is in its place")
-            if path_exists(task.to_path):
-                return Outcome("skipped", "another file, or an edited one, is in its place")
-            return self._neither_here_nor_there(task)
-        # Looked at before the way to it: what is moved in the end is this very file, so it can't be one behind a link
-        # that appeared between the two.
-        found = _as_recorded(task.from_path, task)
-        if self.disk.real_roots.leads_through_link(task.to_path, task.source_root):
-            return Outcome("failed", "a symbolic link stands on the way in the source")
+            return self._explain_nothing_to_restore(task, interrupted_before)
+        # Examined before the way to it is: what is moved in the end is this very file, so it can't be one behind a
+        # link that appeared between the two.
+        examined = _as_recorded(task.from_path, task)
+        if self.disk.real_roots.leads_through_link(task.to_path, task.row.source_root):
+            return Outcome(Phase.FAILED, "a symbolic link stands on the way in the source")
         if self.disk.real_roots.leads_through_link(task.from_path, task.from_root):
-            return Outcome("failed", f"a symbolic link stands on the way to {printable(task.from_path)}")
-        if found is None:
-            return Outcome("failed", f"{printable(task.from_path)} was changed since it was put there")
-        move = Move(task.from_path, task.to_path, found, task.sha256, own_parked)
+            return Outcome(Phase.FAILED, f"a symbolic link stands on the way to {printable(task.from_path)}")
+        if examined is None:
+            return Outcome(Phase.FAILED, f"{printable(task.from_path)} was changed since it was put there")
+        move = Move(task.from_path, task.to_path, examined, task.row.sha256, set_aside)
         if interrupted_before:
             remove_placeholder(task.to_path, task.from_path)
         if path_exists(task.to_path):
             self._finish_killed_move(move, task)
         else:
             self._relocate(move, 0o777)
-        _mend_time(task, found)
-        return Outcome("done")
+        _restore_rounded_mtime(task, examined)
+        return Outcome(Phase.DONE)
 
-    def _neither_here_nor_there(self, task: Task) -> Outcome:
-        if task.from_path == task.destination_path:
-            return Outcome("failed", "it is neither in the archive nor in its place")
-        copy = f"its archive copy is {printable(task.destination_path)}"
-        if self.was_purged(task.row_id):
-            return Outcome("skipped", reasons.purged(printable(task.destination_path)))
-        return Outcome("failed", f"it is neither in the quarantine nor in its place; {copy}")
+    def _explain_nothing_to_restore(self, task: Task, interrupted_before: bool) -> Outcome:
+        arrived = _as_recorded(task.to_path, task)
+        if arrived and interrupted_before:
+            _restore_rounded_mtime(task, arrived)
+            return Outcome(Phase.DONE, "was restored before the interruption")
+        if arrived:
+            return Outcome(Phase.SKIPPED, "it is in its place")
+        if path_exists(task.to_path):
+            return Outcome(Phase.SKIPPED, "another file, or an edited one, is in its place")
+        return self._lost(task)
+
+    def _lost(self, task: Task) -> Outcome:
+        """The outcome for a file that is neither where it was taken to nor where it came from."""
+        copy = printable(task.row.destination_path)
+        if task.from_path == task.row.destination_path:
+            return Outcome(Phase.FAILED, "it is neither in the archive nor in its place")
+        if self._was_purged(task.row.row_id):
+            return Outcome(Phase.SKIPPED, reasons.purged(copy))
+        return Outcome(Phase.FAILED, f"it is neither in the quarantine nor in its place; its archive copy is {copy}")
 
     def _restore_folder(self, task: Task, _interrupted_before: bool) -> Outcome:
-        if self.disk.real_roots.leads_through_link(os.path.join(task.to_path, "any"), task.source_root):
-            return Outcome("failed", "a symbolic link stands in its place, or on the way to it")
+        if self.disk.real_roots.leads_through_link(os.path.join(task.to_path, "any"), task.row.source_root):
+            return Outcome(Phase.FAILED, "a symbolic link stands in its place, or on the way to it")
         try:
-            restore_folder(task.to_path, task.folder_mode, mtime_nanoseconds(task.source_mtime))
+            restore_folder(task.to_path, task.folder_mode, mtime_nanoseconds(task.row.source_mtime))
         except OSError as error:
             raise write_error(task.to_path, error) from None
-        return Outcome("done")
+        return Outcome(Phase.DONE)
 
     def _require_unchanged(self, task: Task) -> Identity:
-        """The look at both files at the moment of effect; what it judged is what may be moved, and nothing else.
+        """Look at both files at the moment of effect; only what was examined here may be moved, and nothing else.
 
         Raises ``RowFailed`` with the reason not to act.
         """
-        for path, root in ((task.source_path, task.source_root), (task.destination_path, task.archive_root)):
+        examined, is_unsure = self._look_again(task)
+        row = task.row
+        self._require_two_folders(row.source_path, row.destination_path)
+        if is_unsure:
+            try:
+                result = compare(row.source_path, row.destination_path, self.disk, cold=True)
+            except OSError as error:
+                raise RowFailed(f"cannot compare it with its archive copy: {explain_os_error(error)}") from None
+            if not result.equal or result.sha256 != row.sha256:
+                raise RowFailed(reasons.verify_again("it or its archive copy was changed since it was verified"))
+            examined = result.left
+        return examined
+
+    def _look_again(self, task: Task) -> tuple[Identity, bool]:
+        """Look at both files. Returns the original's identity, and whether both must be read. Raises ``RowFailed``."""
+        row = task.verified_row
+        for path, root in ((row.source_path, row.source_root), (row.destination_path, row.archive_root)):
             if self.disk.real_roots.leads_through_link(path, root):
                 raise RowFailed(f"a symbolic link stands on the way to {printable(path)}")
             if path in self.disk.mount_points:
                 raise RowFailed(f"{printable(path)} is a mount point, a view of some other file")
         self._require_young(task)
-        source, copy = _look(task.source_path), _look(task.destination_path)
-        verdict = check_stat(task, source, copy)
-        if verdict.reason or source is None:
-            raise RowFailed(verdict.reason)
-        judged = identity_of(source)
-        if self._dry_run:
-            return judged
-        self._require_two_folders(task.source_path, task.destination_path)
-        if verdict.read_first:
-            try:
-                result = compare(task.source_path, task.destination_path, self.disk, cold=True)
-            except OSError as error:
-                raise RowFailed(f"cannot compare it with its archive copy: {explain_os_error(error)}") from None
-            if not result.equal or result.sha256 != task.sha256:
-                raise RowFailed(reasons.verify_again("it or its archive copy was changed since it was verified"))
-            judged = result.left
-        return judged
+        source, copy = _look(row.source_path), _look(row.destination_path)
+        if source is None:
+            raise RowFailed("there is no such file in the source any more")
+        return identity_of(source), check_stat(row, source, copy)
 
     def _require_young(self, task: Task) -> None:
-        if task.verified_at < self._oldest_allowed:
-            raise RowFailed(
-                reasons.verify_again(f"it was verified on {task.verified_at[:10]}, longer ago than --max-age")
-            )
+        verified_at = task.verified_row.verified_at
+        if verified_at < self._oldest_allowed:
+            raise RowFailed(reasons.verify_again(f"it was verified on {verified_at[:10]}, longer ago than --max-age"))
 
     def _require_two_folders(self, path: str, copy: str) -> None:
         if self.disk.directories.same_directory(os.path.dirname(path), os.path.dirname(copy)):
             raise RowFailed("it and its archive copy are in one folder seen twice (a mount)")
 
 
-def _mend_time(task: Task, found: Identity) -> None:
+def _set_aside_name(task: Task) -> str:
+    """The name that only this task uses for a file in the folder of ``from_path``, while it is examined."""
+    return set_aside_name(task.from_path, task.row.run_id, task.row.row_id)
+
+
+def _restore_rounded_mtime(task: Task, found: Identity) -> None:
     """Give a restored file the time that a file system on its way had rounded.
 
     What is further away is no rounding: an edited manifest must not change the time of a photo.
     """
-    recorded = mtime_nanoseconds(task.source_mtime)
+    recorded = mtime_nanoseconds(task.row.source_mtime)
     if recorded != found.mtime_ns and abs(recorded - found.mtime_ns) <= _COARSEST_NS:
         restore_mtime(task.to_path, recorded)
 
 
 def _require_copy(task: Task) -> None:
-    """Raise ``RowFailed`` when a look at the archive copy tells already that the two will not be found identical."""
-    copy = _look(task.destination_path)
+    """Raise ``RowFailed`` when ``stat`` tells already that the archive copy can't be identical."""
+    path = task.row.destination_path
+    copy = _look(path)
     if copy is None:
-        raise RowFailed(f"its archive copy {printable(task.destination_path)} is gone; it is kept")
-    if not stat.S_ISREG(copy.st_mode) or copy.st_size != task.size_bytes:
-        raise RowFailed(f"its archive copy {printable(task.destination_path)} is another file by now; it is kept")
+        raise RowFailed(f"its archive copy {printable(path)} is gone; it is kept")
+    if not stat.S_ISREG(copy.st_mode) or copy.st_size != task.row.size_bytes:
+        raise RowFailed(f"its archive copy {printable(path)} is another file by now; it is kept")
 
 
 def _folder_is_as_recorded(task: Task) -> bool:
@@ -314,18 +348,18 @@ def _folder_is_as_recorded(task: Task) -> bool:
         status = os.stat(task.to_path)
     except OSError:
         return False
-    return (stat.S_IMODE(status.st_mode), mtime_text(status.st_mtime_ns)) == (task.folder_mode, task.source_mtime)
+    return (stat.S_IMODE(status.st_mode), mtime_text(status.st_mtime_ns)) == (task.folder_mode, task.row.source_mtime)
 
 
 def clear_leftovers(tasks: Iterable[Task]) -> None:
-    """Remove what a killed run left under temporary names where these tasks are at work. Changes those folders.
+    """Remove what a killed run left under temporary names in the folders of its tasks. Changes these folders.
 
-    Before any of them begins: a task that runs beside others must not take their temporary files away.
+    To be called before any task begins: one that runs beside others must not remove their temporary files.
     """
-    places = [(task.to_path, (task.from_path, task.source_path, task.destination_path)) for task in tasks]
-    for folder in {os.path.dirname(to_path) for to_path, _ in places if to_path}:
+    names = [(task.to_path, (task.from_path, task.row.source_path, task.row.destination_path)) for task in tasks]
+    for folder in {os.path.dirname(to_path) for to_path, _ in names if to_path}:
         remove_temporaries(folder)
-    for folder in {os.path.dirname(path) for _, paths in places for path in paths if path}:
+    for folder in {os.path.dirname(path) for _, paths in names for path in paths if path}:
         remove_stale_probes(folder)
 
 
@@ -338,43 +372,15 @@ def _look(path: str) -> os.stat_result | None:
         raise archive_failed(path, error) from None
 
 
-def _found(path: str) -> Identity:
-    return identity_of(os.lstat(path))
-
-
 def _as_recorded(path: str, task: Task) -> Identity | None:
     """The identity of a file that is the recorded one, by size and time or by content; None for any other or none."""
     status = _look(path)
     if status is None or not stat.S_ISREG(status.st_mode):
         return None
-    if status.st_size != task.size_bytes:
+    if status.st_size != task.row.size_bytes:
         return None
-    if mtime_text(status.st_mtime_ns) == task.source_mtime:
+    if mtime_text(status.st_mtime_ns) == task.row.source_mtime:
         return identity_of(status)
-    # A file system that rounds times has moved the time of a copy: then the content decides.
-    found = hash_file(path)
-    return found.identity if found.sha256 == task.sha256 else None
-
-
-def journal_row(task: Task, phase: str, outcome: Outcome | None = None, folder_time: str = "") -> JournalRow:
-    """The row for an intention or an outcome; the journal numbers and chains it. Pure."""
-    return JournalRow(
-        sequence=0,
-        time="",
-        phase=phase,
-        action=task.action,
-        reason=outcome.reason if outcome else "",
-        from_path=task.from_path,
-        to_path=task.to_path,
-        source_inode=task.source_inode,
-        read_mode=outcome.read_mode if outcome else "",
-        folder=task.touched_folder if folder_time else "",
-        folder_mtime=folder_time,
-        chain="",
-        **shared_fields(task),
-    )
-
-
-def outcome_row(planned: JournalRow, outcome: Outcome) -> JournalRow:
-    """The row that tells what came of an intention. Pure."""
-    return planned._replace(phase=outcome.phase, reason=outcome.reason, read_mode=outcome.read_mode)
+    # A file system that rounds times has changed the time of a copy: then the content decides.
+    digest = hash_file(path)
+    return digest.identity if digest.sha256 == task.row.sha256 else None

@@ -1,36 +1,45 @@
-"""The folders around what apply does: their times are given back, emptied ones pruned, the quarantine tidied."""
+"""The folders around what apply does: their times are restored, emptied ones removed, the quarantine tidied."""
 
 from __future__ import annotations
 
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
-from common.apply.executor import Outcome, journal_row
 from common.apply.journal import Journal
-from common.apply.tasks import Task, path_below_quarantine
+from common.apply.layout import files_folder, is_quarantine_path
+from common.apply.tasks import Task
 from common.errors import explain_os_error
 from common.fileops.folders import remove_empty_folder, remove_empty_folders_up_to, set_folder_time, sync_folders
 from common.manifests.reasons import folder_permissions
 from common.manifests.rows import JournalRow
+from common.manifests.statuses import Action, Phase
 from common.paths import RealRoots, is_folder, is_inside, printable
 from common.timestamps import mtime_nanoseconds, mtime_text
 
 
-def folder_times(tasks: Iterable[Task]) -> dict[str, str]:
-    """The modification times of the folders in the source that these tasks will touch.
+def folder_times(folders: Iterable[str]) -> dict[str, str]:
+    """The modification times of those folders that exist. Reads the disk.
 
-    Reads the disk. Raises ``OSError`` where a time can't be told: what is not known can't be given back.
+    Raises ``OSError`` where a time can't be read: it could not be restored.
     """
     times: dict[str, str] = {}
-    for folder in {task.touched_folder for task in tasks}:
+    for folder in set(folders):
         try:
             times[folder] = mtime_text(os.stat(folder).st_mtime_ns)
         except (FileNotFoundError, NotADirectoryError):
-            continue  # there is no such folder yet, and no time to give back
+            continue  # there is no such folder yet, and no time to restore
     return times
+
+
+def recorded_folder_times(tasks: Sequence[Task]) -> dict[str, str]:
+    """The times that folders had before the files were taken that are restored to them, by their journal. Pure."""
+    return {
+        task.row.folder: task.row.folder_mtime
+        for task in reversed(tasks)
+        if task.action == Action.RESTORE and isinstance(task.row, JournalRow) and task.row.folder
+    }
 
 
 def restore_folder_times(times: Mapping[str, str]) -> None:
@@ -40,12 +49,49 @@ def restore_folder_times(times: Mapping[str, str]) -> None:
             set_folder_time(folder, mtime_nanoseconds(mtime))
 
 
-def prune_rows(folders: Iterable[str], task: Task) -> list[JournalRow]:
-    """The intentions to remove folders that this run emptied, the deepest first; never a root.
+def sync_touched(tasks: Sequence[Task]) -> None:
+    """Make renames durable: the names where the files are now before those where they were. Changes the disk."""
+    for paths in ([task.to_path for task in tasks], [task.from_path for task in tasks]):
+        folders = {os.path.dirname(path) for path in paths if path}
+        sync_folders(folder for folder in folders if os.path.isdir(folder))
 
-    Reads the disk. Raises ``OSError`` where it can't be told whether a folder is empty.
+
+class TidiedFolders(NamedTuple):
+    """How many emptied folders were removed, and for each that could not be, a sentence why."""
+
+    removed: int
+    refusals: list[str]
+
+
+def prune(journal: Journal, folders: Iterable[str], task: Task) -> TidiedFolders:
+    """Remove the folders of the source that this run emptied, of ``folders`` and those above them. Changes the disk.
+
+    ``task`` is any task of the run: its roots and ids go into the journal.
     """
-    root = task.source_root
+    pruning = journal.recovery.pruning
+    fresh = [row for row in _prune_intentions(folders, task) if row.from_path not in pruning]
+    journal.append(fresh)
+    rows = [*pruning.values(), *fresh]
+    outcomes, refusals = [], []
+    for row in rows:
+        try:
+            removed = remove_empty_folder(row.from_path)
+        except OSError as error:
+            removed = False
+            refusals.append(_refusal(row.from_path, error))
+        outcomes.append(row._replace(phase=Phase.DONE if removed else Phase.FAILED))
+    restore_folder_times({row.folder: row.folder_mtime for row in reversed(rows)} | dict(journal.recovery.folder_times))
+    sync_folders({row.folder for row in rows if os.path.isdir(row.folder)})
+    journal.append(outcomes)
+    return TidiedFolders(sum(outcome.phase == Phase.DONE for outcome in outcomes), refusals)
+
+
+def _prune_intentions(folders: Iterable[str], task: Task) -> list[JournalRow]:
+    """The intentions to remove emptied folders, the deepest first; never a root. Reads the disk.
+
+    Raises ``OSError`` where a folder can't be listed.
+    """
+    root = task.row.source_root
     empty: dict[str, os.stat_result] = {}
     roots = RealRoots()
     for start in sorted(set(folders), key=len, reverse=True):
@@ -57,20 +103,20 @@ def prune_rows(folders: Iterable[str], task: Task) -> list[JournalRow]:
             folder = os.path.dirname(folder)
     rows = []
     for folder, status in empty.items():
-        pruned = replace(
-            task,
-            action="prune",
-            from_path=folder,
-            to_path="",
-            source_path=folder,
-            row_id=0,
-            size_bytes=0,
-            source_mtime=mtime_text(status.st_mtime_ns),
-            sha256="",
-        )
-        above = mtime_text(os.stat(os.path.dirname(folder)).st_mtime_ns)
+        above = os.path.dirname(folder)
+        intention = task.intention(above, mtime_text(os.stat(above).st_mtime_ns))
         rows.append(
-            journal_row(pruned, "planned", Outcome("planned", folder_permissions(stat.S_IMODE(status.st_mode))), above)
+            intention._replace(
+                action=Action.PRUNE,
+                reason=folder_permissions(stat.S_IMODE(status.st_mode)),
+                row_id=0,
+                from_path=folder,
+                to_path="",
+                source_path=folder,
+                size_bytes=0,
+                source_mtime=mtime_text(status.st_mtime_ns),
+                sha256="",
+            )
         )
     return rows
 
@@ -83,51 +129,17 @@ def _holds_only(folder: str, removable: Mapping[str, object]) -> bool:
         return False
 
 
-def sync_touched(tasks: Sequence[Task]) -> None:
-    """Make the renames durable: where the files are now before where they were."""
-    for path in ("to_path", "from_path"):
-        folders = {os.path.dirname(getattr(task, path)) for task in tasks if getattr(task, path)}
-        sync_folders(folder for folder in folders if os.path.isdir(folder))
-
-
-class Pruned(NamedTuple):
-    """How many folders were removed, and which empty ones had to stay and why."""
-
-    removed: int
-    refusals: list[str]
-
-
-def prune(journal: Journal, folders: Iterable[str], task: Task) -> Pruned:
-    """Remove the folders that this run emptied. Changes the disk."""
-    fresh = [row for row in prune_rows(folders, task) if row.from_path not in journal.pruning]
-    journal.append(fresh)
-    rows = [*journal.pruning.values(), *fresh]
-    outcomes, refusals = [], []
-    for row in rows:
-        try:
-            removed = remove_empty_folder(row.from_path)
-        except OSError as error:
-            removed = False
-            refusals.append(_refusal(row.from_path, error))
-        outcomes.append(row._replace(phase="done" if removed else "failed"))
-    restore_folder_times({row.folder: row.folder_mtime for row in reversed(rows)} | journal.folder_times)
-    sync_folders({row.folder for row in rows if os.path.isdir(row.folder)})
-    journal.append(outcomes)
-    return Pruned(sum(outcome.phase == "done" for outcome in outcomes), refusals)
-
-
 def tidy_quarantine(tasks: Iterable[Task]) -> list[str]:
-    """Remove the folders in the quarantine that a restore, a purge or a deletion left empty.
+    """Remove the folders of the quarantine that a restore, a purge or a deletion emptied. Changes the disk.
 
-    Says which empty ones had to stay and why. Changes the disk.
+    Returns a sentence for each empty one that could not be removed.
     """
     root_of: dict[str, str] = {}
     for task in tasks:
-        if task.action in ("restore", "purge", "delete") and task.from_path:
-            place = task.to_path if task.action == "delete" else task.from_path
-            suffix = os.path.join("files", path_below_quarantine(task.source_path))
-            if place.endswith(suffix):
-                root_of[os.path.dirname(place)] = place.removesuffix(suffix) + "files"
+        if task.action in (Action.RESTORE, Action.PURGE, Action.DELETE):
+            path = task.to_path if task.action == Action.DELETE else task.from_path
+            if is_quarantine_path(path, task.row.run_id, task.row.source_path):
+                root_of[os.path.dirname(path)] = files_folder(path, task.row.source_path)
     refusals = []
     for folder, root in root_of.items():
         try:

@@ -1,49 +1,67 @@
 """The journal of apply: what was intended and what came of it, each row chained to the one before.
 
-Intentions are durable before the first act, outcomes before the state moves on. Whoever goes on
-after a crash finds here what was under way. Changes the disk through ``fileops``.
+Intentions are durable before the first act, outcomes before the state moves on. A run that resumes after a crash finds
+here what was under way. Changes the disk through ``fileops``.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from common.errors import BadInput, StoppedEarly
+from common.errors import BadInput
 from common.manifests.integrity import chain_of, first_chain
-from common.manifests.reader import Reader, Record
+from common.manifests.reader import Reader
 from common.manifests.row_ids import RowIds
 from common.manifests.rows import JOURNAL, JournalRow
+from common.manifests.statuses import Action, Phase
 from common.manifests.writer import Writer
 from common.paths import path_exists, printable
 from common.timestamps import utc_now_text
 
 NAME = "journal.csv"
 Key = tuple[int, str, str, str]
+"""What identifies an act in a journal: row_id, action, from_path, to_path. Folders have no row_id of their own."""
+
+
+class JournalPosition(NamedTuple):
+    """A place between two rows of a journal: its byte offset, and the chain and number of the row before it."""
+
+    offset: int = 0
+    chain: str = ""
+    sequence: int = 0
+
+
+START = JournalPosition()
+
+
+def require_chained(values: dict[str, str], chain: str, where: str) -> str:
+    """The chain of a row. Raises ``BadInput`` unless the row follows the one with the given chain. Pure."""
+    if values["chain"] != chain_of(values, chain):
+        raise BadInput(f"{where}: this row does not follow the one before; restore the journal as it was")
+    return values["chain"]
 
 
 class JournalReader:
-    """Reads a journal row by row and checks the chain. Changes nothing.
+    """Reads a journal row by row and checks the chain. Reads the disk.
 
-    Raises ``BadInput`` where a row does not follow the one before: one was changed, removed or
-    put elsewhere. ``chain``, ``sequence`` and ``end`` are those of the last row read.
+    Raises ``BadInput`` where a row was changed, removed or moved. ``position`` is the place after the last row read.
     """
 
-    def __init__(self, path: str, run_id: str, start: int = 0, chain: str = "", sequence: int = 0) -> None:
+    def __init__(self, path: str, run_id: str, start: JournalPosition = START) -> None:
         self._reader = Reader(path, JOURNAL.columns)
-        self._reader.seek(start)
-        self.chain = chain or first_chain(run_id)
-        self.sequence = sequence
-        self.end = max(start, len(JOURNAL.header()))
+        self._reader.seek(start.offset)
+        offset = max(start.offset, len(JOURNAL.header()))
+        self.position = JournalPosition(offset, start.chain or first_chain(run_id), start.sequence)
 
-    def __iter__(self) -> Iterator[tuple[JournalRow, Record]]:
+    def __iter__(self) -> Iterator[JournalRow]:
         for record in self._reader:
             where = self._reader.where(record.line)
             row = JOURNAL.decode(record.values, where)
-            if record.values["chain"] != chain_of(record.values, self.chain):
-                raise BadInput(f"{where}: this row does not follow the one before; restore the journal as it was")
-            self.chain, self.sequence, self.end = row.chain, row.sequence, record.end
-            yield row, record
+            chain = require_chained(record.values, self.position.chain, where)
+            self.position = JournalPosition(record.end, chain, row.sequence)
+            yield row
 
     @property
     def torn_line(self) -> int:
@@ -56,117 +74,141 @@ class JournalReader:
         self._reader.close()
 
 
-class Journal:
-    """A journal that is being written. ``unresolved`` are intentions of a killed run without an outcome.
+class JournalRecovery:
+    """What earlier calls have left in a journal for this one to finish or to count.
 
-    ``pruning`` are those about folders, by path. ``outcomes`` are the outcomes behind the checkpoint
-    that was given: recorded, but the state does not know of them. ``folder_times`` are the times
-    that folders had before the killed run touched them, from rows behind it.
+    A row is uncounted when it was written after the checkpoint from which this call resumes: its outcome is durable,
+    but the state does not have it yet.
     """
 
-    def __init__(self, path: str, run_id: str, checkpoint: int = 0, chain: str = "", sequence: int = 0) -> None:
-        self.path = path
-        self._run_id = run_id
-        self._checkpoint = checkpoint
-        self.unresolved: dict[Key, JournalRow] = {}
-        self.pruning: dict[str, JournalRow] = {}
-        self.outcomes: dict[Key, JournalRow] = {}
-        self.folder_times: dict[str, str] = {}
-        self._destroyed = RowIds()
-        if not path_exists(path):
-            if checkpoint:
-                raise BadInput(f"{printable(path)} is missing though the state file knows it; restore it")
-            self._writer = Writer(JOURNAL, path, 0)
-            self._writer.sync()
-            self.chain, self.sequence = first_chain(run_id), 0
-            return
-        if os.path.getsize(path) < len(JOURNAL.header()):
-            self._writer = Writer(JOURNAL, path, 0)  # a run was killed while it wrote the header
-            self.chain, self.sequence = first_chain(run_id), 0
-            return
-        with JournalReader(path, run_id, checkpoint, chain, sequence) as reader:
-            for row, _ in reader:
-                self._recall(row, behind_checkpoint=checkpoint > 0)
-            self.chain, self.sequence = reader.chain, reader.sequence
-            self._writer = Writer(JOURNAL, path, reader.end)
+    def __init__(self) -> None:
+        self._intentions: dict[Key, JournalRow] = {}
+        self._pruning: dict[str, JournalRow] = {}
+        self._outcomes: dict[Key, JournalRow] = {}
+        self._folder_times: dict[str, str] = {}
 
-    def _recall(self, row: JournalRow, behind_checkpoint: bool) -> None:
-        if behind_checkpoint and row.folder:
-            self.folder_times.setdefault(row.folder, row.folder_mtime)
-        if row.action == "prune":
-            if row.phase == "planned":
-                self.pruning[row.from_path] = row
+    def add(self, row: JournalRow, *, uncounted: bool) -> None:
+        """Take in one more row of the journal."""
+        if uncounted and row.folder:
+            self._folder_times.setdefault(row.folder, row.folder_mtime)
+        if row.action == Action.PRUNE:
+            if row.phase == Phase.PLANNED:
+                self._pruning[row.from_path] = row
             else:
-                self.pruning.pop(row.from_path, None)
+                self._pruning.pop(row.from_path, None)
             return
         key = (row.row_id, row.action, row.from_path, row.to_path)
-        if row.phase == "planned":
-            self.unresolved[key] = row
+        if row.phase == Phase.PLANNED:
+            self._intentions[key] = row
             return
-        self.unresolved.pop(key, None)
-        if _is_destruction(row):
-            self._destroyed.add(row.row_id)
-        if behind_checkpoint:
-            self.outcomes[key] = row
+        self._intentions.pop(key, None)
+        if uncounted:
+            self._outcomes[key] = row
+
+    def intention(self, key: Key) -> JournalRow | None:
+        """The intention of an act that has no outcome yet: a killed run may have done any part of it."""
+        return self._intentions.get(key)
+
+    def uncounted_outcome(self, key: Key) -> JournalRow | None:
+        """The outcome of an act that the state does not count yet."""
+        return self._outcomes.get(key)
 
     @property
-    def length(self) -> int:
-        """Bytes written so far."""
-        return self._writer.length
+    def folder_times(self) -> Mapping[str, str]:
+        """The modification times that folders had before a killed run touched them, by path."""
+        return self._folder_times
+
+    @property
+    def pruning(self) -> Mapping[str, JournalRow]:
+        """The intentions to remove folders that have no outcome yet, by path."""
+        return self._pruning
+
+    def forget_uncounted(self) -> None:
+        """Forget outcomes and folder times: the rows after the checkpoint are the finished work of other calls."""
+        self._outcomes.clear()
+        self._folder_times.clear()
+
+    def forget_batch(self, keys: Iterable[Key]) -> None:
+        """Forget all that concerns a batch which is finished now. Intentions of later batches stay."""
+        self.forget_uncounted()
+        for key in keys:
+            self._intentions.pop(key, None)
+        self._pruning.clear()
+
+
+class Journal:
+    """A journal that is being written, from a checkpoint on. Changes the disk.
+
+    Raises ``BadInput`` for a journal that is gone although a state knows it, or whose rows after the checkpoint were
+    changed.
+    """
+
+    def __init__(self, path: str, run_id: str, checkpoint: JournalPosition = START) -> None:
+        self.path = path
+        self.recovery = JournalRecovery()
+        self._run_id = run_id
+        self._destroyed = RowIds()
+        self._has_unread_rows = checkpoint.offset > 0
+        exists = path_exists(path)
+        if not exists and checkpoint.offset:
+            raise BadInput(f"{printable(path)} is missing though the state file knows it; restore it")
+        if not exists or os.path.getsize(path) < len(JOURNAL.header()):  # the latter: killed while it wrote the header
+            self._writer = Writer(JOURNAL, path, 0)
+            if not exists:
+                self._writer.sync()
+            self._chain, self._sequence = first_chain(run_id), 0
+            return
+        with JournalReader(path, run_id, checkpoint) as reader:
+            for row in reader:
+                self.recovery.add(row, uncounted=checkpoint.offset > 0)
+                if _is_destruction(row):
+                    self._destroyed.add(row.row_id)
+            offset, self._chain, self._sequence = reader.position
+            self._writer = Writer(JOURNAL, path, offset)
+
+    @property
+    def position(self) -> JournalPosition:
+        """The place after the last row that was written."""
+        return JournalPosition(self._writer.length, self._chain, self._sequence)
 
     def append(self, rows: Sequence[JournalRow]) -> None:
-        """Number, time, chain and append rows; durable when this returns."""
-        linked = [self._next(row) for row in rows]
+        """Number, time, chain and append rows; they are durable when this returns."""
+        linked = [self._linked(row) for row in rows]
         self._writer.append(linked)
         self._writer.sync()
 
-    def _next(self, row: JournalRow) -> JournalRow:
-        self.sequence += 1
+    def _linked(self, row: JournalRow) -> JournalRow:
+        self._sequence += 1
         time = utc_now_text()
-        values = JOURNAL.as_text(row) | {"sequence": str(self.sequence), "time": time}
-        self.chain = chain_of(values, self.chain)
-        return row._replace(sequence=self.sequence, time=time, chain=self.chain)
+        values = JOURNAL.as_text(row) | {"sequence": str(self._sequence), "time": time}
+        self._chain = chain_of(values, self._chain)
+        return row._replace(sequence=self._sequence, time=time, chain=self._chain)
 
     def has_destroyed(self, row_id: int) -> bool:
-        """Whether some call has deleted the file of a row for good.
+        """Whether some call has destroyed the file of a row.
 
-        What stands before the checkpoint is read once, when this is first asked of a row that is not known from behind
-        it. Raises ``StoppedEarly`` where it is not as it was written.
+        The rows before the checkpoint are read once, when they are first needed. Raises ``BadInput`` where one of them
+        was changed.
         """
-        if row_id not in self._destroyed and self._checkpoint:
-            try:
-                self._destroyed = destroyed_rows(self.path, self._run_id)
-            except BadInput as error:
-                raise StoppedEarly(str(error)) from None
-            self._checkpoint = 0
+        if row_id not in self._destroyed and self._has_unread_rows:
+            self._destroyed = destroyed_rows(self.path, self._run_id)
+            self._has_unread_rows = False
         return row_id in self._destroyed
-
-    def forget_finished(self) -> None:
-        """What stands behind the checkpoint is the finished work of other calls, not of a batch to go on with."""
-        self.outcomes.clear()
-        self.folder_times.clear()
-
-    def forget_recalled(self, finished: Iterable[Key]) -> None:
-        """A killed run's batch has been finished: of what it was to do nothing is open any more."""
-        self.forget_finished()
-        for key in finished:
-            self.unresolved.pop(key, None)
-        self.pruning.clear()
 
     def close(self) -> None:
         self._writer.close()
 
 
 def destroyed_rows(path: str, run_id: str) -> RowIds:
-    """The rows of which a whole journal says that their files were deleted for good. Changes nothing."""
+    """The rows whose files were destroyed, by the outcomes in a whole journal. Reads the disk."""
     destroyed = RowIds()
     if path_exists(path) and os.path.getsize(path) >= len(JOURNAL.header()):
         with JournalReader(path, run_id) as reader:
-            for row, _ in reader:
+            for row in reader:
                 if _is_destruction(row):
                     destroyed.add(row.row_id)
     return destroyed
 
 
 def _is_destruction(row: JournalRow) -> bool:
-    return row.phase == "done" and row.action in ("delete", "purge")
+    return row.phase == Phase.DONE and row.action in (Action.DELETE, Action.PURGE)

@@ -1,82 +1,102 @@
-"""Where a run of apply keeps its journal and state, and the journals of other runs beside it."""
+"""Where a run of apply keeps its journal and state, and the journals of other runs beside them."""
 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from common.apply.config import Call
+from common.apply.config import Options
 from common.apply.journal import NAME as JOURNAL_NAME
 from common.apply.journal import destroyed_rows
 from common.apply.manifest import ManifestKind
-from common.errors import BadInput, StoppedEarly
+from common.errors import BadInput
 from common.manifests.row_ids import RowIds
 from common.manifests.state import SUFFIX
+from common.manifests.statuses import Action, ManifestType
 from common.media_types import QUARANTINE_FOLDER
 from common.paths import printable
 
 
 @dataclass(frozen=True, slots=True)
 class RunPaths:
-    """Where this run keeps what: journal, state and lock stand beside the quarantined files."""
+    """Where this run keeps its files. Journal, state and lock are beside the quarantined files."""
 
     quarantine_root: str
     folder: str
     journal: str
-    state: str
+    state: str = ""
 
 
-def run_paths(call: Call, kind: ManifestKind, run_id: str, source_root: str, digest: str) -> RunPaths:
-    """The places for a manifest. Raises ``BadInput`` for a state file that would replace another."""
-    quarantine_root = call.quarantine_root or os.path.join(source_root, QUARANTINE_FOLDER)
+def run_paths(options: Options, kind: ManifestKind, run_id: str, source_root: str) -> RunPaths:
+    """The paths of a run, but for its state. Reads the disk. Raises ``BadInput`` where the quarantine is a file."""
+    quarantine_root = options.quarantine_root or os.path.join(source_root, QUARANTINE_FOLDER)
     if os.path.isfile(quarantine_root):
         raise BadInput(f"{printable(quarantine_root)} is a file, no folder; choose another --quarantine-root")
-    if kind.name == "verified":
+    if kind.type == ManifestType.VERIFIED:
         folder = os.path.join(quarantine_root, run_id)
-        journal = os.path.join(folder, JOURNAL_NAME)
-    else:
-        folder = os.path.dirname(call.manifest)
-        journal = sibling_journal(call.manifest, kind.action)
-    shard = f"-{call.row_range.start}-{call.row_range.limit or 'end'}" if call.row_range.is_shard else ""
-    state = call.state_file or os.path.join(folder, f"{kind.action}-{digest[:12]}{shard}{SUFFIX}")
-    if os.path.realpath(state) in {os.path.realpath(path) for path in (journal, call.manifest)}:
-        raise BadInput(f"{printable(state)} is the journal or the manifest itself; choose another --state-file")
-    return RunPaths(quarantine_root, folder, journal, state)
+        return RunPaths(quarantine_root, folder, os.path.join(folder, JOURNAL_NAME))
+    journal = sibling_journal(options.manifest, kind.action)
+    return RunPaths(quarantine_root, os.path.dirname(options.manifest), journal)
 
 
-def restored_since(places: RunPaths, kind: ManifestKind) -> bool:
-    """Whether a restore of the quarantine was at work after the state of this run, which fills it, was written."""
-    if kind.name != "verified":
+def state_path(options: Options, kind: ManifestKind, paths: RunPaths, digest: str) -> str:
+    """The state file for a manifest with this digest. Raises ``BadInput`` where it would replace another file."""
+    default = f"{kind.action}-{digest[:12]}{_shard_suffix(options)}"
+    path = options.state_file or os.path.join(paths.folder, default)
+    if os.path.realpath(path) in {os.path.realpath(other) for other in (paths.journal, options.manifest)}:
+        raise BadInput(f"{printable(path)} is the journal or the manifest itself; choose another --state-file")
+    return path
+
+
+def may_have_state(options: Options, kind: ManifestKind, paths: RunPaths) -> bool:
+    """Whether there may be a state file for this call, whatever the digest of its manifest. Reads the disk."""
+    if options.state_file:
+        return os.path.lexists(options.state_file)
+    name = re.compile(f"{kind.action}-[0-9a-f]{{12}}{re.escape(_shard_suffix(options))}")
+    try:
+        return any(name.fullmatch(entry) for entry in os.listdir(paths.folder))
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # the attempt to read the state file says why it can't be read
+
+
+def _shard_suffix(options: Options) -> str:
+    rows = options.row_range
+    return f"-{rows.start}-{rows.limit or 'end'}{SUFFIX}" if rows.is_shard else SUFFIX
+
+
+def was_restored_since(paths: RunPaths, kind: ManifestKind) -> bool:
+    """Whether a restore of the quarantine was at work after the state of this run was written. Reads the disk."""
+    if kind.type != ManifestType.VERIFIED:
         return False
     try:
-        return os.stat(sibling_journal(places.journal, "restore")).st_mtime_ns > os.stat(places.state).st_mtime_ns
+        return os.stat(sibling_journal(paths.journal, Action.RESTORE)).st_mtime_ns > os.stat(paths.state).st_mtime_ns
     except OSError:
-        return False  # there was none
+        return False  # there was no restore, or no state
 
 
 class PurgedRows:
-    """The rows whose files a purge of the quarantine has destroyed for good, as its journal says, once it is asked."""
+    """The rows whose files a purge of the quarantine has destroyed. Its journal is read when one is first asked for."""
 
-    def __init__(self, places: RunPaths, kind: ManifestKind, run_id: str) -> None:
-        filled = places.journal
-        if kind.action == "restore":
-            filled = filled.removesuffix("-restore.csv")
-        self._journal = sibling_journal(filled, "purge")
+    def __init__(self, paths: RunPaths, kind: ManifestKind, run_id: str) -> None:
+        journal = paths.journal
+        if kind.action == Action.RESTORE:
+            journal = journal.removesuffix(f"-{Action.RESTORE}.csv")
+        self._journal = sibling_journal(journal, Action.PURGE)
         self._run_id = run_id
 
     def has(self, row_id: int) -> bool:
-        """Whether the file of a row was purged. Raises ``StoppedEarly`` where the journal is not as it was written."""
+        """Whether the file of a row was purged. Reads the disk. Raises ``BadInput`` for a journal that was changed."""
         return row_id in self._rows
 
     @cached_property
     def _rows(self) -> RowIds:
-        try:
-            return destroyed_rows(self._journal, self._run_id)
-        except BadInput as error:
-            raise StoppedEarly(str(error)) from None
+        return destroyed_rows(self._journal, self._run_id)
 
 
-def sibling_journal(journal: str, action: str) -> str:
-    """The journal of those who restore or purge what a journal names."""
+def sibling_journal(journal: str, action: Action) -> str:
+    """The journal of a run that restores or purges what another journal names."""
     return f"{journal.removesuffix('.csv')}-{action}.csv"

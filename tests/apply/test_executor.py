@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from common.apply.executor import TaskExecutor, clear_leftovers
-from common.apply.tasks import Task, quarantine_path
+from common.apply.layout import quarantine_path
+from common.apply.tasks import Task
 from common.fileops.temporary import TEMPORARY_PREFIX, set_aside_name
+from common.manifests.rows import VERIFY
+from common.manifests.statuses import Action
 from common.timestamps import mtime_text
 from tests.support.monitor import disk_access
 from tests.support.trees import read_tree
@@ -32,10 +35,8 @@ class Home:
             path.write_bytes(b"content")
         self.quarantined = Path(quarantine_path(str(root / "q"), RUN_ID, str(self.source)))
         source, copy = os.stat(self.source), os.stat(self.copy)
-        self.task = Task(
-            action="quarantine",
-            from_path=str(self.source),
-            to_path=str(self.quarantined),
+        blank = VERIFY.decode(dict.fromkeys(VERIFY.columns, "0"), "")
+        row = blank._replace(
             run_id=RUN_ID,
             row_id=7,
             source_path=str(self.source),
@@ -51,16 +52,15 @@ class Home:
             archive_mtime=mtime_text(copy.st_mtime_ns),
             verified_at="2024-05-01T12:34:56Z",
         )
-        self.delete = replace(self.task, action="delete")
-        self.restore = replace(self.task, action="restore", from_path=self.task.to_path, to_path=self.task.from_path)
-        self.purge = replace(self.restore, action="purge", to_path="")
+        self.task = Task(Action.QUARANTINE, str(self.source), str(self.quarantined), row)
+        self.delete = replace(self.task, action=Action.DELETE)
+        self.restore = Task(Action.RESTORE, str(self.quarantined), str(self.source), row)
+        self.purge = Task(Action.PURGE, str(self.quarantined), "", row)
 
-    def remover(
-        self, *, dry_run: bool = False, oldest_allowed: str = "", mount_points: frozenset[str] = frozenset()
-    ) -> TaskExecutor:
+    def executor(self, *, oldest_allowed: str = "", mount_points: frozenset[str] = frozenset()) -> TaskExecutor:
         disk = disk_access()
         disk.mount_points = mount_points
-        return TaskExecutor(disk, dry_run=dry_run, oldest_allowed=oldest_allowed)
+        return TaskExecutor(disk, oldest_allowed=oldest_allowed)
 
     def do(
         self,
@@ -69,7 +69,7 @@ class Home:
         oldest_allowed: str = "",
         mount_points: frozenset[str] = frozenset(),
     ) -> str:
-        outcome = self.remover(oldest_allowed=oldest_allowed, mount_points=mount_points).apply_task(
+        outcome = self.executor(oldest_allowed=oldest_allowed, mount_points=mount_points).apply_task(
             task, interrupted_before
         )
         assert bool(outcome.reason) or outcome.phase == "done"
@@ -82,6 +82,16 @@ class Home:
         return {name.split(os.sep)[0] for name in files}
 
 
+def recorded(task: Task, mtime_ns: int) -> Task:
+    """The same task, with another modification time in its row."""
+    return replace(task, row=task.row._replace(source_mtime=mtime_text(mtime_ns)))
+
+
+def folder_task(home: Home, path: str, permissions: str) -> Task:
+    """The task to make a pruned folder again."""
+    return Task(Action.RESTORE_FOLDER, "", str(home.root / path), home.task.row._replace(reason=permissions))
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
@@ -91,12 +101,12 @@ def test_an_original_goes_into_the_quarantine_and_comes_back_as_it_was(home: Hom
     before = os.stat(home.source)
     assert home.do(home.task) == "done"
     assert home.where() == {"archive", "q"}
-    assert home.remover().is_done(home.task)
+    assert home.executor().has_effect(home.task)
     assert home.do(home.restore) == "done"
     after = os.stat(home.source)
     assert (after.st_ino, after.st_mtime_ns, after.st_mode) == (before.st_ino, before.st_mtime_ns, before.st_mode)
     assert home.where() == {"archive", "source"}
-    assert home.remover().is_done(home.restore)
+    assert home.executor().has_effect(home.restore)
 
 
 def test_a_purge_destroys_what_is_in_the_quarantine_and_only_once(home: Home) -> None:
@@ -119,9 +129,15 @@ def test_a_deletion_destroys_the_original_alone(home: Home) -> None:
 def test_a_preview_changes_nothing(home: Home) -> None:
     before = sorted(read_tree(home.root).items())
     for task, phase in ((home.task, "done"), (home.delete, "done"), (home.restore, "skipped"), (home.purge, "skipped")):
-        assert home.remover(dry_run=True).preview(task).phase == phase
+        assert home.executor().preview(task).phase == phase
     assert sorted(read_tree(home.root).items()) == before
     assert not (home.root / "q").exists()
+
+
+def test_a_preview_of_an_original_that_is_gone_says_so(home: Home) -> None:
+    home.source.unlink()
+    outcome = home.executor().preview(home.task)
+    assert (outcome.phase, outcome.reason) == ("failed", "there is no such file in the source any more")
 
 
 def copy_gone(home: Home) -> None:
@@ -145,9 +161,9 @@ def source_folder_is_a_link(home: Home) -> None:
     home.source.parent.rename(home.root / "real")
     (home.root / "source").mkdir()
     (home.root / "source" / "sub").symlink_to(home.root / "real")
-    home.task = replace(home.task, source_path=str(home.root / "source/sub/a.jpg"))
-    home.task = replace(home.task, from_path=home.task.source_path)
-    home.delete = replace(home.task, action="delete")
+    path = str(home.root / "source/sub/a.jpg")
+    home.task = replace(home.task, from_path=path, row=home.task.row._replace(source_path=path))
+    home.delete = replace(home.task, action=Action.DELETE)
 
 
 def copy_is_the_source(home: Home) -> None:
@@ -224,9 +240,9 @@ def test_a_link_in_the_quarantine_does_not_lead_to_the_archive(home: Home) -> No
     home.quarantined.parent.symlink_to(home.copy.parent)
     home.source.unlink()
     os.utime(home.copy, ns=(1, os.stat(home.copy).st_mtime_ns))
-    task = replace(home.restore, source_mtime=mtime_text(os.stat(home.copy).st_mtime_ns))
+    task = recorded(home.restore, os.stat(home.copy).st_mtime_ns)
     assert home.do(task) == "failed"
-    assert home.do(replace(task, action="purge", to_path="")) == "failed"
+    assert home.do(replace(task, action=Action.PURGE, to_path="")) == "failed"
     assert home.copy.read_bytes() == b"content"
 
 
@@ -256,7 +272,7 @@ def copied(task: Task) -> None:
 
 def parked_behind_a_copy(task: Task) -> None:
     copied(task)
-    os.rename(task.from_path, set_aside_name(task.from_path, task.run_id, task.row_id))
+    os.rename(task.from_path, set_aside_name(task.from_path, task.row.run_id, task.row.row_id))
 
 
 def renamed(task: Task) -> None:
@@ -278,11 +294,11 @@ def test_a_task_given_again_finishes_what_a_killed_run_left(home: Home, act: str
 
 
 def test_a_pruned_folder_is_made_again_with_its_permissions_and_time(home: Home) -> None:
-    task = replace(home.restore, action="restore_folder", to_path=str(home.root / "source/sub"), folder_mode=0o750)
-    assert not home.remover().is_done(task)
+    task = folder_task(home, "source/sub", "750")
+    assert not home.executor().has_effect(task)
     assert home.do(task) == "done"
     status = os.stat(home.root / "source" / "sub")
-    assert (status.st_mode & 0o777, mtime_text(status.st_mtime_ns)) == (0o750, task.source_mtime)
+    assert (status.st_mode & 0o777, mtime_text(status.st_mtime_ns)) == (0o750, task.row.source_mtime)
 
 
 def test_what_a_killed_run_left_is_cleared_before_and_not_while_other_tasks_are_at_work(home: Home) -> None:
@@ -322,8 +338,8 @@ def test_another_file_in_the_place_of_an_original_does_not_count_as_restored(hom
     home.do(home.task)
     home.quarantined.unlink()
     home.source.write_bytes(b"foreign")
-    assert not home.remover().is_done(home.restore)
-    outcome = home.remover().apply_task(home.restore, False)
+    assert not home.executor().has_effect(home.restore)
+    outcome = home.executor().apply_task(home.restore, False)
     assert (outcome.phase, outcome.reason) == ("skipped", "another file, or an edited one, is in its place")
 
 
@@ -332,9 +348,9 @@ def test_a_pruned_folder_is_not_made_again_behind_a_link(home: Home) -> None:
     private.mkdir(mode=0o700)
     (home.root / "source" / "sub").symlink_to(private)
     for path in ("source/sub", "source/sub/deeper"):
-        task = replace(home.restore, action="restore_folder", to_path=str(home.root / path), folder_mode=0o755)
+        task = folder_task(home, path, "755")
         before = os.stat(private)
-        assert not home.remover().is_done(task)
+        assert not home.executor().has_effect(task)
         assert home.do(task) == "failed"
         assert (os.stat(private).st_mode, os.stat(private).st_mtime_ns) == (before.st_mode, before.st_mtime_ns)
         assert not list(private.iterdir())
@@ -343,13 +359,13 @@ def test_a_pruned_folder_is_not_made_again_behind_a_link(home: Home) -> None:
 def test_a_path_too_long_for_the_quarantine_fails_its_row_alone(home: Home) -> None:
     task = replace(home.task, to_path=str(home.root / "q" / "/".join(["d" * 200] * 30) / "a.jpg"))
     clear_leftovers([task])
-    assert not home.remover().is_done(task)
-    outcome = home.remover().apply_task(task, False)
+    assert not home.executor().has_effect(task)
+    outcome = home.executor().apply_task(task, False)
     assert outcome.phase == "failed"
     assert "too long" in outcome.reason
     assert home.where() == {"archive", "source"}
     home.source.unlink()
-    assert not home.remover().is_done(task)
+    assert not home.executor().has_effect(task)
     assert home.do(task) == "failed"
 
 
@@ -358,6 +374,5 @@ def test_a_restore_mends_a_rounded_time_and_believes_no_other(home: Home, away_n
     """What differs by more than a file system rounds stands in a manifest that was edited."""
     home.do(home.task)
     kept = os.stat(home.quarantined).st_mtime_ns
-    recorded = replace(home.restore, source_mtime=mtime_text(kept + away_ns))
-    assert home.do(recorded) == "done"
+    assert home.do(recorded(home.restore, kept + away_ns)) == "done"
     assert os.stat(home.source).st_mtime_ns == (kept + away_ns if given_back else kept)

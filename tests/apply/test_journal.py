@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common.apply.journal import Journal, JournalReader
+from common.apply.journal import Journal, JournalPosition, JournalReader, Key
 from common.errors import BadInput
 from common.manifests.rows import JOURNAL, JournalRow
 
@@ -27,6 +27,10 @@ NUMBERS = ("sequence", "row_id", "size_bytes")
 @pytest.fixture
 def path(tmp_path: Path) -> str:
     return str(tmp_path / "journal.csv")
+
+
+def key_of(found: JournalRow) -> Key:
+    return found.row_id, found.action, found.from_path, found.to_path
 
 
 def write(path: str, *rows: JournalRow) -> None:
@@ -50,7 +54,7 @@ def test_rows_are_numbered_timed_and_chained_over_several_runs(path: str) -> Non
     write(path, row(1, "planned"), row(2, "planned"))
     write(path, row(1, "done"), row(2, "failed"))
     with JournalReader(path, RUN_ID) as reader:
-        rows = [found for found, _ in reader]
+        rows = list(reader)
     assert [(r.sequence, r.row_id, r.phase) for r in rows] == [
         (1, 1, "planned"),
         (2, 2, "planned"),
@@ -86,35 +90,37 @@ def test_what_was_begun_and_has_no_outcome_is_remembered(path: str) -> None:
     planned = [row(number, "planned") for number in range(1, 5)]
     write(path, *planned, row(1, "done"), row(2, "failed"))
     journal = Journal(path, RUN_ID)
-    assert [found.row_id for found in journal.unresolved.values()] == [3, 4]
-    journal.forget_recalled(key for key, found in list(journal.unresolved.items()) if found.row_id == 3)
-    assert [found.row_id for found in journal.unresolved.values()] == [4]  # for a later batch
+    recovery = journal.recovery
+    assert [bool(recovery.intention(key_of(found))) for found in planned] == [False, False, True, True]
+    recovery.forget_batch([key_of(planned[2])])
+    assert [bool(recovery.intention(key_of(found))) for found in planned] == [False, False, False, True]
     journal.close()
 
 
 def test_what_was_destroyed_is_known_and_what_was_quarantined_is_not(path: str) -> None:
     write(path, row(1, "done", "delete"), row(2, "done", "purge"), row(3, "failed", "delete"), row(4, "done"))
     journal = Journal(path, RUN_ID)
-    length, chain, sequence = journal.length, journal.chain, journal.sequence
+    checkpoint = journal.position
     assert [number for number in range(1, 5) if journal.has_destroyed(number)] == [1, 2]
     journal.close()
-    behind = Journal(path, RUN_ID, length, chain, sequence)  # goes on behind all of it
-    assert [number for number in range(1, 5) if behind.has_destroyed(number)] == [1, 2]
-    behind.close()
+    resumed = Journal(path, RUN_ID, checkpoint)  # after all of it
+    assert [number for number in range(1, 5) if resumed.has_destroyed(number)] == [1, 2]
+    resumed.close()
 
 
-def test_behind_a_checkpoint_outcomes_and_folder_times_are_recalled(path: str) -> None:
+def test_after_a_checkpoint_outcomes_and_folder_times_are_recalled(path: str) -> None:
     journal = Journal(path, RUN_ID)
     journal.append([row(1, "planned"), row(1, "done")])
-    checkpoint = (journal.length, journal.chain, journal.sequence)
+    checkpoint = journal.position
     journal.append([row(2, "planned")._replace(folder="/source", folder_mtime="before")])
     journal.append([row(2, "done")._replace(folder="/source", folder_mtime="later")])
     journal.close()
-    again = Journal(path, RUN_ID, *checkpoint)
-    assert [found.row_id for found in again.outcomes.values()] == [2]
-    assert again.folder_times == {"/source": "before"}
-    assert again.sequence == 4
-    again.close()
+    resumed = Journal(path, RUN_ID, checkpoint)
+    outcomes = [resumed.recovery.uncounted_outcome(key_of(row(number, "done"))) for number in (1, 2)]
+    assert [found and found.row_id for found in outcomes] == [None, 2]
+    assert resumed.recovery.folder_times == {"/source": "before"}
+    assert resumed.position.sequence == 4
+    resumed.close()
 
 
 def test_a_torn_last_row_is_cut_off_and_the_chain_goes_on_before_it(path: str) -> None:
@@ -123,7 +129,7 @@ def test_a_torn_last_row_is_cut_off_and_the_chain_goes_on_before_it(path: str) -
     Path(path).write_bytes(whole[:-20])
     write(path, row(3, "planned"))
     with JournalReader(path, RUN_ID) as reader:
-        assert [(found.sequence, found.row_id) for found, _ in reader] == [(1, 1), (2, 3)]
+        assert [(found.sequence, found.row_id) for found in reader] == [(1, 1), (2, 3)]
 
 
 @pytest.mark.parametrize("kept", [0, 1, len(JOURNAL.header()) - 1])
@@ -131,10 +137,10 @@ def test_a_header_that_a_killed_run_left_half_written_is_written_anew(path: str,
     Path(path).write_bytes(JOURNAL.header()[:kept])
     write(path, row(1, "planned"))
     with JournalReader(path, RUN_ID) as reader:
-        assert [found.row_id for found, _ in reader] == [1]
+        assert [found.row_id for found in reader] == [1]
 
 
 def test_a_missing_journal_that_the_state_knows_is_not_made_anew(path: str) -> None:
     with pytest.raises(BadInput, match="is missing though the state file knows it"):
-        Journal(path, RUN_ID, checkpoint=500)
+        Journal(path, RUN_ID, JournalPosition(offset=500))
     assert not Path(path).exists()

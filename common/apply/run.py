@@ -1,0 +1,224 @@
+"""What a run of apply is about, found out and checked before it changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from common import archive
+from common.apply.config import Options
+from common.apply.manifest import NO_JOURNAL, JournalCheck, JournalFacts, ManifestKind
+from common.apply.places import RunPaths, may_have_state, run_paths, state_path, was_restored_since
+from common.apply.quarantine import prepare_quarantine, require_disks, require_suitable_quarantine
+from common.apply.tasks import read_row, task_of
+from common.cli.console import Console
+from common.cli.options import require_distinct_paths, resolve_jobs
+from common.cli.progress import Progress
+from common.errors import BadInput, StoppedEarly
+from common.fileops.context import DiskAccess
+from common.manifests.outputs import is_unfinished, resume_or_begin
+from common.manifests.reader import Record
+from common.manifests.rows import JournalRow
+from common.manifests.state import Manifest, RunState
+from common.manifests.statuses import Action, ManifestType
+from common.manifests.survey import ManifestInput, ManifestSurvey, require_expected_run_id
+from common.paths import printable
+from common.run_id import require_run_id
+from common.stages import Stage
+
+PAST = {
+    Action.QUARANTINE: "quarantined",
+    Action.DELETE: "deleted",
+    Action.PURGE: "purged",
+    Action.RESTORE: "restored",
+}
+_ONCE_MORE = {
+    Action.QUARANTINE: "what has come back since is taken once more",
+    Action.DELETE: "what has come back since is deleted as well",
+    Action.PURGE: "what was quarantined since is destroyed as well",
+    Action.RESTORE: "what was taken since is brought back as well",
+}
+
+
+@dataclass(frozen=True)
+class ApplyRun:
+    """What is known of a run before it changes anything.
+
+    ``state`` is where this call begins. ``jobs`` is how many files are handled at a time.
+    """
+
+    options: Options
+    kind: ManifestKind
+    survey: ManifestSurvey
+    facts: JournalFacts
+    paths: RunPaths
+    state: RunState
+    console: Console
+    progress: Progress
+    disk: DiskAccess
+    jobs: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows of the manifest this call is to handle."""
+        return self.options.row_range.rows_this_run(self.state)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether earlier calls have handled all rows, and this one is to do nothing."""
+        return self.state.complete
+
+    def missing_disk(self) -> StoppedEarly | None:
+        """The error for a disk that went away while the run was at work; None where all are there. Reads the disk."""
+        try:
+            require_disks(self.kind, self.survey, self.facts)
+        except StoppedEarly as error:
+            return error
+        return None
+
+
+class RunStart:
+    """From where a run starts: its manifest, read whole at most once, its paths, and the state that it resumes.
+
+    The rows of a verified.csv or a report are not checked again where its digest leads to the state of an earlier call.
+    Reads the disk. Raises ``BadInput``.
+    """
+
+    def __init__(self, options: Options, kind: ManifestKind, manifest: ManifestInput) -> None:
+        first = manifest.first_record()
+        if first is None:
+            raise BadInput(f"{printable(manifest.path)} has no rows; there is nothing to do")
+        self._options = options
+        self._kind = kind
+        self._manifest = manifest
+        self.run_id = require_run_id(first.values["run_id"], f"{printable(manifest.path)}, line 2")
+        is_journal = kind.type == ManifestType.JOURNAL
+        self._journal_check = JournalCheck(manifest.path, self.run_id) if is_journal else None
+        paths = run_paths(options, kind, self.run_id, first.values["source_root"])
+        is_checked = is_journal or not may_have_state(options, kind, paths)
+        digest = self._checked.manifest.sha256 if is_checked else manifest.sha256()
+        self.facts = self._journal_check.facts() if self._journal_check else NO_JOURNAL
+        self.paths = replace(paths, state=state_path(options, kind, paths, digest))
+
+    @cached_property
+    def _checked(self) -> ManifestSurvey:
+        return self._manifest.survey(
+            self._check,
+            expected_run_id=self._options.expected_run_id,
+            start=self._options.row_range.start,
+            unique_row_ids=self._journal_check is None,
+        )
+
+    def _check(self, record: Record, where: str) -> int:
+        row = read_row(self._kind, record, where)
+        task = task_of(self._kind, row, where, "", NO_JOURNAL.superseded)
+        if self._journal_check and isinstance(row, JournalRow):
+            self._journal_check.add(row, record.values, where)
+        return task.row.size_bytes if task else 0
+
+    def load_state(self) -> RunState:
+        """The state of the run that is resumed, else of one that begins."""
+        return resume_or_begin(self.paths.state, Stage.APPLY, self._require_same_run, self._begin)
+
+    def survey(self, state: RunState) -> ManifestSurvey:
+        """What is known of the manifest as a whole, with that state."""
+        if state.manifest and state.outputs:
+            return self._manifest.known_survey(state.manifest)
+        return self._checked
+
+    def _require_same_run(self, state: RunState) -> None:
+        is_same_manifest = state.manifest is not None and state.manifest.sha256 == self._manifest.sha256()
+        if not is_same_manifest or state.run_id != self.run_id:
+            raise BadInput(
+                f"{printable(self.paths.state)} belongs to another manifest, or to this one before it was changed; "
+                "it is left as it is: give another --state-file"
+            )
+        if state.settings != self._settings:
+            raise BadInput(
+                f"{printable(self.paths.state)} belongs to a call with other options; give the same, or another state "
+                "file"
+            )
+        require_expected_run_id(self.run_id, self._options.expected_run_id, printable(self._manifest.path))
+
+    @property
+    def _settings(self) -> dict[str, str]:
+        """What a later call must repeat to resume."""
+        return {"action": self._kind.action, **self._options.row_range.settings}
+
+    def _begin(self) -> RunState:
+        return self._first_state(self._checked.manifest, self._checked.start_byte)
+
+    def _first_state(self, manifest: Manifest | None, start_byte: int) -> RunState:
+        rows = self._options.row_range
+        return RunState(
+            Stage.APPLY,
+            self.run_id,
+            self._settings,
+            manifest,
+            next_offset=rows.start,
+            byte_offset=start_byte,
+            end_offset=rows.end,
+        )
+
+    def where_to_begin(self, state: RunState, announce: Callable[[str], None]) -> RunState:
+        """The state to continue with: the one given, or one at the first row again.
+
+        What was completed is done once more, unless ``--limit`` asks for the next batch, of which there is none. What
+        was quarantined and restored since is quarantined again.
+        """
+        was_restored = was_restored_since(self.paths, self._kind)
+        if state.complete and self._options.row_range.limit and not was_restored:
+            return state
+        if state.complete:
+            action = self._kind.action
+            announce(f"all of this was {PAST[action]} before: {_ONCE_MORE[action]}")
+        elif was_restored:
+            announce("files of this manifest were brought back since: it is begun at its first row again")
+        else:
+            return state
+        # Its rows were checked when the state began, and its digest says that they are the same.
+        return self._first_state(state.manifest, self._manifest.byte_offset(self._options.row_range.start))
+
+
+@contextmanager
+def open_run(
+    options: Options,
+    kind: ManifestKind,
+    manifest: ManifestInput,
+    console: Console,
+    stop_requested: Callable[[], bool],
+) -> Iterator[ApplyRun]:
+    """Check all that a run needs, make its quarantine and lock out others, find where to begin.
+
+    Changes the disk, except in a dry run: makes and locks the quarantine. Raises ``BadInput``, ``StoppedEarly`` where a
+    disk is missing, and ``Locked``.
+    """
+    start = RunStart(options, kind, manifest)
+    state = start.load_state()
+    survey, paths = start.survey(state), start.paths
+    require_distinct_paths(options, (paths.journal, paths.state))
+    if kind.type == ManifestType.REPORT and not survey.archive_id:
+        raise BadInput(f"{printable(options.manifest)} is a plan: nothing was moved, so there is nothing to take back")
+    require_disks(kind, survey, start.facts)
+    if kind.type == ManifestType.VERIFIED and not state.outputs and survey.manifest.media_bytes:
+        archive.require_files_in_source(survey.source_root)
+    jobs = resolve_jobs(options, console.debug, (survey.source_root, survey.archive_root)).jobs
+    if survey.torn_line:
+        where = f"{printable(options.manifest)}, line {survey.torn_line}"
+        console.warning(f"{where}: the last row is cut short and is left out")
+    if kind.type == ManifestType.VERIFIED and is_unfinished(options.manifest, Stage.VERIFY):
+        console.info("this verification has not come to its end: its other rows are for a later call")
+    with ExitStack() as stack:
+        require_suitable_quarantine(kind, survey, paths)
+        if not options.dry_run:
+            prepare_quarantine(kind, survey, paths, stack)
+            state = start.load_state()  # again, now that nobody else writes it
+        state = start.where_to_begin(state, console.info)
+        rows = options.row_range.rows_this_run(state)
+        # Destroying reads whole files; taking them somewhere else mostly is a rename.
+        size = survey.manifest.media_bytes * rows // max(1, survey.manifest.rows)
+        progress = stack.enter_context(Progress(kind.action, rows, size if kind.destroys else None, options))
+        disk = DiskAccess(progress, stop_requested)
+        yield ApplyRun(options, kind, survey, start.facts, paths, state, console, progress, disk, jobs)
