@@ -9,16 +9,16 @@ if __name__ == "__main__":
     prepare_process()
 
 import argparse
+from collections import Counter
 from collections.abc import Sequence
 
 from common.apply.batch import carry_out, preview, read_batches
 from common.apply.config import Options, parse_options
 from common.apply.executor import TaskExecutor
 from common.apply.manifest import IDENTIFYING_COLUMNS, require_kind
-from common.apply.places import PurgedRows
 from common.apply.run import open_run
 from common.apply.session import ApplySession
-from common.apply.summary import summarize, summarize_complete, summarize_empty
+from common.apply.summary import summarize, summarize_empty
 from common.cli.console import Console
 from common.cli.options import add_batch_options, add_common_options, days, make_parser
 from common.cli.run import run_stage
@@ -83,10 +83,9 @@ def apply(options: Options, console: Console, stop: StopRequest) -> Summary:
         if manifest.is_empty():
             return summarize_empty(options, kind)
         with open_run(options, kind, manifest, console, stop) as run:
-            if run.is_complete:
-                return summarize_complete(run)
-            purged = PurgedRows(run.paths, kind, run.survey.run_id)
-            executor = TaskExecutor(run.disk, oldest_allowed=options.oldest_allowed, was_purged=purged.has)
+            if run.state.complete:  # by earlier calls
+                return summarize(run, run.state, Counter(run.state.counts))
+            executor = TaskExecutor(run.disk, oldest_allowed=options.oldest_allowed, was_purged=run.was_purged)
             if options.dry_run:
                 return summarize(run, run.state, preview(run, executor))
             with ApplySession(run) as session:

@@ -11,30 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, takewhile
 
+from common.apply import folders
 from common.apply.executor import Outcome, TaskExecutor, clear_leftovers
-from common.apply.folders import (
-    TidiedFolders,
-    folder_times,
-    prune,
-    recorded_folder_times,
-    restore_folder_times,
-    sync_touched,
-    tidy_quarantine,
-)
 from common.apply.journal import Journal, Key, destroyed_rows
 from common.apply.run import ApplyRun
-from common.apply.session import (
-    CHANGED,
-    DONE_BEFORE,
-    FOLDERS_LEFT,
-    FOLDERS_REMOVED,
-    FROM_MEMORY,
-    NOTHING_TO_DO,
-    PURGED_BEFORE,
-    ApplySession,
-    Batch,
-)
-from common.apply.tasks import Task, read_row, task_of
+from common.apply.session import ApplySession, Batch, Counted
+from common.apply.tasks import Task, read_task
 from common.cli.console import Console
 from common.concurrency import ordered_map
 from common.counts import count_file, count_folder
@@ -58,14 +40,13 @@ def read_batches(run: ApplyRun) -> Iterator[Batch]:
     """
     with Reader(run.options.manifest, run.kind.table.columns) as reader:
         reader.seek(run.state.byte_offset)
-        for records in chunked(islice(reader, run.rows), max(BATCH_ROWS, run.state.under_way)):
-            tasks = []
-            for record in records:
-                where = reader.where(record.line)
-                row = read_row(run.kind, record, where)
-                if task := task_of(run.kind, row, where, run.paths.quarantine_root, run.facts.superseded):
-                    tasks.append(task)
-            yield Batch(tasks, len(records), records[-1].end)
+        rows = islice(reader, run.options.row_range.rows_this_run(run.state))
+        for records in chunked(rows, max(BATCH_ROWS, run.state.under_way)):
+            tasks = [
+                read_task(run.kind, record, reader.where(record.line), run.paths.quarantine_root, run.superseded)
+                for record in records
+            ]
+            yield Batch([task for task in tasks if task], len(records), records[-1].end)
 
 
 def carry_out(batch: Batch, session: ApplySession, executor: TaskExecutor) -> Counter[str]:
@@ -77,8 +58,12 @@ def carry_out(batch: Batch, session: ApplySession, executor: TaskExecutor) -> Co
     recalled = recall(batch.tasks, session.journal, executor)
     clear_leftovers(task for task in batch.tasks if session.journal.recovery.intention(task.key))
     intended = intend(recalled, session.journal, executor)
-    acted = act(intended, session, executor)
-    return record(batch, recalled, intended, acted, session)
+    outcomes, error = act(intended, session, executor)
+    record(outcomes, intended, session.journal)
+    if error:
+        raise error
+    report(outcomes, session.run.console)
+    return tidy(batch, recalled, outcomes, session)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +112,10 @@ def intend(recalled: RecalledBatch, journal: Journal, executor: TaskExecutor) ->
     probes that a killed run left."""
     touched = {task.key: task.touched_folder() for task in recalled.tasks}
     # Times that a killed run has recorded are from before it touched the folders.
-    times = folder_times(touched.values()) | dict(journal.recovery.folder_times)
+    times = folders.folder_times(touched.values()) | journal.recovery.folder_times
     for folder in times:
         executor.disk.directories.remove_stale_probes(folder)
-    times |= recorded_folder_times(recalled.tasks)
+    times |= folders.recorded_folder_times(recalled.tasks)
     intentions: dict[Key, JournalRow] = {}
     fresh: list[JournalRow] = []
     for task in recalled.to_do:
@@ -144,16 +129,13 @@ def intend(recalled: RecalledBatch, journal: Journal, executor: TaskExecutor) ->
     return IntendedBatch(recalled.to_do, intentions, times)
 
 
-@dataclass(frozen=True, slots=True)
-class ActedBatch:
-    """What came of the tasks that were carried out, and the error that kept the others from it, if any."""
+def act(
+    intended: IntendedBatch, session: ApplySession, executor: TaskExecutor
+) -> tuple[Outcomes, MediaArchiveError | None]:
+    """Carry out tasks, restore the times of the folders, and make all of it durable. Changes the disk.
 
-    outcomes: Outcomes
-    error: MediaArchiveError | None
-
-
-def act(intended: IntendedBatch, session: ApplySession, executor: TaskExecutor) -> ActedBatch:
-    """Carry out tasks, restore the times of the folders, and make all of it durable. Changes the disk."""
+    Returns what came of the tasks, and the error that kept the others from it, if any.
+    """
     recovery, stop_requested = session.journal.recovery, executor.disk.stop_requested
 
     def apply_task(task: Task) -> tuple[Task, Outcome]:
@@ -168,54 +150,28 @@ def act(intended: IntendedBatch, session: ApplySession, executor: TaskExecutor) 
             outcomes.append(outcome)
     except (Interrupted, StoppedEarly) as raised:
         error = raised
-    if any(outcome.phase == Phase.FAILED for _, outcome in outcomes) and (away := session.run.missing_disk()):
+    if any(outcome.phase == Phase.FAILED for _, outcome in outcomes) and (missing := session.run.missing_disk()):
         # What failed since its disk was away stays under way: the same command tries it again.
-        error = away
+        error = missing
         outcomes = [(task, outcome) for task, outcome in outcomes if outcome.phase != Phase.FAILED]
     if not error and len(outcomes) < len(intended.to_do):
         error = Interrupted()
-    restore_folder_times(intended.folder_times)
-    sync_touched([task for task, outcome in outcomes if outcome.phase == Phase.DONE])
-    return ActedBatch(outcomes, error)
+    folders.restore_folder_times(intended.folder_times)
+    folders.sync_touched([task for task, outcome in outcomes if outcome.phase == Phase.DONE])
+    return outcomes, error
 
 
-def record(
-    batch: Batch, recalled: RecalledBatch, intended: IntendedBatch, acted: ActedBatch, session: ApplySession
-) -> Counter[str]:
-    """Write the outcomes into the journal, remove emptied folders, and count. Changes the disk.
-
-    Raises the error that stopped the batch, once the outcomes are durable.
-    """
-    journal, console = session.journal, session.run.console
-    journal.append(
-        [
-            intended.intentions[task.key]._replace(
-                phase=outcome.phase, reason=outcome.reason, read_mode=outcome.read_mode
-            )
-            for task, outcome in acted.outcomes
-        ]
-    )
-    if acted.error:
-        raise acted.error
-    _report(acted.outcomes, console)
-    uncounted = [(task, recalled.uncounted[task.key]) for task in batch.tasks if task.key in recalled.uncounted]
-    finished = acted.outcomes + uncounted
-    before = [task for task in batch.tasks if task.key in recalled.already_applied]
-    tidied = _tidy(session, batch.tasks, [task for task, outcome in finished if outcome.phase == Phase.DONE] + before)
-    for refusal in tidied.refusals:
-        console.warning(refusal)
-    journal.recovery.forget_batch(task.key for task in batch.tasks)
-    counts = _count(finished)
-    for task in before:
-        count_task(counts, DONE_BEFORE, task)
-    counts[FOLDERS_LEFT] = len(tidied.refusals)
-    counts[FOLDERS_REMOVED] = tidied.removed
-    if session.run.kind.type != ManifestType.JOURNAL:
-        counts[NOTHING_TO_DO] += batch.rows - len(batch.tasks)
-    return +counts
+def record(outcomes: Outcomes, intended: IntendedBatch, journal: Journal) -> None:
+    """Write what came of the tasks into the journal, durably. Changes the disk."""
+    rows = []
+    for task, outcome in outcomes:
+        phase, reason, read_mode = outcome.phase, outcome.reason, outcome.read_mode
+        rows.append(intended.intentions[task.key]._replace(phase=phase, reason=reason, read_mode=read_mode))
+    journal.append(rows)
 
 
-def _report(outcomes: Outcomes, console: Console) -> None:
+def report(outcomes: Outcomes, console: Console) -> None:
+    """Show the user what failed, and with ``--verbose`` what was done."""
     for task, outcome in outcomes:
         if console.debug_enabled:
             console.debug(f"{outcome.phase}: {task.action} {printable(task.from_path)} {outcome.reason}")
@@ -223,23 +179,37 @@ def _report(outcomes: Outcomes, console: Console) -> None:
             console.warning(f"{printable(task.from_path or task.to_path)}: {outcome.reason}")
 
 
-def _tidy(session: ApplySession, tasks: list[Task], taken: list[Task]) -> TidiedFolders:
-    """Remove the folders that were emptied: of the source, when that was asked for, and of the quarantine."""
-    removed = 0
+def tidy(batch: Batch, recalled: RecalledBatch, outcomes: Outcomes, session: ApplySession) -> Counter[str]:
+    """Remove the folders that a batch has emptied, and return the counts of the batch. Changes the disk."""
+    run, journal = session.run, session.journal
+    finished = [*outcomes]
+    finished += [(task, recalled.uncounted[task.key]) for task in batch.tasks if task.key in recalled.uncounted]
+    before = [task for task in batch.tasks if task.key in recalled.already_applied]
+    counts = _count(finished)
+    for task in before:
+        count_task(counts, Counted.DONE_BEFORE, task)
+    if run.kind.type != ManifestType.JOURNAL:
+        counts[Counted.NOTHING_TO_DO] = batch.rows - len(batch.tasks)
     refusals: list[str] = []
-    if session.run.options.prune_empty_dirs and tasks:
-        folders = [os.path.dirname(task.row.source_path) for task in taken]
-        removed, refusals = prune(session.journal, folders, tasks[0])
-    return TidiedFolders(removed, [*refusals, *tidy_quarantine(tasks)])
+    if run.options.prune_empty_dirs and batch.tasks:
+        taken = [task for task, outcome in finished if outcome.phase == Phase.DONE] + before
+        emptied = [os.path.dirname(task.row.source_path) for task in taken]
+        counts[Counted.FOLDERS_REMOVED], refusals = folders.prune(journal, emptied, batch.tasks[0])
+    refusals += folders.tidy_quarantine(batch.tasks)
+    for refusal in refusals:
+        run.console.warning(refusal)
+    counts[Counted.FOLDERS_LEFT] = len(refusals)
+    journal.recovery.forget_batch(task.key for task in batch.tasks)
+    return +counts
 
 
 def _count(outcomes: Outcomes) -> Counter[str]:
     counts: Counter[str] = Counter()
     for task, outcome in outcomes:
         count_task(counts, outcome.phase, task)
-        counts[CHANGED] += outcome.phase == Phase.FAILED and asks_to_verify_again(outcome.reason)
-        counts[PURGED_BEFORE] += is_purged(outcome.reason)
-        counts[FROM_MEMORY] += outcome.phase == Phase.DONE and outcome.read_mode == ReadMode.CACHED
+        counts[Counted.CHANGED] += outcome.phase == Phase.FAILED and asks_to_verify_again(outcome.reason)
+        counts[Counted.PURGED_BEFORE] += is_purged(outcome.reason)
+        counts[Counted.FROM_MEMORY] += outcome.phase == Phase.DONE and outcome.read_mode == ReadMode.CACHED
     return counts
 
 
@@ -258,16 +228,16 @@ def preview(run: ApplyRun, executor: TaskExecutor) -> Counter[str]:
     for batch in read_batches(run):
         tasks = {task.key: task for task in batch.tasks}
         if run.kind.type != ManifestType.JOURNAL:
-            counts[NOTHING_TO_DO] += batch.rows - len(tasks)
+            counts[Counted.NOTHING_TO_DO] += batch.rows - len(tasks)
         for task in tasks.values():
             if executor.is_applied(task, destroyed.__contains__):
-                status, reason = DONE_BEFORE, ""
+                outcome, status = None, str(Counted.DONE_BEFORE)
             else:
                 outcome = executor.preview(task)
-                status, reason = outcome.phase, outcome.reason
+                status = outcome.phase
             count_task(counts, status, task)
             if not (run.options.json or run.options.quiet):
-                print(_preview_line(task, status, reason))
+                print(_preview_line(task, status, outcome.reason if outcome else ""))
     return +counts
 
 

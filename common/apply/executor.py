@@ -88,23 +88,21 @@ class TaskExecutor:
             self.disk.progress.add_file()
 
     def is_applied(self, task: Task, has_destroyed: Callable[[int], bool]) -> bool:
-        """Whether an earlier call has done what the task asks for: by looking, and for a file that is gone by the
-        journals. ``has_destroyed`` says it of the journal of this run."""
-        if self.has_effect(task):
-            return True
-        if task.action in (Action.RESTORE, Action.RESTORE_FOLDER) or path_exists(task.from_path):
-            return False
-        return has_destroyed(task.row.row_id) or self._was_purged(task.row.row_id)
+        """Whether an earlier call has done what the task asks for.
 
-    def has_effect(self, task: Task) -> bool:
-        """Whether the disk is as the task would leave it. Never so of a file that is to be destroyed."""
+        The disk shows it, except for a file that was destroyed: ``has_destroyed`` says so by the journal of this run,
+        and ``was_purged`` by that of a purge.
+        """
         if task.action == Action.RESTORE_FOLDER:
             return _folder_is_as_recorded(task)
         if path_exists(task.from_path):
             return False
-        if task.action == Action.QUARANTINE:
-            return bool(_as_recorded(task.to_path, task)) and not path_exists(_set_aside_name(task))
-        return task.action == Action.RESTORE and bool(_as_recorded(task.to_path, task))
+        if task.action == Action.RESTORE:
+            return bool(_as_recorded(task.to_path, task))
+        is_there = task.action == Action.QUARANTINE and bool(_as_recorded(task.to_path, task))
+        if is_there and not path_exists(_set_aside_name(task)):
+            return True
+        return has_destroyed(task.row.row_id) or self._was_purged(task.row.row_id)
 
     def preview(self, task: Task) -> Outcome:
         """What ``apply_task`` would decide before it reads the contents of any file."""

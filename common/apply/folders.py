@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from common.apply.journal import Journal
-from common.apply.layout import files_folder, is_quarantine_path
+from common.apply.places import files_folder, is_quarantine_path
 from common.apply.tasks import Task
 from common.errors import explain_os_error
 from common.fileops.folders import remove_empty_folder, remove_empty_folders_up_to, set_folder_time, sync_folders
@@ -56,17 +55,11 @@ def sync_touched(tasks: Sequence[Task]) -> None:
         sync_folders(folder for folder in folders if os.path.isdir(folder))
 
 
-class TidiedFolders(NamedTuple):
-    """How many emptied folders were removed, and for each that could not be, a sentence why."""
+def prune(journal: Journal, folders: Iterable[str], task: Task) -> tuple[int, list[str]]:
+    """Remove those of ``folders``, and of the folders above them, that this run emptied. Changes the disk.
 
-    removed: int
-    refusals: list[str]
-
-
-def prune(journal: Journal, folders: Iterable[str], task: Task) -> TidiedFolders:
-    """Remove the folders of the source that this run emptied, of ``folders`` and those above them. Changes the disk.
-
-    ``task`` is any task of the run: its roots and ids go into the journal.
+    ``task`` is any task of the run: its roots and ids go into the journal. Returns how many were removed, and for each
+    empty one that could not be, a sentence why.
     """
     pruning = journal.recovery.pruning
     fresh = [row for row in _prune_intentions(folders, task) if row.from_path not in pruning]
@@ -80,10 +73,10 @@ def prune(journal: Journal, folders: Iterable[str], task: Task) -> TidiedFolders
             removed = False
             refusals.append(_refusal(row.from_path, error))
         outcomes.append(row._replace(phase=Phase.DONE if removed else Phase.FAILED))
-    restore_folder_times({row.folder: row.folder_mtime for row in reversed(rows)} | dict(journal.recovery.folder_times))
+    restore_folder_times({row.folder: row.folder_mtime for row in reversed(rows)} | journal.recovery.folder_times)
     sync_folders({row.folder for row in rows if os.path.isdir(row.folder)})
     journal.append(outcomes)
-    return TidiedFolders(sum(outcome.phase == Phase.DONE for outcome in outcomes), refusals)
+    return sum(outcome.phase == Phase.DONE for outcome in outcomes), refusals
 
 
 def _prune_intentions(folders: Iterable[str], task: Task) -> list[JournalRow]:

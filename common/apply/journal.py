@@ -7,7 +7,7 @@ here what was under way. Changes the disk through ``fileops``.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from common.errors import BadInput
@@ -63,10 +63,6 @@ class JournalReader:
             self.position = JournalPosition(record.end, chain, row.sequence)
             yield row
 
-    @property
-    def torn_line(self) -> int:
-        return self._reader.torn_line
-
     def __enter__(self) -> JournalReader:
         return self
 
@@ -77,25 +73,26 @@ class JournalReader:
 class JournalRecovery:
     """What earlier calls have left in a journal for this one to finish or to count.
 
-    A row is uncounted when it was written after the checkpoint from which this call resumes: its outcome is durable,
-    but the state does not have it yet.
+    A row is uncounted when it is behind the checkpoint from which this call resumes: the state does not have it yet.
+    ``pruning`` are the intentions to remove folders that have no outcome, by path. ``folder_times`` are the
+    modification times that folders had before a killed run touched them.
     """
 
     def __init__(self) -> None:
         self._intentions: dict[Key, JournalRow] = {}
-        self._pruning: dict[str, JournalRow] = {}
         self._outcomes: dict[Key, JournalRow] = {}
-        self._folder_times: dict[str, str] = {}
+        self.pruning: dict[str, JournalRow] = {}
+        self.folder_times: dict[str, str] = {}
 
     def add(self, row: JournalRow, *, uncounted: bool) -> None:
         """Take in one more row of the journal."""
         if uncounted and row.folder:
-            self._folder_times.setdefault(row.folder, row.folder_mtime)
+            self.folder_times.setdefault(row.folder, row.folder_mtime)
         if row.action == Action.PRUNE:
             if row.phase == Phase.PLANNED:
-                self._pruning[row.from_path] = row
+                self.pruning[row.from_path] = row
             else:
-                self._pruning.pop(row.from_path, None)
+                self.pruning.pop(row.from_path, None)
             return
         key = (row.row_id, row.action, row.from_path, row.to_path)
         if row.phase == Phase.PLANNED:
@@ -113,27 +110,17 @@ class JournalRecovery:
         """The outcome of an act that the state does not count yet."""
         return self._outcomes.get(key)
 
-    @property
-    def folder_times(self) -> Mapping[str, str]:
-        """The modification times that folders had before a killed run touched them, by path."""
-        return self._folder_times
-
-    @property
-    def pruning(self) -> Mapping[str, JournalRow]:
-        """The intentions to remove folders that have no outcome yet, by path."""
-        return self._pruning
-
     def forget_uncounted(self) -> None:
-        """Forget outcomes and folder times: the rows after the checkpoint are the finished work of other calls."""
+        """Forget outcomes and folder times: the rows behind the checkpoint are the finished work of other calls."""
         self._outcomes.clear()
-        self._folder_times.clear()
+        self.folder_times.clear()
 
     def forget_batch(self, keys: Iterable[Key]) -> None:
         """Forget all that concerns a batch which is finished now. Intentions of later batches stay."""
         self.forget_uncounted()
         for key in keys:
             self._intentions.pop(key, None)
-        self._pruning.clear()
+        self.pruning.clear()
 
 
 class Journal:

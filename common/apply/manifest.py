@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from common.apply.config import Options
 from common.apply.journal import require_chained
-from common.apply.layout import files_folder, is_quarantine_path
 from common.errors import BadInput
 from common.manifests.integrity import first_chain
 from common.manifests.outputs import require_finished
@@ -36,7 +34,6 @@ class ManifestKind:
 
     @property
     def table(self) -> Table[VerifyRow] | Table[JournalRow] | Table[ReportRow]:
-        """How its rows are read."""
         return _TABLES[self.type]
 
     @property
@@ -56,13 +53,9 @@ def require_kind(manifest: ManifestInput, options: Options) -> ManifestKind:
     Raises ``BadInput`` for options that do not fit the manifest, and for a report that is not finished.
     """
     kind = detect_kind(manifest.path, manifest.columns, restore=options.restore, delete=options.delete_permanently)
-    if kind.type != ManifestType.VERIFIED:
-        for option, is_given in (
-            ("--max-age", options.oldest_allowed),
-            ("--prune-empty-dirs", options.prune_empty_dirs),
-        ):
-            if is_given:
-                raise BadInput(f"{option} goes with a verified.csv, not with a {kind.type}; leave it out")
+    given = {"--max-age": options.oldest_allowed, "--prune-empty-dirs": options.prune_empty_dirs}
+    for option in (option for option, value in given.items() if value and kind.type != ManifestType.VERIFIED):
+        raise BadInput(f"{option} goes with a verified.csv, not with a {kind.type}; leave it out")
     if kind.type == ManifestType.REPORT:
         require_finished(manifest.path)
     manifest.require_columns(kind.table.columns)
@@ -89,12 +82,10 @@ def detect_kind(path: str, columns: tuple[str, ...], *, restore: bool, delete: b
 @dataclass(frozen=True, slots=True)
 class SupersededEntries:
     """The intentions in a journal that no longer count: those that failed, and all but the last one for a file that was
-    taken several times, with restores between."""
+    taken several times, with restores between. ``failed`` are sequence numbers, ``last`` are such by row_id."""
 
     failed: RowIds
-    """By sequence number."""
     last: Mapping[int, int]
-    """The sequence number of the last intention, by row_id, of files that were taken several times."""
 
     def covers(self, row: JournalRow) -> bool:
         """Whether this intention no longer counts. Reads the disk for one that failed."""
@@ -103,60 +94,40 @@ class SupersededEntries:
         return is_failed or self.last.get(row.row_id, row.sequence) != row.sequence
 
 
-@dataclass(frozen=True, slots=True)
-class JournalFacts:
-    """What a journal as the manifest says as a whole."""
-
-    superseded: SupersededEntries
-    quarantine: str
-    """The folder of the run in the quarantine; empty where no row names a place in one."""
-
-
-NO_JOURNAL = JournalFacts(SupersededEntries(RowIds(), {}), "")
-"""For manifests of the other kinds."""
+NONE_SUPERSEDED = SupersededEntries(RowIds(), {})
 
 
 class JournalCheck:
-    """Checks the chain of a journal that is the manifest, row by row, and gathers its facts. Reads nothing itself."""
+    """Checks the chain of a journal that is the manifest, and finds its superseded entries, row by row. Pure."""
 
-    def __init__(self, path: str, run_id: str) -> None:
-        self._path = path
+    def __init__(self, run_id: str) -> None:
+        self.restores_or_purges = False
         self._chain = first_chain(run_id)
         self._failed, self._carried_out = RowIds(), RowIds()
         self._last: dict[int, int] = {}
         self._under_way: dict[int, int] = {}
-        self._quarantine = ""
-        self._restores_or_purges = False
 
-    def add(self, row: JournalRow, values: dict[str, str], where: str) -> None:
-        """Take in the next row. Raises ``BadInput`` where it does not follow the one before."""
+    def add(self, values: dict[str, str], where: str) -> None:
+        """Take in the next row, which was decoded before. Raises ``BadInput`` unless it follows the one before."""
         self._chain = require_chained(values, self._chain, where)
-        if row.action in (Action.QUARANTINE, Action.DELETE):
-            if not self._quarantine and is_quarantine_path(row.to_path, row.run_id, row.source_path):
-                self._quarantine = os.path.dirname(files_folder(row.to_path, row.source_path))
-        elif row.action in (Action.RESTORE, Action.RESTORE_FOLDER, Action.PURGE):
-            self._restores_or_purges = True
-        if row.action == Action.PRUNE:
+        self.restores_or_purges |= values["action"] in (Action.RESTORE, Action.RESTORE_FOLDER, Action.PURGE)
+        if values["action"] == Action.PRUNE:
             return
-        if row.phase == Phase.PLANNED:
-            self._under_way[row.row_id] = row.sequence
-        elif (sequence := self._under_way.pop(row.row_id, None)) is not None:
-            if row.phase == Phase.FAILED:
+        row_id = int(values["row_id"])
+        if values["phase"] == Phase.PLANNED:
+            self._under_way[row_id] = int(values["sequence"])
+        elif (sequence := self._under_way.pop(row_id, None)) is not None:
+            if values["phase"] == Phase.FAILED:
                 self._failed.add(sequence)
             else:
-                self._count(row.row_id, sequence)
+                self._count(row_id, sequence)
 
     def _count(self, row_id: int, sequence: int) -> None:
         if not self._carried_out.add(row_id):
             self._last[row_id] = sequence
 
-    def facts(self) -> JournalFacts:
-        """The facts, after all rows. Raises ``BadInput`` for a journal of a restore or a purge alone."""
-        if self._restores_or_purges and not self._quarantine:
-            raise BadInput(
-                f"{printable(self._path)} tells of a restore or a purge alone: give the journal.csv beside it"
-            )
-        for row_id, sequence in self._under_way.items():
-            self._count(row_id, sequence)
-        self._under_way.clear()
-        return JournalFacts(SupersededEntries(self._failed, self._last), self._quarantine)
+    def superseded(self) -> SupersededEntries:
+        """The superseded entries, after all rows."""
+        while self._under_way:
+            self._count(*self._under_way.popitem())
+        return SupersededEntries(self._failed, self._last)

@@ -1,22 +1,19 @@
-"""Where a run of apply keeps its journal and state, and the journals of other runs beside them."""
+"""Where originals lie in a quarantine, and where a run keeps its journal and state beside them."""
 
 from __future__ import annotations
 
 import os
 import re
 from dataclasses import dataclass
-from functools import cached_property
 
 from common.apply.config import Options
 from common.apply.journal import NAME as JOURNAL_NAME
-from common.apply.journal import destroyed_rows
 from common.apply.manifest import ManifestKind
 from common.errors import BadInput
-from common.manifests.row_ids import RowIds
 from common.manifests.state import SUFFIX
 from common.manifests.statuses import Action, ManifestType
 from common.media_types import QUARANTINE_FOLDER
-from common.paths import printable
+from common.paths import is_plain_absolute, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +75,35 @@ def was_restored_since(paths: RunPaths, kind: ManifestKind) -> bool:
         return False  # there was no restore, or no state
 
 
-class PurgedRows:
-    """The rows whose files a purge of the quarantine has destroyed. Its journal is read when one is first asked for."""
-
-    def __init__(self, paths: RunPaths, kind: ManifestKind, run_id: str) -> None:
-        journal = paths.journal
-        if kind.action == Action.RESTORE:
-            journal = journal.removesuffix(f"-{Action.RESTORE}.csv")
-        self._journal = sibling_journal(journal, Action.PURGE)
-        self._run_id = run_id
-
-    def has(self, row_id: int) -> bool:
-        """Whether the file of a row was purged. Reads the disk. Raises ``BadInput`` for a journal that was changed."""
-        return row_id in self._rows
-
-    @cached_property
-    def _rows(self) -> RowIds:
-        return destroyed_rows(self._journal, self._run_id)
+def purge_journal(paths: RunPaths, kind: ManifestKind) -> str:
+    """The journal of the purges of the quarantine that this run fills or restores. Pure."""
+    journal = paths.journal
+    if kind.action == Action.RESTORE:
+        journal = journal.removesuffix(f"-{Action.RESTORE}.csv")
+    return sibling_journal(journal, Action.PURGE)
 
 
 def sibling_journal(journal: str, action: Action) -> str:
     """The journal of a run that restores or purges what another journal names."""
     return f"{journal.removesuffix('.csv')}-{action}.csv"
+
+
+def quarantine_path(quarantine_root: str, run_id: str, source_path: str) -> str:
+    """Where an original goes: its whole absolute path below ``<quarantine_root>/<run_id>/files``. Pure."""
+    return os.path.join(quarantine_root, run_id, "files", _relative(source_path))
+
+
+def is_quarantine_path(path: str, run_id: str, source_path: str) -> bool:
+    """Whether a path is what ``quarantine_path`` makes for some quarantine root. Pure."""
+    return is_plain_absolute(path) and path.endswith(os.path.join(os.sep + run_id, "files", _relative(source_path)))
+
+
+def files_folder(path: str, source_path: str) -> str:
+    """The folder ``files`` above the quarantine path of an original. Pure."""
+    return path.removesuffix(_relative(source_path)).rstrip(os.sep)
+
+
+def _relative(path: str) -> str:
+    """An absolute path in the form that it has below a folder: without its first separator and a drive's colon."""
+    drive, tail = os.path.splitdrive(path)
+    return os.path.join(drive.replace(":", "").strip(os.sep), tail.lstrip(os.sep))

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from common import archive
 from common.apply.folders import folder_times, restore_folder_times
-from common.apply.manifest import JournalFacts, ManifestKind
+from common.apply.manifest import ManifestKind
 from common.apply.places import RunPaths
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.folders import make_folders, mark_quarantine
@@ -20,18 +20,18 @@ from common.paths import is_inside, path_exists, printable
 from common.run_id import is_run_id
 
 
-def require_disks(kind: ManifestKind, survey: ManifestSurvey, facts: JournalFacts) -> None:
+def require_disks(kind: ManifestKind, survey: ManifestSurvey, quarantine: str) -> None:
     """Raise ``StoppedEarly`` unless source, archive and quarantine are there, as far as they are needed.
 
     A missing disk is an error of the surroundings, not of a million rows. A purge leaves the source alone, and needs
-    none. Reads the disk.
+    none. ``quarantine`` is the folder that a journal names, or empty. Reads the disk.
     """
     if kind.action != Action.PURGE:
         archive.require_source(survey.source_root)
     if kind.needs_archive:
         archive.require_archive(survey.archive_root, survey.archive_id)
-    if facts.quarantine and not os.path.isdir(facts.quarantine):
-        folder = os.path.join(facts.quarantine, "")
+    if quarantine and not os.path.isdir(quarantine):
+        folder = os.path.join(quarantine, "")
         raise StoppedEarly(f"{printable(folder)} does not exist: mount its disk, or move the quarantine back")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -9,10 +10,19 @@ from functools import cached_property
 
 from common import archive
 from common.apply.config import Options
-from common.apply.manifest import NO_JOURNAL, JournalCheck, JournalFacts, ManifestKind
-from common.apply.places import RunPaths, may_have_state, run_paths, state_path, was_restored_since
+from common.apply.journal import destroyed_rows
+from common.apply.manifest import NONE_SUPERSEDED, JournalCheck, ManifestKind, SupersededEntries
+from common.apply.places import (
+    RunPaths,
+    files_folder,
+    may_have_state,
+    purge_journal,
+    run_paths,
+    state_path,
+    was_restored_since,
+)
 from common.apply.quarantine import prepare_quarantine, require_disks, require_suitable_quarantine
-from common.apply.tasks import read_row, task_of
+from common.apply.tasks import read_task
 from common.cli.console import Console
 from common.cli.options import require_distinct_paths, resolve_jobs
 from common.cli.progress import Progress
@@ -20,7 +30,7 @@ from common.errors import BadInput, StoppedEarly
 from common.fileops.context import DiskAccess
 from common.manifests.outputs import is_unfinished, resume_or_begin
 from common.manifests.reader import Record
-from common.manifests.rows import JournalRow
+from common.manifests.row_ids import RowIds
 from common.manifests.state import Manifest, RunState
 from common.manifests.statuses import Action, ManifestType
 from common.manifests.survey import ManifestInput, ManifestSurvey, require_expected_run_id
@@ -46,13 +56,15 @@ _ONCE_MORE = {
 class ApplyRun:
     """What is known of a run before it changes anything.
 
-    ``state`` is where this call begins. ``jobs`` is how many files are handled at a time.
+    ``superseded`` and ``quarantine``, the folder of the run in it, are what a journal says that is the manifest.
+    ``state`` is where this call begins; when it is complete, nothing is left to do.
     """
 
     options: Options
     kind: ManifestKind
     survey: ManifestSurvey
-    facts: JournalFacts
+    superseded: SupersededEntries
+    quarantine: str
     paths: RunPaths
     state: RunState
     console: Console
@@ -60,20 +72,18 @@ class ApplyRun:
     disk: DiskAccess
     jobs: int
 
-    @property
-    def rows(self) -> int:
-        """How many rows of the manifest this call is to handle."""
-        return self.options.row_range.rows_this_run(self.state)
+    @cached_property
+    def _purged(self) -> RowIds:
+        return destroyed_rows(purge_journal(self.paths, self.kind), self.survey.run_id)
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether earlier calls have handled all rows, and this one is to do nothing."""
-        return self.state.complete
+    def was_purged(self, row_id: int) -> bool:
+        """Whether a purge of the quarantine has destroyed the file of a row. Reads its journal, at the first call."""
+        return row_id in self._purged
 
     def missing_disk(self) -> StoppedEarly | None:
         """The error for a disk that went away while the run was at work; None where all are there. Reads the disk."""
         try:
-            require_disks(self.kind, self.survey, self.facts)
+            require_disks(self.kind, self.survey, self.quarantine)
         except StoppedEarly as error:
             return error
         return None
@@ -94,12 +104,16 @@ class RunStart:
         self._kind = kind
         self._manifest = manifest
         self.run_id = require_run_id(first.values["run_id"], f"{printable(manifest.path)}, line 2")
-        is_journal = kind.type == ManifestType.JOURNAL
-        self._journal_check = JournalCheck(manifest.path, self.run_id) if is_journal else None
+        self._journal = JournalCheck(self.run_id) if kind.type == ManifestType.JOURNAL else None
+        self.quarantine = ""
         paths = run_paths(options, kind, self.run_id, first.values["source_root"])
-        is_checked = is_journal or not may_have_state(options, kind, paths)
+        is_checked = self._journal or not may_have_state(options, kind, paths)
         digest = self._checked.manifest.sha256 if is_checked else manifest.sha256()
-        self.facts = self._journal_check.facts() if self._journal_check else NO_JOURNAL
+        self.superseded = self._journal.superseded() if self._journal else NONE_SUPERSEDED
+        if self._journal and self._journal.restores_or_purges and not self.quarantine:
+            raise BadInput(
+                f"{printable(manifest.path)} tells of a restore or a purge alone: give the journal.csv beside it"
+            )
         self.paths = replace(paths, state=state_path(options, kind, paths, digest))
 
     @cached_property
@@ -108,14 +122,15 @@ class RunStart:
             self._check,
             expected_run_id=self._options.expected_run_id,
             start=self._options.row_range.start,
-            unique_row_ids=self._journal_check is None,
+            unique_row_ids=self._journal is None,
         )
 
     def _check(self, record: Record, where: str) -> int:
-        row = read_row(self._kind, record, where)
-        task = task_of(self._kind, row, where, "", NO_JOURNAL.superseded)
-        if self._journal_check and isinstance(row, JournalRow):
-            self._journal_check.add(row, record.values, where)
+        task = read_task(self._kind, record, where, "", NONE_SUPERSEDED)
+        if self._journal:
+            self._journal.add(record.values, where)
+            if task and task.from_path and not self.quarantine:
+                self.quarantine = os.path.dirname(files_folder(task.from_path, task.row.source_path))
         return task.row.size_bytes if task else 0
 
     def load_state(self) -> RunState:
@@ -201,7 +216,7 @@ def open_run(
     require_distinct_paths(options, (paths.journal, paths.state))
     if kind.type == ManifestType.REPORT and not survey.archive_id:
         raise BadInput(f"{printable(options.manifest)} is a plan: nothing was moved, so there is nothing to take back")
-    require_disks(kind, survey, start.facts)
+    require_disks(kind, survey, start.quarantine)
     if kind.type == ManifestType.VERIFIED and not state.outputs and survey.manifest.media_bytes:
         archive.require_files_in_source(survey.source_root)
     jobs = resolve_jobs(options, console.debug, (survey.source_root, survey.archive_root)).jobs
@@ -220,5 +235,16 @@ def open_run(
         # Destroying reads whole files; taking them somewhere else mostly is a rename.
         size = survey.manifest.media_bytes * rows // max(1, survey.manifest.rows)
         progress = stack.enter_context(Progress(kind.action, rows, size if kind.destroys else None, options))
-        disk = DiskAccess(progress, stop_requested)
-        yield ApplyRun(options, kind, survey, start.facts, paths, state, console, progress, disk, jobs)
+        yield ApplyRun(
+            options=options,
+            kind=kind,
+            survey=survey,
+            superseded=start.superseded,
+            quarantine=start.quarantine,
+            paths=paths,
+            state=state,
+            console=console,
+            progress=progress,
+            disk=DiskAccess(progress, stop_requested),
+            jobs=jobs,
+        )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from enum import StrEnum
 from types import TracebackType
+from typing import NamedTuple
 
 from common import archive
 from common.apply.journal import Journal, JournalPosition
@@ -12,29 +14,33 @@ from common.apply.run import ApplyRun
 from common.apply.tasks import Task
 from common.errors import BadInput, Interrupted, StoppedEarly
 from common.manifests.state import RunState, save_state
+from common.manifests.statuses import Phase
 from common.paths import printable
 
-# What the state counts beside the rows of each phase. Older state files hold these words.
-JOURNAL_ROWS = "journal rows"
-DONE_BEFORE = "done before"
-NOTHING_TO_DO = "nothing to do"
-FOLDERS_LEFT = "folders left"
-FOLDERS_REMOVED = "folders removed"
-PURGED_BEFORE = "purged before"
-FROM_MEMORY = "destroyed by what memory may have answered"
-CHANGED = "changed since it was verified"
-OUTCOMES = ("done", "skipped", "failed", DONE_BEFORE)
+
+class Counted(StrEnum):
+    """What the state counts beside the outcomes of files. Older state files hold these texts."""
+
+    JOURNAL_ROWS = "journal rows"
+    DONE_BEFORE = "done before"
+    NOTHING_TO_DO = "nothing to do"
+    FOLDERS_LEFT = "folders left"
+    FOLDERS_REMOVED = "folders removed"
+    PURGED_BEFORE = "purged before"
+    FROM_MEMORY = "destroyed by what memory may have answered"
+    CHANGED = "changed since it was verified"
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Rows of the manifest that are applied together."""
+OUTCOMES = (Phase.DONE, Phase.SKIPPED, Phase.FAILED, Counted.DONE_BEFORE)
+
+
+class Batch(NamedTuple):
+    """Rows of the manifest that are applied together: their tasks, how many rows they are, with those for which nothing
+    is to be done, and the byte of the manifest after the last of them."""
 
     tasks: list[Task]
     rows: int
-    """How many rows these are, with those for which nothing is to be done."""
     end: int
-    """The byte of the manifest after the last of them."""
 
 
 class ApplySession:
@@ -51,7 +57,7 @@ class ApplySession:
         self._has_recorded = False
         run.console.debug(f"journal: {printable(run.paths.journal)}")
         length = self.state.outputs.get("journal", ("", 0))[1]
-        checkpoint = JournalPosition(length, self.state.chain, self.state.counts.get(JOURNAL_ROWS, 0))
+        checkpoint = JournalPosition(length, self.state.chain, self.state.counts.get(Counted.JOURNAL_ROWS, 0))
         self.journal = Journal(run.paths.journal, run.survey.run_id, checkpoint)
         if not self.state.under_way:
             self.journal.recovery.forget_uncounted()
@@ -85,7 +91,7 @@ class ApplySession:
         self.counts += counts
         position = self.journal.position
         totals = Counter(self.state.counts) + counts
-        totals[JOURNAL_ROWS] = position.sequence
+        totals[Counted.JOURNAL_ROWS] = position.sequence
         self._save(
             replace(
                 self.state,

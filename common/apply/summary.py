@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from common import archive
 from common.apply.config import Options
@@ -12,15 +11,7 @@ from common.apply.journal import JournalReader
 from common.apply.manifest import ManifestKind
 from common.apply.quarantine import holds_files
 from common.apply.run import PAST, ApplyRun
-from common.apply.session import (
-    CHANGED,
-    FOLDERS_LEFT,
-    FOLDERS_REMOVED,
-    FROM_MEMORY,
-    NOTHING_TO_DO,
-    OUTCOMES,
-    PURGED_BEFORE,
-)
+from common.apply.session import OUTCOMES, Counted
 from common.cli.options import rerun_command
 from common.cli.review import with_review_page
 from common.cli.shell import script_command
@@ -29,12 +20,10 @@ from common.counts import count_text
 from common.errors import ExitCode
 from common.manifests.rows import JournalRow
 from common.manifests.state import RunState
-from common.manifests.statuses import Action, ManifestType
+from common.manifests.statuses import Action, ManifestType, Phase
 from common.paths import printable
 from common.review.apply_page import ApplyCollector
 from common.stages import Stage
-
-_NOTHING_DONE = "NOTHING WAS DONE: all rows were applied before; to look at all once more, leave out --limit"
 
 
 def summarize_empty(options: Options, kind: ManifestKind) -> Summary:
@@ -43,18 +32,35 @@ def summarize_empty(options: Options, kind: ManifestKind) -> Summary:
     return Summary(Stage.APPLY, headline, "", ExitCode.OK, {"rows": 0}, action=kind.action, dry_run=options.dry_run)
 
 
-def summarize_complete(run: ApplyRun) -> Summary:
-    """The summary of a call that found everything done by earlier ones. Changes the disk: the review page."""
-    summary = _summary(run, run.state, Counter(run.state.counts))
-    return _with_page(run, replace(summary, notes=[_NOTHING_DONE, *summary.notes]))
-
-
 def summarize(run: ApplyRun, state: RunState, counts: Counter[str]) -> Summary:
     """The summary of a call with its counts and the state at its end. Changes the disk: the review page."""
-    return _with_page(run, _summary(run, state, counts))
-
-
-def _with_page(run: ApplyRun, summary: Summary) -> Summary:
+    dry_run, action = run.options.dry_run, run.kind.action
+    done = f"would be {PAST[action]}" if dry_run else PAST[action]
+    names = {str(name): str(name) for name in (*OUTCOMES, Counted.NOTHING_TO_DO)} | {"done": done}
+    shown_counts, amounts = counts_and_amounts("rows", counts, names)
+    rows, all_rows = shown_counts["rows"], run.survey.manifest.rows
+    is_part = all_rows > rows > 0 and run.kind.type == ManifestType.VERIFIED and not dry_run
+    window = f", rows {state.next_offset - rows + 1:,} to {state.next_offset:,} of {all_rows:,}" if is_part else ""
+    needs_attention = (
+        counts[Phase.FAILED]
+        or _failed_before(run, state, counts)
+        or counts[Counted.FOLDERS_LEFT]
+        or run.survey.torn_line
+    )
+    summary = Summary(
+        tool=Stage.APPLY,
+        action=action,
+        dry_run=dry_run,
+        headline=f"{action}{' (dry run)' if dry_run else ''}: {printable(run.options.manifest)}{window}",
+        run_id=run.survey.run_id,
+        exit_code=ExitCode.ATTENTION if needs_attention else ExitCode.OK,
+        counts=shown_counts,
+        amounts=amounts,
+        outputs={} if dry_run else {"journal": run.paths.journal, "state": run.paths.state},
+        notes=[*_notes_on_files(run, state, counts), *_notes_on_manifest(run, state, shown_counts)],
+        complete=state.complete,
+        next_steps=_next_steps(run, state, counts),
+    )
     return with_review_page(summary, run.options.review_html, ApplyCollector, _journal_rows(run))
 
 
@@ -63,58 +69,35 @@ def _journal_rows(run: ApplyRun) -> Iterator[JournalRow]:
         yield from reader
 
 
-def _summary(run: ApplyRun, state: RunState, counts: Counter[str]) -> Summary:
-    dry_run, action = run.options.dry_run, run.kind.action
-    done = f"would be {PAST[action]}" if dry_run else PAST[action]
-    names = {name: name for name in (*OUTCOMES, NOTHING_TO_DO)} | {"done": done}
-    shown_counts, amounts = counts_and_amounts("rows", counts, names)
-    rows, all_rows = shown_counts["rows"], run.survey.manifest.rows
-    is_part = all_rows > rows > 0 and run.kind.type == ManifestType.VERIFIED and not dry_run
-    window = f", rows {state.next_offset - rows + 1:,} to {state.next_offset:,} of {all_rows:,}" if is_part else ""
-    has_failed = counts["failed"] or _failed_before(run, state, counts)
-    return Summary(
-        tool=Stage.APPLY,
-        action=action,
-        dry_run=dry_run,
-        headline=f"{action}{' (dry run)' if dry_run else ''}: {printable(run.options.manifest)}{window}",
-        run_id=run.survey.run_id,
-        exit_code=ExitCode.ATTENTION if has_failed or counts[FOLDERS_LEFT] or run.survey.torn_line else ExitCode.OK,
-        counts=shown_counts,
-        amounts=amounts,
-        outputs={} if dry_run else {"journal": run.paths.journal, "state": run.paths.state},
-        notes=[*_notes_on_files(run, state, counts), *_notes_on_manifest(run, state, shown_counts)],
-        complete=state.complete,
-        next_steps=_next_steps(run, state, counts),
-    )
-
-
 def _failed_before(run: ApplyRun, state: RunState, counts: Mapping[str, int]) -> int:
     """How many files had failed in the earlier calls of a run that is complete now."""
-    return state.counts.get("failed", 0) - counts["failed"] if state.complete and not run.options.dry_run else 0
+    return state.counts.get(Phase.FAILED, 0) - counts[Phase.FAILED] if state.complete and not run.options.dry_run else 0
 
 
 def _notes_on_files(run: ApplyRun, state: RunState, counts: Counter[str]) -> Iterator[str]:
     dry_run = run.options.dry_run
+    if run.state.complete:
+        yield "NOTHING WAS DONE: all rows were applied before; to look at all once more, leave out --limit"
     if failed_before := _failed_before(run, state, counts):
         yield f"failed in the calls before: {count_text(failed_before, 'file')}; the reasons are in the journal"
-    if counts["failed"]:
+    if counts[Phase.FAILED]:
         where = "above" if dry_run else "above and in the journal"
-        yield f"failed: {count_text(counts['failed'], 'file')}, not touched; the reasons are {where}"
-    if counts[PURGED_BEFORE]:
-        purged = count_text(counts[PURGED_BEFORE], "file")
+        yield f"failed: {count_text(counts[Phase.FAILED], 'file')}, not touched; the reasons are {where}"
+    if counts[Counted.PURGED_BEFORE]:
+        purged = count_text(counts[Counted.PURGED_BEFORE], "file")
         yield f"purged before: {purged}, gone for good; the journal names their copies in the archive"
-    if counts["skipped"] > counts[PURGED_BEFORE] and not dry_run:
-        skipped = count_text(counts["skipped"] - counts[PURGED_BEFORE], "file")
+    if counts[Phase.SKIPPED] > counts[Counted.PURGED_BEFORE] and not dry_run:
+        skipped = count_text(counts[Phase.SKIPPED] - counts[Counted.PURGED_BEFORE], "file")
         yield f"skipped: {skipped}, for which nothing was to be done; the journal tells why"
-    if counts[FROM_MEMORY]:
-        files = count_text(counts[FROM_MEMORY], "file")
+    if counts[Counted.FROM_MEMORY]:
+        files = count_text(counts[Counted.FROM_MEMORY], "file")
         yield f"destroyed after reading from memory, not from the medium: {files} (read_mode is cached)"
     if run.disk.unsupported_attributes:
         yield f"the file system could not hold: {', '.join(sorted(run.disk.unsupported_attributes))}"
-    if counts[FOLDERS_REMOVED]:
-        yield f"removed: {count_text(counts[FOLDERS_REMOVED], 'empty folder')}"
-    if counts[FOLDERS_LEFT]:
-        yield f"left behind: {count_text(counts[FOLDERS_LEFT], 'empty folder')}; the reasons are above"
+    if counts[Counted.FOLDERS_REMOVED]:
+        yield f"removed: {count_text(counts[Counted.FOLDERS_REMOVED], 'empty folder')}"
+    if counts[Counted.FOLDERS_LEFT]:
+        yield f"left behind: {count_text(counts[Counted.FOLDERS_LEFT], 'empty folder')}; the reasons are above"
 
 
 def _notes_on_manifest(run: ApplyRun, state: RunState, shown_counts: Mapping[str, int]) -> Iterator[str]:
@@ -125,7 +108,7 @@ def _notes_on_manifest(run: ApplyRun, state: RunState, shown_counts: Mapping[str
         yield f"the last row of the manifest (line {survey.torn_line}) was cut short and is left out"
     if is_journal and not shown_counts["rows"]:
         yield "nothing was to be done for these rows: a journal has a row for each intention and each outcome"
-    if run.kind.type == ManifestType.REPORT and set(shown_counts) == {"rows", NOTHING_TO_DO}:
+    if run.kind.type == ManifestType.REPORT and set(shown_counts) == {"rows", Counted.NOTHING_TO_DO}:
         yield "nothing was moved by this report, so there is nothing to take back"
     if not state.complete and not run.options.dry_run:
         of_journal = " of the journal, of which each file has several" if is_journal else ""
@@ -136,7 +119,7 @@ def _next_steps(run: ApplyRun, state: RunState, counts: Counter[str]) -> list[st
     """What to do now, with the command lines to paste."""
     options = run.options
     if options.dry_run:
-        return [f"next: {rerun_command(Stage.APPLY, options, without='--dry-run')}"] if counts["done"] else []
+        return [f"next: {rerun_command(Stage.APPLY, options, without='--dry-run')}"] if counts[Phase.DONE] else []
     if not state.complete:
         return [f"next: {rerun_command(Stage.APPLY, options)}"]
     steps = []
@@ -144,16 +127,16 @@ def _next_steps(run: ApplyRun, state: RunState, counts: Counter[str]) -> list[st
         restore = _apply_command(run.paths.journal, state, "--restore")
         purge = _apply_command(run.paths.journal, state, "--delete-permanently", "--yes-really-delete")
         steps = ["next: look around for some weeks", f"to bring all back: {restore}", f"to free the space: {purge}"]
-    if counts["failed"] or state.counts.get("failed"):
+    if counts[Phase.FAILED] or state.counts.get(Phase.FAILED):
         # A window that is complete has nothing left for the same command.
         window = "" if options.row_range.is_shard else "--limit"
         command = rerun_command(Stage.APPLY, options, without=window, values=1)
         steps.append(f"for what failed, when its cause is mended: {command}")
-    if counts[CHANGED] or state.counts.get(CHANGED):
+    if counts[Counted.CHANGED] or state.counts.get(Counted.CHANGED):
         roots = ("--source", run.survey.source_root, "--destination-root", run.survey.archive_root)
         copy = script_command(Stage.ORGANIZE, *roots, "--mode", "copy")
         steps.append(f"for what was changed since it was verified, store it as it is now, then verify that: {copy}")
-    if run.kind.action == Action.PURGE and counts["failed"]:
+    if run.kind.action == Action.PURGE and counts[Phase.FAILED]:
         restore = _apply_command(options.manifest, state, "--restore")
         steps.append(f"what was kept may be the only good copy; to bring it back, and store it again: {restore}")
     return steps

@@ -7,8 +7,8 @@ import stat
 from dataclasses import dataclass
 
 from common.apply.journal import Key
-from common.apply.layout import files_folder, is_quarantine_path, quarantine_path
 from common.apply.manifest import ManifestKind, SupersededEntries
+from common.apply.places import files_folder, is_quarantine_path, quarantine_path
 from common.errors import BadInput, RowFailed
 from common.hashing.digest import is_sha256
 from common.manifests.integrity import seal_of
@@ -104,20 +104,16 @@ def _source_inode(row: ManifestRow) -> str:
     return "" if isinstance(row, ReportRow) else row.source_inode
 
 
-def read_row(kind: ManifestKind, record: Record, where: str) -> ManifestRow:
-    """A row of the manifest. Raises ``BadInput`` for one that can't be read, or was changed after its seal. Pure."""
-    if kind.type == ManifestType.VERIFIED and seal_of(record.values) != record.values["row_seal"]:
-        raise BadInput(f"{where}: the row was changed after it was verified; restore it, or delete the whole row")
-    return kind.table.decode(record.values, where)
-
-
-def task_of(
-    kind: ManifestKind, row: ManifestRow, where: str, quarantine_root: str, superseded: SupersededEntries
+def read_task(
+    kind: ManifestKind, record: Record, where: str, quarantine_root: str, superseded: SupersededEntries
 ) -> Task | None:
-    """The task of a row; None where nothing is to be done. Raises ``BadInput`` for an unsound row.
+    """The task in a row of the manifest; None where nothing is to be done. Raises ``BadInput`` for an unsound row.
 
     Reads the disk for a row of a journal whose act failed.
     """
+    if kind.type == ManifestType.VERIFIED and seal_of(record.values) != record.values["row_seal"]:
+        raise BadInput(f"{where}: the row was changed after it was verified; restore it, or delete the whole row")
+    row = kind.table.decode(record.values, where)
     if isinstance(row, JournalRow):
         return _task_of_journal(kind.action, row, where, superseded)
     if isinstance(row, ReportRow):

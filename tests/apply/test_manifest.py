@@ -8,7 +8,7 @@ import pytest
 
 from apply_deletion_manifest import parse
 from common.apply.journal import Journal
-from common.apply.manifest import IDENTIFYING_COLUMNS, JournalFacts, ManifestKind, detect_kind, require_kind
+from common.apply.manifest import IDENTIFYING_COLUMNS, ManifestKind, detect_kind, require_kind
 from common.apply.run import RunStart
 from common.errors import BadInput
 from common.manifests.integrity import seal
@@ -27,12 +27,12 @@ def verified(path: Path, *rows: VerifyRow) -> str:
     return str(path / "verified.csv")
 
 
-def check(path: str, *options: str, expected: str = "auto") -> tuple[ManifestSurvey, JournalFacts]:
+def check(path: str, *options: str, expected: str = "auto") -> tuple[ManifestSurvey, RunStart]:
     """What the check of a whole manifest finds."""
     parsed = parse(["--manifest", path, "--expected-run-id", expected, *options])
     with ManifestInput(path, IDENTIFYING_COLUMNS) as manifest:
         start = RunStart(parsed, require_kind(manifest, parsed), manifest)
-        return start.survey(start.load_state()), start.facts
+        return start.survey(start.load_state()), start
 
 
 def test_a_survey_counts_rows_and_bytes(tmp_path: Path) -> None:
@@ -92,13 +92,13 @@ def test_an_intention_that_failed_or_was_repeated_later_no_longer_counts(tmp_pat
     for row_id, phase in acts:
         journal.append([PLANNED._replace(row_id=row_id, phase=phase)])
     journal.close()
-    _, facts = check(journal.path, "--restore")
+    _, start = check(journal.path, "--restore")
     planned = {1: [1], 2: [3, 5], 3: [7]}
     counting = [
         (row_id, sequence)
         for row_id, sequences in planned.items()
         for sequence in sequences
-        if not facts.superseded.covers(PLANNED._replace(row_id=row_id, sequence=sequence))
+        if not start.superseded.covers(PLANNED._replace(row_id=row_id, sequence=sequence))
     ]
     assert counting == [(2, 5), (3, 7)]
-    assert facts.quarantine == f"/q/{RUN_ID}"
+    assert start.quarantine == f"/q/{RUN_ID}"

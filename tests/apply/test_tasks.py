@@ -7,9 +7,9 @@ import stat
 
 import pytest
 
-from common.apply.layout import files_folder, is_quarantine_path, quarantine_path
-from common.apply.manifest import NO_JOURNAL, ManifestKind
-from common.apply.tasks import Task, check_stat, read_row, require_sound, task_of
+from common.apply.manifest import NONE_SUPERSEDED, ManifestKind
+from common.apply.places import files_folder, is_quarantine_path, quarantine_path
+from common.apply.tasks import Task, check_stat, read_task, require_sound
 from common.errors import BadInput, RowFailed
 from common.manifests.integrity import seal
 from common.manifests.reader import Record
@@ -54,7 +54,7 @@ def task_in(row: VerifyRow | JournalRow | ReportRow, kind: ManifestKind) -> Task
         values = VERIFY.as_text(row)
     else:
         values = JOURNAL.as_text(row) if isinstance(row, JournalRow) else REPORT.as_text(row)
-    return task_of(kind, read_row(kind, Record(values, 2, 100), "line 2"), "line 2", "/q", NO_JOURNAL.superseded)
+    return read_task(kind, Record(values, 2, 100), "line 2", "/q", NONE_SUPERSEDED)
 
 
 # --- rows of a verified.csv -----------------------------------------------------------------------------

@@ -117,7 +117,7 @@ def _read_journal(path: str) -> int:
     with JournalReader(path, first.values["run_id"]) as journal:
         for _ in journal:
             pass
-        return journal.torn_line
+    return _read_table(path)
 
 
 def unreadable_states(*folders: Path) -> list[str]:
