@@ -9,7 +9,6 @@ if __name__ == "__main__":
     prepare_process()
 
 import argparse
-from collections import Counter
 from collections.abc import Sequence
 
 from common.apply.batch import carry_out, preview, read_batches
@@ -24,6 +23,7 @@ from common.cli.options import add_batch_options, add_common_options, days, make
 from common.cli.run import run_stage
 from common.cli.signals import StopRequest
 from common.cli.summary import Summary
+from common.counts import Counts
 from common.manifests.survey import ManifestInput
 from common.media_types import QUARANTINE_FOLDER
 from common.stages import Stage
@@ -84,7 +84,7 @@ def apply(options: Options, console: Console, stop: StopRequest) -> Summary:
             return summarize_empty(options, kind)
         with open_run(options, kind, manifest, console, stop) as run:
             if run.state.complete:  # by earlier calls
-                return summarize(run, run.state, Counter(run.state.counts))
+                return summarize(run, run.state, Counts.from_flat(run.state.counts))
             executor = TaskExecutor(run.disk, oldest_allowed=options.oldest_allowed, was_purged=run.was_purged)
             if options.dry_run:
                 return summarize(run, run.state, preview(run, executor))

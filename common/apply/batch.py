@@ -6,7 +6,6 @@ Intentions are durable in the journal before the first act, and outcomes before 
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, takewhile
@@ -19,7 +18,7 @@ from common.apply.session import ApplySession, Batch, Counted
 from common.apply.tasks import Task, read_task
 from common.cli.console import Console
 from common.concurrency import ordered_map
-from common.counts import count_file, count_folder
+from common.counts import Counts
 from common.errors import Interrupted, MediaArchiveError, StoppedEarly
 from common.manifests.batching import chunked
 from common.manifests.reader import Reader
@@ -49,7 +48,7 @@ def read_batches(run: ApplyRun) -> Iterator[Batch]:
             yield Batch([task for task in tasks if task], len(records), records[-1].end)
 
 
-def carry_out(batch: Batch, session: ApplySession, executor: TaskExecutor) -> Counter[str]:
+def carry_out(batch: Batch, session: ApplySession, executor: TaskExecutor) -> Counts:
     """Apply one batch, and return its counts. Changes the disk.
 
     Raises ``Interrupted`` or ``StoppedEarly`` once all outcomes are in the journal; the same batch, given again,
@@ -179,7 +178,7 @@ def report(outcomes: Outcomes, console: Console) -> None:
             console.warning(f"{printable(task.from_path or task.to_path)}: {outcome.reason}")
 
 
-def tidy(batch: Batch, recalled: RecalledBatch, outcomes: Outcomes, session: ApplySession) -> Counter[str]:
+def tidy(batch: Batch, recalled: RecalledBatch, outcomes: Outcomes, session: ApplySession) -> Counts:
     """Remove the folders that a batch has emptied, and return the counts of the batch. Changes the disk."""
     run, journal = session.run, session.journal
     finished = [*outcomes]
@@ -189,56 +188,56 @@ def tidy(batch: Batch, recalled: RecalledBatch, outcomes: Outcomes, session: App
     for task in before:
         count_task(counts, Counted.DONE_BEFORE, task)
     if run.kind.type != ManifestType.JOURNAL:
-        counts[Counted.NOTHING_TO_DO] = batch.rows - len(batch.tasks)
+        counts.add(Counted.NOTHING_TO_DO, batch.rows - len(batch.tasks))
     refusals: list[str] = []
     if run.options.prune_empty_dirs and batch.tasks:
         taken = [task for task, outcome in finished if outcome.phase == Phase.DONE] + before
         emptied = [os.path.dirname(task.row.source_path) for task in taken]
-        counts[Counted.FOLDERS_REMOVED], refusals = folders.prune(journal, emptied, batch.tasks[0])
+        removed, refusals = folders.prune(journal, emptied, batch.tasks[0])
+        counts.add(Counted.FOLDERS_REMOVED, removed)
     refusals += folders.tidy_quarantine(batch.tasks)
     for refusal in refusals:
         run.console.warning(refusal)
-    counts[Counted.FOLDERS_LEFT] = len(refusals)
+    counts.add(Counted.FOLDERS_LEFT, len(refusals))
     journal.recovery.forget_batch(task.key for task in batch.tasks)
-    return +counts
-
-
-def _count(outcomes: Outcomes) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for task, outcome in outcomes:
-        count_task(counts, outcome.phase, task)
-        counts[Counted.CHANGED] += outcome.phase == Phase.FAILED and asks_to_verify_again(outcome.reason)
-        counts[Counted.PURGED_BEFORE] += is_purged(outcome.reason)
-        counts[Counted.FROM_MEMORY] += outcome.phase == Phase.DONE and outcome.read_mode == ReadMode.CACHED
     return counts
 
 
-def count_task(counts: Counter[str], status: str, task: Task) -> None:
+def _count(outcomes: Outcomes) -> Counts:
+    counts = Counts()
+    for task, outcome in outcomes:
+        count_task(counts, outcome.phase, task)
+        counts.add(Counted.CHANGED, outcome.phase == Phase.FAILED and asks_to_verify_again(outcome.reason))
+        counts.add(Counted.PURGED_BEFORE, is_purged(outcome.reason))
+        counts.add(Counted.FROM_MEMORY, outcome.phase == Phase.DONE and outcome.read_mode == ReadMode.CACHED)
+    return counts
+
+
+def count_task(counts: Counts, status: str, task: Task) -> None:
     """Count one task under a status. Changes ``counts``."""
     if task.action == Action.RESTORE_FOLDER:
-        count_folder(counts, status)
+        counts.add_folder(status)
     else:
-        count_file(counts, status, kind_of(os.path.basename(task.row.source_path)), task.row.size_bytes)
+        counts.add_file(status, kind_of(os.path.basename(task.row.source_path)), task.row.size_bytes)
 
 
-def preview(run: ApplyRun, executor: TaskExecutor) -> Counter[str]:
-    """Print what the same command without ``--dry-run`` would do, by what can be seen now, and return the counts."""
-    counts: Counter[str] = Counter()
+def preview(run: ApplyRun, executor: TaskExecutor) -> Counts:
+    """Print what the same command without ``--dry-run`` would do, as far as can be seen, and return the counts."""
+    counts = Counts()
     destroyed = destroyed_rows(run.paths.journal, run.survey.run_id)
     for batch in read_batches(run):
         tasks = {task.key: task for task in batch.tasks}
         if run.kind.type != ManifestType.JOURNAL:
-            counts[Counted.NOTHING_TO_DO] += batch.rows - len(tasks)
+            counts.add(Counted.NOTHING_TO_DO, batch.rows - len(tasks))
         for task in tasks.values():
-            if executor.is_applied(task, destroyed.__contains__):
-                outcome, status = None, str(Counted.DONE_BEFORE)
-            else:
+            status, reason = str(Counted.DONE_BEFORE), ""
+            if not executor.is_applied(task, destroyed.__contains__):
                 outcome = executor.preview(task)
-                status = outcome.phase
+                status, reason = outcome.phase, outcome.reason
             count_task(counts, status, task)
             if not (run.options.json or run.options.quiet):
-                print(_preview_line(task, status, outcome.reason if outcome else ""))
-    return +counts
+                print(_preview_line(task, status, reason))
+    return counts
 
 
 def _preview_line(task: Task, status: str, reason: str) -> str:

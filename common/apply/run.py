@@ -24,7 +24,7 @@ from common.apply.places import (
 from common.apply.quarantine import prepare_quarantine, require_disks, require_suitable_quarantine
 from common.apply.tasks import read_task
 from common.cli.console import Console
-from common.cli.options import require_distinct_paths, resolve_jobs
+from common.cli.options import jobs_for, require_distinct_paths
 from common.cli.progress import Progress
 from common.errors import BadInput, StoppedEarly
 from common.fileops.context import DiskAccess
@@ -219,7 +219,7 @@ def open_run(
     require_disks(kind, survey, start.quarantine)
     if kind.type == ManifestType.VERIFIED and not state.outputs and survey.manifest.media_bytes:
         archive.require_files_in_source(survey.source_root)
-    jobs = resolve_jobs(options, console.debug, (survey.source_root, survey.archive_root)).jobs
+    jobs = jobs_for(options, console.debug, (survey.source_root, survey.archive_root))
     if survey.torn_line:
         where = f"{printable(options.manifest)}, line {survey.torn_line}"
         console.warning(f"{where}: the last row is cut short and is left out")

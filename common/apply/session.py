@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from enum import StrEnum
 from types import TracebackType
@@ -12,9 +11,9 @@ from common import archive
 from common.apply.journal import Journal, JournalPosition
 from common.apply.run import ApplyRun
 from common.apply.tasks import Task
+from common.counts import Counts
 from common.errors import BadInput, Interrupted, StoppedEarly
 from common.manifests.state import RunState, save_state
-from common.manifests.statuses import Phase
 from common.paths import printable
 
 
@@ -29,9 +28,6 @@ class Counted(StrEnum):
     PURGED_BEFORE = "purged before"
     FROM_MEMORY = "destroyed by what memory may have answered"
     CHANGED = "changed since it was verified"
-
-
-OUTCOMES = (Phase.DONE, Phase.SKIPPED, Phase.FAILED, Counted.DONE_BEFORE)
 
 
 class Batch(NamedTuple):
@@ -53,7 +49,7 @@ class ApplySession:
     def __init__(self, run: ApplyRun) -> None:
         self.run = run
         self.state = run.state
-        self.counts: Counter[str] = Counter()
+        self.counts = Counts()
         self._has_recorded = False
         run.console.debug(f"journal: {printable(run.paths.journal)}")
         length = self.state.outputs.get("journal", ("", 0))[1]
@@ -62,9 +58,9 @@ class ApplySession:
         if not self.state.under_way:
             self.journal.recovery.forget_uncounted()
         if not length:
-            self._advance(0, self.state.byte_offset, Counter())
+            self._advance(0, self.state.byte_offset, Counts())
         if not self.state.remaining_rows:  # a shard that begins after the last row
-            self._advance(0, self.state.byte_offset, Counter(), complete=True)
+            self._advance(0, self.state.byte_offset, Counts(), complete=True)
 
     def begin(self, batch: Batch) -> None:
         """Record that a batch is about to be written into the journal: a later call must finish all of it.
@@ -75,29 +71,28 @@ class ApplySession:
             archive.require_archive(self.run.survey.archive_root, self.run.survey.archive_id)
         self._save(replace(self.state, under_way=batch.rows))
 
-    def checkpoint(self, batch: Batch, counts: Counter[str]) -> None:
+    def checkpoint(self, batch: Batch, counts: Counts) -> None:
         """Move the state past a batch that is done and in the journal.
 
         Raises ``Interrupted`` when the run was asked to stop and rows are left.
         """
         complete = self.state.is_last(self.state.next_offset + batch.rows)
         self._advance(batch.rows, batch.end, counts, complete=complete)
-        size = sum(self.counts[f"{outcome}: bytes"] for outcome in OUTCOMES)
+        size = sum(amount.get("bytes", 0) for amount in self.counts.amounts.values())
         self.run.progress.reach(self.state.next_offset - self.run.state.next_offset, size)
         if self.run.disk.stop_requested() and not complete:
             raise Interrupted
 
-    def _advance(self, rows: int, next_byte: int, counts: Counter[str], *, complete: bool = False) -> None:
+    def _advance(self, rows: int, next_byte: int, counts: Counts, *, complete: bool = False) -> None:
         self.counts += counts
         position = self.journal.position
-        totals = Counter(self.state.counts) + counts
-        totals[Counted.JOURNAL_ROWS] = position.sequence
+        totals = Counts.from_flat(self.state.counts) + counts
         self._save(
             replace(
                 self.state,
                 next_offset=self.state.next_offset + rows,
                 byte_offset=next_byte,
-                counts=dict(totals),
+                counts=totals.to_flat() | {Counted.JOURNAL_ROWS: position.sequence},
                 outputs={"journal": (self.journal.path, position.offset)},
                 under_way=0,
                 chain=position.chain,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from common import archive
@@ -11,12 +10,12 @@ from common.apply.journal import JournalReader
 from common.apply.manifest import ManifestKind
 from common.apply.quarantine import holds_files
 from common.apply.run import PAST, ApplyRun
-from common.apply.session import OUTCOMES, Counted
+from common.apply.session import Counted
 from common.cli.options import rerun_command
 from common.cli.review import with_review_page
 from common.cli.shell import script_command
 from common.cli.summary import Summary, counts_and_amounts
-from common.counts import count_text
+from common.counts import Counts, count_text
 from common.errors import ExitCode
 from common.manifests.rows import JournalRow
 from common.manifests.state import RunState
@@ -32,12 +31,12 @@ def summarize_empty(options: Options, kind: ManifestKind) -> Summary:
     return Summary(Stage.APPLY, headline, "", ExitCode.OK, {"rows": 0}, action=kind.action, dry_run=options.dry_run)
 
 
-def summarize(run: ApplyRun, state: RunState, counts: Counter[str]) -> Summary:
+def summarize(run: ApplyRun, state: RunState, counts: Counts) -> Summary:
     """The summary of a call with its counts and the state at its end. Changes the disk: the review page."""
     dry_run, action = run.options.dry_run, run.kind.action
     done = f"would be {PAST[action]}" if dry_run else PAST[action]
-    names = {str(name): str(name) for name in (*OUTCOMES, Counted.NOTHING_TO_DO)} | {"done": done}
-    shown_counts, amounts = counts_and_amounts("rows", counts, names)
+    names = {str(name): str(name) for name in (*Phase, Counted.DONE_BEFORE, Counted.NOTHING_TO_DO)} | {"done": done}
+    shown_counts, amounts = counts_and_amounts("rows", counts.to_flat(), names)
     rows, all_rows = shown_counts["rows"], run.survey.manifest.rows
     is_part = all_rows > rows > 0 and run.kind.type == ManifestType.VERIFIED and not dry_run
     window = f", rows {state.next_offset - rows + 1:,} to {state.next_offset:,} of {all_rows:,}" if is_part else ""
@@ -69,12 +68,12 @@ def _journal_rows(run: ApplyRun) -> Iterator[JournalRow]:
         yield from reader
 
 
-def _failed_before(run: ApplyRun, state: RunState, counts: Mapping[str, int]) -> int:
+def _failed_before(run: ApplyRun, state: RunState, counts: Counts) -> int:
     """How many files had failed in the earlier calls of a run that is complete now."""
     return state.counts.get(Phase.FAILED, 0) - counts[Phase.FAILED] if state.complete and not run.options.dry_run else 0
 
 
-def _notes_on_files(run: ApplyRun, state: RunState, counts: Counter[str]) -> Iterator[str]:
+def _notes_on_files(run: ApplyRun, state: RunState, counts: Counts) -> Iterator[str]:
     dry_run = run.options.dry_run
     if run.state.complete:
         yield "NOTHING WAS DONE: all rows were applied before; to look at all once more, leave out --limit"
@@ -115,7 +114,7 @@ def _notes_on_manifest(run: ApplyRun, state: RunState, shown_counts: Mapping[str
         yield f"left to do: {count_text(state.remaining_rows, 'row')}{of_journal}"
 
 
-def _next_steps(run: ApplyRun, state: RunState, counts: Counter[str]) -> list[str]:
+def _next_steps(run: ApplyRun, state: RunState, counts: Counts) -> list[str]:
     """What to do now, with the command lines to paste."""
     options = run.options
     if options.dry_run:
