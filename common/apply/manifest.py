@@ -23,6 +23,7 @@ _TABLES: dict[ManifestType, Table[VerifyRow] | Table[JournalRow] | Table[ReportR
     ManifestType.JOURNAL: JOURNAL,
     ManifestType.REPORT: REPORT,
 }
+_PAST = {Action.QUARANTINE: "quarantined", Action.DELETE: "deleted", Action.PURGE: "purged", Action.RESTORE: "restored"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class ManifestKind:
     @property
     def table(self) -> Table[VerifyRow] | Table[JournalRow] | Table[ReportRow]:
         return _TABLES[self.type]
+
+    @property
+    def past(self) -> str:
+        """The word for what was done with the files."""
+        return _PAST[self.action]
 
     @property
     def needs_archive(self) -> bool:

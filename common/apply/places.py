@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.apply.config import Options
 from common.apply.journal import NAME as JOURNAL_NAME
@@ -18,12 +18,30 @@ from common.paths import is_plain_absolute, printable
 
 @dataclass(frozen=True, slots=True)
 class RunPaths:
-    """Where this run keeps its files. Journal, state and lock are beside the quarantined files."""
+    """Where a run keeps its files. Journal, state and lock are beside the quarantined files."""
 
     quarantine_root: str
     folder: str
     journal: str
     state: str = ""
+
+    @property
+    def purge_journal(self) -> str:
+        """The journal of the purges of the quarantine that this run fills or restores."""
+        return _sibling_journal(self.journal.removesuffix(f"-{Action.RESTORE}.csv"), Action.PURGE)
+
+    def was_restored_since(self) -> bool:
+        """Whether the quarantine that this run fills was restored after the state was written. Reads the disk."""
+        restore = _sibling_journal(self.journal, Action.RESTORE)
+        try:
+            return os.stat(restore).st_mtime_ns > os.stat(self.state).st_mtime_ns
+        except OSError:
+            return False  # there was no restore, or there is no state
+
+
+def _sibling_journal(journal: str, action: Action) -> str:
+    """The journal of a run that restores or purges what another journal names."""
+    return f"{journal.removesuffix('.csv')}-{action}.csv"
 
 
 def run_paths(options: Options, kind: ManifestKind, run_id: str, source_root: str) -> RunPaths:
@@ -34,24 +52,15 @@ def run_paths(options: Options, kind: ManifestKind, run_id: str, source_root: st
     if kind.type == ManifestType.VERIFIED:
         folder = os.path.join(quarantine_root, run_id)
         return RunPaths(quarantine_root, folder, os.path.join(folder, JOURNAL_NAME))
-    journal = sibling_journal(options.manifest, kind.action)
+    journal = _sibling_journal(options.manifest, kind.action)
     return RunPaths(quarantine_root, os.path.dirname(options.manifest), journal)
-
-
-def state_path(options: Options, kind: ManifestKind, paths: RunPaths, digest: str) -> str:
-    """The state file for a manifest with this digest. Raises ``BadInput`` where it would replace another file."""
-    default = f"{kind.action}-{digest[:12]}{_shard_suffix(options)}"
-    path = options.state_file or os.path.join(paths.folder, default)
-    if os.path.realpath(path) in {os.path.realpath(other) for other in (paths.journal, options.manifest)}:
-        raise BadInput(f"{printable(path)} is the journal or the manifest itself; choose another --state-file")
-    return path
 
 
 def may_have_state(options: Options, kind: ManifestKind, paths: RunPaths) -> bool:
     """Whether there may be a state file for this call, whatever the digest of its manifest. Reads the disk."""
     if options.state_file:
         return os.path.lexists(options.state_file)
-    name = re.compile(f"{kind.action}-[0-9a-f]{{12}}{re.escape(_shard_suffix(options))}")
+    name = re.compile(re.escape(_state_name(options, kind, "DIGEST")).replace("DIGEST", "[0-9a-f]{12}"))
     try:
         return any(name.fullmatch(entry) for entry in os.listdir(paths.folder))
     except FileNotFoundError:
@@ -60,32 +69,18 @@ def may_have_state(options: Options, kind: ManifestKind, paths: RunPaths) -> boo
         return True  # the attempt to read the state file says why it can't be read
 
 
-def _shard_suffix(options: Options) -> str:
+def with_state(options: Options, kind: ManifestKind, paths: RunPaths, sha256: str) -> RunPaths:
+    """The paths with the state file for a manifest of this digest. Raises ``BadInput`` where it is taken."""
+    state = options.state_file or os.path.join(paths.folder, _state_name(options, kind, sha256[:12]))
+    if os.path.realpath(state) in {os.path.realpath(path) for path in (paths.journal, options.manifest)}:
+        raise BadInput(f"{printable(state)} is the journal or the manifest itself; choose another --state-file")
+    return replace(paths, state=state)
+
+
+def _state_name(options: Options, kind: ManifestKind, digest: str) -> str:
     rows = options.row_range
-    return f"-{rows.start}-{rows.limit or 'end'}{SUFFIX}" if rows.is_shard else SUFFIX
-
-
-def was_restored_since(paths: RunPaths, kind: ManifestKind) -> bool:
-    """Whether a restore of the quarantine was at work after the state of this run was written. Reads the disk."""
-    if kind.type != ManifestType.VERIFIED:
-        return False
-    try:
-        return os.stat(sibling_journal(paths.journal, Action.RESTORE)).st_mtime_ns > os.stat(paths.state).st_mtime_ns
-    except OSError:
-        return False  # there was no restore, or no state
-
-
-def purge_journal(paths: RunPaths, kind: ManifestKind) -> str:
-    """The journal of the purges of the quarantine that this run fills or restores. Pure."""
-    journal = paths.journal
-    if kind.action == Action.RESTORE:
-        journal = journal.removesuffix(f"-{Action.RESTORE}.csv")
-    return sibling_journal(journal, Action.PURGE)
-
-
-def sibling_journal(journal: str, action: Action) -> str:
-    """The journal of a run that restores or purges what another journal names."""
-    return f"{journal.removesuffix('.csv')}-{action}.csv"
+    shard = f"-{rows.start}-{rows.limit or 'end'}" if rows.is_shard else ""
+    return f"{kind.action}-{digest}{shard}{SUFFIX}"
 
 
 def quarantine_path(quarantine_root: str, run_id: str, source_path: str) -> str:

@@ -5,27 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from common import archive
 from common.apply.config import Options
 from common.apply.journal import destroyed_rows
 from common.apply.manifest import NONE_SUPERSEDED, JournalCheck, ManifestKind, SupersededEntries
-from common.apply.places import (
-    RunPaths,
-    files_folder,
-    may_have_state,
-    purge_journal,
-    run_paths,
-    state_path,
-    was_restored_since,
-)
+from common.apply.places import RunPaths, files_folder, may_have_state, run_paths, with_state
 from common.apply.quarantine import prepare_quarantine, require_disks, require_suitable_quarantine
 from common.apply.tasks import read_task
 from common.cli.console import Console
 from common.cli.options import jobs_for, require_distinct_paths
 from common.cli.progress import Progress
+from common.cli.signals import StopRequest
 from common.errors import BadInput, StoppedEarly
 from common.fileops.context import DiskAccess
 from common.manifests.outputs import is_unfinished, resume_or_begin
@@ -38,12 +31,6 @@ from common.paths import printable
 from common.run_id import require_run_id
 from common.stages import Stage
 
-PAST = {
-    Action.QUARANTINE: "quarantined",
-    Action.DELETE: "deleted",
-    Action.PURGE: "purged",
-    Action.RESTORE: "restored",
-}
 _ONCE_MORE = {
     Action.QUARANTINE: "what has come back since is taken once more",
     Action.DELETE: "what has come back since is deleted as well",
@@ -56,8 +43,8 @@ _ONCE_MORE = {
 class ApplyRun:
     """What is known of a run before it changes anything.
 
-    ``superseded`` and ``quarantine``, the folder of the run in it, are what a journal says that is the manifest.
-    ``state`` is where this call begins; when it is complete, nothing is left to do.
+    ``superseded`` and ``quarantine``, a folder, come from a journal that is the manifest. ``state`` is where this call
+    begins; when it is complete, nothing is left to do.
     """
 
     options: Options
@@ -74,7 +61,7 @@ class ApplyRun:
 
     @cached_property
     def _purged(self) -> RowIds:
-        return destroyed_rows(purge_journal(self.paths, self.kind), self.survey.run_id)
+        return destroyed_rows(self.paths.purge_journal, self.survey.run_id)
 
     def was_purged(self, row_id: int) -> bool:
         """Whether a purge of the quarantine has destroyed the file of a row. Reads its journal, at the first call."""
@@ -114,7 +101,7 @@ class RunStart:
             raise BadInput(
                 f"{printable(manifest.path)} tells of a restore or a purge alone: give the journal.csv beside it"
             )
-        self.paths = replace(paths, state=state_path(options, kind, paths, digest))
+        self.paths = with_state(options, kind, paths, digest)
 
     @cached_property
     def _checked(self) -> ManifestSurvey:
@@ -183,12 +170,11 @@ class RunStart:
         What was completed is done once more, unless ``--limit`` asks for the next batch, of which there is none. What
         was quarantined and restored since is quarantined again.
         """
-        was_restored = was_restored_since(self.paths, self._kind)
+        was_restored = self.paths.was_restored_since()
         if state.complete and self._options.row_range.limit and not was_restored:
             return state
         if state.complete:
-            action = self._kind.action
-            announce(f"all of this was {PAST[action]} before: {_ONCE_MORE[action]}")
+            announce(f"all of this was {self._kind.past} before: {_ONCE_MORE[self._kind.action]}")
         elif was_restored:
             announce("files of this manifest were brought back since: it is begun at its first row again")
         else:
@@ -199,11 +185,7 @@ class RunStart:
 
 @contextmanager
 def open_run(
-    options: Options,
-    kind: ManifestKind,
-    manifest: ManifestInput,
-    console: Console,
-    stop_requested: Callable[[], bool],
+    options: Options, kind: ManifestKind, manifest: ManifestInput, console: Console, stop: StopRequest
 ) -> Iterator[ApplyRun]:
     """Check all that a run needs, make its quarantine and lock out others, find where to begin.
 
@@ -245,6 +227,6 @@ def open_run(
             state=state,
             console=console,
             progress=progress,
-            disk=DiskAccess(progress, stop_requested),
+            disk=DiskAccess(progress, stop),
             jobs=jobs,
         )

@@ -9,7 +9,7 @@ from common.apply.config import Options
 from common.apply.journal import JournalReader
 from common.apply.manifest import ManifestKind
 from common.apply.quarantine import holds_files
-from common.apply.run import PAST, ApplyRun
+from common.apply.run import ApplyRun
 from common.apply.session import Counted
 from common.cli.options import rerun_command
 from common.cli.review import with_review_page
@@ -34,7 +34,7 @@ def summarize_empty(options: Options, kind: ManifestKind) -> Summary:
 def summarize(run: ApplyRun, state: RunState, counts: Counts) -> Summary:
     """The summary of a call with its counts and the state at its end. Changes the disk: the review page."""
     dry_run, action = run.options.dry_run, run.kind.action
-    done = f"would be {PAST[action]}" if dry_run else PAST[action]
+    done = f"would be {run.kind.past}" if dry_run else run.kind.past
     names = {str(name): str(name) for name in (*Phase, Counted.DONE_BEFORE, Counted.NOTHING_TO_DO)} | {"done": done}
     shown_counts, amounts = counts_and_amounts("rows", counts.to_flat(), names)
     rows, all_rows = shown_counts["rows"], run.survey.manifest.rows

@@ -52,7 +52,9 @@ def test_one_pass_gives_rows_bytes_and_the_digest_of_the_whole_file(
     with ManifestInput(str(path), COLUMNS) as manifest:
         assert manifest.first_record()
         assert manifest.sha256() == survey.manifest.sha256
-        assert manifest.survey(three_bytes, start=1).start_byte == len(f"{start}{HEADER}{line(1)}".encode())
+        for rows in (0, 1, 60, 99):
+            begins = len(f"{start}{HEADER}{''.join(map(line, range(1, min(rows, 60) + 1)))}".encode()) if rows else 0
+            assert manifest.survey(three_bytes, start=rows).start_byte == manifest.byte_offset(rows) == begins
         assert manifest.known_survey(survey.manifest).archive_root == "/archive"
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from common.fileops import moving
+from common.fileops.copying import StagedCopy, copy_to_temporary
 from common.manifests.integrity import seal
 from common.manifests.rows import VERIFY
 from tests.support import scripts
@@ -117,6 +121,19 @@ def test_a_quarantine_on_another_file_system_works_and_can_be_restored(ready: Li
     assert kept == {f"p{n}.jpg": jpeg(seed=n) for n in range(1, 7)}
     ready.restore(root / ready.run_id / "journal.csv")
     assert ready.source_snapshot() == before
+
+
+def test_what_the_file_system_of_the_quarantine_can_not_hold_is_in_the_summary(
+    ready: Library, other_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = copy_to_temporary
+
+    def copy_without_attributes(*args: Any) -> StagedCopy:
+        return replace(copy(*args), unsupported_attributes=("extended attributes",))
+
+    monkeypatch.setattr(moving, "copy_to_temporary", copy_without_attributes)
+    told = ready.apply("--quarantine-root", other_disk / "quarantine").stdout
+    assert "the file system could not hold: extended attributes" in told
 
 
 def test_restoring_from_a_quarantine_needs_no_archive(ready: Library) -> None:
@@ -235,3 +252,14 @@ def test_an_old_proof_does_not_destroy_what_is_in_the_quarantine_already(ready: 
     told = ready.apply("--max-age", "3", *FOREVER, expect=1)
     assert "longer ago than --max-age" in told.stderr
     assert set(contents(ready.photos())) | set(contents(read_tree(ready.quarantine))) >= {jpeg(seed=1), jpeg(seed=6)}
+
+
+def test_a_damaged_journal_of_a_purge_stops_a_restore_that_has_begun_and_is_bad_input_before(ready: Library) -> None:
+    """Exit code 2 says that nothing was changed."""
+    ready.apply()
+    journal = ("--manifest", ready.journal, "--expected-run-id", "auto")
+    scripts.call(scripts.APPLY, *journal, *FOREVER, cwd=ready.out)
+    purge = ready.journal.with_name("journal-purge.csv")
+    purge.write_bytes(purge.read_bytes().replace(b'"purge"', b'"Purge"', 1))
+    for options, code in ((("--dry-run",), 2), ((), 3)):
+        assert "does not follow the one before" in ready.restore(None, *options, expect=code).error
