@@ -67,15 +67,16 @@ def carry_out(batch: Batch, session: ApplySession, executor: TaskExecutor) -> Co
 
 @dataclass(frozen=True, slots=True)
 class RecalledBatch:
-    """The tasks of a batch, by what earlier calls have done of them."""
+    """The tasks of a batch, by what earlier calls have done of them.
+
+    ``uncounted`` are outcomes that are in the journal, but not counted by the state yet. The work of those that are
+    ``already_applied`` is done, as the disk or a journal shows. ``to_do`` are all others, each once.
+    """
 
     tasks: list[Task]
     uncounted: dict[Key, Outcome]
-    """Outcomes that are in the journal, and not yet counted by the state."""
     already_applied: set[Key]
-    """Tasks whose work an earlier call has done, as the disk or a journal says."""
     to_do: list[Task]
-    """All other tasks, each once. A killed run may have done any part of those with an intention in the journal."""
 
 
 def recall(tasks: list[Task], journal: Journal, executor: TaskExecutor) -> RecalledBatch:
@@ -98,17 +99,21 @@ def recall(tasks: list[Task], journal: Journal, executor: TaskExecutor) -> Recal
 
 @dataclass(frozen=True, slots=True)
 class IntendedBatch:
-    """The tasks that are to be carried out now, after their intentions are durable in the journal."""
+    """The tasks to carry out, whose intentions are durable in the journal.
+
+    ``folder_times`` are those of the folders that the acts change, to be restored after them.
+    """
 
     to_do: list[Task]
     intentions: dict[Key, JournalRow]
     folder_times: dict[str, str]
-    """The times of the folders that are touched, to be restored after the acts."""
 
 
 def intend(recalled: RecalledBatch, journal: Journal, executor: TaskExecutor) -> IntendedBatch:
-    """Write the intentions into the journal, with the times of the folders. Changes the disk: the journal, and removes
-    probes that a killed run left."""
+    """Write the intentions into the journal, with the times of the folders that the acts will change.
+
+    Changes the disk: the journal, and it removes probes that a killed run left.
+    """
     touched = {task.key: task.touched_folder() for task in recalled.tasks}
     # Times that a killed run has recorded are from before it touched the folders.
     times = folders.folder_times(touched.values()) | journal.recovery.folder_times

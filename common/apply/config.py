@@ -17,22 +17,21 @@ from common.timestamps import utc_text
 
 @dataclass(frozen=True, kw_only=True)
 class Options(CommonOptions):
-    """The options of one run. All paths are absolute."""
+    """The options of one run. Paths are absolute, or empty for the default.
+
+    ``oldest_allowed`` is the time before which a verification has expired, as manifests hold it; empty for no limit.
+    """
 
     manifest: str
     expected_run_id: str
-    """``auto`` for whichever the manifest has."""
     quarantine_root: str
-    """Empty for the default, which lies in the source root."""
     row_range: RowRange
     state_file: str
-    """Empty for the default, which lies beside the journal."""
     dry_run: bool
     delete_permanently: bool
     restore: bool
     prune_empty_dirs: bool
     oldest_allowed: str
-    """The time before which a verification has expired (``--max-age``), as manifests hold it; empty for no limit."""
 
 
 def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> Options:

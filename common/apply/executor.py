@@ -50,11 +50,7 @@ class TaskExecutor:
     """
 
     def __init__(
-        self,
-        disk: DiskAccess,
-        *,
-        oldest_allowed: str = "",
-        was_purged: Callable[[int], bool] = lambda _row_id: False,
+        self, disk: DiskAccess, *, oldest_allowed: str = "", was_purged: Callable[[int], bool] = lambda _row_id: False
     ) -> None:
         self.disk = disk
         self._oldest_allowed = oldest_allowed

@@ -73,7 +73,7 @@ class JournalReader:
 class JournalRecovery:
     """What earlier calls have left in a journal for this one to finish or to count.
 
-    A row is uncounted when it is behind the checkpoint from which this call resumes: the state does not have it yet.
+    A row is uncounted when it is after the checkpoint from which this call resumes: the state does not have it yet.
     ``pruning`` are the intentions to remove folders that have no outcome, by path. ``folder_times`` are the
     modification times that folders had before a killed run touched them.
     """
@@ -111,7 +111,7 @@ class JournalRecovery:
         return self._outcomes.get(key)
 
     def forget_uncounted(self) -> None:
-        """Forget outcomes and folder times: the rows behind the checkpoint are the finished work of other calls."""
+        """Forget outcomes and folder times: the rows after the checkpoint are the finished work of other calls."""
         self._outcomes.clear()
         self.folder_times.clear()
 

@@ -90,6 +90,7 @@ class RunStart:
         self._options = options
         self._kind = kind
         self._manifest = manifest
+        self._settings = {"action": kind.action, **options.row_range.settings}  # what a later call must repeat
         self.run_id = require_run_id(first.values["run_id"], f"{printable(manifest.path)}, line 2")
         self._journal = JournalCheck(self.run_id) if kind.type == ManifestType.JOURNAL else None
         self.quarantine = ""
@@ -124,6 +125,9 @@ class RunStart:
         """The state of the run that is resumed, else of one that begins."""
         return resume_or_begin(self.paths.state, Stage.APPLY, self._require_same_run, self._begin)
 
+    def _begin(self) -> RunState:
+        return self._first_state(self._checked.manifest, self._checked.start_byte)
+
     def survey(self, state: RunState) -> ManifestSurvey:
         """What is known of the manifest as a whole, with that state."""
         if state.manifest and state.outputs:
@@ -138,31 +142,13 @@ class RunStart:
                 "it is left as it is: give another --state-file"
             )
         if state.settings != self._settings:
-            raise BadInput(
-                f"{printable(self.paths.state)} belongs to a call with other options; give the same, or another state "
-                "file"
-            )
+            state_file = printable(self.paths.state)
+            raise BadInput(f"{state_file} belongs to a call with other options; give the same, or another state file")
         require_expected_run_id(self.run_id, self._options.expected_run_id, printable(self._manifest.path))
-
-    @property
-    def _settings(self) -> dict[str, str]:
-        """What a later call must repeat to resume."""
-        return {"action": self._kind.action, **self._options.row_range.settings}
-
-    def _begin(self) -> RunState:
-        return self._first_state(self._checked.manifest, self._checked.start_byte)
 
     def _first_state(self, manifest: Manifest | None, start_byte: int) -> RunState:
         rows = self._options.row_range
-        return RunState(
-            Stage.APPLY,
-            self.run_id,
-            self._settings,
-            manifest,
-            next_offset=rows.start,
-            byte_offset=start_byte,
-            end_offset=rows.end,
-        )
+        return RunState(Stage.APPLY, self.run_id, self._settings, manifest, rows.start, start_byte, rows.end)
 
     def where_to_begin(self, state: RunState, announce: Callable[[str], None]) -> RunState:
         """The state to continue with: the one given, or one at the first row again.

@@ -31,8 +31,8 @@ class Counted(StrEnum):
 
 
 class Batch(NamedTuple):
-    """Rows of the manifest that are applied together: their tasks, how many rows they are, with those for which nothing
-    is to be done, and the byte of the manifest after the last of them."""
+    """Rows of the manifest that are applied together: the tasks of those that have one, the number of all of them, and
+    the byte after the last one."""
 
     tasks: list[Task]
     rows: int

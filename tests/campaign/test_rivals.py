@@ -472,7 +472,7 @@ def test_two_runs_at_once_lose_nothing(pair: Pair, here: Path, record_points: Re
 # --- the harness itself ----------------------------------------------------------------------------
 
 NO_LOOK = PlantedBug(
-    "no look at the moment of effect", "TaskExecutor._require_unchanged", "return _found(task.source_path)"
+    "no look at the moment of effect", "TaskExecutor._require_unchanged", "return identity_of(os.lstat(task.from_path))"
 )
 NO_SECOND_LOOK = PlantedBug("what is moved is not looked at", "same_file_state", "return True")
 NO_LOCK = PlantedBug(
