@@ -1,12 +1,10 @@
-"""Verifying one pair of source and archive file: by its row, by ``lstat``, and by reading every byte.
-
-Changes no contents, but makes the archive durable, and probes folders with files that it removes again.
-"""
+"""Verifying one pair of source and archive file: by its row, by ``lstat``, and by reading every byte."""
 
 from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 
 from common.archive import archive_failed, require_source
 from common.errors import ChangedWhileReading, Interrupted, NotRegular, RowFailed, SameFile, explain_os_error
@@ -103,7 +101,8 @@ class PairVerifier:
         return seal(row._replace(verified_at=utc_now_text()))
 
     def _verify_pair(self, row: VerifyRow) -> VerifyRow:
-        source, copy = _look_at_source(row.source_path), _look_at_archive(row.destination_path)
+        source = _lstat(row.source_path, lambda error: _row_failed("look at the source", error))
+        copy = _lstat(row.destination_path, lambda error: archive_failed(row.destination_path, error))
         verdict = check_stat(row, source, copy)
         if verdict and verdict[0] == VerifyStatus.SOURCE_MISSING:
             require_source(row.source_root)
@@ -113,7 +112,11 @@ class PairVerifier:
         if folder not in self._disk.synced_folders:
             remove_stale_probes(folder)
         sync_folders_up_to(folder, row.archive_root, self._disk.synced_folders)
-        return self._compare(row) if source is not None else self._verify_moved(row)
+        if source is not None:
+            return self._compare(row)
+        if not row.sha256:
+            return _decided(row, VerifyStatus.SOURCE_MISSING, "moved, but no hash was recorded to check the copy by")
+        return self._check_hash(row)
 
     def _check_paths(self, row: VerifyRow, has_source: bool) -> Verdict | None:
         """The verdict on a pair of which a mount or a link makes something else than two files in their roots."""
@@ -133,23 +136,17 @@ class PairVerifier:
         return None
 
     def _verify_copy(self, row: VerifyRow) -> VerifyRow:
-        """Check the archive copy alone by the recorded hash. An unreadable one fails its row, and no other."""
+        """Check the archive copy alone."""
         if not row.sha256:
             return _decided(row, VerifyStatus.NOT_ARCHIVED, "no hash was recorded to check the copy by")
-        try:
-            copy = os.lstat(row.destination_path)
-        except (FileNotFoundError, NotADirectoryError):
+        copy = _lstat(row.destination_path, lambda error: _row_failed("look at the archive copy", error))
+        if copy is None:
             return _decided(row, *_NO_COPY)
-        except OSError as error:
-            raise RowFailed(f"cannot look at the archive copy: {explain_os_error(error)}") from None
         if not stat.S_ISREG(copy.st_mode) or row.destination_path in self._disk.mount_points:
             return _decided(row, VerifyStatus.NOT_REGULAR, "the archive path is no regular file of the archive")
         if self._disk.real_roots.leads_through_link(row.destination_path, row.archive_root):
             return _decided(row, *_LINK_IN_ARCHIVE)
-        try:
-            return self._check_hash(row)
-        except OSError as error:
-            raise RowFailed(f"cannot read the archive copy: {explain_os_error(error)}") from None
+        return self._check_hash(row)
 
     def _compare(self, row: VerifyRow) -> VerifyRow:
         comparison = self._read_both(row)
@@ -185,21 +182,15 @@ class PairVerifier:
             raise RowFailed(f"went away while it was looked at: {printable(str(error.filename))}") from None
         except OSError as error:
             if error.filename == row.destination_path:
-                raise _archive_copy_failed(row, error) from None
-            raise RowFailed(f"cannot read the source: {explain_os_error(error)}") from None
-
-    def _verify_moved(self, row: VerifyRow) -> VerifyRow:
-        """Check the archive copy of a moved file, which has no source any more, by the hash that the move recorded."""
-        if not row.sha256:
-            return _decided(row, VerifyStatus.SOURCE_MISSING, "moved, but no hash was recorded to check the copy by")
-        try:
-            return self._check_hash(row)
-        except OSError as error:
-            raise _archive_copy_failed(row, error) from None
+                raise self._copy_failed(row, error) from None
+            raise _row_failed("read the source", error) from None
 
     def _check_hash(self, row: VerifyRow) -> VerifyRow:
-        """Check the archive copy by the recorded hash. Raises ``OSError`` when it can't be read."""
-        hashed = hash_file(row.destination_path, self._disk, cold=self._cold)
+        """Check the archive copy by the recorded hash."""
+        try:
+            hashed = hash_file(row.destination_path, self._disk, cold=self._cold)
+        except OSError as error:
+            raise self._copy_failed(row, error) from None
         facts = row._replace(
             archive_inode=_inode_text(hashed.identity),
             archive_mtime=mtime_text(hashed.identity.mtime_ns),
@@ -209,30 +200,26 @@ class PairVerifier:
             return facts._replace(status=VerifyStatus.ARCHIVE_INTACT)
         return _decided(facts, VerifyStatus.CONTENT_DIFFERS, "the archive copy no longer has the recorded hash")
 
+    def _copy_failed(self, row: VerifyRow, error: OSError) -> Exception:
+        """The exception for a copy that can't be read: a check of the archive goes on, as it does without permission,
+        any other run ends."""
+        if self._archive_only or isinstance(error, PermissionError):
+            return _row_failed("read the archive copy", error)
+        return archive_failed(row.destination_path, error)
 
-def _look_at_source(path: str) -> os.stat_result | None:
+
+def _lstat(path: str, failure: Callable[[OSError], Exception]) -> os.stat_result | None:
+    """The status of a path, None where nothing is there. Raises what ``failure`` makes of any other error."""
     try:
         return os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise RowFailed(f"cannot look at the source: {explain_os_error(error)}") from None
+        raise failure(error) from None
 
 
-def _look_at_archive(path: str) -> os.stat_result | None:
-    try:
-        return os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise archive_failed(path, error) from None
-
-
-def _archive_copy_failed(row: VerifyRow, error: OSError) -> Exception:
-    """The exception for a copy that can't be read: its row fails where permission is missing, else the whole run."""
-    if isinstance(error, PermissionError):
-        return RowFailed(f"cannot read the archive copy: {explain_os_error(error)}")
-    return archive_failed(row.destination_path, error)
+def _row_failed(act: str, error: OSError) -> RowFailed:
+    return RowFailed(f"cannot {act}: {explain_os_error(error)}")
 
 
 def _decided(row: VerifyRow, status: VerifyStatus, reason: str) -> VerifyRow:
