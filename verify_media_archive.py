@@ -11,9 +11,18 @@ if __name__ == "__main__":
 import argparse
 import os
 from collections.abc import Sequence
+from functools import partial
 
 from common.cli.console import Console
-from common.cli.options import add_batch_options, add_common_options, jobs_for, make_parser, require_distinct_paths
+from common.cli.options import (
+    add_batch_options,
+    add_common_options,
+    common_options,
+    jobs_for,
+    make_parser,
+    parse_arguments,
+    require_distinct_paths,
+)
 from common.cli.progress import Progress
 from common.cli.run import run_stage
 from common.cli.signals import StopRequest
@@ -27,8 +36,8 @@ from common.manifests.statuses import ReadMode
 from common.manifests.survey import ManifestInput
 from common.paths import printable
 from common.stages import Stage
-from common.verify.config import Options, parse_options
-from common.verify.missing_disk import MissingDiskGuard
+from common.verify.manifest import Options
+from common.verify.missing_disk import stop_at_missing_disk
 from common.verify.session import VerifySession, open_verification
 from common.verify.summary import summarize, summarize_empty, summarize_finished, warn_of_shared_disk
 from common.verify.verifier import PairVerifier
@@ -57,22 +66,14 @@ def command_line() -> argparse.ArgumentParser:
     )
     main = parser.add_argument_group("what to do")
     main.add_argument("--input-csv", required=True, metavar="PATH", help="a report.csv, or an unverified.csv fed back")
-    main.add_argument(
-        "--verified-out", default="", metavar="PATH", help="default: verified-<time>-<run>.csv beside the input"
-    )
-    main.add_argument(
-        "--unverified-out", default="", metavar="PATH", help="default: unverified-<time>-<run>.csv beside it"
-    )
+    output = partial(main.add_argument, default="", metavar="PATH")
+    output("--verified-out", help="default: verified-<time>-<run>.csv beside the input")
+    output("--unverified-out", help="default: unverified-<time>-<run>.csv beside it")
     main.add_argument("--hash", choices=("sha256",), default="sha256", help="default: sha256")
-    main.add_argument(
-        "--read-mode",
-        choices=("cold", "cached"),
-        default="cold",
-        help="cold (default) drops the cache, so that the storage medium itself is read",
-    )
-    main.add_argument(
-        "--archive-only", action="store_true", help="check the archive alone against recorded hashes: a yearly scrub"
-    )
+    cold = "cold (default) drops the cache, so that the storage medium itself is read"
+    main.add_argument("--read-mode", choices=("cold", "cached"), default="cold", help=cold)
+    scrub = "check the archive alone against recorded hashes: a yearly scrub"
+    main.add_argument("--archive-only", action="store_true", help=scrub)
     add_batch_options(parser, "<verified-out>.state.json")
     add_common_options(parser)
     return parser
@@ -80,7 +81,10 @@ def command_line() -> argparse.ArgumentParser:
 
 def parse(argv: Sequence[str] | None) -> Options:
     """Check a command line. Ends the process with exit code 2 and one sentence when it can't be used."""
-    return parse_options(command_line(), argv)
+    parsed = parse_arguments(command_line(), argv)
+    given = {name: getattr(parsed, name) for name in ("input_csv", "verified_out", "unverified_out", "state_file")}
+    paths = {name: os.path.abspath(path) if path else "" for name, path in given.items()}
+    return Options(**vars(parsed) | vars(common_options(parsed)) | paths)
 
 
 def verify(options: Options, console: Console, stop: StopRequest) -> Summary:
@@ -105,7 +109,7 @@ def verify_rows(run: VerifySession, console: Console, stop: StopRequest) -> None
     jobs = jobs_for(options, console.debug, roots, in_memory=not is_cold)
     with Progress("verify", run.rows_this_call, run.bytes_this_call, options) as progress:
         verifier = PairVerifier(DiskAccess(progress, stop), cold=is_cold, archive_only=options.archive_only)
-        rows = MissingDiskGuard(run.survey).watch(ordered_map(verifier.verify, run.rows(), jobs))
+        rows = stop_at_missing_disk(ordered_map(verifier.verify, run.rows(), jobs))
         for batch in checkpoints(rows, one_row, rows=CHECKPOINT_ROWS, seconds=CHECKPOINT_SECONDS):
             if console.debug_enabled:
                 for row in batch:

@@ -1,22 +1,54 @@
-"""The input of verify: a report, or an unverified.csv that is given back to verify its rows again."""
+"""The options of verify, and its input: a report, or an unverified.csv that is given back to verify its rows again."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from common.cli.options import CommonOptions
 from common.errors import BadInput
 from common.hashing.digest import is_sha256
 from common.manifests.integrity import seal_of
 from common.manifests.outputs import load_state_beside
 from common.manifests.reader import Record
 from common.manifests.rows import REPORT, VERIFY, VerifyRow
-from common.manifests.state import SUFFIX, RunState
+from common.manifests.state import SUFFIX, RowRange, RunState
 from common.manifests.survey import ManifestInput, ManifestSurvey
 from common.paths import printable
 from common.stages import Stage
-from common.verify.config import Options
 
 _NOT_YET_VERIFIED = dict.fromkeys(
     ("status", "reason", "source_inode", "archive_inode", "archive_mtime", "read_mode", "verified_at", "row_seal"), ""
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(CommonOptions):
+    """The options of one run. All paths are absolute; those of outputs are empty for the default."""
+
+    input_csv: str
+    verified_out: str
+    unverified_out: str
+    state_file: str
+    hash: str
+    read_mode: str
+    archive_only: bool
+    offset: int | None
+    limit: int
+
+    @property
+    def action(self) -> str:
+        """What the summary calls this run."""
+        return "archive-only" if self.archive_only else "verify"
+
+    @property
+    def row_range(self) -> RowRange:
+        """The rows that ``--offset`` and ``--limit`` choose."""
+        return RowRange(self.offset, self.limit)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What a later call must repeat to resume."""
+        return {"archive_only": "yes" if self.archive_only else "", **self.row_range.settings}
 
 
 def survey_input(options: Options, manifest: ManifestInput, state: RunState | None) -> ManifestSurvey:

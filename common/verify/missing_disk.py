@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from common.errors import StoppedEarly
 from common.manifests.rows import VerifyRow
 from common.manifests.statuses import ReportStatus, VerifyStatus
-from common.manifests.survey import ManifestSurvey
 from common.paths import printable
 
 ROWS = 100
@@ -15,48 +14,39 @@ MOST_HELD_ROWS = 4_096
 _MISSING = (VerifyStatus.ARCHIVE_MISSING, VerifyStatus.SOURCE_MISSING)
 
 
-class MissingDiskGuard:
-    """Stops a run whose first files are all missing, before anything is recorded about them."""
+def stop_at_missing_disk(rows: Iterable[VerifyRow]) -> Iterator[VerifyRow]:
+    """Pass verified rows on, but hold back the first ones while all their files are missing. Pure.
 
-    def __init__(self, survey: ManifestSurvey) -> None:
-        self._survey = survey
-
-    def watch(self, rows: Iterable[VerifyRow]) -> Iterator[VerifyRow]:
-        """Pass verified rows on, but hold back the first ones while all their files are missing. Pure.
-
-        Raises ``StoppedEarly`` at the hundredth. A row that was not archived doesn't count. A plan names files that
-        nobody has stored yet, so it is never held back.
-        """
-        held: list[VerifyRow] = []
-        missing = missing_originals = 0
-        remaining = iter(rows)
-        for row in remaining:
-            held.append(row)
-            if row.report_status == ReportStatus.PLANNED:
-                break
-            if row.status == VerifyStatus.NOT_ARCHIVED:
-                if not missing or len(held) >= MOST_HELD_ROWS:
-                    yield from held
-                    held, missing, missing_originals = [], 0, 0
-            elif row.status in _MISSING:
-                missing += 1
-                missing_originals += row.status == VerifyStatus.SOURCE_MISSING
-                if missing == ROWS:
-                    raise StoppedEarly(self._message(only_originals=missing_originals == missing))
-            else:
-                break
-        yield from held
-        yield from remaining
-
-    def _message(self, only_originals: bool) -> str:
-        if only_originals:
-            return (
-                f"{printable(self._survey.source_root)}: the first {ROWS} originals are all missing; nothing was "
-                "written about them: mount the right disk and run again; if they are quarantined or purged, add "
-                "--archive-only"
-            )
-        return (
-            f"{printable(self._survey.archive_root)}: the first {ROWS} files are all missing, in the archive or the "
-            "source; nothing was written about them: mount the right disks and run again, or begin behind them with "
-            "--offset"
-        )
+    Raises ``StoppedEarly`` at the hundredth, before anything is recorded about them. A row that was not archived
+    doesn't count. A plan names files that nobody has stored yet, so it is never held back.
+    """
+    held: list[VerifyRow] = []
+    missing = missing_originals = 0
+    remaining = iter(rows)
+    for row in remaining:
+        held.append(row)
+        if row.report_status == ReportStatus.PLANNED:
+            break
+        if row.status == VerifyStatus.NOT_ARCHIVED:
+            if not missing or len(held) >= MOST_HELD_ROWS:
+                yield from held
+                held, missing, missing_originals = [], 0, 0
+        elif row.status in _MISSING:
+            missing += 1
+            missing_originals += row.status == VerifyStatus.SOURCE_MISSING
+            if missing_originals == ROWS:
+                raise StoppedEarly(
+                    f"{printable(row.source_root)}: the first {ROWS} originals are all missing; nothing was written "
+                    "about them: mount the right disk and run again; if they are quarantined or purged, add "
+                    "--archive-only"
+                )
+            if missing == ROWS:
+                raise StoppedEarly(
+                    f"{printable(row.archive_root)}: the first {ROWS} files are all missing, in the archive or the "
+                    "source; nothing was written about them: mount the right disks and run again, or begin behind "
+                    "them with --offset"
+                )
+        else:
+            break
+    yield from held
+    yield from remaining

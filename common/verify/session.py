@@ -24,8 +24,7 @@ from common.manifests.survey import ManifestInput, ManifestSurvey
 from common.manifests.writer import Writer
 from common.paths import casefold_name, printable, relative_to
 from common.stages import Stage
-from common.verify.config import Options
-from common.verify.manifest import is_plan, read_row, survey_input
+from common.verify.manifest import Options, is_plan, read_row, survey_input
 
 # What the state counts beside the statuses: rows that need a person, rows that were verified from memory, and rows that
 # organize has carried out, of which a plan has none.

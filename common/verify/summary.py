@@ -21,7 +21,7 @@ from common.manifests.writer import Writer
 from common.paths import printable
 from common.review.verify_page import VerifyCollector
 from common.stages import Stage
-from common.verify.config import Options
+from common.verify.manifest import Options
 from common.verify.session import ATTENTION, CACHED, CARRIED_OUT, VerifySession
 from common.verify.verifier import PairVerifier
 

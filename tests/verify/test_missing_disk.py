@@ -8,16 +8,13 @@ import pytest
 
 from common.errors import StoppedEarly
 from common.manifests.rows import VERIFY, VerifyRow
-from common.manifests.state import Manifest
-from common.manifests.survey import ManifestSurvey
 from common.verify import missing_disk
-from common.verify.missing_disk import ROWS, MissingDiskGuard
+from common.verify.missing_disk import ROWS, stop_at_missing_disk
 from tests.support.library import LibraryMaker
 from tests.support.media import jpeg
 from tests.support.tables import read_rows, statuses
 
-SURVEY = ManifestSurvey(Manifest("", "", 0, 0), "", "/source", "/archive", "")
-BLANK = VERIFY.decode(dict.fromkeys(VERIFY.columns, "0"), "")
+BLANK = VERIFY.decode(dict.fromkeys(VERIFY.columns, "0") | {"source_root": "/source", "archive_root": "/archive"}, "")
 
 
 def row(status: str, report_status: str = "copied") -> VerifyRow:
@@ -35,7 +32,7 @@ def passed_on(rows: list[VerifyRow]) -> tuple[list[VerifyRow], str]:
     """The rows that the guard passes on, and the message with which it stops the run."""
     passed: list[VerifyRow] = []
     try:
-        passed.extend(MissingDiskGuard(SURVEY).watch(rows))
+        passed.extend(stop_at_missing_disk(rows))
     except StoppedEarly as error:
         return passed, str(error)
     return passed, ""
@@ -86,7 +83,7 @@ def test_rows_that_say_nothing_of_the_disks_are_not_held_without_end(monkeypatch
             assert number - len(passed) <= 10
             yield LEFT_OUT._replace(row_id=number)
 
-    for passed_row in MissingDiskGuard(SURVEY).watch(rows()):
+    for passed_row in stop_at_missing_disk(rows()):
         passed.append(passed_row.row_id)  # one by one: rows() looks at how many have come
     assert passed == [0, *range(30)]
 
