@@ -134,18 +134,16 @@ def merge(report_path: str, folder: str, shard_paths: Sequence[str]) -> tuple[in
 def _write(rows: Iterator[VerifyRow], folder: str) -> tuple[int, int]:
     verified_rows = attention = 0
     with ExitStack() as stack:
-        verified = Writer(VERIFY, os.path.join(folder, "verified.csv"))
-        stack.callback(verified.close)
-        unverified = Writer(VERIFY, os.path.join(folder, "unverified.csv"))
-        stack.callback(unverified.close)
+        verified = stack.enter_context(Writer(VERIFY, os.path.join(folder, "verified.csv")))
+        unverified = stack.enter_context(Writer(VERIFY, os.path.join(folder, "unverified.csv")))
         sums = stack.enter_context(Appender(os.path.join(folder, "SHA256SUMS")))
         for row in rows:
             if row.status in VERIFIED:
-                verified.append([row])
+                verified.append_rows([row])
                 sums.append(checksum_line(row.sha256, os.path.relpath(row.destination_path, row.archive_root)))
                 verified_rows += 1
             else:
-                unverified.append([row])
+                unverified.append_rows([row])
                 attention += row.report_status != "skipped"  # what organize was to leave out needs nobody
         for output in (verified, unverified, sums):
             output.sync()

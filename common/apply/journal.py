@@ -161,7 +161,7 @@ class Journal:
     def append(self, rows: Sequence[JournalRow]) -> None:
         """Number, time, chain and append rows; they are durable when this returns."""
         linked = [self._linked(row) for row in rows]
-        self._writer.append(linked)
+        self._writer.append_rows(linked)
         self._writer.sync()
 
     def _linked(self, row: JournalRow) -> JournalRow:

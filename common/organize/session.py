@@ -84,7 +84,7 @@ class OrganizeSession:
 
     def record(self, rows: Sequence[ReportRow]) -> None:
         """Append rows durably. Changes the disk."""
-        self._writer.append(rows)
+        self._writer.append_rows(rows)
         self._writer.sync()
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import chain, count, islice
 
 from common import archive
@@ -31,6 +32,8 @@ from common.verify.manifest import Options, is_plan, read_row, survey_input
 ATTENTION = "attention"
 CACHED = "cached"
 CARRIED_OUT = "carried out"
+_TABLES = ("verified", "unverified")
+_OUTPUTS = (*_TABLES, "checksums")
 
 
 class VerifySession:
@@ -52,14 +55,11 @@ class VerifySession:
         begun = any(length for _, length in state.outputs.values())
         if not begun:
             save_state(state_path, state)  # first, so that the run can be resumed after a crash from here on
-        self._verified = Writer(VERIFY, *state.outputs["verified"])
-        self._unverified = Writer(VERIFY, *state.outputs["unverified"])
+        self._verified, self._unverified = (Writer(VERIFY, *state.outputs[kind]) for kind in _TABLES)
         self._checksums = Appender(*state.outputs["checksums"], ours=begun)
-        self._outputs: dict[str, Writer[VerifyRow] | Appender] = {
-            "verified": self._verified,
-            "unverified": self._unverified,
-            "checksums": self._checksums,
-        }
+        self._outputs: dict[str, Appender] = dict(
+            zip(_OUTPUTS, (self._verified, self._unverified, self._checksums), strict=True)
+        )
         if not begun:
             self.record([])
 
@@ -85,8 +85,8 @@ class VerifySession:
         if self.survey.archive_id:
             archive.require_archive(self.survey.archive_root, self.survey.archive_id)
         verified = [row for row in rows if row.status in VERIFIED_STATUSES]
-        self._verified.append(verified)
-        self._unverified.append(row for row in rows if row.status not in VERIFIED_STATUSES)
+        self._verified.append_rows(verified)
+        self._unverified.append_rows(row for row in rows if row.status not in VERIFIED_STATUSES)
         for row in verified:
             self._checksums.append(checksum_line(row.sha256, relative_to(row.destination_path, row.archive_root)))
         for output in self._outputs.values():
@@ -109,7 +109,7 @@ class VerifySession:
 
     def recorded_rows(self) -> Iterator[VerifyRow]:
         """All rows in both outputs, the verified ones first. Reads the disk."""
-        for kind in ("verified", "unverified"):
+        for kind in _TABLES:
             with Reader(self.state.outputs[kind][0], VERIFY.columns) as reader:
                 for record in reader:
                     yield VERIFY.decode(record.values, reader.where(record.line))
@@ -142,15 +142,10 @@ def open_verification(options: Options, manifest: ManifestInput, console: Consol
     folder = os.path.dirname(options.input_csv)
     verified = options.verified_out or unused_name(folder, "verified", survey.run_id, SUFFIX)
     state_path = state_path or verified + SUFFIX
-
-    def resume() -> RunState:
-        return resume_or_begin(
-            state_path,
-            Stage.VERIFY,
-            lambda state: _require_same_run(options, survey, state_path, state),
-            lambda: _first_state(options, survey, verified, state_path),
-        )
-
+    begin = partial(_first_state, options, survey, verified, state_path)
+    resume = partial(
+        resume_or_begin, state_path, Stage.VERIFY, partial(_require_same_run, options, survey, state_path), begin
+    )
     resume()
     with Lock(state_path + ".lock"):
         run = VerifySession(options, survey, state_path, resume(), is_plan=is_plan(manifest))
@@ -158,10 +153,8 @@ def open_verification(options: Options, manifest: ManifestInput, console: Consol
             for kind, (path, _) in run.state.outputs.items():
                 console.debug(f"{kind}: {printable(path)}")
             if survey.torn_line:
-                console.warning(
-                    f"{printable(options.input_csv)}, line {survey.torn_line}: the last row is cut short and is left "
-                    "out; run the stage before once more"
-                )
+                where = manifest.where(survey.torn_line)
+                console.warning(f"{where}: the last row is cut short and is left out; run the stage before once more")
             yield run
 
 
@@ -180,21 +173,18 @@ def _find_state(options: Options, manifest: ManifestInput) -> str:
 def _first_state(options: Options, survey: ManifestSurvey, verified: str, state_path: str) -> RunState:
     """The state of a new run. Raises ``BadInput`` where an output exists, has no folder, or is named twice."""
     folder = os.path.dirname(verified)
-    outputs = {
-        "verified": verified,
-        "unverified": options.unverified_out or unused_name(folder, "unverified", survey.run_id, SUFFIX),
-        "checksums": _checksums_path(verified, options.row_range.is_shard),
-    }
+    unverified = options.unverified_out or unused_name(folder, "unverified", survey.run_id, SUFFIX)
+    outputs = (verified, unverified, _checksums_path(verified, options.row_range.is_shard))
     seen: set[str] = set()
-    for path in (options.input_csv, state_path, *outputs.values()):
+    for path in (options.input_csv, state_path, *outputs):
         real = casefold_name(os.path.realpath(path))
         if real in seen:
             raise BadInput(f"{printable(path)} is named for two things at once; give each output a name of its own")
         seen.add(real)
-    for path in outputs.values():
+    for path in outputs:
         if os.path.lexists(path):
             raise BadInput(f"{printable(path)} exists already; choose another name or move it away")
-    for path in (state_path, *outputs.values()):
+    for path in (state_path, *outputs):
         if not os.path.isdir(os.path.dirname(path)):
             raise BadInput(f"{printable(os.path.dirname(path))} does not exist: make the folder for the outputs first")
     return RunState(
@@ -205,7 +195,7 @@ def _first_state(options: Options, survey: ManifestSurvey, verified: str, state_
         next_offset=options.row_range.start,
         byte_offset=survey.start_byte,
         end_offset=options.row_range.end,
-        outputs={kind: (path, 0) for kind, path in outputs.items()},
+        outputs={kind: (path, 0) for kind, path in zip(_OUTPUTS, outputs, strict=True)},
     )
 
 
@@ -213,17 +203,18 @@ def _require_same_run(options: Options, survey: ManifestSurvey, state_path: str,
     """Raise ``BadInput`` unless the state is of this input, these options and these outputs."""
     if state.manifest is None or state.manifest.sha256 != survey.manifest.sha256:
         raise BadInput(f"{printable(state_path)} is the state file of another input by now; choose another")
-    if state.run_id != survey.run_id or set(state.outputs) != {"verified", "unverified", "checksums"}:
+    if state.run_id != survey.run_id or set(state.outputs) != set(_OUTPUTS):
         raise BadInput(f"{printable(state_path)} is the state file of another run; it is left as it is: choose another")
     if state.settings != options.settings:
         raise BadInput(
             f"{printable(state_path)} belongs to a call with another --offset, --limit or --archive-only; "
             "give the same, or another state file"
         )
-    for kind, path in (("verified", options.verified_out), ("unverified", options.unverified_out)):
-        if path and path != state.outputs[kind][0]:
+    for kind, path in zip(_TABLES, (options.verified_out, options.unverified_out), strict=True):
+        present = state.outputs[kind][0]
+        if path not in ("", present):
             raise BadInput(
-                f"{printable(state_path)} goes with {printable(state.outputs[kind][0])}, not {printable(path)}; "
+                f"{printable(state_path)} goes with {printable(present)}, not {printable(path)}; "
                 "give the same names, or another state file"
             )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from common import archive
 from common.cli.console import Console
@@ -45,7 +45,7 @@ def summarize(run: VerifySession, note: str = "") -> Summary:
         outputs={**{kind: path for kind, (path, _) in state.outputs.items()}, "state": run.state_path},
         notes=[*filter(None, [note]), *_notes(run, counts, attention, cached)],
         complete=state.complete,
-        next_steps=_next_steps(run, counts, attention, is_plan=run.is_plan and not carried_out),
+        next_steps=list(_next_steps(run, counts, attention, is_plan=run.is_plan and not carried_out)),
     )
     return with_review_page(summary, options.review_html, VerifyCollector, run.recorded_rows())
 
@@ -67,66 +67,62 @@ def summarize_empty(options: Options) -> Summary:
 
     Changes the disk: makes the outputs that are named, without rows, so that the next stage finds its manifest.
     """
-    named = {"verified": options.verified_out, "unverified": options.unverified_out}
-    outputs = {kind: path for kind, path in named.items() if path}
+    named = ("verified", options.verified_out), ("unverified", options.unverified_out)
+    outputs = {kind: path for kind, path in named if path}
     for path in outputs.values():
         if os.path.lexists(path):
             with ManifestInput(path, VERIFY.columns) as existing:
                 if not existing.is_empty():
                     raise BadInput(f"{printable(path)} exists already; choose another name or move it away")
             continue
-        writer = Writer(VERIFY, path)
-        writer.sync()
-        writer.close()
+        with Writer(VERIFY, path) as writer:
+            writer.sync()
     headline = f"verify: {printable(options.input_csv)} has no rows; there is nothing to verify"
     return Summary(Stage.VERIFY, headline, "", ExitCode.OK, {"rows": 0}, action=options.action, outputs=outputs)
 
 
-def _notes(run: VerifySession, counts: Mapping[str, int], attention: int, cached: int) -> list[str]:
+def _notes(run: VerifySession, counts: Mapping[str, int], attention: int, cached: int) -> Iterator[str]:
     """What a person should know. Reads the disk: whether the source is an archive."""
-    notes = []
     if attention:
         unverified = printable(run.state.outputs["unverified"][0])
-        notes.append(f"to look at: {count_text(attention, 'row')} not verified; the reasons are in {unverified}")
+        yield f"to look at: {count_text(attention, 'row')} not verified; the reasons are in {unverified}"
     missing = counts.get(VerifyStatus.SOURCE_MISSING, 0)
     if missing and missing + counts.get(VerifyStatus.NOT_ARCHIVED, 0) == counts["rows"]:
-        notes.append("no original is where it was: if all are quarantined or purged, --archive-only reads the copies")
+        yield "no original is where it was: if all are quarantined or purged, --archive-only reads the copies"
     if cached:
-        notes.append(f"read from memory, not from the medium: {count_text(cached, 'file')} (read_mode is cached)")
+        yield f"read from memory, not from the medium: {count_text(cached, 'file')} (read_mode is cached)"
     if archive.is_archive(run.survey.source_root):
-        notes.append(f"THE SOURCE IS AN ARCHIVE ITSELF: {printable(run.survey.source_root)}")
+        yield f"THE SOURCE IS AN ARCHIVE ITSELF: {printable(run.survey.source_root)}"
     if run.survey.torn_line:
-        notes.append(f"the last row of the input (line {run.survey.torn_line}) was cut short and is left out")
+        yield f"the last row of the input (line {run.survey.torn_line}) was cut short and is left out"
     if not run.state.complete:
-        notes.append(f"left to do: {count_text(run.state.remaining_rows, 'row')}")
-    return notes
+        yield f"left to do: {count_text(run.state.remaining_rows, 'row')}"
 
 
-def _next_steps(run: VerifySession, counts: Mapping[str, int], attention: int, is_plan: bool) -> list[str]:
+def _next_steps(run: VerifySession, counts: Mapping[str, int], attention: int, is_plan: bool) -> Iterator[str]:
     """The command lines to paste next."""
     options, outputs = run.options, run.state.outputs
     if not run.state.complete:
-        return [f"next: {rerun_command(Stage.VERIFY, options)}"]
+        yield f"next: {rerun_command(Stage.VERIFY, options)}"
+        return
     # What organize was to leave out is not archived either, and needs nobody.
     settled = ("rows", VerifyStatus.NOT_ARCHIVED, *VERIFIED_STATUSES)
     failed = sum(number for status, number in counts.items() if status not in settled)
-    steps = []
     if options.archive_only:
         if attention:
-            steps.append("next: bring back the files in the unverified list from another copy")
+            yield "next: bring back the files in the unverified list from another copy"
     else:
         if counts.get(VerifyStatus.IDENTICAL):
             arguments = ("--manifest", outputs["verified"][0], "--expected-run-id", run.state.run_id, "--dry-run")
-            steps.append(f"next: {script_command(Stage.APPLY, *arguments)}")
+            yield f"next: {script_command(Stage.APPLY, *arguments)}"
         if attention > failed:
             plan = script_command(Stage.ORGANIZE, "--from-report", options.input_csv, "--mode", "copy")
             advice = f"carry out the plan: {plan}" if is_plan else "organize it again"
-            steps.append(f"for what is not archived: {advice}, then verify the new report")
+            yield f"for what is not archived: {advice}, then verify the new report"
     if failed or (attention and options.archive_only):
         scrub = ("--archive-only",) if options.archive_only else ()
         again = script_command(Stage.VERIFY, "--input-csv", outputs["unverified"][0], *scrub)
-        steps.append(f"for what is not verified, when its cause is mended: {again}")
-    return steps
+        yield f"for what is not verified, when its cause is mended: {again}"
 
 
 def warn_of_shared_disk(run: VerifySession, verifier: PairVerifier, console: Console) -> None:

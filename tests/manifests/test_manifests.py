@@ -215,7 +215,7 @@ def test_a_row_comes_back_as_it_went(tmp_path: Path, table: Table[Any]) -> None:
     row = table.decode(dict.fromkeys(table.columns, "7"), "")
     rows = [row._replace(source_path=name) for name in HOSTILE]
     writer = Writer(table, str(tmp_path / "a.csv"))
-    writer.append(rows)
+    writer.append_rows(rows)
     writer.sync()
     assert writer.length == (tmp_path / "a.csv").stat().st_size
     writer.close()
@@ -228,12 +228,12 @@ def test_a_writer_goes_on_behind_its_checkpoint_and_writes_its_header_once(tmp_p
     path = str(tmp_path / "report.csv")
     row = REPORT.decode(dict.fromkeys(REPORT.columns, "1"), "")
     writer = Writer(REPORT, path)
-    writer.append([row])
+    writer.append_rows([row])
     length = writer.length
-    writer.append([row._replace(row_id=2)])
+    writer.append_rows([row._replace(row_id=2)])
     writer.close()
     again = Writer(REPORT, path, length)
-    again.append([row._replace(row_id=3)])
+    again.append_rows([row._replace(row_id=3)])
     again.close()
     with Reader(path, REPORT.columns) as reader:
         assert [record.values["row_id"] for record in reader] == ["1", "3"]
