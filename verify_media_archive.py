@@ -29,7 +29,7 @@ from common.cli.signals import StopRequest
 from common.cli.summary import Summary
 from common.concurrency import ordered_map
 from common.fileops.context import DiskAccess
-from common.manifests.batching import checkpoints, one_row
+from common.manifests.batching import checkpoints
 from common.manifests.outputs import require_finished
 from common.manifests.rows import VERIFY_INPUT_COLUMNS
 from common.manifests.statuses import ReadMode
@@ -110,7 +110,7 @@ def verify_rows(run: VerifySession, console: Console, stop: StopRequest) -> None
     with Progress("verify", run.rows_this_call, run.bytes_this_call, options) as progress:
         verifier = PairVerifier(DiskAccess(progress, stop), cold=is_cold, archive_only=options.archive_only)
         rows = stop_at_missing_disk(ordered_map(verifier.verify, run.rows(), jobs))
-        for batch in checkpoints(rows, one_row, rows=CHECKPOINT_ROWS, seconds=CHECKPOINT_SECONDS):
+        for batch in checkpoints(rows, rows=CHECKPOINT_ROWS, seconds=CHECKPOINT_SECONDS):
             if console.debug_enabled:
                 for row in batch:
                     console.debug(f"{row.status}: {printable(row.source_path)} {row.reason}")

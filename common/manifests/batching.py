@@ -32,16 +32,15 @@ def chunked(work: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 def checkpoints(
     items: Iterable[Item],
-    weigh: Callable[[Item], Weight],
+    weigh: Callable[[Item], Weight] = lambda _item: _ONE_ROW,
     *,
     rows: int,
     media_bytes: float = math.inf,
     seconds: float = math.inf,
 ) -> Iterator[list[Item]]:
-    """Join items to batches that end at so many rows, bytes of media or seconds, whichever comes first.
+    """Join items, of one row each unless weighed, to batches of so many rows, bytes of media or seconds at most.
 
-    Where the items end with ``Interrupted`` or ``StoppedEarly``, those that were finished before come as a last batch,
-    so that they can be recorded; then the error is raised.
+    Where the items end with ``Interrupted`` or ``StoppedEarly``, the finished ones come as a last batch first.
     """
     batch: list[Item] = []
     batch_rows = batch_bytes = 0
@@ -62,8 +61,3 @@ def checkpoints(
         raise
     if batch:
         yield batch
-
-
-def one_row(_item: object) -> Weight:
-    """The weight of an item that is one row, where bytes don't count."""
-    return _ONE_ROW

@@ -130,7 +130,7 @@ class Reader:
         consumed: list[bytes] = []
 
         def lines() -> Iterator[str]:
-            while raw := self._read_line():
+            while raw := self._read(MAX_LINE_BYTES, line=True):
                 if b"\0" in raw and self._has_only_zeros_after(raw):
                     self.torn_line = first_line
                     return
@@ -159,21 +159,13 @@ class Reader:
         self._position += sum(map(len, consumed))
         return fields, first_line
 
-    def _read_line(self) -> bytes:
+    def _read(self, size: int, line: bool = False) -> bytes:
         try:
-            line = self._file.readline(MAX_LINE_BYTES)
+            data = self._file.readline(size) if line else self._file.read(size)
         except OSError as error:
             raise _cannot_read(self.path, error) from None
-        self._digest.update(line)
-        return line
-
-    def _read(self, size: int) -> bytes:
-        try:
-            piece = self._file.read(size)
-        except OSError as error:
-            raise _cannot_read(self.path, error) from None
-        self._digest.update(piece)
-        return piece
+        self._digest.update(data)
+        return data
 
     def _has_only_zeros_after(self, raw: bytes) -> bool:
         """Whether only zeros follow the first zero of a line: some file systems leave that after a power cut."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.writing import write_atomically
@@ -68,10 +68,9 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class RowRange:
-    """The rows of a manifest that a call handles, by ``--offset`` and ``--limit``.
+    """The rows of a manifest that a call handles.
 
-    ``offset`` is the number of rows before a shard, None where each call resumes after the last one. ``limit`` is the
-    most rows of this call, 0 for all.
+    ``offset``: rows before a shard, None where each call resumes after the last one. ``limit``: most rows, 0 for all.
     """
 
     offset: int | None
@@ -101,8 +100,7 @@ class RowRange:
     def rows_this_run(self, state: RunState) -> int:
         """How many rows this call handles, from ``next_offset`` on.
 
-        At least those that a killed call had begun: their outcomes are recorded only in the journal, after the state's
-        checkpoint, so none of them may be left for a later call.
+        At least those that a killed call had begun: only the journal has their outcomes, so no later call may do them.
         """
         if self.is_shard or not self.limit:
             return state.remaining_rows
@@ -138,7 +136,7 @@ def load_state(path: str, tool: str) -> RunState | None:
     except OSError as error:
         raise BadInput(f"{printable(path)}: cannot read it: {explain_os_error(error)}") from None
     try:
-        state = _decode(json.loads(data))
+        state = _decode_state(json.loads(data))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise BadInput(
             f"{printable(path)} is not a state file as this project wrote it; it is left as it is: "
@@ -156,53 +154,33 @@ def _seal_of(document: Any) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode("ascii")).hexdigest()
 
 
-def _decode(document: Any) -> RunState:
+def _decode_state(document: Any) -> RunState:
     """Make a state from parsed JSON; raises one of several built-in errors for anything else."""
     if document.pop("seal") != _seal_of(document) or document.pop("schema") != SCHEMA:
         raise ValueError("torn, edited, or of another schema")
     document.setdefault("under_way", 0)  # older versions did not write it
-    state = RunState(**{name: decode(document.pop(name)) for name, decode in _DECODERS.items()})
-    if document:
-        raise ValueError("unknown fields")
+    document["end_offset"] += 1  # the only number that may be -1
+    state: RunState = _decode(document, RunState)
     if state.next_offset and not state.byte_offset:
         raise ValueError("the position of the next row is missing")
-    return state
+    return replace(state, end_offset=state.end_offset - 1)
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a text")
+def _decode(value: Any, kind: Any) -> Any:
+    """Make a value of a type of ``RunState`` from parsed JSON; raises one of several built-in errors otherwise."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind in (RunState, Manifest):
+        types = get_type_hints(kind)
+        if value.keys() != types.keys():
+            raise ValueError("missing or unknown fields")
+        return kind(**{name: _decode(value[name], types[name]) for name in types})
+    if origin is dict:
+        return {name: _decode(item, arguments[1]) for name, item in value.items()}
+    if origin is tuple:
+        kinds = arguments[:1] * len(value) if arguments[1] is ... else arguments
+        return tuple(_decode(item, item_kind) for item, item_kind in zip(value, kinds, strict=True))
+    if origin is UnionType:
+        return None if value is None else _decode(value, arguments[0])
+    if type(value) is not kind or (kind is int and value < 0):
+        raise TypeError(f"not of type {kind}, or negative")
     return value
-
-
-def _texts(value: Any) -> dict[str, str]:
-    return {name: _text(text) for name, text in value.items()}
-
-
-def _count(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise TypeError("not a count")
-    return value
-
-
-def _manifest(value: Any) -> Manifest | None:
-    if value is None:
-        return None
-    return Manifest(_text(value["path"]), _text(value["sha256"]), _count(value["rows"]), _count(value["media_bytes"]))
-
-
-_DECODERS: dict[str, Callable[[Any], Any]] = {
-    "tool": _text,
-    "run_id": _text,
-    "settings": _texts,
-    "manifest": _manifest,
-    "next_offset": _count,
-    "byte_offset": _count,
-    "end_offset": lambda value: _count(value + 1) - 1,
-    "counts": lambda value: {name: _count(number) for name, number in value.items()},
-    "outputs": lambda value: {kind: (_text(path), _count(length)) for kind, (path, length) in value.items()},
-    "pending": lambda value: tuple(map(_texts, value)),
-    "under_way": _count,
-    "chain": _text,
-    "complete": lambda value: value is True,
-}
