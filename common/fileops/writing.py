@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Self
 
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.folders import sync_folder
@@ -133,7 +134,7 @@ class Appender:
         reason = explain_os_error(error)
         return StoppedEarly(f"{printable(self.path)}: cannot {operation}: {reason}; mend that and run again")
 
-    def __enter__(self) -> Appender:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -57,9 +57,8 @@ class VerifySession:
             save_state(state_path, state)  # first, so that the run can be resumed after a crash from here on
         self._verified, self._unverified = (Writer(VERIFY, *state.outputs[kind]) for kind in _TABLES)
         self._checksums = Appender(*state.outputs["checksums"], ours=begun)
-        self._outputs: dict[str, Appender] = dict(
-            zip(_OUTPUTS, (self._verified, self._unverified, self._checksums), strict=True)
-        )
+        outputs: tuple[Appender, ...] = (self._verified, self._unverified, self._checksums)
+        self._outputs = dict(zip(_OUTPUTS, outputs, strict=True))
         if not begun:
             self.record([])
 
