@@ -1,13 +1,11 @@
-"""Seals, chains and digests, which show that a row was changed or is missing, or that a file is another one."""
+"""Seals and chains, which show that a row was changed or is missing. Pure."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
 
-from common.errors import BadInput, explain_os_error
 from common.manifests.rows import JOURNAL, VERIFY, VerifyRow
-from common.paths import printable
 
 
 def _digest(parts: Iterable[str]) -> str:
@@ -35,12 +33,3 @@ def chain_of(values: dict[str, str], previous_chain: str) -> str:
     """The ``chain`` of a journal row: a digest of its other columns and of the chain of the row before. Pure."""
     texts = (f"{column}={values[column]}" for column in JOURNAL.columns if column != "chain")
     return _digest([previous_chain, *texts])
-
-
-def file_digest(path: str) -> str:
-    """SHA-256 of a whole file. Raises ``BadInput`` when it can't be read."""
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BadInput(f"{printable(path)}: cannot read it: {explain_os_error(error)}") from None

@@ -191,9 +191,3 @@ class Reader:
 
 def _cannot_read(path: str, error: OSError) -> StoppedEarly:
     return StoppedEarly(f"{printable(path)}: cannot read it: {explain_os_error(error)}; check the disk, then run again")
-
-
-def has_no_rows(path: str, required: Iterable[str]) -> bool:
-    """Whether a file has a header and nothing else: the normal end of a chain without new files."""
-    with Reader(path, required) as reader:
-        return next(iter(reader), None) is None and not reader.torn_line

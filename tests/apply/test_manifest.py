@@ -22,7 +22,7 @@ from tests.apply.test_tasks import OTHER_RUN_ID, PLANNED, RUN_ID, VERIFIED
 
 def verified(path: Path, *rows: VerifyRow) -> str:
     writer = Writer(VERIFY, str(path / "verified.csv"))
-    writer.append(rows)
+    writer.append_rows(rows)
     writer.close()
     return str(path / "verified.csv")
 
