@@ -20,8 +20,7 @@ from common.cli.signals import StopRequest
 from common.cli.summary import Summary
 from common.errors import Interrupted
 from common.fileops.context import DiskAccess
-from common.manifests.row_ids import RowIds
-from common.manifests.rows import ReportRow
+from common.manifests.rows import ReportRow, RowIds
 from common.organize.config import Options, parse_options
 from common.organize.executor import CopyExecutor
 from common.organize.option_types import (

@@ -32,8 +32,7 @@ from common.fileops.locking import Lock
 from common.fileops.writing import Appender
 from common.manifests.integrity import seal_of
 from common.manifests.reader import Reader, Record
-from common.manifests.rows import REPORT, VERIFY, VERIFY_INPUT_COLUMNS, VerifyRow, checksum_line
-from common.manifests.writer import Writer
+from common.manifests.rows import REPORT, VERIFY, VERIFY_INPUT_COLUMNS, VerifyRow, Writer, checksum_line
 from common.paths import printable
 
 VERIFIED = ("identical", "archive_intact")

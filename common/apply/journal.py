@@ -13,10 +13,8 @@ from typing import NamedTuple
 from common.errors import BadInput
 from common.manifests.integrity import chain_of, first_chain
 from common.manifests.reader import Reader
-from common.manifests.row_ids import RowIds
-from common.manifests.rows import JOURNAL, JournalRow
+from common.manifests.rows import JOURNAL, JournalRow, RowIds, Writer
 from common.manifests.statuses import Action, Phase
-from common.manifests.writer import Writer
 from common.paths import path_exists, printable
 from common.timestamps import utc_now_text
 

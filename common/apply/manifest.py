@@ -10,8 +10,7 @@ from common.apply.journal import require_chained
 from common.errors import BadInput
 from common.manifests.integrity import first_chain
 from common.manifests.outputs import require_finished
-from common.manifests.row_ids import RowIds
-from common.manifests.rows import JOURNAL, REPORT, VERIFY, JournalRow, ReportRow, Table, VerifyRow
+from common.manifests.rows import JOURNAL, REPORT, VERIFY, JournalRow, ReportRow, RowIds, Table, VerifyRow
 from common.manifests.statuses import Action, ManifestType, Phase
 from common.manifests.survey import ManifestInput
 from common.paths import path_exists, printable

@@ -23,7 +23,7 @@ from common.errors import BadInput, StoppedEarly
 from common.fileops.context import DiskAccess
 from common.manifests.outputs import is_unfinished, resume_or_begin
 from common.manifests.reader import Record
-from common.manifests.row_ids import RowIds
+from common.manifests.rows import RowIds
 from common.manifests.state import Manifest, RunState
 from common.manifests.statuses import Action, ManifestType
 from common.manifests.survey import ManifestInput, ManifestSurvey, require_expected_run_id

@@ -1,4 +1,4 @@
-"""The rows of the CSV files that the scripts exchange, and how a row is encoded and decoded. Pure.
+"""The rows of the CSV files that the scripts exchange: how one is encoded and decoded, and how rows are appended.
 
 The fields of a row class are the columns of its file, in that order, and are listed nowhere else in the code.
 """
@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 
 from common.errors import BadInput
+from common.fileops.writing import Appender
 
 # Named tuples: rows are made and copied by the million, which takes frozen dataclasses two to three times as long.
 
@@ -143,6 +144,44 @@ VERIFY_INPUT_COLUMNS = (
     "source_mtime status sha256"
 ).split()
 """The columns that verify needs in its input, which is a report or an unverified.csv."""
+
+
+class Writer(Appender, Generic[Row]):
+    """Appends rows to a file of one kind, with its header. Changes the disk; the rows are durable after ``sync``."""
+
+    def __init__(self, table: Table[Row], path: str, length: int | None = None) -> None:
+        super().__init__(path, length, start=table.header())
+        self._table = table
+        if self.length == 0:
+            self.append(table.header())
+
+    def append_rows(self, rows: Iterable[Row]) -> None:
+        """Write rows at the end; they are not durable before ``sync``. Raises ``StoppedEarly``."""
+        self.append(b"".join(map(self._table.encode, rows)))
+
+
+class RowIds:
+    """A set of row_ids in pages of bits: a million consecutive ones take 125 kB."""
+
+    _PAGE_BITS = 1 << 16
+
+    def __init__(self) -> None:
+        self._pages: dict[int, bytearray] = {}
+
+    def add(self, row_id: int) -> bool:
+        """Add a row_id; return whether it is new."""
+        page_number, bit = divmod(row_id, self._PAGE_BITS)
+        page = self._pages.setdefault(page_number, bytearray(self._PAGE_BITS // 8))
+        index, mask = bit // 8, 1 << (bit % 8)
+        if page[index] & mask:
+            return False
+        page[index] |= mask
+        return True
+
+    def __contains__(self, row_id: int) -> bool:
+        page_number, bit = divmod(row_id, self._PAGE_BITS)
+        page = self._pages.get(page_number)
+        return page is not None and bool(page[bit // 8] & (1 << (bit % 8)))
 
 
 def encode_record(values: Iterable[str]) -> bytes:

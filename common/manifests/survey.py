@@ -8,7 +8,7 @@ from itertools import islice
 
 from common.errors import BadInput
 from common.manifests.reader import Reader, Record
-from common.manifests.row_ids import RowIds
+from common.manifests.rows import RowIds
 from common.manifests.state import Manifest
 from common.paths import printable
 from common.run_id import require_run_id

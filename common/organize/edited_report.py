@@ -18,8 +18,7 @@ from common.hashing.digest import is_sha256
 from common.manifests.outputs import require_finished
 from common.manifests.reader import Reader, Record
 from common.manifests.reasons import failed_in_plan, row_of_same_companion, row_of_same_content
-from common.manifests.row_ids import RowIds
-from common.manifests.rows import REPORT, ReportRow
+from common.manifests.rows import REPORT, ReportRow, RowIds
 from common.manifests.statuses import ReportStatus
 from common.manifests.survey import ManifestInput
 from common.media_types import extension_of, system_folder_in

@@ -14,8 +14,7 @@ from common.errors import StoppedEarly, explain_os_error
 from common.fileops.context import DiskAccess
 from common.fileops.locking import Lock
 from common.manifests.batching import Weight, checkpoints
-from common.manifests.row_ids import RowIds
-from common.manifests.rows import ReportRow
+from common.manifests.rows import ReportRow, RowIds
 from common.manifests.state import SUFFIX
 from common.manifests.statuses import ReportStatus
 from common.manifests.survey import ManifestSurvey

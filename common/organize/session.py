@@ -9,10 +9,9 @@ from dataclasses import replace
 from common.errors import BadInput
 from common.manifests.outputs import find_unfinished, resume_or_begin, unused_name
 from common.manifests.reader import Reader
-from common.manifests.rows import REPORT, ReportRow
+from common.manifests.rows import REPORT, ReportRow, Writer
 from common.manifests.state import SUFFIX, RunState, save_state
 from common.manifests.statuses import ReportStatus
-from common.manifests.writer import Writer
 from common.paths import is_inside, is_plain_absolute, printable
 from common.stages import Stage
 from common.timestamps import mtime_nanoseconds

@@ -18,11 +18,10 @@ from common.fileops.locking import Lock
 from common.fileops.writing import Appender
 from common.manifests.outputs import find_unfinished, resume_or_begin, unused_name
 from common.manifests.reader import Reader
-from common.manifests.rows import VERIFY, VERIFY_INPUT_COLUMNS, VerifyRow, checksum_line
+from common.manifests.rows import VERIFY, VERIFY_INPUT_COLUMNS, VerifyRow, Writer, checksum_line
 from common.manifests.state import SUFFIX, RunState, load_state, save_state
 from common.manifests.statuses import VERIFIED_STATUSES, ReadMode, ReportStatus
 from common.manifests.survey import ManifestInput, ManifestSurvey
-from common.manifests.writer import Writer
 from common.paths import casefold_name, printable, relative_to
 from common.stages import Stage
 from common.verify.manifest import Options, is_plan, read_row, survey_input

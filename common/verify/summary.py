@@ -14,10 +14,9 @@ from common.cli.shell import script_command
 from common.cli.summary import Summary, counts_and_amounts
 from common.counts import count_text
 from common.errors import BadInput, ExitCode
-from common.manifests.rows import VERIFY
+from common.manifests.rows import VERIFY, Writer
 from common.manifests.statuses import VERIFIED_STATUSES, VerifyStatus
 from common.manifests.survey import ManifestInput
-from common.manifests.writer import Writer
 from common.paths import printable
 from common.review.verify_page import VerifyCollector
 from common.stages import Stage

@@ -13,10 +13,9 @@ from common.apply.run import RunStart
 from common.errors import BadInput
 from common.manifests.integrity import seal
 from common.manifests.reader import Reader
-from common.manifests.rows import REPORT, VERIFY, VerifyRow
+from common.manifests.rows import REPORT, VERIFY, VerifyRow, Writer
 from common.manifests.statuses import Action, ManifestType
 from common.manifests.survey import ManifestInput, ManifestSurvey
-from common.manifests.writer import Writer
 from tests.apply.test_tasks import OTHER_RUN_ID, PLANNED, RUN_ID, VERIFIED
 
 

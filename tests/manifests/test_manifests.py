@@ -17,9 +17,17 @@ from hypothesis import strategies as st
 from common.errors import BadInput
 from common.manifests.integrity import chain_of, first_chain, seal, seal_of
 from common.manifests.reader import MAX_LINE_BYTES, Reader
-from common.manifests.row_ids import RowIds
-from common.manifests.rows import JOURNAL, REPORT, VERIFY, Table, VerifyRow, checksum_line, encode_record
-from common.manifests.writer import Writer
+from common.manifests.rows import (
+    JOURNAL,
+    REPORT,
+    VERIFY,
+    RowIds,
+    Table,
+    VerifyRow,
+    Writer,
+    checksum_line,
+    encode_record,
+)
 
 RUN_ID = "3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b"
 NAMES = st.binary(max_size=30).map(lambda raw: os.fsdecode(raw.replace(b"\0", b"\n")))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import Interrupted, StoppedEarly
-from common.manifests.row_ids import RowIds
+from common.manifests.rows import RowIds
 from common.organize.edited_report import EditedReport
 from common.organize.executor import CopyExecutor
 from common.organize.run import BATCH_FILES
