@@ -36,28 +36,14 @@ def require_finished(report: str) -> None:
         )
 
 
-def require_outputs(state: RunState, path: str) -> None:
-    """Raise ``BadInput`` where an output of the state file at ``path`` is missing. Reads the disk."""
-    if missing := _missing_output(state):
-        raise BadInput(
-            f"{printable(missing)} is gone, but its state file {printable(path)} is there: bring it back, "
-            "or move that state file and the other outputs away, to begin anew"
-        )
-
-
-def _missing_output(state: RunState) -> str:
-    return next((path for path, length in state.outputs.values() if length and not os.path.lexists(path)), "")
-
-
 def resume_or_begin(
     state_path: str, stage: Stage, require_same_run: Callable[[RunState], None], begin: Callable[[], RunState]
 ) -> RunState:
     """The state of the run to resume, or that of a new one. Reads the disk.
 
     Call it before the lock is taken, so that a wrong command line is refused with nothing changed, and once more when
-    the lock is held, since another call may have written the state meanwhile. ``require_same_run`` raises ``BadInput``
-    for the state of another run, ``begin`` where a new run can't have its outputs. Raises ``BadInput`` as well where an
-    output of the state is missing.
+    it is held, since another call may have written the state meanwhile. Raises ``BadInput`` where an output is missing,
+    as do ``require_same_run`` for the state of another run, and ``begin`` where a new one can't have its outputs.
     """
     state = load_state(state_path, stage)
     if state is None:
@@ -69,8 +55,16 @@ def resume_or_begin(
             if state is None:
                 raise
     require_same_run(state)
-    require_outputs(state, state_path)
+    if missing := _missing_output(state):
+        raise BadInput(
+            f"{printable(missing)} is gone, but its state file {printable(state_path)} is there: bring it back, "
+            "or move that state file and the other outputs away, to begin anew"
+        )
     return state
+
+
+def _missing_output(state: RunState) -> str:
+    return next((path for path, length in state.outputs.values() if length and not os.path.lexists(path)), "")
 
 
 def find_unfinished(folder: str, prefix: str, tool: str, belongs: Callable[[RunState], bool]) -> str:
@@ -93,7 +87,6 @@ def unused_name(folder: str, kind: str, run_id: str, suffix: str) -> str:
 
     Neither it nor the path with ``suffix``, which may have been left without its output, exists.
     """
-    stem = f"{kind}-{utc_now_for_names()}-{run_id[:8]}"
-    stems = chain([stem], (f"{stem}-{number}" for number in count(2)))
-    paths = (os.path.join(folder, f"{name}.csv") for name in stems)
+    stem = os.path.join(folder, f"{kind}-{utc_now_for_names()}-{run_id[:8]}")
+    paths = (f"{stem}{end}.csv" for end in chain([""], (f"-{number}" for number in count(2))))
     return next(path for path in paths if not os.path.lexists(path) and not os.path.lexists(path + suffix))

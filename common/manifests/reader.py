@@ -131,10 +131,11 @@ class Reader:
 
         def lines() -> Iterator[str]:
             while raw := self._read(MAX_LINE_BYTES, line=True):
-                if b"\0" in raw and self._has_only_zeros_after(raw):
+                has_zeros = b"\0" in raw
+                if has_zeros and self._has_only_zeros_after(raw):
                     self.torn_line = first_line
                     return
-                if len(raw) == MAX_LINE_BYTES or b"\0" in raw:
+                if has_zeros or len(raw) == MAX_LINE_BYTES:
                     raise BadInput(f"{self.where(self._line + 1)}: not a line of a CSV file; restore the file")
                 self._line += 1
                 consumed.append(raw)
@@ -163,7 +164,7 @@ class Reader:
         try:
             data = self._file.readline(size) if line else self._file.read(size)
         except OSError as error:
-            raise _cannot_read(self.path, error) from None
+            raise self._failed(error) from None
         self._digest.update(data)
         return data
 
@@ -180,14 +181,14 @@ class Reader:
         try:
             self._file.close()
         except OSError as error:
-            raise _cannot_read(self.path, error) from None
+            raise self._failed(error) from None
+
+    def _failed(self, error: OSError) -> StoppedEarly:
+        reason = explain_os_error(error)
+        return StoppedEarly(f"{printable(self.path)}: cannot read it: {reason}; check the disk, then run again")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _cannot_read(path: str, error: OSError) -> StoppedEarly:
-    return StoppedEarly(f"{printable(path)}: cannot read it: {explain_os_error(error)}; check the disk, then run again")

@@ -124,8 +124,7 @@ class Table(Generic[Row]):
         return dict(zip(self.columns, map(str, row), strict=True))
 
     def decode(self, values: dict[str, str], where: str) -> Row:
-        """Make a row from its text fields, of which a missing one is empty. Raises ``BadInput`` that begins with
-        ``where`` and names the column."""
+        """Make a row from its text fields, a missing one is empty. Raises ``BadInput`` that begins with ``where``."""
         fields: list[Any] = [values.get(column, "") for column in self.columns]
         for index, column in self._integers:
             text = values.get(column, "")

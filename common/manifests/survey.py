@@ -22,8 +22,8 @@ _SAME_IN_ALL_ROWS = ("run_id", "source_root", "archive_root", "archive_id")
 class ManifestSurvey:
     """A manifest as a whole: its digest and size, and the run and roots that all rows share.
 
-    ``torn_line`` is the line of a last row that is cut short and left out, 0 if there is none. ``start_byte`` is the
-    position of the first row to be handled, -1 where a resumed run takes it from its state.
+    ``torn_line``: the line of a last row that is cut short and left out, else 0. ``start_byte``: where the first row to
+    be handled begins, -1 where a resumed run takes that from its state.
     """
 
     manifest: Manifest
@@ -68,9 +68,8 @@ class ManifestInput(Reader):
     ) -> ManifestSurvey:
         """Check all rows, and compute the digest, in one pass. Raises ``BadInput`` unless all are sound and of one run.
 
-        ``check`` gets each row and the place that messages name. It raises ``BadInput`` for an unsound row, and returns
-        the size of its file in bytes, 0 where there is nothing to do. ``start`` is the number of rows before the first
-        one to be handled.
+        ``check`` gets each row and the place that messages name, and raises ``BadInput`` or returns the size of the
+        file in bytes, 0 where there is nothing to do. ``start`` is the number of rows before the first to be handled.
         """
         first: dict[str, str] = {}
         seen = RowIds()
@@ -104,10 +103,7 @@ class ManifestInput(Reader):
     def byte_offset(self, rows: int) -> int:
         """Where the row begins that follows so many rows. Reads these rows."""
         self.seek(0)
-        end = 0
-        for record in islice(self, rows):
-            end = record.end
-        return end
+        return max((record.end for record in islice(self, rows)), default=0)
 
     def _survey(self, manifest: Manifest, first: Mapping[str, str], torn_line: int, start_byte: int) -> ManifestSurvey:
         if not first:

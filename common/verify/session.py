@@ -140,10 +140,9 @@ def open_verification(options: Options, manifest: ManifestInput, console: Consol
     folder = os.path.dirname(options.input_csv)
     verified = options.verified_out or unused_name(folder, "verified", survey.run_id, SUFFIX)
     state_path = state_path or verified + SUFFIX
+    require_same_run = partial(_require_same_run, options, survey, state_path)
     begin = partial(_first_state, options, survey, verified, state_path)
-    resume = partial(
-        resume_or_begin, state_path, Stage.VERIFY, partial(_require_same_run, options, survey, state_path), begin
-    )
+    resume = partial(resume_or_begin, state_path, Stage.VERIFY, require_same_run, begin)
     resume()
     with Lock(state_path + ".lock"):
         run = VerifySession(options, survey, state_path, resume(), is_plan=is_plan(manifest))
