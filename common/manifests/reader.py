@@ -63,20 +63,18 @@ class Reader:
     def _read_header(self, required: Iterable[str]) -> None:
         start = self._read(4096)
         if not start:
-            raise BadInput(f"{printable(self.path)} is empty; give the CSV file that the step before wrote")
+            raise self._unusable("is empty; give the CSV file that the step before wrote")
         if b"\0" in start:
-            raise BadInput(
-                f"{printable(self.path)} is not a CSV file (it holds NUL bytes); give the one from the step before"
-            )
+            raise self._unusable("is not a CSV file (it holds NUL bytes); give the one from the step before")
         self._position = len(_BOM) if start.startswith(_BOM) else 0
         self._file.seek(self._position)
         header = self._next_fields()
         if header is None:
-            raise BadInput(f"{printable(self.path)} has no complete header row; give the CSV from the step before")
+            raise self._unusable("has no complete header row; give the CSV from the step before")
         self.columns = tuple(header[0])
         self.require_columns(required)
         if len(set(self.columns)) != len(self.columns):
-            raise BadInput(f"{printable(self.path)} has a column twice; give the CSV file that the step before wrote")
+            raise self._unusable("has a column twice; give the CSV file that the step before wrote")
         self._data_start = self._position
         self._header_lines = self._line
 
@@ -85,12 +83,11 @@ class Reader:
         for column in required:
             if column not in self.columns:
                 if any(";" in name or "\t" in name for name in self.columns):
-                    raise BadInput(
-                        f"{printable(self.path)} has its columns apart by semicolons or tabs: save it anew with commas"
-                    )
-                raise BadInput(
-                    f"{printable(self.path)} has no column {column}; give the CSV file that the step before wrote"
-                )
+                    raise self._unusable("has its columns apart by semicolons or tabs: save it anew with commas")
+                raise self._unusable(f"has no column {column}; give the CSV file that the step before wrote")
+
+    def _unusable(self, fault: str) -> BadInput:
+        return BadInput(f"{printable(self.path)} {fault}")
 
     def seek(self, byte_offset: int) -> None:
         """Continue at the ``end`` of an earlier record; 0 is the first record."""
@@ -143,9 +140,7 @@ class Reader:
 
         parser = csv.reader(lines(), strict=True)
         try:
-            fields = next(parser, None)
-            while fields == []:  # an empty line
-                fields = next(parser, None)
+            fields = next(filter(None, parser), None)  # without empty lines
         except csv.Error as error:
             # An open quote in the middle swallows all rows after it: that is damage, and no torn end.
             swallowed = _ROW_BOUNDARY.search(b"".join(consumed))
