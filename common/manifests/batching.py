@@ -6,21 +6,11 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from common.errors import Interrupted, StoppedEarly
 
 Item = TypeVar("Item")
-
-
-class Weight(NamedTuple):
-    """How much one item adds to a batch."""
-
-    rows: int
-    media_bytes: int
-
-
-_ONE_ROW = Weight(1, 0)
 
 
 def chunked(work: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -32,13 +22,13 @@ def chunked(work: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 def checkpoints(
     items: Iterable[Item],
-    weigh: Callable[[Item], Weight] = lambda _item: _ONE_ROW,
+    weigh: Callable[[Item], tuple[int, int]] = lambda _item: (1, 0),
     *,
     rows: int,
     media_bytes: float = math.inf,
     seconds: float = math.inf,
 ) -> Iterator[list[Item]]:
-    """Join items, of one row each unless weighed, to batches of so many rows, bytes of media or seconds at most.
+    """Join items to batches that end at so many rows, bytes of media or seconds. ``weigh`` gives rows and bytes.
 
     Where the items end with ``Interrupted`` or ``StoppedEarly``, the finished ones come as a last batch first.
     """

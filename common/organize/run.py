@@ -13,7 +13,7 @@ from common.cli.signals import StopRequest
 from common.errors import StoppedEarly, explain_os_error
 from common.fileops.context import DiskAccess
 from common.fileops.locking import Lock
-from common.manifests.batching import Weight, checkpoints
+from common.manifests.batching import checkpoints
 from common.manifests.rows import ReportRow, RowIds
 from common.manifests.state import SUFFIX
 from common.manifests.statuses import ReportStatus
@@ -188,8 +188,8 @@ class OrganizeRun:
 def row_batches(groups: Iterable[list[ReportRow]], *, acts: bool) -> Iterator[list[ReportRow]]:
     """Groups joined to batches that are worth a checkpoint. No group is cut. Pure."""
 
-    def weigh(group: list[ReportRow]) -> Weight:
-        return Weight(len(group), sum(row.size_bytes for row in group if row.status == _PLANNED) if acts else 0)
+    def weigh(group: list[ReportRow]) -> tuple[int, int]:
+        return len(group), sum(row.size_bytes for row in group if row.status == _PLANNED) if acts else 0
 
     rows = BATCH_FILES if acts else REPORT_BATCH_FILES
     for batch in checkpoints(groups, weigh, rows=rows, media_bytes=BATCH_BYTES, seconds=BATCH_SECONDS):

@@ -10,17 +10,17 @@ import pytest
 
 from common.errors import BadInput, Interrupted, MediaArchiveError, StoppedEarly
 from common.manifests import batching
-from common.manifests.batching import Weight, checkpoints
+from common.manifests.batching import checkpoints
 
 
-def weigh(size: int) -> Weight:
-    return Weight(1, size)
+def weigh(size: int) -> tuple[int, int]:
+    return 1, size
 
 
 def test_a_batch_ends_with_the_item_that_makes_it_full() -> None:
     assert list(checkpoints([0] * 5, rows=2)) == [[0, 0], [0, 0], [0]]
     assert list(checkpoints([6, 6, 1, 1, 99], weigh, rows=3, media_bytes=10)) == [[6, 6], [1, 1, 99]]
-    assert list(checkpoints([2, 3, 1], lambda rows: Weight(rows, 0), rows=4)) == [[2, 3], [1]]
+    assert list(checkpoints([2, 3, 1], lambda rows: (rows, 0), rows=4)) == [[2, 3], [1]]
 
 
 def test_there_is_no_empty_batch() -> None:
