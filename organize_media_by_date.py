@@ -21,16 +21,17 @@ from common.cli.summary import Summary
 from common.errors import Interrupted
 from common.fileops.context import DiskAccess
 from common.manifests.rows import ReportRow, RowIds
-from common.organize.config import Options, parse_options
-from common.organize.executor import CopyExecutor
-from common.organize.option_types import (
+from common.organize.config import (
     SOURCES,
+    Options,
     parse_date_sources,
     parse_day,
     parse_layout,
+    parse_options,
     parse_timezone,
     parse_types,
 )
+from common.organize.executor import CopyExecutor
 from common.organize.run import OrganizeRun, row_batches
 from common.organize.summary import summarize
 from common.organize.totals import ScanTotals
@@ -94,11 +95,6 @@ def command_line() -> argparse.ArgumentParser:
     return parser
 
 
-def parse(argv: Sequence[str] | None) -> Options:
-    """Check a command line. Ends the process with exit code 2 and one sentence where it can't be used."""
-    return parse_options(command_line(), argv)
-
-
 def organize(options: Options, console: Console, stop: StopRequest) -> Summary:
     """Plan where each file goes, carry the plan out as far as the mode says, record it, and sum up."""
     # Millions of objects are kept, and hardly any in cycles: looking for cycles less often saves a tenth of the time.
@@ -118,7 +114,7 @@ def organize(options: Options, console: Console, stop: StopRequest) -> Summary:
                 progress.reach(run.totals.rows, run.totals.bytes)
         run.complete()
         summary = summarize(run, scanned, disk.unsupported_attributes)
-        return with_review_page(summary, options.common.review_html, OrganizeCollector, run.review_rows())
+        return with_review_page(summary, options.review_html, OrganizeCollector, run.review_rows())
 
 
 def plan(run: OrganizeRun) -> tuple[ScanTotals, Iterator[list[ReportRow]]]:
@@ -137,8 +133,8 @@ def plan(run: OrganizeRun) -> tuple[ScanTotals, Iterator[list[ReportRow]]]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script with a command line; return its exit code."""
-    options = parse(argv)
-    return run_stage(Stage.ORGANIZE, lambda console, stop: organize(options, console, stop), options.common)
+    options = parse_options(command_line(), argv)
+    return run_stage(Stage.ORGANIZE, lambda console, stop: organize(options, console, stop), options)
 
 
 if __name__ == "__main__":

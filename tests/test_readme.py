@@ -24,7 +24,7 @@ from common.errors import ExitCode
 from common.manifests.rows import JournalRow, ReportRow, VerifyRow
 from common.manifests.statuses import VerifyStatus
 from common.media_types import QUARANTINE_FOLDER, SYSTEM_FILES, SYSTEM_FOLDERS
-from common.organize.option_types import SOURCES
+from common.organize.config import SOURCES
 from common.organize.totals import STATUSES
 from tests.support.scripts import APPLY, ORGANIZE, ROOT, VERIFY
 

@@ -1,22 +1,31 @@
-"""The options of organize: parsed, checked, and which of them a later call must repeat."""
+"""The options of organize: their types for argparse, parsed and checked, and which of them a later call must repeat.
+
+The types raise ``ArgumentTypeError`` with what to write instead.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from common.cli.options import CommonOptions, common_options, parse_arguments
+from common.errors import BadInput
+from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS, system_folder_in
 from common.organize.model import Mode
+from common.paths import is_plain_absolute
 
+SOURCES = ("metadata", "sidecar", "filename", "filesystem")
+_DIRECTIVES = "aAbBdGHIjmMpSuUVwWxXyYfzZc%"  # of strftime on every system; others are kept as text, or fail
 # What the report was made by: it can't be decided once more when the report is carried out.
 _DECIDED_BY_REPORT = "media_kind types date_from date_to layout date_sources timezone duplicates exclude".split()
 
 
-@dataclass(frozen=True)
-class Options:
+@dataclass(frozen=True, kw_only=True)
+class Options(CommonOptions):
     """A checked command line. ``source`` and ``destination_root`` may be empty with ``from_report``, which has them."""
 
     source: str
@@ -34,7 +43,6 @@ class Options:
     duplicates: str
     exclude: tuple[str, ...]
     from_report: str
-    common: CommonOptions
 
     @property
     def writes_report(self) -> bool:
@@ -61,24 +69,9 @@ def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -
     for name in _DECIDED_BY_REPORT if parsed.from_report else ():
         if getattr(parsed, name) != parser.get_default(name):
             parser.error(f"--{name.replace('_', '-')} was decided when the report was made; not with --from-report")
-    return Options(
-        source=parsed.source,
-        destination_root=parsed.destination_root,
-        mode=Mode(parsed.mode),
-        dry_run=parsed.dry_run,
-        media_kind=parsed.media_kind,
-        types=parsed.types,
-        date_from=parsed.date_from,
-        date_to=parsed.date_to,
-        report_csv=parsed.report_csv,
-        layout=parsed.layout,
-        date_sources=parsed.date_sources,
-        timezone=parsed.timezone,
-        duplicates=parsed.duplicates,
-        exclude=tuple(parsed.exclude),
-        from_report=os.path.abspath(parsed.from_report) if parsed.from_report else "",
-        common=common_options(parsed),
-    )
+    from_report = os.path.abspath(parsed.from_report) if parsed.from_report else ""
+    checked = {"mode": Mode(parsed.mode), "exclude": tuple(parsed.exclude), "from_report": from_report}
+    return Options(**vars(parsed) | vars(common_options(parsed)) | checked)
 
 
 def settings_of(options: Options, source_root: str, archive_root: str, report_sha256: str) -> dict[str, str]:
@@ -98,3 +91,62 @@ def settings_of(options: Options, source_root: str, archive_root: str, report_sh
         "exclude": "\n".join(options.exclude),
         "from_report": report_sha256,
     }
+
+
+def parse_types(text: str) -> tuple[str, ...]:
+    """Known extensions such as ``.jpg,.mov``, in lower case and sorted."""
+    types = tuple(sorted({part.strip().lower() for part in text.split(",") if part.strip()}))
+    known = IMAGE_EXTENSIONS | VIDEO_EXTENSIONS | SIDECAR_EXTENSIONS
+    for extension in types:
+        if not extension.startswith(".") or extension == ".":
+            raise argparse.ArgumentTypeError(f"{extension!r} is no extension; one begins with a dot, as .jpg does")
+        if extension not in known:
+            raise argparse.ArgumentTypeError(f"{extension} is no media type known here")
+    if not types:
+        raise argparse.ArgumentTypeError("names no extension; write it as .jpg,.mov")
+    return types
+
+
+def parse_day(text: str) -> date:
+    """A day such as ``2019-07-31``."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day such as 2019-07-31") from None
+
+
+def parse_layout(text: str) -> str:
+    """A pattern for folders below the archive, of directives of ``strftime`` that every system has."""
+    try:
+        example = datetime(2019, 7, 31, 12, 0, 0).strftime(text)
+    except ValueError:
+        example = ""
+    is_known = all(letter in _DIRECTIVES for letter in re.findall(r"%(.)", text)) and "\0" not in example
+    is_below = example and not os.path.isabs(example) and is_plain_absolute(os.path.join(os.sep, example))
+    if left_out := system_folder_in(example):
+        raise argparse.ArgumentTypeError(f"{text!r}: no scan looks into a folder {left_out}; try %Y or %Y/%m")
+    if not (is_known and is_below):
+        raise argparse.ArgumentTypeError(f"{text!r} is no pattern for folders below the archive; try %Y or %Y/%m")
+    return text
+
+
+def parse_timezone(text: str) -> str:
+    """The name of a time zone that this system has. Reads the disk."""
+    from common.dates.timezones import resolve_timezone  # noqa: PLC0415 - only with --timezone
+
+    try:
+        resolve_timezone(text or None)
+    except BadInput as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def parse_date_sources(text: str) -> tuple[str, ...]:
+    """Sources of dates, each once, the most trusted first."""
+    sources = tuple(part.strip() for part in text.split(","))
+    for source in sources:
+        if source not in SOURCES:
+            raise argparse.ArgumentTypeError(f"{source!r} is none of {', '.join(SOURCES)}")
+    if len(set(sources)) != len(sources):
+        raise argparse.ArgumentTypeError("names a source twice")
+    return sources

@@ -59,7 +59,7 @@ class OrganizeRun:
             self.edited = resources.enter_context(EditedReport(options.from_report)) if options.from_report else None
             survey = self.edited.survey if self.edited else None
             self.roots = find_roots(options, survey)
-            self.jobs = jobs_for(options.common, console.debug, (self.roots.source, self.roots.archive))
+            self.jobs = jobs_for(options, console.debug, (self.roots.source, self.roots.archive))
             self.archive_id = archive.read_archive_id(self.roots.archive)
             self.is_new_archive = not self.archive_id
             self.run_id = survey.run_id if survey else new_run_id()
@@ -75,7 +75,7 @@ class OrganizeRun:
         if options.writes_report:
             path = find_report_path(options.report_csv, settings, self.run_id)
             expected_id = archive_of(resume_or_begin_report(path, settings, self.run_id)) or expected_id
-        require_distinct_paths(options.common, (path, path + SUFFIX))
+        require_distinct_paths(options, (path, path + SUFFIX))
         self.archive_id = expected_id or self.archive_id
         if options.acts:
             other_way = "make a new plan" if options.from_report else "name another --report-csv"
@@ -104,7 +104,7 @@ class OrganizeRun:
         rows = self.session.pending_rows() if self.session else []
         if self.session and rows and self.options.acts:
             size = sum(row.size_bytes for row in rows)
-            with Progress("finish", len(rows), size, self.options.common) as progress:
+            with Progress("finish", len(rows), size, self.options) as progress:
                 disk = DiskAccess(progress, self.stop)
                 executor = CopyExecutor(disk, mode=self.options.mode, jobs=self.jobs, is_retry=True)
                 self.session.record(self._apply(rows, executor))
@@ -114,12 +114,12 @@ class OrganizeRun:
         """A progress bar over what has no row yet: over bytes where contents are read, else over files."""
         media_bytes = scanned.media_bytes if self.options.acts else None
         done = {"done_files": self.totals.rows, "done_bytes": self.totals.bytes}
-        return Progress(self.options.mode, scanned.entries, media_bytes, self.options.common, **done)
+        return Progress(self.options.mode, scanned.entries, media_bytes, self.options, **done)
 
     def show_plan(self, rows: Iterable[ReportRow]) -> None:
         """Log what is planned, and print it where this is a dry run."""
         options = self.options
-        prints = options.dry_run and not (options.common.json or options.common.quiet)
+        prints = options.dry_run and not (options.json or options.quiet)
         if not (prints or self.console.debug_enabled):
             return
         for row in rows:

@@ -104,7 +104,7 @@ def _next_steps(run: OrganizeRun, counts: Mapping[str, int]) -> list[str]:
     """What to do now, with the command lines to paste. Looks at ``PATH``."""
     options = run.options
     if options.dry_run:
-        return [f"next: {rerun_command(Stage.ORGANIZE, options.common, without='--dry-run')}"]
+        return [f"next: {rerun_command(Stage.ORGANIZE, options, without='--dry-run')}"]
     report = run.session.report_path if run.session else options.from_report
     steps = []
     if options.mode == Mode.REPORT:
@@ -125,7 +125,7 @@ def _retry_steps(run: OrganizeRun, counts: Mapping[str, int]) -> Iterator[str]:
     if run.edited:  # after a move the same report would miss what was moved
         unfixable = failed if counts.get(_MOVED) else run.totals.counts[UNFIXABLE]
     if failed > unfixable:
-        again = rerun_command(Stage.ORGANIZE, run.options.common, without="--report-csv", values=1)
+        again = rerun_command(Stage.ORGANIZE, run.options, without="--report-csv", values=1)
         yield f"for what failed, when its cause is mended: {again}"
     if run.edited and unfixable:
         roots = ("--source", run.edited.survey.source_root, "--destination-root", run.edited.survey.archive_root)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from common.dates.model import Dated
-from common.organize.config import Options
+from common.organize.config import Options, parse_options
 from common.organize.filters import date_skip_reason, skip_reason
 from common.organize.grouping import media_groups
 from common.organize.model import FolderScan, FoundFile, MediaGroup
-from organize_media_by_date import parse
+from organize_media_by_date import command_line
 
 
 def options(*line: str) -> Options:
     """The options of a command line."""
-    return parse(["--source", "/photos", "--destination-root", "/archive", *line])
+    return parse_options(command_line(), ["--source", "/photos", "--destination-root", "/archive", *line])
 
 
 ALL = options()
