@@ -21,16 +21,7 @@ from common.cli.summary import Summary
 from common.errors import Interrupted
 from common.fileops.context import DiskAccess
 from common.manifests.rows import ReportRow, RowIds
-from common.organize.config import (
-    SOURCES,
-    Options,
-    parse_date_sources,
-    parse_day,
-    parse_layout,
-    parse_options,
-    parse_timezone,
-    parse_types,
-)
+from common.organize import config
 from common.organize.executor import CopyExecutor
 from common.organize.run import OrganizeRun, row_batches
 from common.organize.summary import summarize
@@ -65,28 +56,32 @@ def command_line() -> argparse.ArgumentParser:
     which = parser.add_argument_group("which files")
     which.add_argument("--media-kind", choices=("images", "videos", "both"), default="both", help="default: both")
     which.add_argument(
-        "--types", type=parse_types, default=(), metavar=".jpg,.mov", help="these instead of all known types"
+        "--types", type=config.parse_types, default=(), metavar=".jpg,.mov", help="these instead of all known types"
     )
-    which.add_argument("--date-from", type=parse_day, metavar="YYYY-MM-DD", help="taken on this day or later")
-    which.add_argument("--date-to", type=parse_day, metavar="YYYY-MM-DD", help="taken on this day or earlier")
+    which.add_argument("--date-from", type=config.parse_day, metavar="YYYY-MM-DD", help="taken on this day or later")
+    which.add_argument("--date-to", type=config.parse_day, metavar="YYYY-MM-DD", help="taken on this day or earlier")
     which.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="leave out; may be repeated")
     how = parser.add_argument_group("how to file them")
     how.add_argument(
-        "--layout", type=parse_layout, default="%Y", metavar="PATTERN", help="folders, by strftime (default: %%Y)"
+        "--layout",
+        type=config.parse_layout,
+        default="%Y",
+        metavar="PATTERN",
+        help="folders, by strftime (default: %%Y)",
     )
     how.add_argument(
         "--duplicates", choices=("skip", "keep"), default="skip", help="store equal files once (default: skip)"
     )
     how.add_argument(
         "--date-sources",
-        type=parse_date_sources,
-        default=SOURCES,
+        type=config.parse_date_sources,
+        default=config.SOURCES,
         metavar="LIST",
-        help=f"evidence to believe, best first; leave one out to ignore it (default: {','.join(SOURCES)})",
+        help=f"evidence to believe, best first; leave one out to ignore it (default: {','.join(config.SOURCES)})",
     )
     how.add_argument(
         "--timezone",
-        type=parse_timezone,
+        type=config.parse_timezone,
         default="",
         metavar="ZONE",
         help="where videos with UTC times were taken (IANA name)",
@@ -95,7 +90,7 @@ def command_line() -> argparse.ArgumentParser:
     return parser
 
 
-def organize(options: Options, console: Console, stop: StopRequest) -> Summary:
+def organize(options: config.Options, console: Console, stop: StopRequest) -> Summary:
     """Plan where each file goes, carry the plan out as far as the mode says, record it, and sum up."""
     # Millions of objects are kept, and hardly any in cycles: looking for cycles less often saves a tenth of the time.
     gc.set_threshold(100_000)
@@ -133,7 +128,7 @@ def plan(run: OrganizeRun) -> tuple[ScanTotals, Iterator[list[ReportRow]]]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script with a command line; return its exit code."""
-    options = parse_options(command_line(), argv)
+    options = config.parse_options(command_line(), argv)
     return run_stage(Stage.ORGANIZE, lambda console, stop: organize(options, console, stop), options)
 
 

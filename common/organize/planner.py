@@ -1,4 +1,4 @@
-"""From a scan to the rows of a report: groups are dated on all cores, and placed in scan order. Reads the disk."""
+"""From a scan to the rows of a report: groups are filtered, dated on all cores, and placed in scan order."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import tee
 
 from common.dates.choose import Rules
 from common.dates.fallback import FallbackReader
-from common.dates.model import Dated, Source
+from common.dates.model import UNDATED, Dated, Source
 from common.dates.timezones import resolve_timezone
 from common.errors import Interrupted
-from common.fileops.temporary import is_temporary_name, remove_temporary
+from common.fileops.temporary import SET_ASIDE_PREFIX, TEMPORARY_PREFIX, is_temporary_name, remove_temporary
 from common.manifests.batching import chunked
 from common.manifests.rows import ReportRow
 from common.manifests.statuses import ReportStatus
+from common.media_types import extension_of, kind_of
 from common.organize.config import Options
 from common.organize.dating import Dater
 from common.organize.dating_pool import DatingPool
 from common.organize.destinations import DestinationPlanner
 from common.organize.duplicates import IndexedFile
-from common.organize.filters import date_skip_reason, skip_reason
-from common.organize.grouping import media_groups
+from common.organize.grouping import is_takeout_name, media_groups
 from common.organize.model import FolderScan, MediaGroup, NotScanned
 from common.organize.naming import NameRegistry
 from common.organize.run import OrganizeRun
@@ -37,7 +37,6 @@ _SKIPPED, _FAILED = ReportStatus.SKIPPED, ReportStatus.FAILED
 
 def plan_source(run: OrganizeRun) -> tuple[ScanTotals, Iterator[list[ReportRow]]]:
     """Scan source and archive, and plan what no earlier call has recorded, group by group. Raises ``Interrupted``."""
-    options = run.options
     run.console.info(f"scanning {printable(run.roots.source)}")
     pool = _open_dating_pool(run)
     folders = _scan_source(run, pool)
@@ -50,22 +49,21 @@ def plan_source(run: OrganizeRun) -> tuple[ScanTotals, Iterator[list[ReportRow]]
         source_root=run.roots.source,
         archive_root=run.roots.archive,
         archive_id=run.archive_id,
-        keep_duplicates=options.duplicates == "keep",
+        keep_duplicates=run.options.duplicates == "keep",
     )
     for row in run.recorded_rows():
         destinations.add_recorded(row)
         run.totals.add_recorded(row)
-    planner = ReportPlanner(options, destinations, pool)
+    planner = ReportPlanner(run.options, destinations, pool)
     return count_scanned(folders, run.totals), planner.plan(folders, run.totals)
 
 
 def _open_dating_pool(run: OrganizeRun) -> DatingPool:
     """The pool of the workers that date by the rules of the command line; they end with the run."""
-    options = run.options
-    sources = tuple(Source(name) for name in options.date_sources)
-    rules = Rules(sources, resolve_timezone(options.timezone or None), datetime.now(UTC))
+    sources = tuple(map(Source, run.options.date_sources))
+    rules = Rules(sources, resolve_timezone(run.options.timezone or None), datetime.now(UTC))
     dater = Dater(rules, run.resources.enter_context(FallbackReader()))
-    return run.resources.enter_context(DatingPool(dater, options.layout, run.jobs))
+    return run.resources.enter_context(DatingPool(dater, run.options.layout, run.jobs))
 
 
 def _scan_source(run: OrganizeRun, pool: DatingPool) -> deque[FolderScan]:
@@ -125,7 +123,10 @@ class ReportPlanner:
         """
         row_id = totals.rows + 1
         chunks, to_be_dated = tee(chunked(_unrecorded(folders, totals), self.pool.chunk_groups))
-        answers = self.pool.date_all([self._group_to_date(entry) for entry in chunk] for chunk in to_be_dated)
+        answers = self.pool.date_all(
+            [None if isinstance(entry, NotScanned) or skip_reason(entry, self.options) else entry for entry in chunk]
+            for chunk in to_be_dated
+        )
         together: list[ReportRow] = []
         for chunk, decisions in zip(chunks, answers, strict=True):
             for entry, dated in zip(chunk, decisions, strict=True):
@@ -141,15 +142,11 @@ class ReportPlanner:
         if together:
             yield together
 
-    def _group_to_date(self, entry: MediaGroup | NotScanned) -> MediaGroup | None:
-        return None if isinstance(entry, NotScanned) or skip_reason(entry, self.options) else entry
-
     def _plan_group(self, group: MediaGroup, dated: Dated | None, row_id: int) -> list[ReportRow]:
         """The rows of one group. ``dated`` is None where the group is left out by its names."""
+        group = group._replace(dated=dated or UNDATED, row_id=row_id)
         if dated is None:
-            numbered = group._replace(row_id=row_id)
-            return self.destinations.unplaced_group(numbered, _SKIPPED, skip_reason(group, self.options))
-        group = group._replace(dated=dated, row_id=row_id)
+            return self.destinations.unplaced_group(group, _SKIPPED, skip_reason(group, self.options))
         if dated.failed:
             return self.destinations.unplaced_group(group, _FAILED, dated.failed)
         if reason := date_skip_reason(dated, self.options):
@@ -158,12 +155,40 @@ class ReportPlanner:
 
 
 def _unrecorded(folders: deque[FolderScan], totals: RunTotals) -> Iterator[MediaGroup | NotScanned]:
-    """All groups, and all that could not be scanned, in scan order, but for what an earlier call has recorded."""
+    """All groups and all that could not be scanned, in scan order, but for what an earlier call has recorded."""
     while folders:
         folder = folders.popleft()
-        for group in media_groups(folder):
-            if not totals.has_recorded(group.primary):
-                yield group
-        for problem in folder.not_scanned:
-            if not totals.has_recorded(problem):
-                yield problem
+        yield from (group for group in media_groups(folder) if not totals.has_recorded(group.primary))
+        yield from (problem for problem in folder.not_scanned if not totals.has_recorded(problem))
+
+
+def skip_reason(group: MediaGroup, options: Options) -> str:
+    """Why a group is left out by its names, or an empty string. Pure."""
+    name = group.primary.name
+    extension = extension_of(name)
+    if group.is_orphan and (extension != ".json" or is_takeout_name(name)):
+        return "a companion without its photo or video"
+    if options.types and extension not in options.types:
+        return f"type {extension or 'without extension'} is not among --types"
+    kind = kind_of(name)
+    if kind not in ("image", "video"):
+        if name.startswith((TEMPORARY_PREFIX, SET_ASIDE_PREFIX)):
+            return "left by an interrupted run; run the command that was interrupted again"
+        return f"not a media type ({extension or 'no extension'})"
+    if options.media_kind not in ("both", kind + "s"):
+        return f"--media-kind is {options.media_kind}"
+    return ""
+
+
+def date_skip_reason(dated: Dated, options: Options) -> str:
+    """Why a group is left out by its date, or an empty string. Pure."""
+    if not (options.date_from or options.date_to):
+        return ""
+    if not dated.capture_date:
+        return "no believable date, and a date range was asked for"
+    day = date.fromisoformat(dated.capture_date[:10])
+    if options.date_from and day < options.date_from:
+        return f"taken on {day}, before --date-from"
+    if options.date_to and day > options.date_to:
+        return f"taken on {day}, after --date-to"
+    return ""

@@ -38,24 +38,18 @@ class Roots:
 def find_roots(options: Options, edited: ManifestSurvey | None) -> Roots:
     """The roots of the command line, or of an edited report, with which those of the command line must agree.
 
-    Raises ``BadInput`` where there are no such folders, or where they overlap in a dangerous way. Reads the disk.
+    Raises ``BadInput`` for folders that don't exist, or overlap in a dangerous way. Reads the disk.
     """
-    if not edited:
-        return _check_roots(options.source, options.destination_root)
-    for option, given, root in (
-        ("--source", options.source, edited.source_root),
-        ("--destination-root", options.destination_root, edited.archive_root),
-    ):
-        if given and os.path.realpath(os.path.abspath(given)) != os.path.realpath(root):
-            raise BadInput(
-                f"{printable(edited.manifest.path)} is a report with {option} {printable(root)}; leave the option out"
-            )
-    return _check_roots(edited.source_root, edited.archive_root)
-
-
-def _check_roots(given_source: str, given_root: str) -> Roots:
-    source = require_folder(os.path.abspath(given_source), "--source")
-    root = os.path.realpath(os.path.abspath(given_root))
+    given = {"--source": options.source, "--destination-root": options.destination_root}
+    if edited:
+        planned = {"--source": edited.source_root, "--destination-root": edited.archive_root}
+        for option, root in planned.items():
+            if given[option] and os.path.realpath(given[option]) != os.path.realpath(root):
+                path = printable(edited.manifest.path)
+                raise BadInput(f"{path} is a report with {option} {printable(root)}; leave the option out")
+        given = planned
+    source = require_folder(os.path.abspath(given["--source"]), "--source")
+    root = os.path.realpath(given["--destination-root"])
     if os.path.lexists(root) and not os.path.isdir(root):
         raise BadInput(f"{printable(root)}: --destination-root is not a folder; name another")
     for folder, option in ((source, "--source"), (root, "--destination-root")):
@@ -79,11 +73,10 @@ def _check_roots(given_source: str, given_root: str) -> Roots:
 
 
 def prepare_archive(roots: Roots, expected_id: str, other_way: str, stack: ExitStack) -> str:
-    """Lock the archive, make it where it is new, and return its archive_id. Changes the disk.
+    """Lock the archive until the stack is closed, make it where it is new, and return its archive_id. Changes the disk.
 
-    ``expected_id`` is that of the archive with which this run goes on, which must be there: no new one is made in its
-    place; ``other_way`` says how to begin another run instead. The stack releases the lock. Raises ``BadInput``,
-    ``StoppedEarly`` or ``Locked``.
+    The archive with ``expected_id`` must be there; ``other_way`` says how to begin another run instead. Raises
+    ``BadInput``, ``StoppedEarly`` or ``Locked``.
     """
     if expected_id:
         try:

@@ -40,10 +40,7 @@ def _matching_pattern(relative: str, exclude: Sequence[str]) -> str:
 
 
 def _scan_folder(
-    folder: str,
-    ancestors: frozenset[tuple[int, int]],
-    skip_folders: Collection[str],
-    exclusion: Callable[[str], str],
+    folder: str, ancestors: frozenset[tuple[int, int]], skip_folders: Collection[str], exclusion: Callable[[str], str]
 ) -> tuple[FolderScan, list[str], tuple[int, int]]:
     """One folder, its subfolders, and its device and inode."""
     files: list[FoundFile] = []
