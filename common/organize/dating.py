@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from common.dates import notes
 from common.dates.choose import Rules, choose, iso_text, offset_of_still, rejection_reason
@@ -24,25 +23,18 @@ UNKNOWN_DATE = "unknown-date"
 _METADATA, _FILESYSTEM = Source.METADATA, Source.FILESYSTEM  # Python 3.11 takes a function call to get at one
 
 
-class Fallback(Protocol):
-    """Reads files in which our own readers find no date."""
-
-    def ask(self, path: str) -> Reading: ...
-
-
 @dataclass(frozen=True)
 class Dater:
-    """Dates groups by the rules of one run. ``read`` is how our own readers read a file."""
+    """Dates groups by the rules of one run. ``fallback`` reads a file in which our own readers find no date."""
 
     rules: Rules
-    fallback: Fallback
+    fallback: Callable[[str], Reading]
     read: Callable[[str], Reading] = read_media
 
     def date(self, group: MediaGroup) -> Choice:
         """The decision for a group by its best evidence; ``review`` names what a reader or a tool could not do.
 
-        Raises ``RowFailed`` where the disk did not let the deciding evidence be read: no file is misfiled because of a
-        read error. Nothing is raised for damaged content.
+        Raises ``RowFailed`` where the disk did not let the deciding evidence be read, but not for damaged content.
         """
         rules, primary, companions = self.rules, group.primary, group.companions
         evidence = _Evidence()
@@ -52,7 +44,8 @@ class Dater:
                 raise RowFailed(evidence.unread[0])
             for companion in companions:
                 # A RAW, a movie or a preview (.thm) has the moment of capture if the primary has not.
-                if _has_metadata(companion.name) and not _is_dated(evidence.candidates, rules.now, better_than=EDITED):
+                has_metadata = kind_of(companion.name) in ("image", "video") or extension_of(companion.name) == ".thm"
+                if has_metadata and not _is_dated(evidence.candidates, rules.now, better_than=EDITED):
                     self._read_metadata(companion.path, evidence, f"{companion.name}: ")
             if evidence.unread and not _is_dated(evidence.candidates, rules.now, better_than=EDITED):
                 raise RowFailed(evidence.unread[0])
@@ -85,7 +78,7 @@ class Dater:
             return
         evidence.add(reading, prefix)
         if not reading.unreadable:
-            evidence.add(self.fallback.ask(path), prefix)
+            evidence.add(self.fallback(path), prefix)
 
     def _movie_notes(self, choice: Choice, group: MediaGroup) -> list[str]:
         """Notes for movies of another year beside a photo: a camera's counter that was reset makes such pairs."""
@@ -127,17 +120,11 @@ def _movies_of_photo(group: MediaGroup) -> list[FoundFile]:
 
 def dated_as(choice: Choice, layout: str) -> Dated:
     """The folder, by a strftime pattern, and the report's columns for a decision. Pure."""
-    folder = _folder(choice.moment, layout) if choice.moment else UNKNOWN_DATE
+    folder = UNKNOWN_DATE
+    if moment := choice.moment:
+        # For the default layout strftime, which calls the C library, takes as long as all other columns together.
+        folder = f"{moment.year:04}" if layout == "%Y" else moment.strftime(layout)
     return Dated(folder, iso_text(choice), choice.tag, choice.review)
-
-
-def _folder(moment: datetime, layout: str) -> str:
-    # The default layout: strftime calls the C library, which takes as long as all other columns together.
-    return f"{moment.year:04}" if layout == "%Y" else moment.strftime(layout)
-
-
-def _has_metadata(name: str) -> bool:
-    return kind_of(name) in ("image", "video") or extension_of(name) == ".thm"
 
 
 def _is_dated(candidates: Sequence[Candidate], now: datetime, better_than: int | None = None) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import cycle
-from typing import IO, Any
+from typing import IO
 
 from common.concurrency import ordered_map
 from common.dates.model import UNDATED, Dated
@@ -30,7 +30,6 @@ _GROUPS_PER_THREAD_CHUNK = 8
 _CHUNKS_PER_WORKER = 3
 _END_SECONDS = 5.0
 _LENGTH_BYTES = 8
-
 
 # None is for a group that needs no date.
 Chunk = Sequence[MediaGroup | None]
@@ -55,8 +54,8 @@ def _date_group(dater: Dater, layout: str, group: MediaGroup) -> Dated:
 class DatingPool:
     """Dates groups by the rules of one ``Dater``, up to ``jobs`` at a time.
 
-    Worker processes, one for each core, pay off for many files. Fewer are read by threads of this process, which at
-    least wait for the disk together. The chunks of a worker that died are dated by this process.
+    Many files are dated by worker processes, one for each core, fewer by threads, which at least wait for the disk
+    together. The chunks of a worker that died are dated by this process.
     """
 
     def __init__(self, dater: Dater, layout: str, jobs: int) -> None:
@@ -93,7 +92,12 @@ class DatingPool:
             return
         waiting: deque[tuple[Worker, Chunk]] = deque()
         for chunk, worker in zip(chunks, cycle(self._workers), strict=False):
-            worker.send(_pickled(_as_tuples(chunk)))
+            # Bare tuples cost a tenth of what named ones cost to send.
+            bare = [
+                group and (tuple(group.primary), [tuple(file) for file in group.companions], group.shared_sidecar)
+                for group in chunk
+            ]
+            worker.send(_pickled(bare))
             waiting.append((worker, chunk))
             if len(waiting) >= _CHUNKS_PER_WORKER * len(self._workers):
                 yield self._decisions(*waiting.popleft())
@@ -120,22 +124,12 @@ class DatingPool:
 # --- what goes through the pipes -------------------------------------------------------------------
 
 
-def _as_tuples(chunk: Chunk) -> list[tuple[object, ...] | None]:
-    """A chunk as bare tuples, which cost a tenth of what named ones cost to send."""
-    return [
-        group and (tuple(group.primary), [tuple(file) for file in group.companions], group.shared_sidecar)
-        for group in chunk
-    ]
-
-
 def read_chunk(pipe: IO[bytes]) -> Chunk:
     """The next chunk, in the worker. Raises ``EOFError`` at the end."""
-    return [group and _from_tuples(*group) for group in pickle.load(pipe)]
-
-
-def _from_tuples(primary: Any, companions: Any, shared_sidecar: str) -> MediaGroup:
-    files = tuple(FoundFile(*file) for file in companions)
-    return MediaGroup(FoundFile(*primary), files, shared_sidecar=shared_sidecar)
+    return [
+        bare and MediaGroup(FoundFile(*bare[0]), tuple(FoundFile(*file) for file in bare[1]), shared_sidecar=bare[2])
+        for bare in pickle.load(pipe)
+    ]
 
 
 def write_answer(pipe: IO[bytes], decisions: Decisions) -> None:

@@ -26,7 +26,7 @@ def main() -> int:
     requests = sys.stdin.buffer
     rules, layout = pickle.load(requests)
     with FallbackReader() as fallback, suppress(EOFError, BrokenPipeError):
-        dater = Dater(rules, fallback)
+        dater = Dater(rules, fallback.ask)
         prefetched = prefetch_limit(readers=1)
         while True:
             write_answer(answers, date_chunk(dater, layout, read_chunk(requests), prefetched))

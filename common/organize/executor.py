@@ -61,7 +61,10 @@ class CopyExecutor:
             if row.group_id in failed:
                 reason = f"goes with {os.path.basename(failed[row.group_id])}, which failed"
                 done[row.row_id] = row._replace(status=_FAILED, reason=reason)
-        self._sync_folders([row for row in done.values() if row.status != _FAILED])
+        stored = [row for row in done.values() if row.status != _FAILED]
+        sync_folders({os.path.dirname(row.destination_path) for row in stored})
+        if self._moves:
+            sync_folders({os.path.dirname(row.source_path) for row in stored})
         return fail_duplicates_of_failed([done.get(row.row_id, row) for row in rows])
 
     def _make_folders(self, planned: Sequence[ReportRow]) -> dict[str, str]:
@@ -104,11 +107,6 @@ class CopyExecutor:
             done[row.row_id] = row
             self._disk.progress.add_file()
 
-    def _sync_folders(self, stored: Sequence[ReportRow]) -> None:
-        sync_folders({os.path.dirname(row.destination_path) for row in stored})
-        if self._moves:
-            sync_folders({os.path.dirname(row.source_path) for row in stored})
-
     def _copy(self, row: ReportRow) -> ReportRow:
         if self._is_retry and (sha256 := self._stored_by_killed_run(row)):
             return row._replace(status=_COPIED, sha256=sha256)
@@ -117,14 +115,11 @@ class CopyExecutor:
             _require_as_planned(row, staged.identity)
             staged.sync()
             commit_copy(staged, row.destination_path)
-        except OSError as error:
+        except (OSError, RowFailed) as error:
             staged.discard()
             if isinstance(error, FileExistsError):
                 return self._with_taken_destination(row, staged.sha256)
-            raise write_error(row.destination_path, error) from None
-        except RowFailed:
-            staged.discard()
-            raise
+            raise write_error(row.destination_path, error) if isinstance(error, OSError) else error from None
         self._disk.unsupported_attributes.update(staged.unsupported_attributes)
         return row._replace(status=_COPIED, sha256=staged.sha256)
 
@@ -140,9 +135,10 @@ class CopyExecutor:
             original = hash_file(row.source_path, self._disk)
             _require_as_planned(row, original.identity)
             move = Move(row.source_path, row.destination_path, original.identity, original.sha256, set_aside)
-            if self._is_retry and _is_one_file(row.source_path, row.destination_path):
+            is_stored = self._is_retry and path_exists(row.destination_path)
+            if is_stored and os.path.samefile(row.source_path, row.destination_path):
                 drop_second_name(move)
-            elif self._is_retry and self._stored_by_killed_run(row):
+            elif is_stored and self._stored_by_killed_run(row):
                 finish_relocation(move, self._disk)
             else:
                 self._disk.unsupported_attributes.update(relocate(move, self._disk))
@@ -184,10 +180,6 @@ class CopyExecutor:
 
 def _is_primary(row: ReportRow) -> bool:
     return row.row_id == row.group_id
-
-
-def _is_one_file(path: str, other_path: str) -> bool:
-    return path_exists(other_path) and os.path.samefile(path, other_path)
 
 
 def _require_as_planned(row: ReportRow, identity: Identity) -> None:

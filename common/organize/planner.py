@@ -62,7 +62,7 @@ def _open_dating_pool(run: OrganizeRun) -> DatingPool:
     """The pool of the workers that date by the rules of the command line; they end with the run."""
     sources = tuple(map(Source, run.options.date_sources))
     rules = Rules(sources, resolve_timezone(run.options.timezone or None), datetime.now(UTC))
-    dater = Dater(rules, run.resources.enter_context(FallbackReader()))
+    dater = Dater(rules, run.resources.enter_context(FallbackReader()).ask)
     return run.resources.enter_context(DatingPool(dater, run.options.layout, run.jobs))
 
 

@@ -24,7 +24,7 @@ from common.organize.edited_report import EditedReport
 from common.organize.executor import CopyExecutor
 from common.organize.model import Mode
 from common.organize.roots import find_roots, prepare_archive
-from common.organize.session import OrganizeSession, archive_of, find_report_path, resume_or_begin_report
+from common.organize.session import OrganizeSession, find_report_path, resume_or_begin_report
 from common.organize.totals import RunTotals, ScanTotals
 from common.paths import printable
 from common.run_id import new_run_id
@@ -74,7 +74,8 @@ class OrganizeRun:
         path = ""
         if options.writes_report:
             path = find_report_path(options.report_csv, settings, self.run_id)
-            expected_id = archive_of(resume_or_begin_report(path, settings, self.run_id)) or expected_id
+            state = resume_or_begin_report(path, settings, self.run_id)
+            expected_id = state.settings.get("archive_id") or expected_id
         require_distinct_paths(options, (path, path + SUFFIX))
         self.archive_id = expected_id or self.archive_id
         if options.acts:

@@ -16,7 +16,6 @@ from common.paths import is_inside, is_plain_absolute, printable
 from common.stages import Stage
 from common.timestamps import mtime_nanoseconds
 
-_ARCHIVE = "archive_id"  # kept beside the settings, though no option gives it
 _WITH_DESTINATION = frozenset({ReportStatus.PLANNED, ReportStatus.DUPLICATE, ReportStatus.ALREADY_ARCHIVED})
 
 
@@ -41,14 +40,11 @@ class OrganizeSession:
                 yield REPORT.decode(record.values, reader.where(record.line))
 
     def pending_rows(self) -> list[ReportRow]:
-        """The batch that was under way when an earlier call was killed.
-
-        Raises ``BadInput`` for a row that this run can't have planned.
-        """
+        """The batch that an earlier call was killed in. Raises ``BadInput`` for a row that it can't have planned."""
         return [self._decode_pending(values) for values in self.state.pending]
 
     def _decode_pending(self, values: dict[str, str]) -> ReportRow:
-        where = self.report_path + SUFFIX
+        where = printable(self.report_path + SUFFIX)
         row = REPORT.decode(values, where)
         if row.status not in _WITH_DESTINATION:
             return row
@@ -58,15 +54,13 @@ class OrganizeSession:
         ):
             # The root of an edited report may have become a link to where it is now.
             is_root = os.path.realpath(root) == self.state.settings[setting]
-            if not is_root or not is_plain_absolute(path) or not is_inside(path, root):
-                raise BadInput(
-                    f"{printable(where)}: {printable(path)} does not lie in its root; restore the state file"
-                )
+            if not (is_root and is_plain_absolute(path) and is_inside(path, root)):
+                raise BadInput(f"{where}: {printable(path)} does not lie in its root; restore the state file")
         try:
             mtime_nanoseconds(row.source_mtime)
         except ValueError:
             raise BadInput(
-                f"{printable(where)}: source_mtime holds {row.source_mtime[:40]!r}, which organize did not write; "
+                f"{where}: source_mtime holds {row.source_mtime[:40]!r}, which organize did not write; "
                 "restore the state file"
             ) from None
         return row
@@ -92,13 +86,11 @@ class OrganizeSession:
 
 def find_report_path(report_csv: str, settings: dict[str, str], run_id: str) -> str:
     """The path of the report: as named, or that of an unfinished run with the same settings, or an unused one."""
-    if report_csv:
-        path = os.path.abspath(report_csv)
-    else:
-        unfinished = find_unfinished(
-            os.getcwd(), "report-", Stage.ORGANIZE, lambda state: not _differing(state, settings)
-        )
-        path = unfinished.removesuffix(SUFFIX) or unused_name(os.getcwd(), "report", run_id, SUFFIX)
+    path = os.path.abspath(report_csv)
+    if not report_csv:
+        here = os.getcwd()
+        unfinished = find_unfinished(here, "report-", Stage.ORGANIZE, lambda state: not _differing(state, settings))
+        path = unfinished.removesuffix(SUFFIX) or unused_name(here, "report", run_id, SUFFIX)
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
         raise BadInput(f"{printable(folder)} does not exist: make the folder for the report first")
@@ -117,7 +109,7 @@ def resume_or_begin_report(path: str, settings: dict[str, str], run_id: str, arc
     def begin() -> RunState:
         if is_taken:
             raise BadInput(f"{printable(path)} exists already; choose another --report-csv or move it away")
-        return RunState(Stage.ORGANIZE, run_id, settings | {_ARCHIVE: archive_id}, outputs={"report": (path, 0)})
+        return RunState(Stage.ORGANIZE, run_id, settings | {"archive_id": archive_id}, outputs={"report": (path, 0)})
 
     def require_same_run(state: RunState) -> None:
         if not state.complete and (differing := _differing(state, settings)):
@@ -130,11 +122,6 @@ def resume_or_begin_report(path: str, settings: dict[str, str], run_id: str, arc
     if state.complete:
         raise BadInput(f"{printable(path)} is a finished report; choose another --report-csv or move it away")
     return state
-
-
-def archive_of(state: RunState) -> str:
-    """The archive_id of the archive that a run began with; empty where there was none yet."""
-    return state.settings.get(_ARCHIVE, "")
 
 
 def _differing(state: RunState, settings: dict[str, str]) -> list[str]:

@@ -54,7 +54,7 @@ def _date(folder: Path, act: Callable[[], None], *sources: Source) -> list[str]:
     scan, *_ = scan_tree(str(folder))
     *photos, last, movie = scan.files
     questions = [MediaGroup(file) for file in photos] + [MediaGroup(last, (movie,))]
-    dater = Dater(Rules(sources or tuple(Source), UTC, datetime.now(UTC)), _Meanwhile(act))
+    dater = Dater(Rules(sources or tuple(Source), UTC, datetime.now(UTC)), _Meanwhile(act).ask)
     return [dated.folder for dated in date_chunk(dater, "%Y", questions, prefetched=9) if dated]
 
 

@@ -50,7 +50,7 @@ class Group:
         self.librarian = Librarian()
 
     def date(self, shared_sidecar: str = "") -> Choice:
-        dater = Dater(Rules(self.order, UTC, datetime.now(UTC)), self.librarian)
+        dater = Dater(Rules(self.order, UTC, datetime.now(UTC)), self.librarian.ask)
         return dater.date(MediaGroup(self.files[0], tuple(self.files[1:]), shared_sidecar=shared_sidecar))
 
 

@@ -28,11 +28,9 @@ FILES = 60
 RULES = Rules(tuple(Source), UTC, datetime.now(UTC))
 
 
-class NobodyToAsk:
-    """A second opinion that knows nothing: these tests are not about it."""
-
-    def ask(self, path: str) -> Reading:
-        return Reading(problem=f"nobody was asked about {os.path.basename(path)}")
+def nobody_to_ask(path: str) -> Reading:
+    """A fallback that finds nothing: these tests are not about it."""
+    return Reading(problem=f"nobody was asked about {os.path.basename(path)}")
 
 
 @pytest.fixture
@@ -48,8 +46,8 @@ def chunks(tmp_path: Path) -> list[Chunk]:
 
 @pytest.fixture
 def dater() -> Iterator[Dater]:
-    with FallbackReader() as second_opinion:
-        yield Dater(RULES, second_opinion)
+    with FallbackReader() as fallback:
+        yield Dater(RULES, fallback.ask)
 
 
 def test_workers_decide_as_this_process_does_and_keep_the_order(chunks: list[Chunk], dater: Dater) -> None:
@@ -86,7 +84,7 @@ def test_where_no_process_can_be_had_this_one_dates_all(
 
 @pytest.mark.parametrize(("jobs", "files"), [(1, WORTH_WORKERS), (4, WORTH_WORKERS - 1)])
 def test_one_job_or_few_files_start_no_process(chunks: list[Chunk], jobs: int, files: int) -> None:
-    with DatingPool(Dater(RULES, NobodyToAsk()), "%Y", jobs) as pool:
+    with DatingPool(Dater(RULES, nobody_to_ask), "%Y", jobs) as pool:
         pool.expect(files)
         assert not pool._workers
         assert sum(len(answer) for answer in pool.date_all(chunks)) == FILES
