@@ -1,7 +1,4 @@
-"""The options of organize: their types for argparse, parsed and checked, and which of them a later call must repeat.
-
-The types raise ``ArgumentTypeError`` with what to write instead.
-"""
+"""The options of organize: checked, and which of them a later call must repeat. ``parse_…`` are types for argparse."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The dates of many groups, decided on all cores: chunks go to worker processes, decisions come back in order.
-
-The interpreter runs one thread at a time, and reading dates is all computing, so threads gain nothing. Changes nothing.
-"""
+"""The dates of many groups, decided on all cores. Threads alone gain nothing, since reading dates is all computing."""
 
 from __future__ import annotations
 
@@ -52,10 +49,9 @@ def _date_group(dater: Dater, layout: str, group: MediaGroup) -> Dated:
 
 
 class DatingPool:
-    """Dates groups by the rules of one ``Dater``, up to ``jobs`` at a time.
+    """Dates groups by the rules of one ``Dater``: many by a worker process for each core, fewer by ``jobs`` threads.
 
-    Many files are dated by worker processes, one for each core, fewer by threads, which at least wait for the disk
-    together. The chunks of a worker that died are dated by this process.
+    The chunks of a worker that died are dated by this process.
     """
 
     def __init__(self, dater: Dater, layout: str, jobs: int) -> None:

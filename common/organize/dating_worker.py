@@ -1,7 +1,6 @@
-"""The worker process of ``DatingPool``: dates chunks of groups until its input ends.
+"""The worker process of ``DatingPool``: dates chunks of groups until its input ends. Changes nothing on disk.
 
-Run as ``python -P -m common.organize.dating_worker``. Both pipes carry pickles. That is safe here alone: this process
-and the one that started it are the same program, and nobody else holds the ends. Changes nothing on disk.
+Both pipes carry pickles, which is safe here alone: both ends are held by this program and nobody else.
 """
 
 from __future__ import annotations

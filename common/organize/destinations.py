@@ -95,10 +95,7 @@ class DestinationPlanner:
         return self._folders[relative]
 
     def _choose_name(self, group: MediaGroup, folder: str, candidate: IndexedFile) -> _Spot:
-        """The first name for the primary under which the whole group is free.
-
-        A file that is in the archive already keeps its name there, whatever the case or Unicode form.
-        """
+        """The first name for the primary under which the whole group is free or archived already."""
         primary = group.primary
         for suffix in chain([""], _suffixes(candidate)):
             name = _suffixed(group, suffix) if suffix else primary.name
@@ -165,10 +162,7 @@ class DestinationPlanner:
         return row._replace(review=NOTE_SEPARATOR.join(filter(None, [row.review, note])))
 
     def _folder_note(self, dated: Dated, same: IndexedFile) -> str:
-        """A note where a duplicate's own date asks for another folder than that of the file it equals.
-
-        Modification times don't count: those of copies nearly always differ.
-        """
+        """A note where a duplicate's own date, other than a modification time, asks for another folder."""
         if dated.date_source in ("", "filesystem:mtime") or same.folder == self._folder(dated.folder):
             return ""
         stored = f"row {same.row_id} of this content is in {relative_to(same.folder, self.archive_root)}"
@@ -226,9 +220,9 @@ def _suffixed(group: MediaGroup, suffix: str) -> str:
 
 
 def _find_stored_companion(companion: FoundFile, anchor: IndexedFile, name: str) -> _Spot | None:
-    """The companion of the file that the primary equals, where it has the same content as this companion.
+    """The companion with equal content of the file that the primary equals, in the archive or still in the source.
 
-    It is looked for in the archive, and, since a run may have stored nothing yet, in the source. Reads the disk.
+    Reads the disk.
     """
     if stored := _find_same_content(companion, anchor.folder, name):
         return stored
@@ -242,10 +236,9 @@ def _find_stored_companion(companion: FoundFile, anchor: IndexedFile, name: str)
 
 
 def _find_same_content(file: FoundFile, folder: str, name: str) -> _Spot | None:
-    """The file in a folder that has this name, up to case and Unicode form, and the content of a given file.
+    """The file in a folder with this name, up to case and Unicode form, and the content of a file. Reads the disk.
 
-    Raises ``OSError`` or ``RowFailed`` where one of them can't be read: storing it once more would be a guess. Reads
-    the disk.
+    Raises ``OSError`` or ``RowFailed`` where one of them can't be read: storing it once more would be a guess.
     """
     for similar in _similar_names(folder, name):
         path = os.path.join(folder, similar)

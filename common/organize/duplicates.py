@@ -12,10 +12,7 @@ from common.paths import join_path, path_exists
 
 @dataclass(slots=True, eq=False)
 class IndexedFile:
-    """A file that this run has planned to store, or that was found in the archive (then ``row_id`` is 0).
-
-    Folder and name are kept apart since a million files share few folders.
-    """
+    """A planned file, or one of the archive (then ``row_id`` is 0). A million of them share few folders."""
 
     folder: str
     name: str
@@ -63,10 +60,9 @@ class DuplicateIndex:
         self._add_by_sample(indexed)
 
     def find(self, candidate: IndexedFile, size: int) -> IndexedFile | None:
-        """The indexed file with the candidate's content: one of this run before one of the archive.
+        """The indexed file with the candidate's content, one of this run first; fills in its sample and digest.
 
-        Fills in the candidate's sample and digest where they are read. Raises ``OSError`` or ``RowFailed`` where the
-        candidate itself can't be read.
+        Raises ``OSError`` or ``RowFailed`` where the candidate can't be read.
         """
         if size not in self._single:
             return None

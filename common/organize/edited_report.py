@@ -1,7 +1,6 @@
-"""A report that a person has looked at and perhaps edited: checked as a whole, then read again to be carried out.
+"""A report that a person has looked at: checked as a whole, then read again to be carried out. Reads the disk.
 
-Rows may be deleted and sorted, and destinations corrected; everything else must be as organize wrote it. Reads the
-disk.
+Rows may be deleted and sorted, and destinations corrected; everything else must be as organize wrote it.
 """
 
 from __future__ import annotations
@@ -85,10 +84,9 @@ class EditedReport:
         return row.size_bytes
 
     def groups(self, archive_id: str, done: RowIds) -> Iterator[list[ReportRow]]:
-        """The rows by group, in the order of their ids, with the archive's identity; those in ``done`` are left out.
+        """The rows that are not ``done`` by group, in the order of their ids, with the archive's identity.
 
-        A duplicate gets the destination of the file that it equals. Where the row of that was deleted, it is stored in
-        its place.
+        A duplicate gets the destination of the file that it equals, or takes its place where that row was deleted.
         """
         found = [(original, self._find(original)) for original in sorted(self._originals)]
         destinations = {original: row.destination_path for original, row in found if row}

@@ -45,7 +45,7 @@ class CopyExecutor:
         self._is_retry = is_retry
 
     def apply_batch(self, rows: Sequence[ReportRow]) -> list[ReportRow]:
-        """Copy or move the planned rows of a batch; what is returned is durable. Changes the disk.
+        """Copy or move the planned rows of a batch durably. Changes the disk.
 
         Raises ``StoppedEarly`` or ``Interrupted``: then the batch must be retried.
         """
@@ -213,8 +213,7 @@ def fail_duplicates_of_failed(rows: Sequence[ReportRow]) -> list[ReportRow]:
 def _unstored_reason(row: ReportRow, failed: Collection[str] = ()) -> str:
     """Why a file that was to need no copy is not in the archive, or an empty string. Reads the disk.
 
-    Compares sizes and times, since a plan may be older than an edit; verify compares the bytes. ``failed`` are the
-    destinations that were not reached.
+    Compares sizes and times; verify compares the bytes. ``failed`` are the destinations that were not reached.
     """
     if row.status not in (_DUPLICATE, _ARCHIVED):
         return ""

@@ -45,11 +45,9 @@ _EDITED = re.compile(
 
 
 def group_files(files: Iterable[FoundFile]) -> list[MediaGroup]:
-    """Sort the files of one folder into groups, in the order of their primaries. Pure.
+    """Sort the files of one folder into groups, in the order of their primaries, in linear time. Pure.
 
-    Every file is in exactly one group, whatever the order of the files. But for sorting, time and memory grow linearly.
-    What is not media is a group of its own; so is, as an orphan, a .json that is no companion of anything here
-    (``is_takeout_name``: of something elsewhere).
+    What is not media is a group of its own; so is, as an orphan, a companion of nothing here.
     """
     by_name = {file.name: file for file in files}
     ordered = sorted(by_name)
@@ -179,8 +177,7 @@ def _owner(sidecar: str, index: _Index) -> str | None:
 def _nearest(stem: str, names: Sequence[str] | None) -> str | None:
     """The one of several media files that a companion most likely describes.
 
-    RAWs first, since programs never write into them, then cameras' stills, other pictures and movies; among equals the
-    one that is spelled like the companion in case and Unicode form.
+    RAWs first, since programs never write into them; among equals the one spelled like the companion.
     """
     if not names:
         return None
@@ -238,8 +235,7 @@ def _takeout_of_original(name: str, index: _Index, takeout_of: dict[str, str]) -
 
 
 def media_groups(folder: FolderScan) -> Iterator[MediaGroup]:
-    """The groups of one folder in the order of their names, except that a group follows the one whose sidecar it
-    shares. Pure."""
+    """The groups of a folder by name, but each that shares a sidecar follows the one that has it. Pure."""
     groups = group_files(folder.files)
     sharing: dict[str, list[MediaGroup]] = defaultdict(list)
     for group in groups:

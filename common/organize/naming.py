@@ -12,11 +12,10 @@ MAX_NAME_BYTES = 255
 
 
 def with_suffix(name: str, suffix: str, spare: int = 0) -> str:
-    """Put ``~suffix`` before the extension, and shorten the stem of a name that would become too long. Pure.
+    """Put ``~suffix`` before the extension, and shorten a stem that gets too long. Pure.
 
-    ``spare`` is how many bytes longer the name of a companion is that must get the same stem.
-    File systems limit a name to 255 bytes (ext4, btrfs, APFS) or 255 UTF-16 units (NTFS, exFAT);
-    bytes are the narrower measure.
+    ``spare`` is how many bytes longer the name of a companion with the same stem is. File systems limit a name to 255
+    bytes (ext4, btrfs, APFS) or 255 UTF-16 units (NTFS, exFAT).
     """
     stem, extension = os.path.splitext(name)
     room = MAX_NAME_BYTES - spare - len(os.fsencode(extension)) - len(suffix) - 1
@@ -32,10 +31,9 @@ def suffix_between(name: str, new_name: str) -> str:
 
 
 def collision_suffixes(sha256: str) -> Iterator[str]:
-    """The suffixes to try, in order, for content whose plain name is taken. Endless.
+    """The suffixes to try, in order, for content whose plain name is taken: digits of its digest, then numbers.
 
-    The first is eight digits of the digest, so that a name does not depend on the order of work. Longer ones follow for
-    a name that other content has even so, and numbers for equal content that is kept more than once.
+    The first does not depend on the order of work; numbers are for equal content that is kept more than once.
     """
     for length in (8, 16, 64):
         yield sha256[:length]
@@ -60,10 +58,9 @@ def companion_name(companion: str, primary: str, new_primary: str, suffix: str) 
 
 
 class NameRegistry:
-    """The names in the archive that are taken, by files that were there before and by this run.
+    """The names in the archive that are taken. Those that differ only by case or Unicode form count as the same.
 
-    Names that differ only by case or Unicode form count as the same. Kept as 64-bit hashes: a collision of these can
-    only cause an unneeded suffix.
+    Kept as 64-bit hashes: a collision of these can only cause an unneeded suffix.
     """
 
     def __init__(self) -> None:

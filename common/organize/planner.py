@@ -84,7 +84,7 @@ def _scan_source(run: OrganizeRun, pool: DatingPool) -> deque[FolderScan]:
 def _index_archive(run: OrganizeRun, sizes: set[int], names: NameRegistry) -> None:
     """Take the names in the archive, and index its files of these sizes, which alone can equal one of the source.
 
-    Changes the disk where this run holds the archive's lock: removes temporary files that a killed run left.
+    Changes the disk where this run acts: removes temporary files that a killed run left.
     """
     if not os.path.isdir(run.roots.archive):
         return
@@ -116,10 +116,9 @@ class ReportPlanner:
     pool: DatingPool
 
     def plan(self, folders: deque[FolderScan], totals: RunTotals) -> Iterator[list[ReportRow]]:
-        """The rows of one group after the other, in scan order, without what ``totals`` has as recorded.
+        """The rows of each group in scan order, without what ``totals`` has as recorded. Empties ``folders``.
 
-        Groups that share a sidecar come as one: once it is moved away with the first, nothing dates the others. Removes
-        each folder from the queue, so that what is planned is not kept in memory twice.
+        Groups that share a sidecar come as one: once it is moved away with the first, nothing dates the others.
         """
         row_id = totals.rows + 1
         chunks, to_be_dated = tee(chunked(_unrecorded(folders, totals), self.pool.chunk_groups))

@@ -26,10 +26,7 @@ class Roots:
     archive: str
 
     def require_disks(self, archive_id: str = "") -> None:
-        """Raise ``StoppedEarly`` where the disk of the source is away, or that of the archive, if its id is given.
-
-        The files of such a disk are not missing, and no row may call them so. Reads the disk.
-        """
+        """Raise ``StoppedEarly`` where the disk of the source or of the archive with this id is away."""
         archive.require_source(self.source)
         if archive_id:
             archive.require_archive(self.archive, archive_id)

@@ -41,8 +41,7 @@ _PLANNED, _FAILED = ReportStatus.PLANNED, ReportStatus.FAILED
 class OrganizeRun:
     """One call of organize, and what its steps share. As a context manager it releases its locks and files.
 
-    ``edited`` is None without ``--from-report``, ``session`` where no report is written. ``resources`` are closed with
-    the run.
+    ``edited`` is None without ``--from-report``, ``session`` where no report is written.
     """
 
     def __init__(self, options: Options, console: Console, stop: StopRequest) -> None:

@@ -14,9 +14,8 @@ from common.organize.model import FolderScan, FoundFile, NotScanned
 def scan_tree(root: str, skip_folders: Collection[str] = (), exclude: Sequence[str] = ()) -> Iterator[FolderScan]:
     """Visit a folder and all below it in the order of their names, never following links.
 
-    ``skip_folders`` are left out by their real paths, and what matches the glob patterns of ``exclude`` by its name or
-    its path relative to the root. The order does not depend on the file system. A folder that can't be read, or that
-    contains itself through a mount, becomes a ``NotScanned`` with the reason.
+    ``skip_folders`` are left out by their real paths, and what matches a glob pattern of ``exclude`` by its name or its
+    path relative to the root. A folder that can't be read or contains itself through a mount becomes a ``NotScanned``.
     """
 
     def exclusion(path: str) -> str:

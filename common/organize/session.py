@@ -100,9 +100,9 @@ def find_report_path(report_csv: str, settings: dict[str, str], run_id: str) -> 
 
 
 def resume_or_begin_report(path: str, settings: dict[str, str], run_id: str, archive_id: str = "") -> RunState:
-    """The state of the unfinished run with the same settings that writes this report, or of a run that begins.
+    """The state of the unfinished run with these settings that writes this report, or of a new run. Reads the disk.
 
-    Raises ``BadInput`` where the path is taken by anything else. Changes nothing.
+    Raises ``BadInput`` where the path is taken by anything else.
     """
     is_taken = os.path.lexists(path)  # looked at before the state, since a run that begins writes its state first
 

@@ -41,8 +41,7 @@ class RunTotals:
                 counts.add(UNFIXABLE, has_failed_in_plan(row.reason) or asks_to_organize_again(row.reason))
 
     def add_recorded(self, row: ReportRow) -> None:
-        """Count a row of an earlier call, and remember its path, unless it was moved: then the path is free for another
-        file."""
+        """Count a row of an earlier call, and remember its path, unless moving it has freed that for another file."""
         if row.status != _MOVED:
             self._recorded.add(_path_digest(row.source_path))
         self.add([row])
@@ -62,10 +61,7 @@ class RunTotals:
 
 @dataclass(frozen=True)
 class ScanTotals:
-    """How many entries need a row, recorded earlier or now, their bytes, and what has no row.
-
-    ``system_entries`` are paths, those of folders first.
-    """
+    """How many entries need a row, their bytes, and the paths of system entries, which have none, folders first."""
 
     entries: int
     media_bytes: int
