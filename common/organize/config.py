@@ -8,17 +8,25 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 
 from common.cli.options import CommonOptions, common_options, parse_arguments
 from common.errors import BadInput
 from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS, system_folder_in
-from common.organize.model import Mode
 from common.paths import is_plain_absolute
 
 SOURCES = ("metadata", "sidecar", "filename", "filesystem")
 _DIRECTIVES = "aAbBdGHIjmMpSuUVwWxXyYfzZc%"  # of strftime on every system; others are kept as text, or fail
 # What the report was made by: it can't be decided once more when the report is carried out.
 _DECIDED_BY_REPORT = "media_kind types date_from date_to layout date_sources timezone duplicates exclude".split()
+
+
+class Mode(StrEnum):
+    """What ``--mode`` asks for."""
+
+    REPORT = "report"
+    COPY = "copy"
+    MOVE = "move"
 
 
 @dataclass(frozen=True, kw_only=True)

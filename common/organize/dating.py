@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from common.dates import notes
@@ -17,7 +17,8 @@ from common.dates.model import Candidate, Choice, Dated, Reading, Source
 from common.dates.sidecar import candidates_from_sidecar
 from common.errors import RowFailed
 from common.media_types import extension_of, kind_of
-from common.organize.model import FoundFile, MediaGroup
+from common.organize.grouping import MediaGroup
+from common.organize.scan import FoundFile
 
 UNKNOWN_DATE = "unknown-date"
 _METADATA, _FILESYSTEM = Source.METADATA, Source.FILESYSTEM  # Python 3.11 takes a function call to get at one
@@ -94,15 +95,13 @@ class Dater:
         return remarks
 
 
+@dataclass(slots=True)
 class _Evidence:
     """The candidates of a group, what readers could not do, and what the disk did not let them read."""
 
-    __slots__ = ("candidates", "problems", "unread")
-
-    def __init__(self) -> None:
-        self.candidates: list[Candidate] = []
-        self.problems: list[str] = []
-        self.unread: list[str] = []
+    candidates: list[Candidate] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
     def add(self, reading: Reading, prefix: str) -> None:
         """Add one file's evidence; ``prefix`` precedes its problem."""

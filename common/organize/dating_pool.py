@@ -16,7 +16,8 @@ from common.dates.model import UNDATED, Dated
 from common.dates.prefetch import Prefetcher, prefetch_limit
 from common.errors import RowFailed
 from common.organize.dating import Dater, dated_as
-from common.organize.model import FoundFile, MediaGroup
+from common.organize.grouping import MediaGroup
+from common.organize.scan import FoundFile
 from common.workers import Worker
 
 # Starting workers costs as much as dating some two thousand files.

@@ -18,8 +18,9 @@ from common.manifests.rows import ReportRow
 from common.manifests.statuses import ReportStatus
 from common.media_types import kind_of
 from common.organize.duplicates import DuplicateIndex, IndexedFile
-from common.organize.model import FoundFile, MediaGroup, NotScanned
+from common.organize.grouping import MediaGroup
 from common.organize.naming import NameRegistry, collision_suffixes, companion_name, suffix_between, with_suffix
+from common.organize.scan import FoundFile, NotScanned
 from common.paths import casefold_name, path_exists, relative_to
 from common.timestamps import mtime_text
 

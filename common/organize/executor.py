@@ -21,7 +21,7 @@ from common.hashing.identity import Identity, is_regular
 from common.manifests.reasons import organize_again
 from common.manifests.rows import ReportRow
 from common.manifests.statuses import ReportStatus
-from common.organize.model import Mode
+from common.organize.config import Mode
 from common.paths import NOT_FOUND_ERRORS, path_exists, printable
 from common.timestamps import mtime_nanoseconds
 

@@ -17,9 +17,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
+from typing import NamedTuple
 
+from common.dates.model import UNDATED, Dated
 from common.media_types import RAW_EXTENSIONS, extension_of, kind_of
-from common.organize.model import FolderScan, FoundFile, MediaGroup
+from common.organize.scan import FolderScan, FoundFile
 from common.paths import casefold_name
 
 # The best original first: a JPEG beside a HEIC is often its export.
@@ -44,6 +46,27 @@ _EDITED = re.compile(
 )
 
 
+class MediaGroup(NamedTuple):
+    """Files that are dated together and stored under one stem.
+
+    ``is_orphan``: the primary is a companion without its photo or video. ``shared_sidecar``: the path of a sidecar that
+    belongs to another group and dates this one as well, or empty. Once it is dated, ``dated`` is the decision for all
+    its files, and ``row_id`` the number of the primary's row; those of the companions follow.
+    """
+
+    primary: FoundFile
+    companions: tuple[FoundFile, ...] = ()
+    is_orphan: bool = False
+    shared_sidecar: str = ""
+    dated: Dated = UNDATED
+    row_id: int = 0
+
+    @property
+    def files(self) -> tuple[FoundFile, ...]:
+        """The primary, then its companions."""
+        return (self.primary, *self.companions)
+
+
 def group_files(files: Iterable[FoundFile]) -> list[MediaGroup]:
     """Sort the files of one folder into groups, in the order of their primaries, in linear time. Pure.
 
@@ -62,7 +85,9 @@ def group_files(files: Iterable[FoundFile]) -> list[MediaGroup]:
         if len(members) > 1:
             primary_of |= _pair_media(members)
         if stem.endswith(_MOTION):
-            for still, movie in product(_stills(members), _motion_movies(stem, index)):
+            # A movie of PXL_….MP.jpg was exported as PXL_….MP or PXL_….mp4.
+            movies = [*index.by_name.get(stem, ()), *index.by_name.get(f"{stem}4", ())]
+            for still, movie in product(_stills(members), movies):
                 if primary_of[movie] == movie:
                     primary_of[movie] = primary_of[still]
     owners = {sidecar: _owner(sidecar, index) for sidecar in sidecars}
@@ -151,11 +176,6 @@ def _follows(name: str, primary: str) -> bool:
         stem, still = _split(casefold_name(primary))
         return still in _HEIC or _PHONE_STEM.fullmatch(stem) is not None
     return extension == ".mov" or extension in RAW_EXTENSIONS
-
-
-def _motion_movies(stem: str, index: _Index) -> list[str]:
-    """The movies of ``PXL_….MP.jpg`` that were exported as ``PXL_….MP`` or ``PXL_….mp4``."""
-    return [movie for name in (stem, f"{stem}4") for movie in index.by_name.get(name, ())]
 
 
 def _owner(sidecar: str, index: _Index) -> str | None:

@@ -64,23 +64,19 @@ class NameRegistry:
     """
 
     def __init__(self) -> None:
-        self._existing: set[int] = set()
-        self._claimed: set[int] = set()
+        self._owners: dict[int, str] = {}
 
     def add_existing(self, folder: str, name: str) -> None:
         """Take a name for a file that was there before the run."""
-        self._existing.add(self._key(folder, name))
+        self._owners[self._key(folder, name)] = "archive"
 
     def claim(self, folder: str, name: str) -> None:
         """Take a name for a file of this run."""
-        self._claimed.add(self._key(folder, name))
+        self._owners[self._key(folder, name)] = "run"
 
     def owner_of(self, folder: str, name: str) -> str:
         """Who has a name: ``run``, ``archive`` (a file that was there before) or nobody, an empty string."""
-        key = self._key(folder, name)
-        if key in self._claimed:
-            return "run"
-        return "archive" if key in self._existing else ""
+        return self._owners.get(self._key(folder, name), "")
 
     @staticmethod
     def _key(folder: str, name: str) -> int:

@@ -24,11 +24,10 @@ from common.organize.dating import Dater
 from common.organize.dating_pool import DatingPool
 from common.organize.destinations import DestinationPlanner
 from common.organize.duplicates import IndexedFile
-from common.organize.grouping import is_takeout_name, media_groups
-from common.organize.model import FolderScan, MediaGroup, NotScanned
+from common.organize.grouping import MediaGroup, is_takeout_name, media_groups
 from common.organize.naming import NameRegistry
 from common.organize.run import OrganizeRun
-from common.organize.scan import scan_tree
+from common.organize.scan import FolderScan, NotScanned, scan_tree
 from common.organize.totals import RunTotals, ScanTotals, count_scanned
 from common.paths import join_path, printable
 

@@ -18,11 +18,10 @@ from common.manifests.rows import ReportRow, RowIds
 from common.manifests.state import SUFFIX
 from common.manifests.statuses import ReportStatus
 from common.manifests.survey import ManifestSurvey
-from common.organize.config import Options, settings_of
+from common.organize.config import Mode, Options, settings_of
 from common.organize.duplicates import DuplicateIndex
 from common.organize.edited_report import EditedReport
 from common.organize.executor import CopyExecutor
-from common.organize.model import Mode
 from common.organize.roots import find_roots, prepare_archive
 from common.organize.session import OrganizeSession, find_report_path, resume_or_begin_report
 from common.organize.totals import RunTotals, ScanTotals

@@ -4,11 +4,49 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from common.errors import explain_os_error
 from common.media_types import QUARANTINE_FOLDER, is_system_file, is_system_folder
-from common.organize.model import FolderScan, FoundFile, NotScanned
+from common.paths import join_path
+
+
+class FoundFile(NamedTuple):
+    """A regular file as the scan saw it: its size in bytes, its time in nanoseconds since 1970 UTC."""
+
+    folder: str
+    name: str
+    size: int
+    mtime_ns: int
+
+    @property
+    def path(self) -> str:
+        return join_path(self.folder, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class NotScanned:
+    """An entry that is no regular file or is excluded, or a folder that could not be read."""
+
+    path: str
+    reason: str
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FolderScan:
+    """One folder: its files in the order of their names, what could not be scanned, and the names of what has no row.
+
+    Names of folders end with a separator.
+    """
+
+    path: str
+    files: tuple[FoundFile, ...]
+    not_scanned: tuple[NotScanned, ...]
+    system_entries: tuple[str, ...] = ()
+    excluded_folders: tuple[str, ...] = ()
 
 
 def scan_tree(root: str, skip_folders: Collection[str] = (), exclude: Sequence[str] = ()) -> Iterator[FolderScan]:
@@ -19,7 +57,11 @@ def scan_tree(root: str, skip_folders: Collection[str] = (), exclude: Sequence[s
     """
 
     def exclusion(path: str) -> str:
-        return _matching_pattern(os.path.relpath(path, root), exclude) if exclude else ""
+        if not exclude:
+            return ""
+        name, relative = os.path.basename(path), os.path.relpath(path, root).replace(os.sep, "/")
+        matching = (glob for glob in exclude if fnmatchcase(name, glob) or fnmatchcase(relative, glob.rstrip("/")))
+        return next(matching, "")
 
     stack: list[tuple[str, frozenset[tuple[int, int]]]] = [(root, frozenset())]
     while stack:
@@ -27,15 +69,6 @@ def scan_tree(root: str, skip_folders: Collection[str] = (), exclude: Sequence[s
         scan, subfolders, inode = _scan_folder(folder, ancestors, skip_folders, exclusion)
         yield scan
         stack.extend((subfolder, ancestors | {inode}) for subfolder in reversed(subfolders))
-
-
-def _matching_pattern(relative: str, exclude: Sequence[str]) -> str:
-    """The first pattern that matches a relative path or the name at its end, or an empty string. Pure."""
-    name, portable = os.path.basename(relative), relative.replace(os.sep, "/")
-    for pattern in exclude:
-        if fnmatchcase(name, pattern) or fnmatchcase(portable, pattern.rstrip("/")):
-            return pattern
-    return ""
 
 
 def _scan_folder(

@@ -12,7 +12,7 @@ from common.cli.summary import Summary, counts_and_amounts
 from common.counts import count_text
 from common.errors import ExitCode
 from common.manifests.statuses import ReportStatus
-from common.organize.model import Mode
+from common.organize.config import Mode
 from common.organize.run import OrganizeRun
 from common.organize.totals import REVIEW, STATUSES, UNFIXABLE, WITHOUT_FFPROBE, ScanTotals
 from common.paths import printable

@@ -12,7 +12,7 @@ from common.dates.notes import lacks_ffprobe
 from common.manifests.reasons import asks_to_organize_again, has_failed_in_plan
 from common.manifests.rows import ReportRow
 from common.manifests.statuses import ReportStatus
-from common.organize.model import FolderScan, FoundFile, NotScanned
+from common.organize.scan import FolderScan, FoundFile, NotScanned
 from common.paths import join_path
 
 _MOVED, _FAILED = ReportStatus.MOVED, ReportStatus.FAILED

@@ -22,7 +22,7 @@ from common.dates.model import Reading, Source
 from common.dates.prefetch import Prefetcher
 from common.organize.dating import Dater
 from common.organize.dating_pool import date_chunk
-from common.organize.model import MediaGroup
+from common.organize.grouping import MediaGroup
 from common.organize.scan import scan_tree
 from tests.dates import sample_files as make
 from tests.support.media import jpeg

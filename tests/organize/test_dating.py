@@ -13,7 +13,8 @@ from common.dates.choose import Rules
 from common.dates.model import Candidate, Choice, Clock, Reading, Source
 from common.errors import RowFailed
 from common.organize.dating import Dater
-from common.organize.model import FoundFile, MediaGroup
+from common.organize.grouping import MediaGroup
+from common.organize.scan import FoundFile
 from tests.dates import sample_files as make
 from tests.support.media import jpeg, mp4
 from tests.support.trees import MTIME, write_tree

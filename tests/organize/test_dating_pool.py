@@ -19,8 +19,8 @@ from common.dates.fallback import FallbackReader
 from common.dates.model import Reading, Source
 from common.organize.dating import Dater
 from common.organize.dating_pool import WORTH_WORKERS, Chunk, DatingPool, date_chunk
-from common.organize.model import FoundFile, MediaGroup
-from common.organize.scan import scan_tree
+from common.organize.grouping import MediaGroup
+from common.organize.scan import FoundFile, scan_tree
 from tests.support.scripts import ORGANIZE, start
 from tests.support.tables import read_rows
 

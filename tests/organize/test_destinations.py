@@ -14,8 +14,9 @@ from common.dates.model import Dated
 from common.manifests.rows import ReportRow
 from common.organize.destinations import DestinationPlanner
 from common.organize.duplicates import DuplicateIndex, IndexedFile
-from common.organize.model import FoundFile, MediaGroup, NotScanned
+from common.organize.grouping import MediaGroup
 from common.organize.naming import NameRegistry, companion_name
+from common.organize.scan import FoundFile, NotScanned
 
 
 def digits(data: bytes) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from common.organize.duplicates import DuplicateIndex, IndexedFile
-from common.organize.model import FoundFile
 from common.organize.naming import NameRegistry
+from common.organize.scan import FoundFile
 
 BIG = 20_000  # more than the first and last bytes that a sample reads
 

@@ -12,8 +12,8 @@ import pytest
 from common.errors import Interrupted
 from common.fileops.temporary import set_aside_name
 from common.manifests.rows import REPORT, ReportRow
+from common.organize.config import Mode
 from common.organize.executor import CopyExecutor, fail_duplicates_of_failed
-from common.organize.model import Mode
 from common.timestamps import mtime_text
 from tests.support.monitor import Monitor, disk_access
 from tests.support.trees import read_tree, write_tree

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.organize.grouping import group_files, is_takeout_name
-from common.organize.model import FoundFile
+from common.organize.scan import FoundFile
 
 
 class NameGroup(NamedTuple):

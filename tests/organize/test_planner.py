@@ -6,9 +6,9 @@ import pytest
 
 from common.dates.model import Dated
 from common.organize.config import Options, parse_options
-from common.organize.grouping import media_groups
-from common.organize.model import FolderScan, FoundFile, MediaGroup
+from common.organize.grouping import MediaGroup, media_groups
 from common.organize.planner import date_skip_reason, skip_reason
+from common.organize.scan import FolderScan, FoundFile
 from organize_media_by_date import command_line
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common.organize.model import FolderScan, NotScanned
-from common.organize.scan import scan_tree
+from common.organize.scan import FolderScan, NotScanned, scan_tree
 from tests.support.trees import make_pipe, may_read_everything, write_tree
 
 
