@@ -36,7 +36,7 @@ _SKIPPED, _FAILED = ReportStatus.SKIPPED, ReportStatus.FAILED
 
 def plan_source(run: OrganizeRun) -> tuple[ScanTotals, Iterator[list[ReportRow]]]:
     """Scan source and archive, and plan what no earlier call has recorded, group by group. Raises ``Interrupted``."""
-    run.console.info(f"scanning {printable(run.roots.source)}")
+    run.console.info(f"scanning {printable(run.source_root)}")
     pool = _open_dating_pool(run)
     folders = _scan_source(run, pool)
     names = NameRegistry()
@@ -45,8 +45,8 @@ def plan_source(run: OrganizeRun) -> tuple[ScanTotals, Iterator[list[ReportRow]]
         duplicates=run.duplicates,
         names=names,
         run_id=run.run_id,
-        source_root=run.roots.source,
-        archive_root=run.roots.archive,
+        source_root=run.source_root,
+        archive_root=run.archive_root,
         archive_id=run.archive_id,
         keep_duplicates=run.options.duplicates == "keep",
     )
@@ -69,7 +69,7 @@ def _scan_source(run: OrganizeRun, pool: DatingPool) -> deque[FolderScan]:
     """Everything below the source, but for the archive. Raises ``Interrupted``."""
     folders: deque[FolderScan] = deque()
     files = 0
-    for folder in scan_tree(run.roots.source, {run.roots.archive}, run.options.exclude):
+    for folder in scan_tree(run.source_root, {run.archive_root}, run.options.exclude):
         if run.stop():
             raise Interrupted
         folders.append(folder)
@@ -85,9 +85,9 @@ def _index_archive(run: OrganizeRun, sizes: set[int], names: NameRegistry) -> No
 
     Changes the disk where this run acts: removes temporary files that a killed run left.
     """
-    if not os.path.isdir(run.roots.archive):
+    if not os.path.isdir(run.archive_root):
         return
-    for folder in scan_tree(run.roots.archive):
+    for folder in scan_tree(run.archive_root):
         for path in (folder.path, *(problem.path for problem in folder.not_scanned)):
             names.add_existing(*os.path.split(path))
         for problem in folder.not_scanned:

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 
 from common import archive
 from common.cli.console import Console
-from common.cli.options import jobs_for, require_distinct_paths
+from common.cli.options import jobs_for, require_distinct_paths, require_folder
 from common.cli.progress import Progress
 from common.cli.signals import StopRequest
-from common.errors import StoppedEarly, explain_os_error
+from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.context import DiskAccess
+from common.fileops.folders import make_folders
 from common.fileops.locking import Lock
-from common.manifests.batching import checkpoints
+from common.fileops.mounts import SameDirectoryCheck
+from common.manifests.batching import Weight, checkpoints
 from common.manifests.rows import ReportRow, RowIds
 from common.manifests.state import SUFFIX
 from common.manifests.statuses import ReportStatus
 from common.manifests.survey import ManifestSurvey
+from common.media_types import QUARANTINE_FOLDER
 from common.organize.config import Mode, Options, settings_of
 from common.organize.duplicates import DuplicateIndex
 from common.organize.edited_report import EditedReport
 from common.organize.executor import CopyExecutor
-from common.organize.roots import find_roots, prepare_archive
 from common.organize.session import OrganizeSession, find_report_path, resume_or_begin_report
 from common.organize.totals import RunTotals, ScanTotals
-from common.paths import printable
+from common.paths import is_inside, printable
 from common.run_id import new_run_id
 
 BATCH_FILES = 1_024
@@ -56,9 +59,9 @@ class OrganizeRun:
         with ExitStack() as resources:
             self.edited = resources.enter_context(EditedReport(options.from_report)) if options.from_report else None
             survey = self.edited.survey if self.edited else None
-            self.roots = find_roots(options, survey)
-            self.jobs = jobs_for(options, console.debug, (self.roots.source, self.roots.archive))
-            self.archive_id = archive.read_archive_id(self.roots.archive)
+            self.source_root, self.archive_root = find_roots(options, survey)
+            self.jobs = jobs_for(options, console.debug, (self.source_root, self.archive_root))
+            self.archive_id = archive.read_archive_id(self.archive_root)
             self.is_new_archive = not self.archive_id
             self.run_id = survey.run_id if survey else new_run_id()
             self.session = self._open(resources, survey)
@@ -66,9 +69,9 @@ class OrganizeRun:
 
     def _open(self, resources: ExitStack, survey: ManifestSurvey | None) -> OrganizeSession | None:
         """The report that this run writes, if it writes one. Changes the disk, as ``__init__`` says."""
-        options, roots = self.options, self.roots
+        options = self.options
         expected_id = survey.archive_id if survey else ""
-        settings = settings_of(options, roots.source, roots.archive, survey.manifest.sha256 if survey else "")
+        settings = settings_of(options, self.source_root, self.archive_root, survey.manifest.sha256 if survey else "")
         path = ""
         if options.writes_report:
             path = find_report_path(options.report_csv, settings, self.run_id)
@@ -77,10 +80,7 @@ class OrganizeRun:
         require_distinct_paths(options, (path, path + SUFFIX))
         self.archive_id = expected_id or self.archive_id
         if options.acts:
-            other_way = "make a new plan" if options.from_report else "name another --report-csv"
-            self.archive_id = prepare_archive(roots, expected_id, other_way, resources)
-            if self.is_new_archive:
-                self.console.info(f"a new archive is begun: {printable(roots.archive)}")
+            self._prepare_archive(expected_id, resources)
         if not options.writes_report:
             return None
         resources.enter_context(Lock(path + ".lock"))
@@ -91,6 +91,29 @@ class OrganizeRun:
         self.run_id = state.run_id
         self.console.debug(f"report: {printable(path)}")
         return session
+
+    def _prepare_archive(self, expected_id: str, resources: ExitStack) -> None:
+        """Lock the archive, of which the id may be expected, and make it where it is new. Changes the disk."""
+        root = self.archive_root
+        if expected_id:
+            try:
+                archive.require_archive(root, expected_id)
+            except StoppedEarly as error:
+                other_way = "make a new plan" if self.edited else "name another --report-csv"
+                raise StoppedEarly(f"{error} (to begin anew with what is there, {other_way})") from None
+        try:
+            make_folders(root)
+        except OSError as error:
+            raise BadInput(f"{printable(root)}: cannot make the archive: {explain_os_error(error)}") from None
+        resources.enter_context(Lock(os.path.join(root, archive.LOCK)))
+        if SameDirectoryCheck().same_directory(self.source_root, root):
+            raise BadInput(
+                f"{printable(self.source_root)} and {printable(root)} show the same folder (a mount of one on the "
+                "other); name another --destination-root"
+            )
+        self.archive_id = archive.create_archive(root)
+        if self.is_new_archive:
+            self.console.info(f"a new archive is begun: {printable(root)}")
 
     def __enter__(self) -> OrganizeRun:
         return self
@@ -145,17 +168,26 @@ class OrganizeRun:
         try:
             done = executor.apply_batch(rows)
         except StoppedEarly:
-            self.roots.require_disks(self.archive_id)  # a missing disk explains the error
+            self._require_disks()  # a missing disk explains the error
             raise
         if _has_failed(done):
-            self.roots.require_disks(self.archive_id)
+            self._require_disks()
         return done
+
+    def _require_disks(self) -> None:
+        """Raise ``StoppedEarly`` where the disk of the source is away, or that of an archive that this run changes.
+
+        The files of such a disk are not missing, and no row may call them so. Reads the disk.
+        """
+        archive.require_source(self.source_root)
+        if self.options.acts:
+            archive.require_archive(self.archive_root, self.archive_id)
 
     def record(self, rows: Sequence[ReportRow]) -> None:
         """Append rows to the report durably, where there is one, and count them. Changes the disk."""
         if self.session:
             if not self.options.acts and _has_failed(rows):
-                self.roots.require_disks()
+                self._require_disks()
             self.session.record(rows)
             if not self.options.acts:
                 self.session.checkpoint()
@@ -182,6 +214,43 @@ class OrganizeRun:
     def _warn_of_unreadable(self, path: str, error: Exception) -> None:
         cause = explain_os_error(error) if isinstance(error, OSError) else str(error)
         self.console.warning(f"{printable(path)}: cannot compare it: {cause}")
+
+
+def find_roots(options: Options, edited: ManifestSurvey | None) -> tuple[str, str]:
+    """The real roots of the command line, or of an edited report, with which those of the command line must agree.
+
+    Raises ``BadInput`` for folders that don't exist, or overlap in a dangerous way. Reads the disk.
+    """
+    given = {"--source": options.source, "--destination-root": options.destination_root}
+    if edited:
+        planned = {"--source": edited.source_root, "--destination-root": edited.archive_root}
+        for option, root in planned.items():
+            if given[option] and os.path.realpath(given[option]) != os.path.realpath(root):
+                path = printable(edited.manifest.path)
+                raise BadInput(f"{path} is a report with {option} {printable(root)}; leave the option out")
+        given = planned
+    source = require_folder(os.path.abspath(given["--source"]), "--source")
+    root = os.path.realpath(given["--destination-root"])
+    if os.path.lexists(root) and not os.path.isdir(root):
+        raise BadInput(f"{printable(root)}: --destination-root is not a folder; name another")
+    for folder, option in ((source, "--source"), (root, "--destination-root")):
+        if os.path.isfile(os.path.join(folder, QUARANTINE_FOLDER)):
+            raise BadInput(
+                f"{printable(folder)} is a quarantine, into which no scan looks (its journal with --restore brings "
+                f"files back); name another {option}"
+            )
+    parent = os.path.dirname(root)
+    if not os.path.isdir(root) and not os.path.isdir(parent):
+        what = "is no folder" if os.path.lexists(parent) else "does not exist: mount the disk, or make the folder first"
+        raise BadInput(f"{printable(parent)} {what}")
+    if source == root or (os.path.isdir(root) and os.path.samefile(source, root)):
+        raise BadInput(f"{printable(source)}: source and archive are the same folder; name another --destination-root")
+    if is_inside(source, root):
+        raise BadInput(
+            f"{printable(source)}: the source lies inside the archive {printable(root)}; name another "
+            "--destination-root"
+        )
+    return source, root
 
 
 def row_batches(groups: Iterable[list[ReportRow]], *, acts: bool) -> Iterator[list[ReportRow]]:

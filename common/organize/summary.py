@@ -41,7 +41,7 @@ def summarize(run: OrganizeRun, scanned: ScanTotals, unsupported_attributes: set
         tool=Stage.ORGANIZE,
         action=options.mode,
         dry_run=options.dry_run,
-        headline=f"{headline}: {printable(run.roots.source)} -> {printable(run.roots.archive)}",
+        headline=f"{headline}: {printable(run.source_root)} -> {printable(run.archive_root)}",
         run_id=run.run_id if run.session else "",
         exit_code=ExitCode.ATTENTION if needs_attention else ExitCode.OK,
         counts={**counts, "scanned": scanned.entries},
@@ -65,21 +65,20 @@ def _count_notes(run: OrganizeRun, counts: Mapping[str, int], scanned: ScanTotal
     if scanned.excluded_folders:
         yield f"left out: {count_text(scanned.excluded_folders, 'folder')} by --exclude"
     if not scanned.entries:
-        yield f"there is nothing in {printable(run.roots.source)}: is its disk mounted?"
+        yield f"there is nothing in {printable(run.source_root)}: is its disk mounted?"
 
 
 def _archive_notes(run: OrganizeRun) -> Iterator[str]:
-    roots = run.roots
-    if archive.is_archive(roots.source):
-        yield f"THE SOURCE IS AN ARCHIVE ITSELF: {printable(roots.source)}"
-    for name, root in (("SOURCE", roots.source), ("ARCHIVE", roots.archive)):
+    if archive.is_archive(run.source_root):
+        yield f"THE SOURCE IS AN ARCHIVE ITSELF: {printable(run.source_root)}"
+    for name, root in (("SOURCE", run.source_root), ("ARCHIVE", run.archive_root)):
         if enclosing := archive.enclosing_archive(root):
             yield f"THE {name} LIES IN ANOTHER ARCHIVE: {printable(enclosing)}"
     if run.options.dry_run and run.edited:
         yield "the archive was not looked at: what stands there under these names will not be stored again"
     if run.is_new_archive:
         begun = "a new archive was begun" if run.options.acts else "copy or move will begin a new archive"
-        yield f"{begun}: {printable(roots.archive)}"
+        yield f"{begun}: {printable(run.archive_root)}"
 
 
 def _system_entries_text(paths: Sequence[str]) -> str:
