@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import tee
 
@@ -53,8 +52,7 @@ def plan_source(run: OrganizeRun) -> tuple[ScanTotals, Iterator[list[ReportRow]]
     for row in run.recorded_rows():
         destinations.add_recorded(row)
         run.totals.add_recorded(row)
-    planner = ReportPlanner(run.options, destinations, pool)
-    return count_scanned(folders, run.totals), planner.plan(folders, run.totals)
+    return count_scanned(folders, run.totals), _plan_groups(run, folders, pool, destinations)
 
 
 def _open_dating_pool(run: OrganizeRun) -> DatingPool:
@@ -106,50 +104,48 @@ def _index_archive(run: OrganizeRun, sizes: set[int], names: NameRegistry) -> No
                 run.duplicates.add(file.size, IndexedFile(file.folder, file.name))
 
 
-@dataclass(frozen=True)
-class ReportPlanner:
-    """Filters, dates and places the groups of a scan."""
+def _plan_groups(
+    run: OrganizeRun, folders: deque[FolderScan], pool: DatingPool, destinations: DestinationPlanner
+) -> Iterator[list[ReportRow]]:
+    """The rows of each group in scan order, without what an earlier call has recorded. Empties ``folders``.
 
-    options: Options
-    destinations: DestinationPlanner
-    pool: DatingPool
+    Groups that share a sidecar come as one: once it is moved away with the first, nothing dates the others.
+    """
+    options, row_id = run.options, run.totals.rows + 1
+    chunks, to_be_dated = tee(chunked(_unrecorded(folders, run.totals), pool.chunk_groups))
+    answers = pool.date_all(
+        [None if isinstance(entry, NotScanned) or skip_reason(entry, options) else entry for entry in chunk]
+        for chunk in to_be_dated
+    )
+    together: list[ReportRow] = []
+    for chunk, decisions in zip(chunks, answers, strict=True):
+        for entry, dated in zip(chunk, decisions, strict=True):
+            if isinstance(entry, NotScanned):
+                rows = [destinations.unscanned(entry, row_id)]
+            else:
+                status, reason = _unplaced(entry, dated, options)
+                group = entry._replace(dated=dated or UNDATED, row_id=row_id)
+                rows = destinations.unplaced_group(group, status, reason) if status else destinations.plan(group)
+            row_id += len(rows)
+            if together and not (isinstance(entry, MediaGroup) and entry.shared_sidecar):
+                yield together
+                together = []
+            together += rows
+    if together:
+        yield together
 
-    def plan(self, folders: deque[FolderScan], totals: RunTotals) -> Iterator[list[ReportRow]]:
-        """The rows of each group in scan order, without what ``totals`` has as recorded. Empties ``folders``.
 
-        Groups that share a sidecar come as one: once it is moved away with the first, nothing dates the others.
-        """
-        row_id = totals.rows + 1
-        chunks, to_be_dated = tee(chunked(_unrecorded(folders, totals), self.pool.chunk_groups))
-        answers = self.pool.date_all(
-            [None if isinstance(entry, NotScanned) or skip_reason(entry, self.options) else entry for entry in chunk]
-            for chunk in to_be_dated
-        )
-        together: list[ReportRow] = []
-        for chunk, decisions in zip(chunks, answers, strict=True):
-            for entry, dated in zip(chunk, decisions, strict=True):
-                if isinstance(entry, NotScanned):
-                    rows = [self.destinations.unscanned(entry, row_id)]
-                else:
-                    rows = self._plan_group(entry, dated, row_id)
-                row_id += len(rows)
-                if together and not (isinstance(entry, MediaGroup) and entry.shared_sidecar):
-                    yield together
-                    together = []
-                together += rows
-        if together:
-            yield together
+def _unplaced(group: MediaGroup, dated: Dated | None, options: Options) -> tuple[str, str]:
+    """The status and reason of a group that gets no destination, else two empty strings. Pure.
 
-    def _plan_group(self, group: MediaGroup, dated: Dated | None, row_id: int) -> list[ReportRow]:
-        """The rows of one group. ``dated`` is None where the group is left out by its names."""
-        group = group._replace(dated=dated or UNDATED, row_id=row_id)
-        if dated is None:
-            return self.destinations.unplaced_group(group, _SKIPPED, skip_reason(group, self.options))
-        if dated.failed:
-            return self.destinations.unplaced_group(group, _FAILED, dated.failed)
-        if reason := date_skip_reason(dated, self.options):
-            return self.destinations.unplaced_group(group, _SKIPPED, reason)
-        return self.destinations.plan(group)
+    ``dated`` is None where the group is left out by its names.
+    """
+    if dated is None:
+        return _SKIPPED, skip_reason(group, options)
+    if dated.failed:
+        return _FAILED, dated.failed
+    reason = date_skip_reason(dated, options)
+    return (_SKIPPED, reason) if reason else ("", "")
 
 
 def _unrecorded(folders: deque[FolderScan], totals: RunTotals) -> Iterator[MediaGroup | NotScanned]:
