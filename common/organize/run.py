@@ -16,7 +16,7 @@ from common.fileops.context import DiskAccess
 from common.fileops.folders import make_folders
 from common.fileops.locking import Lock
 from common.fileops.mounts import SameDirectoryCheck
-from common.manifests.batching import Weight, checkpoints
+from common.manifests.batching import checkpoints
 from common.manifests.rows import ReportRow, RowIds
 from common.manifests.state import SUFFIX
 from common.manifests.statuses import ReportStatus
