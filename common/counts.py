@@ -99,29 +99,6 @@ def size_text(size: int) -> str:
     return f"{amount:.3g} {_UNITS[unit]}" if amount < 100 else f"{amount:,.0f} {_UNITS[unit]}"
 
 
-def count_file(counts: Counter[str], status: str, media_kind: str, size: int) -> None:
-    """``Counts.add_file`` for a flat counter."""
-    counts[status] += 1
-    counts[f"{status}{_SEPARATOR}{_KINDS.get(media_kind, 'other_files')}"] += 1
-    counts[f"{status}{_SEPARATOR}bytes"] += size
-
-
-def count_folder(counts: Counter[str], status: str) -> None:
-    """``Counts.add_folder`` for a flat counter."""
-    counts[status] += 1
-    counts[f"{status}{_SEPARATOR}folders"] += 1
-
-
-def rows_of(counts: Mapping[str, int]) -> dict[str, int]:
-    """The numbers of rows in a flat counter."""
-    return Counts.from_flat(counts).rows
-
-
-def amounts_of(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """The amounts in a flat counter, by status."""
-    return Counts.from_flat(counts).amounts
-
-
 def summed(amounts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """The sum of several amounts, in the order of ``KINDS``, without zeros."""
     total: Counter[str] = Counter()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import pytest
 
-from common.counts import amount_text, amounts_of, count_file, count_folder, count_text, rows_of, size_text, summed
+from common.counts import Counts, amount_text, count_text, size_text, summed
 
 
 @pytest.mark.parametrize(
@@ -60,7 +58,9 @@ def test_an_amount_is_said_in_one_order(amount: dict[str, int], text: str) -> No
 
 
 def test_files_and_folders_are_counted_by_status_and_kind() -> None:
-    counts: Counter[str] = Counter(attention=2, review=0)
+    counts = Counts()
+    counts.add("attention", 2)
+    counts.add("review", 0)
     for status, kind, size in (
         ("copied", "image", 10),
         ("copied", "image", 5),
@@ -68,18 +68,18 @@ def test_files_and_folders_are_counted_by_status_and_kind() -> None:
         ("skipped", "", 7),
         ("failed", "video", 0),
     ):
-        count_file(counts, status, kind, size)
-    count_folder(counts, "removed")
-    assert rows_of(counts) == {"attention": 2, "copied": 3, "skipped": 1, "failed": 1, "removed": 1}
-    amounts = amounts_of(counts)
-    assert amounts == {
+        counts.add_file(status, kind, size)
+    counts.add_folder("removed")
+    assert counts.rows == {"attention": 2, "copied": 3, "skipped": 1, "failed": 1, "removed": 1}
+    assert (counts["copied"], counts["nothing of this name"]) == (3, 0)
+    assert counts.amounts == {
         "copied": {"photos": 2, "companions": 1, "bytes": 16},
         "skipped": {"other_files": 1, "bytes": 7},
         "failed": {"videos": 1},
         "removed": {"folders": 1},
     }
-    assert list(amounts["copied"]) == ["photos", "companions", "bytes"]
-    assert summed(amounts.values()) == {
+    assert list(counts.amounts["copied"]) == ["photos", "companions", "bytes"]
+    assert summed(counts.amounts.values()) == {
         "photos": 2,
         "videos": 1,
         "companions": 1,
@@ -90,7 +90,9 @@ def test_files_and_folders_are_counted_by_status_and_kind() -> None:
 
 
 def test_a_state_file_holds_counts_in_a_flat_form() -> None:
-    counts: Counter[str] = Counter()
-    count_file(counts, "copied", "image", 10)
-    count_folder(counts, "removed")
-    assert counts == {"copied": 1, "copied: photos": 1, "copied: bytes": 10, "removed": 1, "removed: folders": 1}
+    counts = Counts()
+    counts.add_file("copied", "image", 10)
+    counts.add_folder("removed")
+    flat = {"copied": 1, "copied: photos": 1, "copied: bytes": 10, "removed": 1, "removed: folders": 1}
+    assert counts.to_flat() == Counts.from_flat(flat).to_flat() == flat
+    assert (counts + counts).to_flat() == {key: 2 * number for key, number in flat.items()}

@@ -36,7 +36,7 @@ def summarize(run: ApplyRun, state: RunState, counts: Counts) -> Summary:
     dry_run, action = run.options.dry_run, run.kind.action
     done = f"would be {run.kind.past}" if dry_run else run.kind.past
     names = {str(name): str(name) for name in (*Phase, Counted.DONE_BEFORE, Counted.NOTHING_TO_DO)} | {"done": done}
-    shown_counts, amounts = counts_and_amounts("rows", counts.to_flat(), names)
+    shown_counts, amounts = counts_and_amounts("rows", counts, names)
     rows, all_rows = shown_counts["rows"], run.survey.manifest.rows
     is_part = all_rows > rows > 0 and run.kind.type == ManifestType.VERIFIED and not dry_run
     window = f", rows {state.next_offset - rows + 1:,} to {state.next_offset:,} of {all_rows:,}" if is_part else ""

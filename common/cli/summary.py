@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from common.counts import amount_text, amounts_of, rows_of, summed
+from common.counts import Counts, amount_text, summed
 from common.errors import ExitCode
 from common.paths import printable
 
@@ -53,15 +53,15 @@ class Summary:
 
 
 def counts_and_amounts(
-    total: str, counts: Mapping[str, int], names: Mapping[str, str] | None = None
+    total: str, counts: Counts, names: Mapping[str, str]
 ) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
-    """``counts`` and ``amounts`` of a summary, from the flat counters of ``common.counts``. Pure.
+    """``counts`` and ``amounts`` of a summary. Pure.
 
-    ``total`` names the sum of all rows, which comes first. ``names`` renames statuses, and gives their order.
+    ``total`` names the sum of all rows, which comes first. ``names`` are the statuses to show, in their order, each
+    with the name that it is shown by.
     """
-    names = names or {status: status for status in rows_of(counts)}
-    rows, amounts = rows_of(counts), amounts_of(counts)
-    shown_counts = {names[status]: rows[status] for status in names if rows.get(status)}
+    rows, amounts = counts.rows, counts.amounts
+    shown_counts = {names[status]: rows[status] for status in names if status in rows}
     shown_amounts = {names[status]: amounts[status] for status in names if status in amounts}
     whole = summed(shown_amounts.values())
     return ({total: sum(shown_counts.values()), **shown_counts}, {**({total: whole} if whole else {}), **shown_amounts})

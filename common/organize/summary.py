@@ -27,7 +27,7 @@ _HEADLINES = {Mode.REPORT: "planned", Mode.COPY: "copied", Mode.MOVE: "moved"}
 def summarize(run: OrganizeRun, scanned: ScanTotals, unsupported_attributes: set[str]) -> Summary:
     """The counts, whether they add up, and what to do next. Reads the disk."""
     options, totals = run.options, run.totals
-    counts, amounts = counts_and_amounts("scanned", totals.counts.to_flat(), {status: status for status in STATUSES})
+    counts, amounts = counts_and_amounts("scanned", totals.counts, {status: status for status in STATUSES})
     notes = [*_count_notes(run, counts, scanned), *_archive_notes(run)]
     if unsupported_attributes:
         notes.append(f"the archive's file system can't hold: {', '.join(sorted(unsupported_attributes))}")

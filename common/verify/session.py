@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -12,7 +12,7 @@ from itertools import chain, count, islice
 
 from common import archive
 from common.cli.console import Console
-from common.counts import count_file
+from common.counts import Counts
 from common.errors import BadInput
 from common.fileops.locking import Lock
 from common.fileops.writing import Appender
@@ -49,7 +49,7 @@ class VerifySession:
         self.was_complete = state.complete
         self.rows_this_call = options.row_range.rows_this_run(state)
         self.done_rows = self.done_bytes = 0
-        self.counts_this_call: Counter[str] = Counter()
+        self.counts_this_call = Counts()
         self._row_ends: deque[int] = deque()
         begun = any(length for _, length in state.outputs.values())
         if not begun:
@@ -99,7 +99,7 @@ class VerifySession:
             self.state,
             next_offset=reached,
             byte_offset=ends[-1] if ends else self.state.byte_offset,
-            counts=dict(Counter(self.state.counts) + counts),
+            counts=(Counts.from_flat(self.state.counts) + counts).to_flat(),
             outputs={kind: (path, self._outputs[kind].length) for kind, (path, _) in self.state.outputs.items()},
             complete=self.state.is_last(reached),
         )
@@ -117,16 +117,16 @@ class VerifySession:
             output.close()
 
 
-def count_rows(rows: Sequence[VerifyRow]) -> Counter[str]:
+def count_rows(rows: Sequence[VerifyRow]) -> Counts:
     """What the state counts of these rows. Pure."""
-    counts: Counter[str] = Counter()
+    counts = Counts()
     for row in rows:
-        count_file(counts, row.status, row.media_kind, row.size_bytes)
+        counts.add_file(row.status, row.media_kind, row.size_bytes)
         if row.status in VERIFIED_STATUSES:
-            counts[CACHED] += row.read_mode == ReadMode.CACHED
+            counts.add(CACHED, row.read_mode == ReadMode.CACHED)
         else:  # what organize was to leave out needs nobody
-            counts[ATTENTION] += row.report_status != ReportStatus.SKIPPED
-        counts[CARRIED_OUT] += row.report_status in (ReportStatus.COPIED, ReportStatus.MOVED)
+            counts.add(ATTENTION, row.report_status != ReportStatus.SKIPPED)
+        counts.add(CARRIED_OUT, row.report_status in (ReportStatus.COPIED, ReportStatus.MOVED))
     return counts
 
 

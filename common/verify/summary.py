@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from common import archive
@@ -12,7 +11,7 @@ from common.cli.options import rerun_command
 from common.cli.review import with_review_page
 from common.cli.shell import script_command
 from common.cli.summary import Summary, counts_and_amounts
-from common.counts import count_text
+from common.counts import Counts, count_text
 from common.errors import BadInput, ExitCode
 from common.manifests.rows import VERIFY, Writer
 from common.manifests.statuses import VERIFIED_STATUSES, VerifyStatus
@@ -28,9 +27,10 @@ from common.verify.verifier import PairVerifier
 def summarize(run: VerifySession, note: str = "") -> Summary:
     """The summary of a run that ends here. ``note`` comes before all others. Changes the disk: the review page."""
     options, state, survey = run.options, run.state, run.survey
-    totals = Counter(state.counts if state.complete else run.counts_this_call)
-    attention, cached, carried_out = (totals.pop(name, 0) for name in (ATTENTION, CACHED, CARRIED_OUT))
-    counts, amounts = counts_and_amounts("rows", totals)
+    totals = Counts.from_flat(state.counts) if state.complete else run.counts_this_call
+    attention, cached, carried_out = (totals[name] for name in (ATTENTION, CACHED, CARRIED_OUT))
+    statuses = {name: name for name in totals.rows if name not in (ATTENTION, CACHED, CARRIED_OUT)}
+    counts, amounts = counts_and_amounts("rows", totals, statuses)
     first = state.next_offset - counts["rows"] + 1
     window = f"rows {first:,} to {state.next_offset:,}" if counts["rows"] else "none"
     summary = Summary(

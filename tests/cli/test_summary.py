@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from common.cli.summary import Summary, counts_and_amounts
+from common.counts import Counts
 from common.errors import ExitCode
 
 SUMMARY = Summary(
@@ -39,7 +40,7 @@ def test_the_summary_for_machines_is_one_line_of_ascii() -> None:
 def test_figures_add_up_under_the_name_of_their_sum() -> None:
     counts = {"attention": 7, "done": 2, "done: photos": 2, "done: bytes": 30, "failed": 1, "failed: bytes": 4}
     names = {"failed": "failed", "skipped": "skipped", "done": "restored"}
-    assert counts_and_amounts("rows", counts, names) == (
+    assert counts_and_amounts("rows", Counts.from_flat(counts), names) == (
         {"rows": 3, "failed": 1, "restored": 2},
         {
             "rows": {"photos": 2, "bytes": 34},
@@ -47,4 +48,4 @@ def test_figures_add_up_under_the_name_of_their_sum() -> None:
             "restored": {"photos": 2, "bytes": 30},
         },
     )
-    assert counts_and_amounts("rows", {}) == ({"rows": 0}, {})
+    assert counts_and_amounts("rows", Counts(), {}) == ({"rows": 0}, {})
