@@ -1,6 +1,6 @@
 """The decision which evidence dates a file, and whether a person should review it. Pure: no disk, no clock.
 
-The first believable candidate wins: by source in the order of the rules, then by rank (``design.md`` section 7). The
+The first believable candidate wins: by source in the order of the rules, then by rank. The
 year is that of the wall clock where the picture was taken.
 """
 

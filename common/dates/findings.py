@@ -1,6 +1,6 @@
 """The dates that a reader has found so far, and their ranks.
 
-The order is that of ``design.md`` section 7: when the shutter was pressed, when the picture became a file, what
+The order of trust: when the shutter was pressed, when the picture became a file, what
 programs wrote beside it, a container's own clock, edits, satellites.
 """
 
