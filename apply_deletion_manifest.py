@@ -15,8 +15,7 @@ from common.apply.batch import carry_out, preview, read_batches
 from common.apply.config import Options, parse_options
 from common.apply.executor import TaskExecutor
 from common.apply.manifest import IDENTIFYING_COLUMNS, require_kind
-from common.apply.run import open_run
-from common.apply.session import ApplySession
+from common.apply.run import ApplySession, open_run
 from common.apply.summary import summarize, summarize_empty
 from common.cli.console import Console
 from common.cli.options import add_batch_options, add_common_options, days, make_parser

@@ -13,8 +13,7 @@ from itertools import islice, takewhile
 from common.apply import folders
 from common.apply.executor import Outcome, TaskExecutor, clear_leftovers
 from common.apply.journal import Journal, Key, destroyed_rows
-from common.apply.run import ApplyRun
-from common.apply.session import ApplySession, Batch, Counted
+from common.apply.run import ApplyRun, ApplySession, Batch, Counted
 from common.apply.tasks import Task, read_task
 from common.cli.console import Console
 from common.concurrency import ordered_map

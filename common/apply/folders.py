@@ -7,8 +7,7 @@ import stat
 from collections.abc import Iterable, Mapping, Sequence
 
 from common.apply.journal import Journal
-from common.apply.places import files_folder, is_quarantine_path
-from common.apply.tasks import Task
+from common.apply.tasks import Task, files_folder, is_quarantine_path
 from common.errors import explain_os_error
 from common.fileops.folders import remove_empty_folder, remove_empty_folders_up_to, set_folder_time, sync_folders
 from common.manifests.reasons import folder_permissions

@@ -18,7 +18,6 @@ from common.manifests.statuses import Action, Phase
 from common.paths import path_exists, printable
 from common.timestamps import utc_now_text
 
-NAME = "journal.csv"
 Key = tuple[int, str, str, str]
 """What identifies an act in a journal: row_id, action, from_path, to_path. Folders have no row_id of their own."""
 

@@ -1,23 +1,93 @@
-"""Where a quarantine may be, what else must be there, and who is kept out while it is worked on."""
+"""The quarantine of a run and the files beside it: where they are, what must be there, who is kept out meanwhile."""
 
 from __future__ import annotations
 
 import os
+import re
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 
 from common import archive
+from common.apply.config import Options
 from common.apply.folders import folder_times, restore_folder_times
 from common.apply.manifest import ManifestKind
-from common.apply.places import RunPaths
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.folders import make_folders, mark_quarantine
 from common.fileops.locking import Lock, lock_unless_read_only
 from common.fileops.mounts import SameDirectoryCheck, remove_stale_probes
+from common.manifests.state import SUFFIX
 from common.manifests.statuses import Action, ManifestType
 from common.manifests.survey import ManifestSurvey
 from common.media_types import QUARANTINE_FOLDER, is_system_folder
 from common.paths import is_inside, path_exists, printable
 from common.run_id import is_run_id
+
+
+@dataclass(frozen=True, slots=True)
+class RunPaths:
+    """Where a run keeps its files. Journal, state and lock are beside the quarantined files."""
+
+    quarantine_root: str
+    folder: str
+    journal: str
+    state: str = ""
+
+    @property
+    def purge_journal(self) -> str:
+        """The journal of the purges of the quarantine that this run fills or restores."""
+        return _sibling_journal(self.journal.removesuffix(f"-{Action.RESTORE}.csv"), Action.PURGE)
+
+    def was_restored_since(self) -> bool:
+        """Whether the quarantine that this run fills was restored after the state was written. Reads the disk."""
+        restore = _sibling_journal(self.journal, Action.RESTORE)
+        try:
+            return os.stat(restore).st_mtime_ns > os.stat(self.state).st_mtime_ns
+        except OSError:
+            return False  # there was no restore, or there is no state
+
+
+def _sibling_journal(journal: str, action: Action) -> str:
+    """The journal of a run that restores or purges what another journal names."""
+    return f"{journal.removesuffix('.csv')}-{action}.csv"
+
+
+def run_paths(options: Options, kind: ManifestKind, run_id: str, source_root: str) -> RunPaths:
+    """The paths of a run, but for its state. Reads the disk. Raises ``BadInput`` where the quarantine is a file."""
+    quarantine_root = options.quarantine_root or os.path.join(source_root, QUARANTINE_FOLDER)
+    if os.path.isfile(quarantine_root):
+        raise BadInput(f"{printable(quarantine_root)} is a file, no folder; choose another --quarantine-root")
+    if kind.type == ManifestType.VERIFIED:
+        folder = os.path.join(quarantine_root, run_id)
+        return RunPaths(quarantine_root, folder, os.path.join(folder, "journal.csv"))
+    journal = _sibling_journal(options.manifest, kind.action)
+    return RunPaths(quarantine_root, os.path.dirname(options.manifest), journal)
+
+
+def may_have_state(options: Options, kind: ManifestKind, paths: RunPaths) -> bool:
+    """Whether there may be a state file for this call, whatever the digest of its manifest. Reads the disk."""
+    if options.state_file:
+        return os.path.lexists(options.state_file)
+    name = re.compile(re.escape(_state_name(options, kind, "DIGEST")).replace("DIGEST", "[0-9a-f]{12}"))
+    try:
+        return any(name.fullmatch(entry) for entry in os.listdir(paths.folder))
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # the attempt to read the state file says why it can't be read
+
+
+def with_state(options: Options, kind: ManifestKind, paths: RunPaths, sha256: str) -> RunPaths:
+    """The paths with the state file for a manifest of this digest. Raises ``BadInput`` where it is taken."""
+    state = options.state_file or os.path.join(paths.folder, _state_name(options, kind, sha256[:12]))
+    if os.path.realpath(state) in {os.path.realpath(path) for path in (paths.journal, options.manifest)}:
+        raise BadInput(f"{printable(state)} is the journal or the manifest itself; choose another --state-file")
+    return replace(paths, state=state)
+
+
+def _state_name(options: Options, kind: ManifestKind, digest: str) -> str:
+    rows = options.row_range
+    shard = f"-{rows.start}-{rows.limit or 'end'}" if rows.is_shard else ""
+    return f"{kind.action}-{digest}{shard}{SUFFIX}"
 
 
 def require_disks(kind: ManifestKind, survey: ManifestSurvey, quarantine: str) -> None:
@@ -58,7 +128,7 @@ def require_suitable_quarantine(kind: ManifestKind, survey: ManifestSurvey, path
 
 
 def _holds_files_of_others(quarantine_root: str) -> bool:
-    """Whether a folder that has no mark of a quarantine yet holds anything but what a killed run began in it."""
+    """Whether a folder without the mark of a quarantine holds anything but what a killed run began in it."""
     if not os.path.isdir(quarantine_root) or path_exists(os.path.join(quarantine_root, QUARANTINE_FOLDER)):
         return False
     return not all(is_run_id(name) or is_system_folder(name) for name in os.listdir(quarantine_root))

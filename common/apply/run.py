@@ -1,30 +1,33 @@
-"""What a run of apply is about, found out and checked before it changes anything."""
+"""A run of apply: what is found out and checked before it changes anything, then its journal and its state."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cached_property
+from types import TracebackType
+from typing import NamedTuple
 
 from common import archive
+from common.apply import quarantine
 from common.apply.config import Options
-from common.apply.journal import destroyed_rows
+from common.apply.journal import Journal, JournalPosition, destroyed_rows
 from common.apply.manifest import NONE_SUPERSEDED, JournalCheck, ManifestKind, SupersededEntries
-from common.apply.places import RunPaths, files_folder, may_have_state, run_paths, with_state
-from common.apply.quarantine import prepare_quarantine, require_disks, require_suitable_quarantine
-from common.apply.tasks import read_task
+from common.apply.tasks import Task, files_folder, read_task
 from common.cli.console import Console
 from common.cli.options import jobs_for, require_distinct_paths
 from common.cli.progress import Progress
 from common.cli.signals import StopRequest
-from common.errors import BadInput, StoppedEarly
+from common.counts import Counts
+from common.errors import BadInput, Interrupted, StoppedEarly
 from common.fileops.context import DiskAccess
 from common.manifests.outputs import is_unfinished, resume_or_begin
 from common.manifests.reader import Record
 from common.manifests.rows import RowIds
-from common.manifests.state import Manifest, RunState
+from common.manifests.state import Manifest, RunState, save_state
 from common.manifests.statuses import Action, ManifestType
 from common.manifests.survey import ManifestInput, ManifestSurvey, require_expected_run_id
 from common.paths import printable
@@ -41,18 +44,17 @@ _ONCE_MORE = {
 
 @dataclass(frozen=True)
 class ApplyRun:
-    """What is known of a run before it changes anything.
+    """What is known of a run before it changes anything. ``state`` is where this call begins.
 
-    ``superseded`` and ``quarantine``, a folder, come from a journal that is the manifest. ``state`` is where this call
-    begins; when it is complete, nothing is left to do.
+    ``superseded`` and ``quarantine_folder`` come from a journal that is the manifest.
     """
 
     options: Options
     kind: ManifestKind
     survey: ManifestSurvey
     superseded: SupersededEntries
-    quarantine: str
-    paths: RunPaths
+    quarantine_folder: str
+    paths: quarantine.RunPaths
     state: RunState
     console: Console
     progress: Progress
@@ -70,7 +72,7 @@ class ApplyRun:
     def missing_disk(self) -> StoppedEarly | None:
         """The error for a disk that went away while the run was at work; None where all are there. Reads the disk."""
         try:
-            require_disks(self.kind, self.survey, self.quarantine)
+            quarantine.require_disks(self.kind, self.survey, self.quarantine_folder)
         except StoppedEarly as error:
             return error
         return None
@@ -93,16 +95,16 @@ class RunStart:
         self._settings = {"action": kind.action, **options.row_range.settings}  # what a later call must repeat
         self.run_id = require_run_id(first.values["run_id"], f"{printable(manifest.path)}, line 2")
         self._journal = JournalCheck(self.run_id) if kind.type == ManifestType.JOURNAL else None
-        self.quarantine = ""
-        paths = run_paths(options, kind, self.run_id, first.values["source_root"])
-        is_checked = self._journal or not may_have_state(options, kind, paths)
+        self.quarantine_folder = ""
+        paths = quarantine.run_paths(options, kind, self.run_id, first.values["source_root"])
+        is_checked = self._journal or not quarantine.may_have_state(options, kind, paths)
         digest = self._checked.manifest.sha256 if is_checked else manifest.sha256()
         self.superseded = self._journal.superseded() if self._journal else NONE_SUPERSEDED
-        if self._journal and self._journal.restores_or_purges and not self.quarantine:
+        if self._journal and self._journal.restores_or_purges and not self.quarantine_folder:
             raise BadInput(
                 f"{printable(manifest.path)} tells of a restore or a purge alone: give the journal.csv beside it"
             )
-        self.paths = with_state(options, kind, paths, digest)
+        self.paths = quarantine.with_state(options, kind, paths, digest)
 
     @cached_property
     def _checked(self) -> ManifestSurvey:
@@ -117,16 +119,17 @@ class RunStart:
         task = read_task(self._kind, record, where, "", NONE_SUPERSEDED)
         if self._journal:
             self._journal.add(record.values, where)
-            if task and task.from_path and not self.quarantine:
-                self.quarantine = os.path.dirname(files_folder(task.from_path, task.row.source_path))
+            if task and task.from_path and not self.quarantine_folder:
+                self.quarantine_folder = os.path.dirname(files_folder(task.from_path, task.row.source_path))
         return task.row.size_bytes if task else 0
 
     def load_state(self) -> RunState:
         """The state of the run that is resumed, else of one that begins."""
-        return resume_or_begin(self.paths.state, Stage.APPLY, self._require_same_run, self._begin)
 
-    def _begin(self) -> RunState:
-        return self._first_state(self._checked.manifest, self._checked.start_byte)
+        def begin() -> RunState:
+            return self._first_state(self._checked.manifest, self._checked.start_byte)
+
+        return resume_or_begin(self.paths.state, Stage.APPLY, self._require_same_run, begin)
 
     def survey(self, state: RunState) -> ManifestSurvey:
         """What is known of the manifest as a whole, with that state."""
@@ -135,14 +138,14 @@ class RunStart:
         return self._checked
 
     def _require_same_run(self, state: RunState) -> None:
+        state_file = printable(self.paths.state)
         is_same_manifest = state.manifest is not None and state.manifest.sha256 == self._manifest.sha256()
         if not is_same_manifest or state.run_id != self.run_id:
             raise BadInput(
-                f"{printable(self.paths.state)} belongs to another manifest, or to this one before it was changed; "
+                f"{state_file} belongs to another manifest, or to this one before it was changed; "
                 "it is left as it is: give another --state-file"
             )
         if state.settings != self._settings:
-            state_file = printable(self.paths.state)
             raise BadInput(f"{state_file} belongs to a call with other options; give the same, or another state file")
         require_expected_run_id(self.run_id, self._options.expected_run_id, printable(self._manifest.path))
 
@@ -184,7 +187,7 @@ def open_run(
     require_distinct_paths(options, (paths.journal, paths.state))
     if kind.type == ManifestType.REPORT and not survey.archive_id:
         raise BadInput(f"{printable(options.manifest)} is a plan: nothing was moved, so there is nothing to take back")
-    require_disks(kind, survey, start.quarantine)
+    quarantine.require_disks(kind, survey, start.quarantine_folder)
     if kind.type == ManifestType.VERIFIED and not state.outputs and survey.manifest.media_bytes:
         archive.require_files_in_source(survey.source_root)
     jobs = jobs_for(options, console.debug, (survey.source_root, survey.archive_root))
@@ -194,9 +197,9 @@ def open_run(
     if kind.type == ManifestType.VERIFIED and is_unfinished(options.manifest, Stage.VERIFY):
         console.info("this verification has not come to its end: its other rows are for a later call")
     with ExitStack() as stack:
-        require_suitable_quarantine(kind, survey, paths)
+        quarantine.require_suitable_quarantine(kind, survey, paths)
         if not options.dry_run:
-            prepare_quarantine(kind, survey, paths, stack)
+            quarantine.prepare_quarantine(kind, survey, paths, stack)
             state = start.load_state()  # again, now that nobody else writes it
         state = start.where_to_begin(state, console.info)
         rows = options.row_range.rows_this_run(state)
@@ -208,7 +211,7 @@ def open_run(
             kind=kind,
             survey=survey,
             superseded=start.superseded,
-            quarantine=start.quarantine,
+            quarantine_folder=start.quarantine_folder,
             paths=paths,
             state=state,
             console=console,
@@ -216,3 +219,99 @@ def open_run(
             disk=DiskAccess(progress, stop),
             jobs=jobs,
         )
+
+
+class Counted(StrEnum):
+    """What the state counts beside the outcomes of files. Older state files hold these texts."""
+
+    JOURNAL_ROWS = "journal rows"
+    DONE_BEFORE = "done before"
+    NOTHING_TO_DO = "nothing to do"
+    FOLDERS_LEFT = "folders left"
+    FOLDERS_REMOVED = "folders removed"
+    PURGED_BEFORE = "purged before"
+    FROM_MEMORY = "destroyed by what memory may have answered"
+    CHANGED = "changed since it was verified"
+
+
+class Batch(NamedTuple):
+    """Rows that are applied together: the tasks of those that have one, their number, and the byte after the last."""
+
+    tasks: list[Task]
+    rows: int
+    end: int
+
+
+class ApplySession:
+    """The journal and the state of a run. Changes the disk as batches are recorded.
+
+    A context manager: once anything was recorded it turns ``BadInput``, whose exit code says that nothing was changed,
+    into ``StoppedEarly``. ``counts`` are those of this call alone.
+    """
+
+    def __init__(self, run: ApplyRun) -> None:
+        self.run = run
+        self.state = run.state
+        self.counts = Counts()
+        self._has_recorded = False
+        run.console.debug(f"journal: {printable(run.paths.journal)}")
+        length = self.state.outputs.get("journal", ("", 0))[1]
+        checkpoint = JournalPosition(length, self.state.chain, self.state.counts.get(Counted.JOURNAL_ROWS, 0))
+        self.journal = Journal(run.paths.journal, run.survey.run_id, checkpoint)
+        if not self.state.under_way:
+            self.journal.recovery.forget_uncounted()
+        if not length:
+            self._advance(0, self.state.byte_offset, Counts())
+        if not self.state.remaining_rows:  # a shard that begins after the last row
+            self._advance(0, self.state.byte_offset, Counts(), complete=True)
+
+    def begin(self, batch: Batch) -> None:
+        """Record that a batch is about to be written into the journal: a later call must finish all of it.
+
+        Raises ``StoppedEarly`` where the archive is not there.
+        """
+        if self.run.kind.needs_archive:
+            archive.require_archive(self.run.survey.archive_root, self.run.survey.archive_id)
+        self._save(replace(self.state, under_way=batch.rows))
+
+    def checkpoint(self, batch: Batch, counts: Counts) -> None:
+        """Move the state past a batch that is done and in the journal.
+
+        Raises ``Interrupted`` when the run was asked to stop and rows are left.
+        """
+        complete = self.state.is_last(self.state.next_offset + batch.rows)
+        self._advance(batch.rows, batch.end, counts, complete=complete)
+        size = sum(amount.get("bytes", 0) for amount in self.counts.amounts.values())
+        self.run.progress.reach(self.state.next_offset - self.run.state.next_offset, size)
+        if self.run.disk.stop_requested() and not complete:
+            raise Interrupted
+
+    def _advance(self, rows: int, next_byte: int, counts: Counts, *, complete: bool = False) -> None:
+        self.counts += counts
+        position = self.journal.position
+        totals = Counts.from_flat(self.state.counts) + counts
+        self._save(
+            replace(
+                self.state,
+                next_offset=self.state.next_offset + rows,
+                byte_offset=next_byte,
+                counts=totals.to_flat() | {Counted.JOURNAL_ROWS: position.sequence},
+                outputs={"journal": (self.journal.path, position.offset)},
+                under_way=0,
+                chain=position.chain,
+                complete=complete,
+            )
+        )
+
+    def _save(self, state: RunState) -> None:
+        save_state(self.run.paths.state, state)
+        self.state = state
+        self._has_recorded = True
+
+    def __enter__(self) -> ApplySession:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.journal.close()
+        if isinstance(error, BadInput) and self._has_recorded:
+            raise StoppedEarly(str(error)) from None

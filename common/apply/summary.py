@@ -9,8 +9,7 @@ from common.apply.config import Options
 from common.apply.journal import JournalReader
 from common.apply.manifest import ManifestKind
 from common.apply.quarantine import holds_files
-from common.apply.run import ApplyRun
-from common.apply.session import Counted
+from common.apply.run import ApplyRun, Counted
 from common.cli.options import rerun_command
 from common.cli.review import with_review_page
 from common.cli.shell import script_command

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from common.apply.journal import Key
 from common.apply.manifest import ManifestKind, SupersededEntries
-from common.apply.places import files_folder, is_quarantine_path, quarantine_path
 from common.errors import BadInput, RowFailed
 from common.hashing.digest import is_sha256
 from common.manifests.integrity import seal_of
@@ -185,3 +184,24 @@ def check_stat(row: VerifyRow, source: os.stat_result, copy: os.stat_result | No
         raise RowFailed(verify_again("its archive copy was changed since it was verified"))
     now, then = (source.st_ino, copy.st_ino), (row.source_inode, row.archive_inode)
     return any(str(inode) != place.partition(":")[2] for inode, place in zip(now, then, strict=True))
+
+
+def quarantine_path(quarantine_root: str, run_id: str, source_path: str) -> str:
+    """Where an original goes: its whole absolute path below ``<quarantine_root>/<run_id>/files``. Pure."""
+    return os.path.join(quarantine_root, run_id, "files", _relative(source_path))
+
+
+def is_quarantine_path(path: str, run_id: str, source_path: str) -> bool:
+    """Whether a path is what ``quarantine_path`` makes for some quarantine root. Pure."""
+    return is_plain_absolute(path) and path.endswith(os.path.join(os.sep + run_id, "files", _relative(source_path)))
+
+
+def files_folder(path: str, source_path: str) -> str:
+    """The folder ``files`` above the quarantine path of an original. Pure."""
+    return path.removesuffix(_relative(source_path)).rstrip(os.sep)
+
+
+def _relative(path: str) -> str:
+    """An absolute path in the form that it has below a folder: without its first separator and a drive's colon."""
+    drive, tail = os.path.splitdrive(path)
+    return os.path.join(drive.replace(":", "").strip(os.sep), tail.lstrip(os.sep))

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from common.apply.executor import TaskExecutor, clear_leftovers
-from common.apply.places import quarantine_path
-from common.apply.tasks import Task
+from common.apply.tasks import Task, quarantine_path
 from common.fileops.temporary import TEMPORARY_PREFIX, set_aside_name
 from common.manifests.rows import VERIFY
 from common.manifests.statuses import Action

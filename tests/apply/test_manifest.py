@@ -100,4 +100,4 @@ def test_an_intention_that_failed_or_was_repeated_later_no_longer_counts(tmp_pat
         if not start.superseded.covers(PLANNED._replace(row_id=row_id, sequence=sequence))
     ]
     assert counting == [(2, 5), (3, 7)]
-    assert start.quarantine == f"/q/{RUN_ID}"
+    assert start.quarantine_folder == f"/q/{RUN_ID}"

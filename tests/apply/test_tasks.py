@@ -8,8 +8,15 @@ import stat
 import pytest
 
 from common.apply.manifest import NONE_SUPERSEDED, ManifestKind
-from common.apply.places import files_folder, is_quarantine_path, quarantine_path
-from common.apply.tasks import Task, check_stat, read_task, require_sound
+from common.apply.tasks import (
+    Task,
+    check_stat,
+    files_folder,
+    is_quarantine_path,
+    quarantine_path,
+    read_task,
+    require_sound,
+)
 from common.errors import BadInput, RowFailed
 from common.manifests.integrity import seal
 from common.manifests.reader import Record
