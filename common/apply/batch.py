@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice, takewhile
+from typing import NamedTuple
 
 from common.apply import folders
 from common.apply.executor import Outcome, TaskExecutor, clear_leftovers
@@ -55,73 +55,62 @@ def carry_out(batch: Batch, session: ApplySession, executor: TaskExecutor) -> Co
     """
     recalled = recall(batch.tasks, session.journal, executor)
     clear_leftovers(task for task in batch.tasks if session.journal.recovery.intention(task.key))
-    intended = intend(recalled, session.journal, executor)
-    outcomes, error = act(intended, session, executor)
-    record(outcomes, intended, session.journal)
+    intentions, folder_times = intend(batch.tasks, recalled.to_do, session.journal, executor)
+    outcomes, error = act(recalled.to_do, folder_times, session, executor)
+    record(outcomes, intentions, session.journal)
     if error:
         raise error
     report(outcomes, session.run.console)
     return tidy(batch, recalled, outcomes, session)
 
 
-@dataclass(frozen=True, slots=True)
-class RecalledBatch:
+class RecalledBatch(NamedTuple):
     """The tasks of a batch, by what earlier calls have done of them.
 
-    ``uncounted`` are outcomes that are in the journal, but not counted by the state yet. The work of those that are
+    ``uncounted`` have an outcome in the journal that the state does not count yet. The work of those that are
     ``already_applied`` is done, as the disk or a journal shows. ``to_do`` are all others, each once.
     """
 
-    tasks: list[Task]
-    uncounted: dict[Key, Outcome]
-    already_applied: set[Key]
+    uncounted: Outcomes
+    already_applied: list[Task]
     to_do: list[Task]
 
 
 def recall(tasks: list[Task], journal: Journal, executor: TaskExecutor) -> RecalledBatch:
     """Find what earlier calls have done of these tasks. Reads the disk."""
-    uncounted: dict[Key, Outcome] = {}
-    already_applied: set[Key] = set()
+    uncounted: Outcomes = []
+    already_applied: list[Task] = []
     # By key: a folder that was pruned, restored and pruned again is in the journal twice.
     to_do: dict[Key, Task] = {}
     for task in tasks:
         row = journal.recovery.uncounted_outcome(task.key)
         # A file that was taken and is there once more is to be taken once more.
         if row and not (row.phase == Phase.DONE and task.from_path and path_exists(task.from_path)):
-            uncounted[task.key] = Outcome(Phase(row.phase), row.reason)
+            uncounted.append((task, Outcome(Phase(row.phase), row.reason)))
         elif not journal.recovery.intention(task.key) and executor.is_applied(task, journal.has_destroyed):
-            already_applied.add(task.key)
+            already_applied.append(task)
         else:
             to_do[task.key] = task
-    return RecalledBatch(tasks, uncounted, already_applied, list(to_do.values()))
+    return RecalledBatch(uncounted, already_applied, list(to_do.values()))
 
 
-@dataclass(frozen=True, slots=True)
-class IntendedBatch:
-    """The tasks to carry out, whose intentions are durable in the journal.
+def intend(
+    tasks: list[Task], to_do: list[Task], journal: Journal, executor: TaskExecutor
+) -> tuple[dict[Key, JournalRow], dict[str, str]]:
+    """Write the intentions of the tasks to do into the journal, durably, and return them.
 
-    ``folder_times`` are those of the folders that the acts change, to be restored after them.
+    Also returns the times of all folders of the batch, to be restored after the acts. Changes the disk: the journal,
+    and it removes probes that a killed run left.
     """
-
-    to_do: list[Task]
-    intentions: dict[Key, JournalRow]
-    folder_times: dict[str, str]
-
-
-def intend(recalled: RecalledBatch, journal: Journal, executor: TaskExecutor) -> IntendedBatch:
-    """Write the intentions into the journal, with the times of the folders that the acts will change.
-
-    Changes the disk: the journal, and it removes probes that a killed run left.
-    """
-    touched = {task.key: task.touched_folder() for task in recalled.tasks}
+    touched = {task.key: task.touched_folder() for task in tasks}
     # Times that a killed run has recorded are from before it touched the folders.
     times = folders.folder_times(touched.values()) | journal.recovery.folder_times
     for folder in times:
         executor.disk.directories.remove_stale_probes(folder)
-    times |= folders.recorded_folder_times(recalled.tasks)
+    times |= folders.recorded_folder_times(tasks)
     intentions: dict[Key, JournalRow] = {}
     fresh: list[JournalRow] = []
-    for task in recalled.to_do:
+    for task in to_do:
         row = journal.recovery.intention(task.key)
         if row is None:
             folder = touched[task.key]
@@ -129,11 +118,11 @@ def intend(recalled: RecalledBatch, journal: Journal, executor: TaskExecutor) ->
             fresh.append(row)
         intentions[task.key] = row
     journal.append(fresh)
-    return IntendedBatch(recalled.to_do, intentions, times)
+    return intentions, times
 
 
 def act(
-    intended: IntendedBatch, session: ApplySession, executor: TaskExecutor
+    to_do: list[Task], folder_times: dict[str, str], session: ApplySession, executor: TaskExecutor
 ) -> tuple[Outcomes, MediaArchiveError | None]:
     """Carry out tasks, restore the times of the folders, and make all of it durable. Changes the disk.
 
@@ -149,7 +138,7 @@ def act(
     # Renames are too short to be worth a thread; reading whole files is not.
     jobs = session.run.jobs if session.run.kind.destroys else 1
     try:
-        for outcome in ordered_map(apply_task, takewhile(lambda _: not stop_requested(), intended.to_do), jobs):
+        for outcome in ordered_map(apply_task, takewhile(lambda _: not stop_requested(), to_do), jobs):
             outcomes.append(outcome)
     except (Interrupted, StoppedEarly) as raised:
         error = raised
@@ -157,19 +146,19 @@ def act(
         # What failed since its disk was away stays under way: the same command tries it again.
         error = missing
         outcomes = [(task, outcome) for task, outcome in outcomes if outcome.phase != Phase.FAILED]
-    if not error and len(outcomes) < len(intended.to_do):
+    if not error and len(outcomes) < len(to_do):
         error = Interrupted()
-    folders.restore_folder_times(intended.folder_times)
+    folders.restore_folder_times(folder_times)
     folders.sync_touched([task for task, outcome in outcomes if outcome.phase == Phase.DONE])
     return outcomes, error
 
 
-def record(outcomes: Outcomes, intended: IntendedBatch, journal: Journal) -> None:
+def record(outcomes: Outcomes, intentions: dict[Key, JournalRow], journal: Journal) -> None:
     """Write what came of the tasks into the journal, durably. Changes the disk."""
     rows = []
     for task, outcome in outcomes:
         phase, reason, read_mode = outcome.phase, outcome.reason, outcome.read_mode
-        rows.append(intended.intentions[task.key]._replace(phase=phase, reason=reason, read_mode=read_mode))
+        rows.append(intentions[task.key]._replace(phase=phase, reason=reason, read_mode=read_mode))
     journal.append(rows)
 
 
@@ -185,17 +174,15 @@ def report(outcomes: Outcomes, console: Console) -> None:
 def tidy(batch: Batch, recalled: RecalledBatch, outcomes: Outcomes, session: ApplySession) -> Counts:
     """Remove the folders that a batch has emptied, and return the counts of the batch. Changes the disk."""
     run, journal = session.run, session.journal
-    finished = [*outcomes]
-    finished += [(task, recalled.uncounted[task.key]) for task in batch.tasks if task.key in recalled.uncounted]
-    before = [task for task in batch.tasks if task.key in recalled.already_applied]
+    finished = outcomes + recalled.uncounted
     counts = _count(finished)
-    for task in before:
+    for task in recalled.already_applied:
         count_task(counts, Counted.DONE_BEFORE, task)
     if run.kind.type != ManifestType.JOURNAL:
         counts.add(Counted.NOTHING_TO_DO, batch.rows - len(batch.tasks))
     refusals: list[str] = []
     if run.options.prune_empty_dirs and batch.tasks:
-        taken = [task for task, outcome in finished if outcome.phase == Phase.DONE] + before
+        taken = [task for task, outcome in finished if outcome.phase == Phase.DONE] + recalled.already_applied
         emptied = [os.path.dirname(task.row.source_path) for task in taken]
         removed, refusals = folders.prune(journal, emptied, batch.tasks[0])
         counts.add(Counted.FOLDERS_REMOVED, removed)
@@ -240,12 +227,9 @@ def preview(run: ApplyRun, executor: TaskExecutor) -> Counts:
                 status, reason = outcome.phase, outcome.reason
             count_task(counts, status, task)
             if not (run.options.json or run.options.quiet):
-                print(_preview_line(task, status, reason))
+                is_done = status == Phase.DONE
+                verb = f"would {task.action.replace('_', ' ')}" if is_done else status
+                target = f" -> {printable(task.to_path)}" if task.to_path and is_done else ""
+                why = f" ({reason})" if reason else ""
+                print(f"{verb}: {printable(task.from_path or task.to_path)}{target}{why}")
     return counts
-
-
-def _preview_line(task: Task, status: str, reason: str) -> str:
-    would = f"would {task.action.replace('_', ' ')}" if status == Phase.DONE else status
-    where = f" -> {printable(task.to_path)}" if task.to_path and status == Phase.DONE else ""
-    why = f" ({reason})" if reason else ""
-    return f"{would}: {printable(task.from_path or task.to_path)}{where}{why}"

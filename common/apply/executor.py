@@ -86,11 +86,16 @@ class TaskExecutor:
     def is_applied(self, task: Task, has_destroyed: Callable[[int], bool]) -> bool:
         """Whether an earlier call has done what the task asks for.
 
-        The disk shows it, except for a file that was destroyed: ``has_destroyed`` says so by the journal of this run,
-        and ``was_purged`` by that of a purge.
+        The disk shows it, except for a destroyed file: that is in the journal of this run (``has_destroyed``), or in
+        that of a purge.
         """
         if task.action == Action.RESTORE_FOLDER:
-            return _folder_is_as_recorded(task)
+            try:
+                status = os.stat(task.to_path)
+            except OSError:
+                return False
+            facts = stat.S_IMODE(status.st_mode), mtime_text(status.st_mtime_ns)
+            return facts == (task.folder_mode, task.row.source_mtime)
         if path_exists(task.from_path):
             return False
         if task.action == Action.RESTORE:
@@ -129,42 +134,36 @@ class TaskExecutor:
         return Outcome(Phase.DONE)
 
     def _quarantine(self, task: Task, interrupted_before: bool) -> Outcome:
-        set_aside = _set_aside_name(task)
-        restore_set_aside(task.from_path, set_aside)
+        restore_set_aside(task.from_path, _set_aside_name(task))
         if not path_exists(task.from_path):
-            if _as_recorded(task.to_path, task):
-                self._require_young(task)
-                return Outcome(Phase.DONE, "was in the quarantine already")
-            return Outcome(Phase.FAILED, "there is no such file in the source any more")
-        examined = self._require_unchanged(task)
-        move = Move(task.from_path, task.to_path, examined, task.row.sha256, set_aside)
-        if interrupted_before:
-            remove_placeholder(task.to_path, task.from_path)
-        if path_exists(task.to_path):
-            self._finish_killed_move(move, task)
-        else:
-            self._relocate(move, 0o700)
+            if not _as_recorded(task.to_path, task):
+                raise RowFailed("there is no such file in the source any more")
+            self._require_young(task)
+            return Outcome(Phase.DONE, "was in the quarantine already")
+        self._move(task, self._require_unchanged(task), 0o700, interrupted_before)
         return Outcome(Phase.DONE)
 
-    def _finish_killed_move(self, move: Move, task: Task) -> None:
-        """Both names exist: a killed run had linked or copied the file, or somebody else's file is there.
+    def _move(self, task: Task, examined: Identity, folder_mode: int, interrupted_before: bool) -> None:
+        """Move the examined file to ``to_path``, or finish that where a killed run had linked or copied it.
 
-        Raises ``FileExistsError`` for the latter.
+        Raises ``FileExistsError`` for a file of somebody else.
         """
-        if not _as_recorded(task.to_path, task):
+        move = Move(task.from_path, task.to_path, examined, task.row.sha256, _set_aside_name(task))
+        if interrupted_before:
+            remove_placeholder(task.to_path, task.from_path)
+        if not path_exists(task.to_path):
+            folder = os.path.dirname(task.to_path)
+            try:
+                make_folders(folder, folder_mode)
+            except OSError as error:
+                raise write_error(folder, error) from None
+            self.disk.unsupported_attributes.update(relocate(move, self.disk))
+        elif not _as_recorded(task.to_path, task):
             raise FileExistsError
-        if identity_of(os.lstat(move.destination)).inode_key == move.expected.inode_key:
+        elif identity_of(os.lstat(task.to_path)).inode_key == examined.inode_key:
             drop_second_name(move)
         else:
             finish_relocation(move, self.disk)
-
-    def _relocate(self, move: Move, folder_mode: int) -> None:
-        folder = os.path.dirname(move.destination)
-        try:
-            make_folders(folder, folder_mode)
-        except OSError as error:
-            raise write_error(folder, error) from None
-        self.disk.unsupported_attributes.update(relocate(move, self.disk))
 
     def _delete(self, task: Task, interrupted_before: bool) -> Outcome:
         """A quarantine, and at once the purge of what was quarantined: nobody can change the file in between."""
@@ -174,9 +173,7 @@ class TaskExecutor:
         if interrupted_before and not any(path_exists(name) for name in names):
             return Outcome(Phase.DONE, _DESTROYED)
         if not path_exists(set_aside):
-            outcome = self._quarantine(task, interrupted_before)
-            if outcome.phase == Phase.FAILED:
-                return outcome
+            self._quarantine(task, interrupted_before)
         try:
             return self._purge(in_quarantine, interrupted_before)
         except (RowFailed, MediaArchiveError):
@@ -217,27 +214,20 @@ class TaskExecutor:
         return Outcome(Phase.DONE, read_mode=destroy(move, self.disk))
 
     def _restore(self, task: Task, interrupted_before: bool) -> Outcome:
-        set_aside = _set_aside_name(task)
         restore_set_aside(task.to_path, set_aside_name(task.to_path, task.row.run_id, task.row.row_id))
-        restore_set_aside(task.from_path, set_aside)
+        restore_set_aside(task.from_path, _set_aside_name(task))
         if not path_exists(task.from_path):
             return self._explain_nothing_to_restore(task, interrupted_before)
         # Examined before the way to it is: what is moved in the end is this very file, so it can't be one behind a
         # link that appeared between the two.
         examined = _as_recorded(task.from_path, task)
         if self.disk.real_roots.leads_through_link(task.to_path, task.row.source_root):
-            return Outcome(Phase.FAILED, "a symbolic link stands on the way in the source")
+            raise RowFailed("a symbolic link stands on the way in the source")
         if self.disk.real_roots.leads_through_link(task.from_path, task.from_root):
-            return Outcome(Phase.FAILED, f"a symbolic link stands on the way to {printable(task.from_path)}")
+            raise RowFailed(f"a symbolic link stands on the way to {printable(task.from_path)}")
         if examined is None:
-            return Outcome(Phase.FAILED, f"{printable(task.from_path)} was changed since it was put there")
-        move = Move(task.from_path, task.to_path, examined, task.row.sha256, set_aside)
-        if interrupted_before:
-            remove_placeholder(task.to_path, task.from_path)
-        if path_exists(task.to_path):
-            self._finish_killed_move(move, task)
-        else:
-            self._relocate(move, 0o777)
+            raise RowFailed(f"{printable(task.from_path)} was changed since it was put there")
+        self._move(task, examined, 0o777, interrupted_before)
         _restore_rounded_mtime(task, examined)
         return Outcome(Phase.DONE)
 
@@ -256,14 +246,14 @@ class TaskExecutor:
         """The outcome for a file that is neither where it was taken to nor where it came from."""
         copy = printable(task.row.destination_path)
         if task.from_path == task.row.destination_path:
-            return Outcome(Phase.FAILED, "it is neither in the archive nor in its place")
+            raise RowFailed("it is neither in the archive nor in its place")
         if self._was_purged(task.row.row_id):
             return Outcome(Phase.SKIPPED, reasons.purged(copy))
-        return Outcome(Phase.FAILED, f"it is neither in the quarantine nor in its place; its archive copy is {copy}")
+        raise RowFailed(f"it is neither in the quarantine nor in its place; its archive copy is {copy}")
 
     def _restore_folder(self, task: Task, _interrupted_before: bool) -> Outcome:
         if self.disk.real_roots.leads_through_link(os.path.join(task.to_path, "any"), task.row.source_root):
-            return Outcome(Phase.FAILED, "a symbolic link stands in its place, or on the way to it")
+            raise RowFailed("a symbolic link stands in its place, or on the way to it")
         try:
             restore_folder(task.to_path, task.folder_mode, mtime_nanoseconds(task.row.source_mtime))
         except OSError as error:
@@ -329,20 +319,11 @@ def _restore_rounded_mtime(task: Task, found: Identity) -> None:
 
 def _require_copy(task: Task) -> None:
     """Raise ``RowFailed`` when ``stat`` tells already that the archive copy can't be identical."""
-    path = task.row.destination_path
-    copy = _look(path)
+    copy, path = _look(task.row.destination_path), printable(task.row.destination_path)
     if copy is None:
-        raise RowFailed(f"its archive copy {printable(path)} is gone; it is kept")
+        raise RowFailed(f"its archive copy {path} is gone; it is kept")
     if not stat.S_ISREG(copy.st_mode) or copy.st_size != task.row.size_bytes:
-        raise RowFailed(f"its archive copy {printable(path)} is another file by now; it is kept")
-
-
-def _folder_is_as_recorded(task: Task) -> bool:
-    try:
-        status = os.stat(task.to_path)
-    except OSError:
-        return False
-    return (stat.S_IMODE(status.st_mode), mtime_text(status.st_mtime_ns)) == (task.folder_mode, task.row.source_mtime)
+        raise RowFailed(f"its archive copy {path} is another file by now; it is kept")
 
 
 def clear_leftovers(tasks: Iterable[Task]) -> None:
@@ -369,9 +350,7 @@ def _look(path: str) -> os.stat_result | None:
 def _as_recorded(path: str, task: Task) -> Identity | None:
     """The identity of a file that is the recorded one, by size and time or by content; None for any other or none."""
     status = _look(path)
-    if status is None or not stat.S_ISREG(status.st_mode):
-        return None
-    if status.st_size != task.row.size_bytes:
+    if status is None or not stat.S_ISREG(status.st_mode) or status.st_size != task.row.size_bytes:
         return None
     if mtime_text(status.st_mtime_ns) == task.row.source_mtime:
         return identity_of(status)
