@@ -41,7 +41,7 @@ def read_batches(run: ApplyRun) -> Iterator[Batch]:
         rows = islice(reader, run.options.row_range.rows_this_run(run.state))
         for records in chunked(rows, max(BATCH_ROWS, run.state.under_way)):
             tasks = [
-                read_task(run.kind, record, reader.where(record.line), run.paths.quarantine_root, run.superseded)
+                read_task(run.kind, record, reader.where(record.line), run.paths.quarantine_root, run.journal_check)
                 for record in records
             ]
             yield Batch([task for task in tasks if task], len(records), records[-1].end)
@@ -54,7 +54,7 @@ def carry_out(batch: Batch, session: ApplySession, executor: TaskExecutor) -> Co
     finishes the rest.
     """
     recalled = recall(batch.tasks, session.journal, executor)
-    clear_leftovers(task for task in batch.tasks if session.journal.recovery.intention(task.key))
+    clear_leftovers(task for task in batch.tasks if task.key in session.journal.recovery.intentions)
     intentions, folder_times = intend(batch.tasks, recalled.to_do, session.journal, executor)
     outcomes, error = act(recalled.to_do, folder_times, session, executor)
     record(outcomes, intentions, session.journal)
@@ -83,11 +83,11 @@ def recall(tasks: list[Task], journal: Journal, executor: TaskExecutor) -> Recal
     # By key: a folder that was pruned, restored and pruned again is in the journal twice.
     to_do: dict[Key, Task] = {}
     for task in tasks:
-        row = journal.recovery.uncounted_outcome(task.key)
+        row = journal.recovery.uncounted.get(task.key)
         # A file that was taken and is there once more is to be taken once more.
         if row and not (row.phase == Phase.DONE and task.from_path and path_exists(task.from_path)):
             uncounted.append((task, Outcome(Phase(row.phase), row.reason)))
-        elif not journal.recovery.intention(task.key) and executor.is_applied(task, journal.has_destroyed):
+        elif task.key not in journal.recovery.intentions and executor.is_applied(task, journal.has_destroyed):
             already_applied.append(task)
         else:
             to_do[task.key] = task
@@ -111,7 +111,7 @@ def intend(
     intentions: dict[Key, JournalRow] = {}
     fresh: list[JournalRow] = []
     for task in to_do:
-        row = journal.recovery.intention(task.key)
+        row = journal.recovery.intentions.get(task.key)
         if row is None:
             folder = touched[task.key]
             row = task.intention(folder, times[folder]) if times.get(folder) else task.intention("", "")
@@ -128,10 +128,10 @@ def act(
 
     Returns what came of the tasks, and the error that kept the others from it, if any.
     """
-    recovery, stop_requested = session.journal.recovery, executor.disk.stop_requested
+    interrupted_before, stop_requested = session.journal.recovery.intentions, executor.disk.stop_requested
 
     def apply_task(task: Task) -> tuple[Task, Outcome]:
-        return task, executor.apply_task(task, recovery.intention(task.key) is not None)
+        return task, executor.apply_task(task, task.key in interrupted_before)
 
     outcomes: Outcomes = []
     error: MediaArchiveError | None = None

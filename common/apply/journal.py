@@ -1,7 +1,6 @@
 """The journal of apply: what was intended and what came of it, each row chained to the one before.
 
-Intentions are durable before the first act, outcomes before the state moves on. A run that resumes after a crash finds
-here what was under way. Changes the disk through ``fileops``.
+Intentions are durable before the first act, outcomes before the state moves on: a crash loses none of it.
 """
 
 from __future__ import annotations
@@ -70,14 +69,14 @@ class JournalReader:
 class JournalRecovery:
     """What earlier calls have left in a journal for this one to finish or to count.
 
-    A row is uncounted when it is after the checkpoint from which this call resumes: the state does not have it yet.
-    ``pruning`` are the intentions to remove folders that have no outcome, by path. ``folder_times`` are the
-    modification times that folders had before a killed run touched them.
+    ``intentions`` are those without an outcome: a killed run may have done any part of them. ``uncounted`` are the
+    outcomes after the checkpoint from which this call resumes. ``pruning`` are the intentions to remove folders that
+    have no outcome, by path, ``folder_times`` the times that folders had before a killed run touched them.
     """
 
     def __init__(self) -> None:
-        self._intentions: dict[Key, JournalRow] = {}
-        self._outcomes: dict[Key, JournalRow] = {}
+        self.intentions: dict[Key, JournalRow] = {}
+        self.uncounted: dict[Key, JournalRow] = {}
         self.pruning: dict[str, JournalRow] = {}
         self.folder_times: dict[str, str] = {}
 
@@ -93,38 +92,29 @@ class JournalRecovery:
             return
         key = (row.row_id, row.action, row.from_path, row.to_path)
         if row.phase == Phase.PLANNED:
-            self._intentions[key] = row
+            self.intentions[key] = row
             return
-        self._intentions.pop(key, None)
+        self.intentions.pop(key, None)
         if uncounted:
-            self._outcomes[key] = row
-
-    def intention(self, key: Key) -> JournalRow | None:
-        """The intention of an act that has no outcome yet: a killed run may have done any part of it."""
-        return self._intentions.get(key)
-
-    def uncounted_outcome(self, key: Key) -> JournalRow | None:
-        """The outcome of an act that the state does not count yet."""
-        return self._outcomes.get(key)
+            self.uncounted[key] = row
 
     def forget_uncounted(self) -> None:
         """Forget outcomes and folder times: the rows after the checkpoint are the finished work of other calls."""
-        self._outcomes.clear()
+        self.uncounted.clear()
         self.folder_times.clear()
 
     def forget_batch(self, keys: Iterable[Key]) -> None:
         """Forget all that concerns a batch which is finished now. Intentions of later batches stay."""
         self.forget_uncounted()
         for key in keys:
-            self._intentions.pop(key, None)
+            self.intentions.pop(key, None)
         self.pruning.clear()
 
 
 class Journal:
     """A journal that is being written, from a checkpoint on. Changes the disk.
 
-    Raises ``BadInput`` for a journal that is gone although a state knows it, or whose rows after the checkpoint were
-    changed.
+    Raises ``BadInput`` where it is gone although a state knows it, or a row after the checkpoint was changed.
     """
 
     def __init__(self, path: str, run_id: str, checkpoint: JournalPosition = START) -> None:
@@ -169,10 +159,9 @@ class Journal:
         return row._replace(sequence=self._sequence, time=time, chain=self._chain)
 
     def has_destroyed(self, row_id: int) -> bool:
-        """Whether some call has destroyed the file of a row.
+        """Whether some call has destroyed the file of a row. Reads the whole journal, once, when that is needed.
 
-        The rows before the checkpoint are read once, when they are first needed. Raises ``BadInput`` where one of them
-        was changed.
+        Raises ``BadInput`` where a row was changed.
         """
         if row_id not in self._destroyed and self._has_unread_rows:
             self._destroyed = destroyed_rows(self.path, self._run_id)

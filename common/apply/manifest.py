@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from common.apply.config import Options
@@ -84,32 +83,18 @@ def detect_kind(path: str, columns: tuple[str, ...], *, restore: bool, delete: b
     return ManifestKind(ManifestType.VERIFIED, Action.DELETE if delete else Action.QUARANTINE)
 
 
-@dataclass(frozen=True, slots=True)
-class SupersededEntries:
-    """The intentions in a journal that no longer count: those that failed, and all but the last one for a file that was
-    taken several times, with restores between. ``failed`` are sequence numbers, ``last`` are such by row_id."""
-
-    failed: RowIds
-    last: Mapping[int, int]
-
-    def covers(self, row: JournalRow) -> bool:
-        """Whether this intention no longer counts. Reads the disk for one that failed."""
-        # A failed act that could not be undone has left the file in the quarantine, from where it can be brought back.
-        is_failed = row.sequence in self.failed and not path_exists(row.to_path)
-        return is_failed or self.last.get(row.row_id, row.sequence) != row.sequence
-
-
-NONE_SUPERSEDED = SupersededEntries(RowIds(), {})
-
-
 class JournalCheck:
-    """Checks the chain of a journal that is the manifest, and finds its superseded entries, row by row. Pure."""
+    """Checks the chain of a journal that is the manifest, and finds the intentions in it that no longer count.
+
+    These are the ones that failed, and all but the last one for a file that was taken several times, with restores
+    between.
+    """
 
     def __init__(self, run_id: str) -> None:
         self.restores_or_purges = False
         self._chain = first_chain(run_id)
-        self._failed, self._carried_out = RowIds(), RowIds()
-        self._last: dict[int, int] = {}
+        self._failed, self._carried_out = RowIds(), RowIds()  # sequence numbers; row_ids
+        self._last: dict[int, int] = {}  # sequence number by row_id
         self._under_way: dict[int, int] = {}
 
     def add(self, values: dict[str, str], where: str) -> None:
@@ -131,8 +116,13 @@ class JournalCheck:
         if not self._carried_out.add(row_id):
             self._last[row_id] = sequence
 
-    def superseded(self) -> SupersededEntries:
-        """The superseded entries, after all rows."""
+    def finish(self) -> None:
+        """Take in that there are no more rows: what is under way counts."""
         while self._under_way:
             self._count(*self._under_way.popitem())
-        return SupersededEntries(self._failed, self._last)
+
+    def is_superseded(self, row: JournalRow) -> bool:
+        """Whether an intention no longer counts, once all rows are known. Reads the disk for one that failed."""
+        # A failed act that could not be undone has left the file in the quarantine, from where it can be brought back.
+        is_failed = row.sequence in self._failed and not path_exists(row.to_path)
+        return is_failed or self._last.get(row.row_id, row.sequence) != row.sequence

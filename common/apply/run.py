@@ -15,7 +15,7 @@ from common import archive
 from common.apply import quarantine
 from common.apply.config import Options
 from common.apply.journal import Journal, JournalPosition, destroyed_rows
-from common.apply.manifest import NONE_SUPERSEDED, JournalCheck, ManifestKind, SupersededEntries
+from common.apply.manifest import JournalCheck, ManifestKind
 from common.apply.tasks import Task, files_folder, read_task
 from common.cli.console import Console
 from common.cli.options import jobs_for, require_distinct_paths
@@ -46,13 +46,13 @@ _ONCE_MORE = {
 class ApplyRun:
     """What is known of a run before it changes anything. ``state`` is where this call begins.
 
-    ``superseded`` and ``quarantine_folder`` come from a journal that is the manifest.
+    ``journal_check`` and ``quarantine_folder`` are there where the manifest is a journal.
     """
 
     options: Options
     kind: ManifestKind
     survey: ManifestSurvey
-    superseded: SupersededEntries
+    journal_check: JournalCheck | None
     quarantine_folder: str
     paths: quarantine.RunPaths
     state: RunState
@@ -94,16 +94,17 @@ class RunStart:
         self._manifest = manifest
         self._settings = {"action": kind.action, **options.row_range.settings}  # what a later call must repeat
         self.run_id = require_run_id(first.values["run_id"], f"{printable(manifest.path)}, line 2")
-        self._journal = JournalCheck(self.run_id) if kind.type == ManifestType.JOURNAL else None
+        self.journal_check = JournalCheck(self.run_id) if kind.type == ManifestType.JOURNAL else None
         self.quarantine_folder = ""
         paths = quarantine.run_paths(options, kind, self.run_id, first.values["source_root"])
-        is_checked = self._journal or not quarantine.may_have_state(options, kind, paths)
+        is_checked = self.journal_check or not quarantine.may_have_state(options, kind, paths)
         digest = self._checked.manifest.sha256 if is_checked else manifest.sha256()
-        self.superseded = self._journal.superseded() if self._journal else NONE_SUPERSEDED
-        if self._journal and self._journal.restores_or_purges and not self.quarantine_folder:
-            raise BadInput(
-                f"{printable(manifest.path)} tells of a restore or a purge alone: give the journal.csv beside it"
-            )
+        if self.journal_check:
+            self.journal_check.finish()
+            if self.journal_check.restores_or_purges and not self.quarantine_folder:
+                raise BadInput(
+                    f"{printable(manifest.path)} tells of a restore or a purge alone: give the journal.csv beside it"
+                )
         self.paths = quarantine.with_state(options, kind, paths, digest)
 
     @cached_property
@@ -112,13 +113,13 @@ class RunStart:
             self._check,
             expected_run_id=self._options.expected_run_id,
             start=self._options.row_range.start,
-            unique_row_ids=self._journal is None,
+            unique_row_ids=self.journal_check is None,
         )
 
     def _check(self, record: Record, where: str) -> int:
-        task = read_task(self._kind, record, where, "", NONE_SUPERSEDED)
-        if self._journal:
-            self._journal.add(record.values, where)
+        task = read_task(self._kind, record, where)
+        if self.journal_check:
+            self.journal_check.add(record.values, where)
             if task and task.from_path and not self.quarantine_folder:
                 self.quarantine_folder = os.path.dirname(files_folder(task.from_path, task.row.source_path))
         return task.row.size_bytes if task else 0
@@ -210,7 +211,7 @@ def open_run(
             options=options,
             kind=kind,
             survey=survey,
-            superseded=start.superseded,
+            journal_check=start.journal_check,
             quarantine_folder=start.quarantine_folder,
             paths=paths,
             state=state,

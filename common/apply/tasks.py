@@ -7,7 +7,7 @@ import stat
 from dataclasses import dataclass
 
 from common.apply.journal import Key
-from common.apply.manifest import ManifestKind, SupersededEntries
+from common.apply.manifest import JournalCheck, ManifestKind
 from common.errors import BadInput, RowFailed
 from common.hashing.digest import is_sha256
 from common.manifests.integrity import seal_of
@@ -104,17 +104,17 @@ def _source_inode(row: ManifestRow) -> str:
 
 
 def read_task(
-    kind: ManifestKind, record: Record, where: str, quarantine_root: str, superseded: SupersededEntries
+    kind: ManifestKind, record: Record, where: str, quarantine_root: str = "", journal: JournalCheck | None = None
 ) -> Task | None:
     """The task in a row of the manifest; None where nothing is to be done. Raises ``BadInput`` for an unsound row.
 
-    Reads the disk for a row of a journal whose act failed.
+    Rows that the check of a whole ``journal`` found superseded are left out. Reads the disk for one whose act failed.
     """
     if kind.type == ManifestType.VERIFIED and seal_of(record.values) != record.values["row_seal"]:
         raise BadInput(f"{where}: the row was changed after it was verified; restore it, or delete the whole row")
     row = kind.table.decode(record.values, where)
     if isinstance(row, JournalRow):
-        return _task_of_journal(kind.action, row, where, superseded)
+        return _task_of_journal(kind.action, row, where, journal)
     if isinstance(row, ReportRow):
         if row.status != ReportStatus.MOVED:
             return None
@@ -130,8 +130,8 @@ def read_task(
     return task
 
 
-def _task_of_journal(action: Action, row: JournalRow, where: str, superseded: SupersededEntries) -> Task | None:
-    if row.phase != Phase.PLANNED or superseded.covers(row):
+def _task_of_journal(action: Action, row: JournalRow, where: str, journal: JournalCheck | None) -> Task | None:
+    if row.phase != Phase.PLANNED or (journal and journal.is_superseded(row)):
         return None
     if row.action == Action.PRUNE and action == Action.RESTORE:
         if not is_plain_absolute(row.from_path) or not is_inside(row.from_path, row.source_root):

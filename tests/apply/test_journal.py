@@ -91,9 +91,9 @@ def test_what_was_begun_and_has_no_outcome_is_remembered(path: str) -> None:
     write(path, *planned, row(1, "done"), row(2, "failed"))
     journal = Journal(path, RUN_ID)
     recovery = journal.recovery
-    assert [bool(recovery.intention(key_of(found))) for found in planned] == [False, False, True, True]
+    assert [key_of(found) in recovery.intentions for found in planned] == [False, False, True, True]
     recovery.forget_batch([key_of(planned[2])])
-    assert [bool(recovery.intention(key_of(found))) for found in planned] == [False, False, False, True]
+    assert [key_of(found) in recovery.intentions for found in planned] == [False, False, False, True]
     journal.close()
 
 
@@ -116,7 +116,7 @@ def test_after_a_checkpoint_outcomes_and_folder_times_are_recalled(path: str) ->
     journal.append([row(2, "done")._replace(folder="/source", folder_mtime="later")])
     journal.close()
     resumed = Journal(path, RUN_ID, checkpoint)
-    outcomes = [resumed.recovery.uncounted_outcome(key_of(row(number, "done"))) for number in (1, 2)]
+    outcomes = [resumed.recovery.uncounted.get(key_of(row(number, "done"))) for number in (1, 2)]
     assert [found and found.row_id for found in outcomes] == [None, 2]
     assert resumed.recovery.folder_times == {"/source": "before"}
     assert resumed.position.sequence == 4

@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from common.apply.manifest import NONE_SUPERSEDED, ManifestKind
+from common.apply.manifest import ManifestKind
 from common.apply.tasks import (
     Task,
     check_stat,
@@ -61,7 +61,7 @@ def task_in(row: VerifyRow | JournalRow | ReportRow, kind: ManifestKind) -> Task
         values = VERIFY.as_text(row)
     else:
         values = JOURNAL.as_text(row) if isinstance(row, JournalRow) else REPORT.as_text(row)
-    return read_task(kind, Record(values, 2, 100), "line 2", "/q", NONE_SUPERSEDED)
+    return read_task(kind, Record(values, 2, 100), "line 2", "/q")
 
 
 # --- rows of a verified.csv -----------------------------------------------------------------------------
