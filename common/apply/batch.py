@@ -173,9 +173,13 @@ def report(outcomes: Outcomes, console: Console) -> None:
 
 def tidy(batch: Batch, recalled: RecalledBatch, outcomes: Outcomes, session: ApplySession) -> Counts:
     """Remove the folders that a batch has emptied, and return the counts of the batch. Changes the disk."""
-    run, journal = session.run, session.journal
+    run, journal, counts = session.run, session.journal, Counts()
     finished = outcomes + recalled.uncounted
-    counts = _count(finished)
+    for task, outcome in finished:
+        count_task(counts, outcome.phase, task)
+        counts.add(Counted.CHANGED, outcome.phase == Phase.FAILED and asks_to_verify_again(outcome.reason))
+        counts.add(Counted.PURGED_BEFORE, is_purged(outcome.reason))
+        counts.add(Counted.FROM_MEMORY, outcome.phase == Phase.DONE and outcome.read_mode == ReadMode.CACHED)
     for task in recalled.already_applied:
         count_task(counts, Counted.DONE_BEFORE, task)
     if run.kind.type != ManifestType.JOURNAL:
@@ -191,16 +195,6 @@ def tidy(batch: Batch, recalled: RecalledBatch, outcomes: Outcomes, session: App
         run.console.warning(refusal)
     counts.add(Counted.FOLDERS_LEFT, len(refusals))
     journal.recovery.forget_batch(task.key for task in batch.tasks)
-    return counts
-
-
-def _count(outcomes: Outcomes) -> Counts:
-    counts = Counts()
-    for task, outcome in outcomes:
-        count_task(counts, outcome.phase, task)
-        counts.add(Counted.CHANGED, outcome.phase == Phase.FAILED and asks_to_verify_again(outcome.reason))
-        counts.add(Counted.PURGED_BEFORE, is_purged(outcome.reason))
-        counts.add(Counted.FROM_MEMORY, outcome.phase == Phase.DONE and outcome.read_mode == ReadMode.CACHED)
     return counts
 
 

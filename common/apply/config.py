@@ -19,7 +19,7 @@ from common.timestamps import utc_text
 class Options(CommonOptions):
     """The options of one run. Paths are absolute, or empty for the default.
 
-    ``oldest_allowed`` is the time before which a verification has expired, as manifests hold it; empty for no limit.
+    Verifications before ``oldest_allowed``, a time as in manifests, have expired; empty for no limit.
     """
 
     manifest: str
@@ -49,16 +49,13 @@ def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -
         parser.error(
             f"--expected-run-id {parsed.expected_run_id!r} is no run_id; give the one in the manifest, or auto"
         )
+    as_given = ("expected_run_id", "dry_run", "delete_permanently", "restore", "prune_empty_dirs")
     return Options(
         **vars(common_options(parsed)),
+        **{name: getattr(parsed, name) for name in as_given},
         manifest=os.path.abspath(parsed.manifest),
-        expected_run_id=parsed.expected_run_id,
         quarantine_root=os.path.abspath(parsed.quarantine_root) if parsed.quarantine_root else "",
         row_range=RowRange(parsed.offset, parsed.limit),
         state_file=os.path.abspath(parsed.state_file) if parsed.state_file else "",
-        dry_run=parsed.dry_run,
-        delete_permanently=parsed.delete_permanently,
-        restore=parsed.restore,
-        prune_empty_dirs=parsed.prune_empty_dirs,
         oldest_allowed=utc_text(datetime.now(UTC) - timedelta(days=parsed.max_age)) if parsed.max_age else "",
     )

@@ -45,8 +45,8 @@ class Outcome:
 class TaskExecutor:
     """Carries out tasks of apply. ``apply_task`` changes source and quarantine; all else only reads the disk.
 
-    ``oldest_allowed`` is the time before which a verification has expired, empty for no limit. ``was_purged`` says of a
-    row_id whether a purge of the quarantine has destroyed its file.
+    Verifications before ``oldest_allowed`` have expired. ``was_purged`` says of a row_id whether a purge of the
+    quarantine has destroyed its file.
     """
 
     def __init__(
@@ -77,8 +77,7 @@ class TaskExecutor:
             return Outcome(Phase.FAILED, str(error))
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
-                path = printable(task.to_path or task.from_path)
-                return Outcome(Phase.FAILED, f"its path would be too long: {path}")
+                return Outcome(Phase.FAILED, f"its path would be too long: {printable(task.to_path or task.from_path)}")
             raise archive_failed(os.fsdecode(error.filename or task.from_path), error) from None
         finally:
             self.disk.progress.add_file()
@@ -261,10 +260,7 @@ class TaskExecutor:
         return Outcome(Phase.DONE)
 
     def _require_unchanged(self, task: Task) -> Identity:
-        """Look at both files at the moment of effect; only what was examined here may be moved, and nothing else.
-
-        Raises ``RowFailed`` with the reason not to act.
-        """
+        """Look at both files at the moment of effect; only the file returned may be moved. Raises ``RowFailed``."""
         examined, is_unsure = self._look_again(task)
         row = task.row
         self._require_two_folders(row.source_path, row.destination_path)
@@ -308,10 +304,7 @@ def _set_aside_name(task: Task) -> str:
 
 
 def _restore_rounded_mtime(task: Task, found: Identity) -> None:
-    """Give a restored file the time that a file system on its way had rounded.
-
-    What is further away is no rounding: an edited manifest must not change the time of a photo.
-    """
+    """Give a restored file the time that a file system on its way had rounded. Larger differences stay as they are."""
     recorded = mtime_nanoseconds(task.row.source_mtime)
     if recorded != found.mtime_ns and abs(recorded - found.mtime_ns) <= _COARSEST_NS:
         restore_mtime(task.to_path, recorded)

@@ -18,10 +18,7 @@ from common.timestamps import mtime_nanoseconds, mtime_text
 
 
 def folder_times(folders: Iterable[str]) -> dict[str, str]:
-    """The modification times of those folders that exist. Reads the disk.
-
-    Raises ``OSError`` where a time can't be read: it could not be restored.
-    """
+    """The modification times of those folders that exist. Reads the disk. Raises ``OSError`` for an unreadable one."""
     times: dict[str, str] = {}
     for folder in set(folders):
         try:
@@ -57,8 +54,7 @@ def sync_touched(tasks: Sequence[Task]) -> None:
 def prune(journal: Journal, folders: Iterable[str], task: Task) -> tuple[int, list[str]]:
     """Remove those of ``folders``, and of the folders above them, that this run emptied. Changes the disk.
 
-    ``task`` is any task of the run: its roots and ids go into the journal. Returns how many were removed, and for each
-    empty one that could not be, a sentence why.
+    The roots and ids in the journal are those of ``task``. Returns how many were removed, and why others were not.
     """
     pruning = journal.recovery.pruning
     fresh = [row for row in _prune_intentions(folders, task) if row.from_path not in pruning]
@@ -79,10 +75,7 @@ def prune(journal: Journal, folders: Iterable[str], task: Task) -> tuple[int, li
 
 
 def _prune_intentions(folders: Iterable[str], task: Task) -> list[JournalRow]:
-    """The intentions to remove emptied folders, the deepest first; never a root. Reads the disk.
-
-    Raises ``OSError`` where a folder can't be listed.
-    """
+    """The intentions to remove emptied folders, the deepest first; never a root. Reads the disk. Raises ``OSError``."""
     root = task.row.source_root
     empty: dict[str, os.stat_result] = {}
     roots = RealRoots()
@@ -122,10 +115,7 @@ def _holds_only(folder: str, removable: Mapping[str, object]) -> bool:
 
 
 def tidy_quarantine(tasks: Iterable[Task]) -> list[str]:
-    """Remove the folders of the quarantine that a restore, a purge or a deletion emptied. Changes the disk.
-
-    Returns a sentence for each empty one that could not be removed.
-    """
+    """Remove the folders of the quarantine that tasks emptied, and return why others were not. Changes the disk."""
     root_of: dict[str, str] = {}
     for task in tasks:
         if task.action in (Action.RESTORE, Action.PURGE, Action.DELETE):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from common import archive
 from common.apply.config import Options
@@ -37,6 +37,10 @@ class RunPaths:
         """The journal of the purges of the quarantine that this run fills or restores."""
         return _sibling_journal(self.journal.removesuffix(f"-{Action.RESTORE}.csv"), Action.PURGE)
 
+    def holds_files(self) -> bool:
+        """Whether anything of this run is in the quarantine, which a restore could bring back. Reads the disk."""
+        return any(names for _, _, names in os.walk(os.path.join(self.folder, "files")))
+
     def was_restored_since(self) -> bool:
         """Whether the quarantine that this run fills was restored after the state was written. Reads the disk."""
         restore = _sibling_journal(self.journal, Action.RESTORE)
@@ -67,9 +71,9 @@ def may_have_state(options: Options, kind: ManifestKind, paths: RunPaths) -> boo
     """Whether there may be a state file for this call, whatever the digest of its manifest. Reads the disk."""
     if options.state_file:
         return os.path.lexists(options.state_file)
-    name = re.compile(re.escape(_state_name(options, kind, "DIGEST")).replace("DIGEST", "[0-9a-f]{12}"))
+    pattern = _state_name(options, kind, "[0-9a-f]" * 12)
     try:
-        return any(name.fullmatch(entry) for entry in os.listdir(paths.folder))
+        return any(fnmatchcase(name, pattern) for name in os.listdir(paths.folder))
     except FileNotFoundError:
         return False
     except OSError:
@@ -93,8 +97,7 @@ def _state_name(options: Options, kind: ManifestKind, digest: str) -> str:
 def require_disks(kind: ManifestKind, survey: ManifestSurvey, quarantine: str) -> None:
     """Raise ``StoppedEarly`` unless source, archive and quarantine are there, as far as they are needed.
 
-    A missing disk is an error of the surroundings, not of a million rows. A purge leaves the source alone, and needs
-    none. ``quarantine`` is the folder that a journal names, or empty. Reads the disk.
+    A purge can do without the source. ``quarantine`` is the folder that a journal names, or empty. Reads the disk.
     """
     if kind.action != Action.PURGE:
         archive.require_source(survey.source_root)
@@ -106,10 +109,7 @@ def require_disks(kind: ManifestKind, survey: ManifestSurvey, quarantine: str) -
 
 
 def require_suitable_quarantine(kind: ManifestKind, survey: ManifestSurvey, paths: RunPaths) -> None:
-    """Raise ``BadInput`` where no quarantine may be: in the archive, or where it would hide files of others.
-
-    Reads the disk.
-    """
+    """Raise ``BadInput`` for a quarantine in the archive, or that would hide files of others. Reads the disk."""
     if kind.type != ManifestType.VERIFIED:
         return
     quarantine_root = os.path.realpath(paths.quarantine_root)
@@ -135,10 +135,9 @@ def _holds_files_of_others(quarantine_root: str) -> bool:
 
 
 def prepare_quarantine(kind: ManifestKind, survey: ManifestSurvey, paths: RunPaths, locks: ExitStack) -> None:
-    """Make the folder of this run, and lock out all other runs that would work on it or change the archive.
+    """Make the folder of this run, and lock out runs that would work on it or change the archive. Changes the disk.
 
-    A source that is an archive as well is locked too. Changes the disk. Raises ``BadInput``, with nothing made, and
-    ``Locked``.
+    A source that is an archive as well is locked too. Raises ``Locked``, and ``BadInput`` with nothing made.
     """
     source = [survey.source_root] if os.path.isdir(survey.source_root) else []  # a purge can do without it
     times = folder_times(source)
@@ -165,8 +164,3 @@ def prepare_quarantine(kind: ManifestKind, survey: ManifestSurvey, paths: RunPat
         ) from None
     restore_folder_times(times)
     locks.enter_context(Lock(os.path.join(paths.folder, "lock")))
-
-
-def holds_files(paths: RunPaths) -> bool:
-    """Whether anything of this run is in the quarantine, which a restore could bring back. Reads the disk."""
-    return any(names for _, _, names in os.walk(os.path.join(paths.folder, "files")))

@@ -81,8 +81,8 @@ class ApplyRun:
 class RunStart:
     """From where a run starts: its manifest, read whole at most once, its paths, and the state that it resumes.
 
-    The rows of a verified.csv or a report are not checked again where its digest leads to the state of an earlier call.
-    Reads the disk. Raises ``BadInput``.
+    Rows are not checked again where the digest of a verified.csv or report leads to a state. Reads the disk. Raises
+    ``BadInput``.
     """
 
     def __init__(self, options: Options, kind: ManifestKind, manifest: ManifestInput) -> None:
@@ -157,8 +157,7 @@ class RunStart:
     def where_to_begin(self, state: RunState, announce: Callable[[str], None]) -> RunState:
         """The state to continue with: the one given, or one at the first row again.
 
-        What was completed is done once more, unless ``--limit`` asks for the next batch, of which there is none. What
-        was quarantined and restored since is quarantined again.
+        A run begins again where files were restored since, or when it is complete and no ``--limit`` asks for a batch.
         """
         was_restored = self.paths.was_restored_since()
         if state.complete and self._options.row_range.limit and not was_restored:
@@ -179,8 +178,7 @@ def open_run(
 ) -> Iterator[ApplyRun]:
     """Check all that a run needs, make its quarantine and lock out others, find where to begin.
 
-    Changes the disk, except in a dry run: makes and locks the quarantine. Raises ``BadInput``, ``StoppedEarly`` where a
-    disk is missing, and ``Locked``.
+    Raises ``BadInput``, ``Locked``, and ``StoppedEarly`` for a missing disk. Changes the disk, except in a dry run.
     """
     start = RunStart(options, kind, manifest)
     state = start.load_state()
@@ -244,10 +242,9 @@ class Batch(NamedTuple):
 
 
 class ApplySession:
-    """The journal and the state of a run. Changes the disk as batches are recorded.
+    """The journal and the state of a run. Changes the disk. ``counts`` are those of this call alone.
 
-    A context manager: once anything was recorded it turns ``BadInput``, whose exit code says that nothing was changed,
-    into ``StoppedEarly``. ``counts`` are those of this call alone.
+    Once anything was recorded, ``BadInput``, whose exit code says that nothing was changed, becomes ``StoppedEarly``.
     """
 
     def __init__(self, run: ApplyRun) -> None:
@@ -267,19 +264,13 @@ class ApplySession:
             self._advance(0, self.state.byte_offset, Counts(), complete=True)
 
     def begin(self, batch: Batch) -> None:
-        """Record that a batch is about to be written into the journal: a later call must finish all of it.
-
-        Raises ``StoppedEarly`` where the archive is not there.
-        """
+        """Record that a batch begins: a later call must finish all of it. Raises ``StoppedEarly`` without its archive."""
         if self.run.kind.needs_archive:
             archive.require_archive(self.run.survey.archive_root, self.run.survey.archive_id)
         self._save(replace(self.state, under_way=batch.rows))
 
     def checkpoint(self, batch: Batch, counts: Counts) -> None:
-        """Move the state past a batch that is done and in the journal.
-
-        Raises ``Interrupted`` when the run was asked to stop and rows are left.
-        """
+        """Move the state past a batch that is in the journal. Raises ``Interrupted`` if asked to stop before the end."""
         complete = self.state.is_last(self.state.next_offset + batch.rows)
         self._advance(batch.rows, batch.end, counts, complete=complete)
         size = sum(amount.get("bytes", 0) for amount in self.counts.amounts.values())

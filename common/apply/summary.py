@@ -8,7 +8,6 @@ from common import archive
 from common.apply.config import Options
 from common.apply.journal import JournalReader
 from common.apply.manifest import ManifestKind
-from common.apply.quarantine import holds_files
 from common.apply.run import ApplyRun, Counted
 from common.cli.options import rerun_command
 from common.cli.review import with_review_page
@@ -39,12 +38,8 @@ def summarize(run: ApplyRun, state: RunState, counts: Counts) -> Summary:
     rows, all_rows = shown_counts["rows"], run.survey.manifest.rows
     is_part = all_rows > rows > 0 and run.kind.type == ManifestType.VERIFIED and not dry_run
     window = f", rows {state.next_offset - rows + 1:,} to {state.next_offset:,} of {all_rows:,}" if is_part else ""
-    needs_attention = (
-        counts[Phase.FAILED]
-        or _failed_before(run, state, counts)
-        or counts[Counted.FOLDERS_LEFT]
-        or run.survey.torn_line
-    )
+    has_failed = counts[Phase.FAILED] or _failed_before(run, state, counts)
+    needs_attention = has_failed or counts[Counted.FOLDERS_LEFT] or run.survey.torn_line
     summary = Summary(
         tool=Stage.APPLY,
         action=action,
@@ -121,7 +116,7 @@ def _next_steps(run: ApplyRun, state: RunState, counts: Counts) -> list[str]:
     if not state.complete:
         return [f"next: {rerun_command(Stage.APPLY, options)}"]
     steps = []
-    if run.kind.action == Action.QUARANTINE and holds_files(run.paths):
+    if run.kind.action == Action.QUARANTINE and run.paths.holds_files():
         restore = _apply_command(run.paths.journal, state, "--restore")
         purge = _apply_command(run.paths.journal, state, "--delete-permanently", "--yes-really-delete")
         steps = ["next: look around for some weeks", f"to bring all back: {restore}", f"to free the space: {purge}"]

@@ -23,10 +23,9 @@ ManifestRow = VerifyRow | JournalRow | ReportRow
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be done for one row of the manifest.
+    """What is to be done for one row: a file goes from ``from_path`` to ``to_path``.
 
-    ``from_path`` is where the file is, and empty for a folder that is made again. ``to_path`` is where the file goes,
-    and empty where it is destroyed.
+    ``from_path`` is empty for a folder that is made again, ``to_path`` for a file that is destroyed.
     """
 
     action: Action
@@ -68,10 +67,7 @@ class Task:
         return folder
 
     def intention(self, folder: str, folder_mtime: str) -> JournalRow:
-        """The row that announces the task in the journal, which numbers and chains it. Pure.
-
-        ``folder`` is the touched folder and ``folder_mtime`` its time before; both are empty where it has none.
-        """
+        """The row that announces the task in the journal, which numbers and chains it. Pure."""
         row = self.row
         return JournalRow(
             sequence=0,
