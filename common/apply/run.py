@@ -264,13 +264,13 @@ class ApplySession:
             self._advance(0, self.state.byte_offset, Counts(), complete=True)
 
     def begin(self, batch: Batch) -> None:
-        """Record that a batch begins: a later call must finish all of it. Raises ``StoppedEarly`` without its archive."""
+        """Record that a batch begins: a later call must finish all of it. Raises ``StoppedEarly``."""
         if self.run.kind.needs_archive:
             archive.require_archive(self.run.survey.archive_root, self.run.survey.archive_id)
         self._save(replace(self.state, under_way=batch.rows))
 
     def checkpoint(self, batch: Batch, counts: Counts) -> None:
-        """Move the state past a batch that is in the journal. Raises ``Interrupted`` if asked to stop before the end."""
+        """Move the state past a batch that is in the journal. Raises ``Interrupted`` if a stop was requested before."""
         complete = self.state.is_last(self.state.next_offset + batch.rows)
         self._advance(batch.rows, batch.end, counts, complete=complete)
         size = sum(amount.get("bytes", 0) for amount in self.counts.amounts.values())
