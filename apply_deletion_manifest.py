@@ -18,7 +18,7 @@ from common.apply.manifest import IDENTIFYING_COLUMNS, require_kind
 from common.apply.run import ApplySession, open_run
 from common.apply.summary import summarize, summarize_empty
 from common.cli.console import Console
-from common.cli.options import add_batch_options, add_common_options, days, make_parser
+from common.cli.options import absolute_path, add_batch_options, add_common_options, days, make_parser
 from common.cli.run import run_stage
 from common.cli.signals import StopRequest
 from common.cli.summary import Summary
@@ -47,19 +47,15 @@ def command_line() -> argparse.ArgumentParser:
         "Take verified originals out of the source: into a quarantine, or for good when that is said twice.", EXAMPLES
     )
     main = parser.add_argument_group("what to do")
-    main.add_argument(
-        "--manifest", required=True, metavar="PATH", help="verified.csv, or journal.csv to --restore or purge"
-    )
-    main.add_argument(
-        "--expected-run-id", required=True, metavar="UUID|auto", help="the run_id of the manifest; auto: as it says"
-    )
-    main.add_argument(
-        "--quarantine-root", default="", metavar="DIR", help=f"default: <source_root>/{QUARANTINE_FOLDER}"
-    )
+    manifest = "verified.csv, or journal.csv to --restore or purge"
+    main.add_argument("--manifest", type=absolute_path, required=True, metavar="PATH", help=manifest)
+    run_id = "the run_id of the manifest; auto: as it says"
+    main.add_argument("--expected-run-id", required=True, metavar="UUID|auto", help=run_id)
+    root = f"default: <source_root>/{QUARANTINE_FOLDER}"
+    main.add_argument("--quarantine-root", type=absolute_path, default="", metavar="DIR", help=root)
     main.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
-    main.add_argument(
-        "--restore", action="store_true", help="bring back what a journal, or the report of a move, names"
-    )
+    restore = "bring back what a journal, or the report of a move, names"
+    main.add_argument("--restore", action="store_true", help=restore)
     main.add_argument("--prune-empty-dirs", action="store_true", help="remove folders that this run emptied")
     main.add_argument("--max-age", type=days, default=0, metavar="DAYS", help="refuse rows verified longer ago")
     danger = parser.add_argument_group("permanent deletion: both are needed")

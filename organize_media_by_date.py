@@ -13,7 +13,7 @@ import gc
 from collections.abc import Iterator, Sequence
 
 from common.cli.console import Console
-from common.cli.options import add_common_options, make_parser
+from common.cli.options import absolute_path, add_common_options, make_parser
 from common.cli.review import with_review_page
 from common.cli.run import run_stage
 from common.cli.signals import StopRequest
@@ -52,7 +52,8 @@ def command_line() -> argparse.ArgumentParser:
     main.add_argument("--mode", choices=("report", "copy", "move"), default="report", help="default: report")
     main.add_argument("--dry-run", action="store_true", help="print the plan and write nothing at all")
     main.add_argument("--report-csv", default="", metavar="PATH", help="default: ./report-<time>-<run>.csv")
-    main.add_argument("--from-report", default="", metavar="PATH", help="carry out a report that you have reviewed")
+    report = "carry out a report that you have reviewed"
+    main.add_argument("--from-report", type=absolute_path, default="", metavar="PATH", help=report)
     which = parser.add_argument_group("which files")
     which.add_argument("--media-kind", choices=("images", "videos", "both"), default="both", help="default: both")
     which.add_argument(
@@ -88,6 +89,11 @@ def command_line() -> argparse.ArgumentParser:
     )
     add_common_options(parser)
     return parser
+
+
+def parse(argv: Sequence[str] | None) -> config.Options:
+    """Check a command line. Ends the process with exit code 2 and one sentence when it can't be used."""
+    return config.parse_options(command_line(), argv)
 
 
 def organize(options: config.Options, console: Console, stop: StopRequest) -> Summary:
@@ -128,7 +134,7 @@ def plan(run: OrganizeRun) -> tuple[ScanTotals, Iterator[list[ReportRow]]]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script with a command line; return its exit code."""
-    options = config.parse_options(command_line(), argv)
+    options = parse(argv)
     return run_stage(Stage.ORGANIZE, lambda console, stop: organize(options, console, stop), options)
 
 

@@ -15,13 +15,13 @@ from functools import partial
 
 from common.cli.console import Console
 from common.cli.options import (
+    absolute_path,
     add_batch_options,
     add_common_options,
-    common_options,
-    jobs_for,
     make_parser,
     parse_arguments,
     require_distinct_paths,
+    resolve_jobs,
 )
 from common.cli.progress import Progress
 from common.cli.run import run_stage
@@ -65,10 +65,10 @@ def command_line() -> argparse.ArgumentParser:
         "Prove, reading every byte of both, that each source file has an identical copy in the archive.", EXAMPLES
     )
     main = parser.add_argument_group("what to do")
-    main.add_argument("--input-csv", required=True, metavar="PATH", help="a report.csv, or an unverified.csv fed back")
-    output = partial(main.add_argument, default="", metavar="PATH")
-    output("--verified-out", help="default: verified-<time>-<run>.csv beside the input")
-    output("--unverified-out", help="default: unverified-<time>-<run>.csv beside it")
+    path = partial(main.add_argument, type=absolute_path, metavar="PATH")
+    path("--input-csv", required=True, help="a report.csv, or an unverified.csv fed back")
+    path("--verified-out", default="", help="default: verified-<time>-<run>.csv beside the input")
+    path("--unverified-out", default="", help="default: unverified-<time>-<run>.csv beside it")
     main.add_argument("--hash", choices=("sha256",), default="sha256", help="default: sha256")
     cold = "cold (default) drops the cache, so that the storage medium itself is read"
     main.add_argument("--read-mode", choices=("cold", "cached"), default="cold", help=cold)
@@ -81,10 +81,7 @@ def command_line() -> argparse.ArgumentParser:
 
 def parse(argv: Sequence[str] | None) -> Options:
     """Check a command line. Ends the process with exit code 2 and one sentence when it can't be used."""
-    parsed = parse_arguments(command_line(), argv)
-    given = {name: getattr(parsed, name) for name in ("input_csv", "verified_out", "unverified_out", "state_file")}
-    paths = {name: os.path.abspath(path) if path else "" for name, path in given.items()}
-    return Options(**vars(parsed) | vars(common_options(parsed)) | paths)
+    return Options(**vars(parse_arguments(command_line(), argv)))
 
 
 def verify(options: Options, console: Console, stop: StopRequest) -> Summary:
@@ -106,7 +103,7 @@ def verify_rows(run: VerifySession, console: Console, stop: StopRequest) -> None
     """Verify the rows of this call, and record them at each checkpoint. Changes the disk: the outputs."""
     options, roots = run.options, (run.survey.source_root, run.survey.archive_root)
     is_cold = options.read_mode == ReadMode.COLD
-    jobs = jobs_for(options, console.debug, roots, in_memory=not is_cold)
+    jobs = resolve_jobs(options, console.debug, roots, in_memory=not is_cold)
     with Progress("verify", run.rows_this_call, run.bytes_this_call, options) as progress:
         verifier = PairVerifier(DiskAccess(progress, stop), cold=is_cold, archive_only=options.archive_only)
         rows = stop_at_missing_disk(ordered_map(verifier.verify, run.rows(), jobs))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 
-from common.cli.options import CommonOptions, common_options, parse_arguments
+from common.cli.options import CommonOptions, parse_arguments
 from common.manifests.state import RowRange
 from common.manifests.survey import AUTO
 from common.run_id import is_run_id
@@ -49,13 +48,8 @@ def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -
         parser.error(
             f"--expected-run-id {parsed.expected_run_id!r} is no run_id; give the one in the manifest, or auto"
         )
-    as_given = ("expected_run_id", "dry_run", "delete_permanently", "restore", "prune_empty_dirs")
     return Options(
-        **vars(common_options(parsed)),
-        **{name: getattr(parsed, name) for name in as_given},
-        manifest=os.path.abspath(parsed.manifest),
-        quarantine_root=os.path.abspath(parsed.quarantine_root) if parsed.quarantine_root else "",
+        **{field.name: getattr(parsed, field.name) for field in fields(Options) if hasattr(parsed, field.name)},
         row_range=RowRange(parsed.offset, parsed.limit),
-        state_file=os.path.abspath(parsed.state_file) if parsed.state_file else "",
         oldest_allowed=utc_text(datetime.now(UTC) - timedelta(days=parsed.max_age)) if parsed.max_age else "",
     )

@@ -18,7 +18,7 @@ from common.apply.journal import Journal, JournalPosition, destroyed_rows
 from common.apply.manifest import JournalCheck, ManifestKind
 from common.apply.tasks import Task, files_folder, read_task
 from common.cli.console import Console
-from common.cli.options import jobs_for, require_distinct_paths
+from common.cli.options import require_distinct_paths, resolve_jobs
 from common.cli.progress import Progress
 from common.cli.signals import StopRequest
 from common.counts import Counts
@@ -189,7 +189,7 @@ def open_run(
     quarantine.require_disks(kind, survey, start.quarantine_folder)
     if kind.type == ManifestType.VERIFIED and not state.outputs and survey.manifest.media_bytes:
         archive.require_files_in_source(survey.source_root)
-    jobs = jobs_for(options, console.debug, (survey.source_root, survey.archive_root))
+    jobs = resolve_jobs(options, console.debug, (survey.source_root, survey.archive_root))
     if survey.torn_line:
         where = f"{printable(options.manifest)}, line {survey.torn_line}"
         console.warning(f"{where}: the last row is cut short and is left out")

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import partial
 
 from common.cli.shell import script_command
@@ -116,7 +116,7 @@ def add_batch_options(parser: argparse.ArgumentParser, state_file: str) -> None:
     group = parser.add_argument_group("batches")
     group.add_argument("--limit", type=positive, default=0, metavar="N", help="rows in this call (default: all)")
     group.add_argument("--offset", type=non_negative, metavar="N", help="skip this many rows")
-    group.add_argument("--state-file", default="", metavar="PATH", help=f"default: {state_file}")
+    group.add_argument("--state-file", type=absolute_path, default="", metavar="PATH", help=f"default: {state_file}")
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
@@ -127,17 +127,14 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     group.add_argument("--quiet", action="store_true", help="say nothing but errors and the summary")
     group.add_argument("--verbose", action="store_true", help="say more about what is done and why")
-    group.add_argument("--review-html", default="", metavar="PATH", help="write a page to review the run in a browser")
+    page = "write a page to review the run in a browser"
+    group.add_argument("--review-html", type=absolute_path, default="", metavar="PATH", help=page)
     group.add_argument("--log-file", default="", metavar="PATH", help="append what is said, with times, to a file")
 
 
-def common_options(parsed: argparse.Namespace) -> CommonOptions:
-    """The common options of a parsed command line."""
-    options = CommonOptions(**{field.name: getattr(parsed, field.name) for field in fields(CommonOptions)})
-    return replace(options, review_html=os.path.abspath(options.review_html) if options.review_html else "")
-
-
-def jobs_for(options: CommonOptions, log: Callable[[str], None], paths: Iterable[str], in_memory: bool = False) -> int:
+def resolve_jobs(
+    options: CommonOptions, log: Callable[[str], None], paths: Iterable[str], in_memory: bool = False
+) -> int:
     """The number of files to handle at a time: ``--jobs``, else what suits the disks of these paths, which is logged.
 
     ``in_memory``: most of what is read is in memory already, so more jobs than cores would only slow each other down.
@@ -150,13 +147,6 @@ def jobs_for(options: CommonOptions, log: Callable[[str], None], paths: Iterable
         jobs, reason = os.cpu_count() or 1, "what is in memory is read as fast as the cores allow"
     log(f"jobs: {jobs}, since {reason}")
     return jobs
-
-
-def resolve_jobs(
-    options: CommonOptions, log: Callable[[str], None], paths: Iterable[str], in_memory: bool = False
-) -> CommonOptions:
-    """The options with the number of jobs that ``jobs_for`` returns."""
-    return replace(options, jobs=jobs_for(options, log, paths, in_memory))
 
 
 def require_distinct_paths(options: CommonOptions, outputs: Iterable[str]) -> None:
@@ -187,6 +177,11 @@ def rerun_command(stage: Stage, options: CommonOptions, without: str = "", value
         else:
             arguments.append(argument)
     return script_command(stage, *arguments)
+
+
+def absolute_path(text: str) -> str:
+    """An option's value that is a path, as an absolute one; an option that is not given stays empty."""
+    return os.path.abspath(text) if text else ""
 
 
 def positive(text: str) -> int:

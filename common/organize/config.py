@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from common.cli.options import CommonOptions, common_options, parse_arguments
+from common.cli.options import CommonOptions, parse_arguments
 from common.errors import BadInput
 from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS, system_folder_in
 from common.paths import is_plain_absolute
@@ -74,9 +74,7 @@ def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -
     for name in _DECIDED_BY_REPORT if parsed.from_report else ():
         if getattr(parsed, name) != parser.get_default(name):
             parser.error(f"--{name.replace('_', '-')} was decided when the report was made; not with --from-report")
-    from_report = os.path.abspath(parsed.from_report) if parsed.from_report else ""
-    checked = {"mode": Mode(parsed.mode), "exclude": tuple(parsed.exclude), "from_report": from_report}
-    return Options(**vars(parsed) | vars(common_options(parsed)) | checked)
+    return Options(**vars(parsed) | {"mode": Mode(parsed.mode), "exclude": tuple(parsed.exclude)})
 
 
 def settings_of(options: Options, source_root: str, archive_root: str, report_sha256: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from common import archive
 from common.cli.console import Console
-from common.cli.options import jobs_for, require_distinct_paths, require_folder
+from common.cli.options import require_distinct_paths, require_folder, resolve_jobs
 from common.cli.progress import Progress
 from common.cli.signals import StopRequest
 from common.errors import BadInput, StoppedEarly, explain_os_error
@@ -60,7 +60,7 @@ class OrganizeRun:
             self.edited = resources.enter_context(EditedReport(options.from_report)) if options.from_report else None
             survey = self.edited.survey if self.edited else None
             self.source_root, self.archive_root = find_roots(options, survey)
-            self.jobs = jobs_for(options, console.debug, (self.source_root, self.archive_root))
+            self.jobs = resolve_jobs(options, console.debug, (self.source_root, self.archive_root))
             self.archive_id = archive.read_archive_id(self.archive_root)
             self.is_new_archive = not self.archive_id
             self.run_id = survey.run_id if survey else new_run_id()

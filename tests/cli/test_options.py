@@ -15,11 +15,11 @@ from common.cli.console import Console
 from common.cli.options import (
     EXIT_STATUS,
     days,
-    jobs_for,
     non_negative,
     positive,
     require_folder,
     rerun_command,
+    resolve_jobs,
     terminal_columns,
 )
 from common.errors import BadInput, ExitCode
@@ -71,13 +71,13 @@ def test_the_number_of_jobs_is_what_was_asked_for_else_what_suits_the_disks_and_
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     asked = parsed("--jobs", "7", "--verbose")
-    assert jobs_for(asked, Console(asked).debug, [str(tmp_path)]) == 7
+    assert resolve_jobs(asked, Console(asked).debug, [str(tmp_path)]) == 7
     assert capsys.readouterr().err == ""
     free = parsed("--verbose")
-    chosen = jobs_for(free, Console(free).debug, [str(tmp_path)])
+    chosen = resolve_jobs(free, Console(free).debug, [str(tmp_path)])
     assert chosen >= 1
     assert capsys.readouterr().err.startswith(f"jobs: {chosen}, since ")
-    in_memory = jobs_for(free, Console(free).debug, [str(tmp_path)], in_memory=True)
+    in_memory = resolve_jobs(free, Console(free).debug, [str(tmp_path)], in_memory=True)
     assert in_memory in (chosen, os.cpu_count())
     assert "in memory" in capsys.readouterr().err or chosen == 1
 
