@@ -10,22 +10,32 @@ if __name__ == "__main__":
 
 import argparse
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from common.apply.batch import carry_out, preview, read_batches
-from common.apply.config import Options, parse_options
 from common.apply.executor import TaskExecutor
-from common.apply.manifest import IDENTIFYING_COLUMNS, require_kind
+from common.apply.manifest import IDENTIFYING_COLUMNS, Options, require_kind
 from common.apply.run import ApplySession, open_run
 from common.apply.summary import summarize, summarize_empty
 from common.cli.console import Console
-from common.cli.options import absolute_path, add_batch_options, add_common_options, days, make_parser
+from common.cli.options import (
+    absolute_path,
+    add_batch_options,
+    add_common_options,
+    days,
+    make_parser,
+    parse_arguments,
+)
 from common.cli.run import run_stage
 from common.cli.signals import StopRequest
 from common.cli.summary import Summary
 from common.counts import Counts
-from common.manifests.survey import ManifestInput
+from common.manifests.survey import AUTO, ManifestInput
 from common.media_types import QUARANTINE_FOLDER
+from common.run_id import is_run_id
 from common.stages import Stage
+from common.timestamps import utc_text
 
 EXAMPLES = """
 what it changes: by default originals are renamed into the quarantine, from where --restore brings
@@ -47,16 +57,17 @@ def command_line() -> argparse.ArgumentParser:
         "Take verified originals out of the source: into a quarantine, or for good when that is said twice.", EXAMPLES
     )
     main = parser.add_argument_group("what to do")
-    manifest = "verified.csv, or journal.csv to --restore or purge"
-    main.add_argument("--manifest", type=absolute_path, required=True, metavar="PATH", help=manifest)
-    run_id = "the run_id of the manifest; auto: as it says"
-    main.add_argument("--expected-run-id", required=True, metavar="UUID|auto", help=run_id)
-    root = f"default: <source_root>/{QUARANTINE_FOLDER}"
-    main.add_argument("--quarantine-root", type=absolute_path, default="", metavar="DIR", help=root)
-    main.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
-    restore = "bring back what a journal, or the report of a move, names"
-    main.add_argument("--restore", action="store_true", help=restore)
-    main.add_argument("--prune-empty-dirs", action="store_true", help="remove folders that this run emptied")
+    required = partial(main.add_argument, required=True)
+    required(
+        "--manifest", type=absolute_path, metavar="PATH", help="verified.csv, or journal.csv to --restore or purge"
+    )
+    required("--expected-run-id", metavar="UUID|auto", help="the run_id of the manifest; auto: as it says")
+    quarantine = f"default: <source_root>/{QUARANTINE_FOLDER}"
+    main.add_argument("--quarantine-root", type=absolute_path, default="", metavar="DIR", help=quarantine)
+    switch = partial(main.add_argument, action="store_true")
+    switch("--dry-run", help="print the plan and change nothing")
+    switch("--restore", help="bring back what a journal, or the report of a move, names")
+    switch("--prune-empty-dirs", help="remove folders that this run emptied")
     main.add_argument("--max-age", type=days, default=0, metavar="DAYS", help="refuse rows verified longer ago")
     danger = parser.add_argument_group("permanent deletion: both are needed")
     danger.add_argument("--delete-permanently", action="store_true", help="destroy the originals")
@@ -68,7 +79,22 @@ def command_line() -> argparse.ArgumentParser:
 
 def parse(argv: Sequence[str] | None) -> Options:
     """Check a command line. Ends the process with exit code 2 and one sentence when it can't be used."""
-    return parse_options(command_line(), argv)
+    parser = command_line()
+    parsed = parse_arguments(parser, argv)
+    if parsed.delete_permanently != parsed.yes_really_delete:
+        parser.error("permanent deletion needs both --delete-permanently and --yes-really-delete; nothing was changed")
+    if parsed.review_html and parsed.dry_run:
+        parser.error("--review-html shows what was done, and --dry-run does nothing")
+    if parsed.prune_empty_dirs and parsed.restore:
+        parser.error("--prune-empty-dirs goes with taking files out, not with --restore")
+    if parsed.restore and parsed.delete_permanently:
+        parser.error("--restore and --delete-permanently exclude each other")
+    if parsed.expected_run_id != AUTO and not is_run_id(parsed.expected_run_id):
+        parser.error(
+            f"--expected-run-id {parsed.expected_run_id!r} is no run_id; give the one in the manifest, or auto"
+        )
+    parsed.oldest_allowed = utc_text(datetime.now(UTC) - timedelta(days=parsed.max_age)) if parsed.max_age else ""
+    return Options(**vars(parsed))
 
 
 def apply(options: Options, console: Console, stop: StopRequest) -> Summary:

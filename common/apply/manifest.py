@@ -1,15 +1,16 @@
-"""The manifest of apply: which kind of file it is, and what a journal as the manifest says as a whole."""
+"""The options of apply, and its manifest: which kind of file it is, and which entries of a journal count."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.apply.config import Options
 from common.apply.journal import require_chained
+from common.cli.options import CommonOptions
 from common.errors import BadInput
 from common.manifests.integrity import first_chain
 from common.manifests.outputs import require_finished
 from common.manifests.rows import JOURNAL, REPORT, VERIFY, JournalRow, ReportRow, RowIds, Table, VerifyRow
+from common.manifests.state import RowRange
 from common.manifests.statuses import Action, ManifestType, Phase
 from common.manifests.survey import ManifestInput
 from common.paths import path_exists, printable
@@ -22,6 +23,33 @@ _TABLES: dict[ManifestType, Table[VerifyRow] | Table[JournalRow] | Table[ReportR
     ManifestType.REPORT: REPORT,
 }
 _PAST = {Action.QUARANTINE: "quarantined", Action.DELETE: "deleted", Action.PURGE: "purged", Action.RESTORE: "restored"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(CommonOptions):
+    """The options of one run. Paths are absolute, or empty for the default.
+
+    Verifications before ``oldest_allowed``, a time as in manifests, have expired; empty for no limit.
+    """
+
+    manifest: str
+    expected_run_id: str
+    quarantine_root: str
+    offset: int | None
+    limit: int
+    state_file: str
+    dry_run: bool
+    delete_permanently: bool
+    yes_really_delete: bool
+    restore: bool
+    prune_empty_dirs: bool
+    max_age: int
+    oldest_allowed: str
+
+    @property
+    def row_range(self) -> RowRange:
+        """The rows that ``--offset`` and ``--limit`` choose."""
+        return RowRange(self.offset, self.limit)
 
 
 @dataclass(frozen=True, slots=True)

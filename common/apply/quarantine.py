@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from common import archive
-from common.apply.config import Options
 from common.apply.folders import folder_times, restore_folder_times
-from common.apply.manifest import ManifestKind
+from common.apply.manifest import ManifestKind, Options
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.folders import make_folders, mark_quarantine
 from common.fileops.locking import Lock, lock_unless_read_only

@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 from common import archive
 from common.apply import quarantine
-from common.apply.config import Options
 from common.apply.journal import Journal, JournalPosition, destroyed_rows
-from common.apply.manifest import JournalCheck, ManifestKind
+from common.apply.manifest import JournalCheck, ManifestKind, Options
 from common.apply.tasks import Task, files_folder, read_task
 from common.cli.console import Console
 from common.cli.options import require_distinct_paths, resolve_jobs

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from common import archive
-from common.apply.config import Options
 from common.apply.journal import JournalReader
-from common.apply.manifest import ManifestKind
+from common.apply.manifest import ManifestKind, Options
 from common.apply.run import ApplyRun, Counted
 from common.cli.options import rerun_command
 from common.cli.review import with_review_page
