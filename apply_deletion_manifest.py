@@ -19,14 +19,7 @@ from common.apply.manifest import IDENTIFYING_COLUMNS, Options, require_kind
 from common.apply.run import ApplySession, open_run
 from common.apply.summary import summarize, summarize_empty
 from common.cli.console import Console
-from common.cli.options import (
-    absolute_path,
-    add_batch_options,
-    add_common_options,
-    days,
-    make_parser,
-    parse_arguments,
-)
+from common.cli.options import absolute_path, add_batch_options, add_common_options, days, make_parser, parse_arguments
 from common.cli.run import run_stage
 from common.cli.signals import StopRequest
 from common.cli.summary import Summary

@@ -14,10 +14,9 @@ from collections.abc import Iterator, Sequence
 
 from common.cli.console import Console
 from common.cli.options import absolute_path, add_common_options, make_parser
-from common.cli.review import with_review_page
 from common.cli.run import run_stage
 from common.cli.signals import StopRequest
-from common.cli.summary import Summary
+from common.cli.summary import Summary, with_review_page
 from common.errors import Interrupted
 from common.fileops.context import DiskAccess
 from common.manifests.rows import ReportRow, RowIds
@@ -56,37 +55,21 @@ def command_line() -> argparse.ArgumentParser:
     main.add_argument("--from-report", type=absolute_path, default="", metavar="PATH", help=report)
     which = parser.add_argument_group("which files")
     which.add_argument("--media-kind", choices=("images", "videos", "both"), default="both", help="default: both")
-    which.add_argument(
-        "--types", type=config.parse_types, default=(), metavar=".jpg,.mov", help="these instead of all known types"
-    )
+    types = "these instead of all known types"
+    which.add_argument("--types", type=config.parse_types, default=(), metavar=".jpg,.mov", help=types)
     which.add_argument("--date-from", type=config.parse_day, metavar="YYYY-MM-DD", help="taken on this day or later")
     which.add_argument("--date-to", type=config.parse_day, metavar="YYYY-MM-DD", help="taken on this day or earlier")
     which.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="leave out; may be repeated")
     how = parser.add_argument_group("how to file them")
-    how.add_argument(
-        "--layout",
-        type=config.parse_layout,
-        default="%Y",
-        metavar="PATTERN",
-        help="folders, by strftime (default: %%Y)",
-    )
-    how.add_argument(
-        "--duplicates", choices=("skip", "keep"), default="skip", help="store equal files once (default: skip)"
-    )
-    how.add_argument(
-        "--date-sources",
-        type=config.parse_date_sources,
-        default=config.SOURCES,
-        metavar="LIST",
-        help=f"evidence to believe, best first; leave one out to ignore it (default: {','.join(config.SOURCES)})",
-    )
-    how.add_argument(
-        "--timezone",
-        type=config.parse_timezone,
-        default="",
-        metavar="ZONE",
-        help="where videos with UTC times were taken (IANA name)",
-    )
+    layout = "folders, by strftime (default: %%Y)"
+    how.add_argument("--layout", type=config.parse_layout, default="%Y", metavar="PATTERN", help=layout)
+    equal = "store equal files once (default: skip)"
+    how.add_argument("--duplicates", choices=("skip", "keep"), default="skip", help=equal)
+    order = f"evidence to believe, best first; leave one out to ignore it (default: {','.join(config.SOURCES)})"
+    sources = config.SOURCES
+    how.add_argument("--date-sources", type=config.parse_date_sources, default=sources, metavar="LIST", help=order)
+    zone = "where videos with UTC times were taken (IANA name)"
+    how.add_argument("--timezone", type=config.parse_timezone, default="", metavar="ZONE", help=zone)
     add_common_options(parser)
     return parser
 

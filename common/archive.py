@@ -1,7 +1,5 @@
 """The marker at the root of an archive, and whether its disk and that of the source are mounted."""
 
-from __future__ import annotations
-
 import os
 
 from common.errors import BadInput, StoppedEarly, explain_os_error

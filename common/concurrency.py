@@ -1,7 +1,5 @@
 """Ordered work in threads, and how many threads suit the disks."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

@@ -1,9 +1,8 @@
 """Counts of rows, files and bytes, and their texts for people: ``12,345 photos, 310 videos, 82.1 GB``. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from typing import Self
 
 _UNITS = ("kB", "MB", "GB", "TB", "PB")
 _SEPARATOR = ": "
@@ -24,7 +23,7 @@ class Counts:
         self._amounts: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     @classmethod
-    def from_flat(cls, flat: Mapping[str, int]) -> Counts:
+    def from_flat(cls, flat: Mapping[str, int]) -> Self:
         """The inverse of ``to_flat``."""
         counts = cls()
         for key, number in flat.items():
@@ -61,8 +60,8 @@ class Counts:
     def __getitem__(self, name: str) -> int:
         return self._rows[name]
 
-    def __add__(self, other: Counts) -> Counts:
-        merged = Counts()
+    def __add__(self, other: Self) -> Self:
+        merged = type(self)()
         for counts in (self, other):
             merged._rows.update(counts._rows)
             for name, amount in counts._amounts.items():

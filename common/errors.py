@@ -1,7 +1,5 @@
 """Exit codes, and the errors that end a run or fail a row."""
 
-from __future__ import annotations
-
 from enum import IntEnum
 
 
@@ -50,26 +48,28 @@ class Interrupted(MediaArchiveError):
 class RowFailed(Exception):
     """One file could not be handled. The text becomes the ``reason`` of its row, and the run continues."""
 
+    reason = ""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason or self.reason)
+
 
 class NotRegular(RowFailed):
     """A path leads to something that is not a regular file."""
 
-    def __init__(self) -> None:
-        super().__init__("not a regular file")
+    reason = "not a regular file"
 
 
 class ChangedWhileReading(RowFailed):
     """A file was changed or replaced while it was read."""
 
-    def __init__(self) -> None:
-        super().__init__("changed while it was read")
+    reason = "changed while it was read"
 
 
 class SameFile(RowFailed):
     """Two paths that should lead to two copies lead to one file."""
 
-    def __init__(self) -> None:
-        super().__init__("both paths lead to the same file")
+    reason = "both paths lead to the same file"
 
 
 def explain_os_error(error: OSError) -> str:

@@ -1,7 +1,5 @@
 """Functions of the C library that Python does not offer. Loading them changes nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 

@@ -3,8 +3,6 @@
 The extension decides only whether a file is media. Its first bytes decide how it is read.
 """
 
-from __future__ import annotations
-
 import os
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Paths and names: containment, links, equality of names, and printing. Changes nothing."""
 
-from __future__ import annotations
-
 import codecs
 import errno
 import os

@@ -1,7 +1,5 @@
 """The run_id: a UUID4 that a report and all files made from it share."""
 
-from __future__ import annotations
-
 import re
 
 from common.errors import BadInput

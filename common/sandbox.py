@@ -4,8 +4,6 @@ Memory is limited by ``RLIMIT_AS``, which child processes inherit; Linux enforce
 limited by a watchdog that ends the process even while C code holds the interpreter. Changes nothing on disk.
 """
 
-from __future__ import annotations
-
 import faulthandler
 import json
 import os

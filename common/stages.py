@@ -1,7 +1,5 @@
 """The three stages: the word that names each in files and messages, and the script that carries it out."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 
@@ -15,11 +13,8 @@ class Stage(StrEnum):
     @property
     def script(self) -> str:
         """The file name of the script, as a command line names it."""
-        return _SCRIPTS[self]
-
-
-_SCRIPTS = {
-    Stage.ORGANIZE: "organize_media_by_date.py",
-    Stage.VERIFY: "verify_media_archive.py",
-    Stage.APPLY: "apply_deletion_manifest.py",
-}
+        return {
+            Stage.ORGANIZE: "organize_media_by_date.py",
+            Stage.VERIFY: "verify_media_archive.py",
+            Stage.APPLY: "apply_deletion_manifest.py",
+        }[self]

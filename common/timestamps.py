@@ -1,7 +1,5 @@
 """Times as the manifests hold them: ISO 8601, UTC, modification times to the nanosecond. Pure but for the clock."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache

@@ -3,8 +3,6 @@
 Intentions are durable in the journal before the first act, and outcomes before the state moves on.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from itertools import islice, takewhile
@@ -38,7 +36,7 @@ def read_batches(run: ApplyRun) -> Iterator[Batch]:
     """
     with Reader(run.options.manifest, run.kind.table.columns) as reader:
         reader.seek(run.state.byte_offset)
-        rows = islice(reader, run.options.row_range.rows_this_run(run.state))
+        rows = islice(reader, run.options.row_range.rows_this_call(run.state))
         for records in chunked(rows, max(BATCH_ROWS, run.state.under_way)):
             tasks = [
                 read_task(run.kind, record, reader.where(record.line), run.paths.quarantine_root, run.journal_check)

@@ -3,8 +3,6 @@
 Every act first finds out how far a killed run came with it, and finishes that.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import stat

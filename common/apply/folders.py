@@ -1,7 +1,5 @@
 """The folders around what apply does: their times are restored, emptied ones removed, the quarantine tidied."""
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence

@@ -3,11 +3,9 @@
 Intentions are durable before the first act, outcomes before the state moves on: a crash loses none of it.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from common.errors import BadInput
 from common.manifests.integrity import chain_of, first_chain
@@ -59,7 +57,7 @@ class JournalReader:
             self.position = JournalPosition(record.end, chain, row.sequence)
             yield row
 
-    def __enter__(self) -> JournalReader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,5 @@
 """The options of apply, and its manifest: which kind of file it is, and which entries of a journal count."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from common.apply.journal import require_chained

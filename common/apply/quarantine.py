@@ -1,7 +1,5 @@
 """The quarantine of a run and the files beside it: where they are, what must be there, who is kept out meanwhile."""
 
-from __future__ import annotations
-
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """A run of apply: what is found out and checked before it changes anything, then its journal and its state."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from types import TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from common import archive
 from common.apply import quarantine
@@ -200,7 +198,7 @@ def open_run(
             quarantine.prepare_quarantine(kind, survey, paths, stack)
             state = start.load_state()  # again, now that nobody else writes it
         state = start.where_to_begin(state, console.info)
-        rows = options.row_range.rows_this_run(state)
+        rows = options.row_range.rows_this_call(state)
         # Destroying reads whole files; taking them somewhere else mostly is a rename.
         size = survey.manifest.media_bytes * rows // max(1, survey.manifest.rows)
         progress = stack.enter_context(Progress(kind.action, rows, size if kind.destroys else None, options))
@@ -299,7 +297,7 @@ class ApplySession:
         self.state = state
         self._has_recorded = True
 
-    def __enter__(self) -> ApplySession:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -1,7 +1,5 @@
 """The summary of a run of apply: counts, notes for the user, and what to do next."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from common import archive
@@ -9,9 +7,8 @@ from common.apply.journal import JournalReader
 from common.apply.manifest import ManifestKind, Options
 from common.apply.run import ApplyRun, Counted
 from common.cli.options import rerun_command
-from common.cli.review import with_review_page
 from common.cli.shell import script_command
-from common.cli.summary import Summary, counts_and_amounts
+from common.cli.summary import Summary, counts_and_amounts, with_review_page
 from common.counts import Counts, count_text
 from common.errors import ExitCode
 from common.manifests.rows import JournalRow

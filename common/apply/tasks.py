@@ -1,7 +1,5 @@
 """What apply is to do: a row of a verified.csv, a journal or a move's report, checked, as one task."""
 
-from __future__ import annotations
-
 import os
 import stat
 from dataclasses import dataclass

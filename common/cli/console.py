@@ -1,7 +1,5 @@
 """Messages while a run goes on: to standard error, and with times to the log file."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

@@ -1,7 +1,5 @@
 """The options that the three command lines share, how a line is parsed, and how it is printed again to be pasted."""
 
-from __future__ import annotations
-
 import argparse
 import codecs
 import os

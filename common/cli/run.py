@@ -1,7 +1,5 @@
 """The boundary between a stage and the user: signals are handled, and a summary or an error becomes an exit code."""
 
-from __future__ import annotations
-
 import codecs
 import os
 import sys

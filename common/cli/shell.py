@@ -1,7 +1,5 @@
 """Command lines to paste into a shell of this system, whatever characters their names hold. Changes nothing."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

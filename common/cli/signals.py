@@ -1,7 +1,5 @@
 """SIGINT and SIGTERM while a stage runs: the first asks it to stop, the second ends the process."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager

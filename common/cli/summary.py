@@ -1,13 +1,13 @@
-"""The summary at the end of a run, as text or as JSON."""
+"""The summary at the end of a run, as text, as JSON, and as a page for the browser (--review-html)."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from common.counts import Counts, amount_text, summed
 from common.errors import ExitCode
 from common.paths import printable
+from common.review.collector import MediaRow, RowCollector
+from common.review.model import ReviewFacts
 
 _JSON_KEYS = "tool action dry_run run_id exit_code complete counts amounts outputs notes next_steps error".split()
 
@@ -65,3 +65,26 @@ def counts_and_amounts(
     shown_amounts = {names[status]: amounts[status] for status in names if status in amounts}
     whole = summed(shown_amounts.values())
     return ({total: sum(shown_counts.values()), **shown_counts}, {**({total: whole} if whole else {}), **shown_amounts})
+
+
+def with_review_page(
+    summary: Summary, path: str, collector_type: type[RowCollector[MediaRow]], rows: Iterable[MediaRow]
+) -> Summary:
+    """Write the page, and return the summary with its path; without a path, the summary as it is.
+
+    Changes the disk: writes the page. Only then are the rows read.
+    """
+    if not path:
+        return summary
+    from common.review.page import write_review  # noqa: PLC0415 - it loads what only a page needs
+
+    facts = ReviewFacts(
+        mode=summary.action,
+        outputs=summary.outputs,
+        notes=summary.notes,
+        next_steps=summary.next_steps,
+        expected_rows=summary.counts.get("scanned"),
+        complete=summary.complete,
+    )
+    write_review(collector_type, path, summary.run_id, rows, facts)
+    return replace(summary, outputs={**summary.outputs, "review": path})

@@ -4,8 +4,6 @@ The first believable candidate wins: by source in the order of the rules, then b
 year is that of the wall clock where the picture was taken.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from itertools import islice

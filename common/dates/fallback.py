@@ -4,13 +4,12 @@ They are large programs in C that read untrusted files, so they run in a worker 
 limits of time and memory: a hostile file costs its row and not the run.
 """
 
-from __future__ import annotations
-
 import errno
 import json
 import os
 import stat
 import threading
+from typing import Self
 
 from common.dates.findings import Findings
 from common.dates.formats import looks_like_image, open_media
@@ -44,7 +43,7 @@ class FallbackReader:
         self._worker: Worker | None = None
         self._closed = False
 
-    def __enter__(self) -> FallbackReader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -4,8 +4,6 @@ Run as ``python -P -m common.dates.fallback_worker``. A request and its answer a
 that names may hold any bytes and newlines. Changes nothing on disk.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

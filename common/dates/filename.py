@@ -6,8 +6,6 @@ other digits. Numbers that only resemble a date are refused: counters, resolutio
 No specification exists for these names. The forms were seen in files of the named programs. Pure.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """The date of last resort: when the file was last written, which copies, downloads and edits change. Pure."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from common.dates.model import EPOCH, Candidate, Clock, Source

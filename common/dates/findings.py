@@ -4,8 +4,6 @@ The order of trust: when the shutter was pressed, when the picture became a file
 programs wrote beside it, a container's own clock, edits, satellites.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """The dates in a media file, found with as few reads as possible. Reads the disk, changes nothing."""
 
-from __future__ import annotations
-
 import os
 import stat
 import sys

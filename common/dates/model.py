@@ -1,7 +1,5 @@
 """The values that pass from the date readers to the decision. Pure."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from enum import Enum
 from typing import NamedTuple

@@ -3,8 +3,6 @@
 Older reports hold them as well.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 

@@ -6,8 +6,6 @@ OffsetTime; ISO 8601 and XMP part 1 section 8.2.1.1; RFC 2822; C's ``ctime`` and
 machine.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache

@@ -3,13 +3,12 @@
 A flash disk or a server answers many requests in little more time than one, and a spinning disk sorts them by position.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import islice
+from typing import Self
 
 from common.dates.byte_view import HEAD
 from common.dates.formats import open_media, read_media, read_opened
@@ -75,7 +74,7 @@ class Prefetcher:
         _close(descriptor)
         return None
 
-    def __enter__(self) -> Prefetcher:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -4,8 +4,6 @@ Sources: XMP specification part 1 (see ``readers/xmp.py``). Takeout has no speci
 ``{"photoTakenTime": {"timestamp": "1679149331"}}``, seconds since 1970 in UTC.
 """
 
-from __future__ import annotations
-
 import json
 from datetime import datetime, timedelta
 

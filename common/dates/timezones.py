@@ -1,7 +1,5 @@
 """Time zones by name, and the machine's own. Reads the zone files of the system."""
 
-from __future__ import annotations
-
 import time
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 

@@ -1,7 +1,5 @@
 """What all threads of a run share when they read and change files: one object in place of many arguments."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Protocol
 

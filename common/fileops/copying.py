@@ -1,20 +1,17 @@
 """Copying a file, with its attributes, to a temporary name, and giving the copy its final name."""
 
-from __future__ import annotations
-
 import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
 
-from common.errors import ChangedWhileReading, Interrupted, RowFailed, explain_os_error
+from common.errors import ChangedWhileReading, RowFailed, explain_os_error
 from common.fileops.os_errors import write_error
 from common.fileops.renaming import rename_no_replace
 from common.fileops.temporary import TEMPORARY_PREFIX, remove_temporary
 from common.fileops.writing import write_all
-from common.hashing.chunks import chunks
+from common.hashing.chunks import UNMONITORED, ReadMonitor, chunks
 from common.hashing.identity import Identity, close_file, identity_of, open_regular
-from common.hashing.monitor import UNMONITORED, ReadMonitor
 from common.paths import printable
 
 
@@ -65,19 +62,12 @@ def copy_to_temporary(source: str, folder: str, monitor: ReadMonitor = UNMONITOR
                 raise write_error(folder, error) from None
             staged = StagedCopy(temporary, target_fd, "", identity, ())
             try:
-                copied = 0
-                for chunk in chunks(source, source_fd):
-                    copied += len(chunk)
-                    if copied > identity.size:
-                        raise ChangedWhileReading  # a file that keeps growing must not fill the archive
+                for chunk in chunks(source, source_fd, identity.size, monitor):
                     digest.update(chunk)
                     try:
                         write_all(target_fd, chunk)
                     except OSError as error:
                         raise write_error(folder, error) from None
-                    monitor.add_bytes(len(chunk))
-                    if monitor.stop_requested():
-                        raise Interrupted
                 if identity_of(os.fstat(source_fd)) != identity:
                     raise ChangedWhileReading
                 staged.unsupported_attributes = _copy_attributes(source_fd, target_fd, temporary, identity)

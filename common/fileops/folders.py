@@ -1,7 +1,5 @@
 """Making folders, syncing them, removing empty ones, and setting their times."""
 
-from __future__ import annotations
-
 import errno
 import os
 import sys

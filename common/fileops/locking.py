@@ -1,11 +1,10 @@
 """Locks: a file that keeps a second run out until the process ends, and one thread at a time for hard links."""
 
-from __future__ import annotations
-
 import os
 import sys
 import threading
 from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import Self
 
 from common.errors import BadInput, Locked, explain_os_error
 from common.hashing.identity import close_file
@@ -46,7 +45,7 @@ class Lock:
 
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-    def __enter__(self) -> Lock:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,5 @@
 """Mount points, and whether two paths lead to one folder: a file made in one is looked for in the other."""
 
-from __future__ import annotations
-
 import errno
 import os
 import re

@@ -1,7 +1,5 @@
 """Moving an examined file, and destroying one whose copy was read back: the only place where content is destroyed."""
 
-from __future__ import annotations
-
 import errno
 import os
 import sys
@@ -13,9 +11,9 @@ from common.fileops.copying import commit_copy, copy_to_temporary
 from common.fileops.folders import sync_folders
 from common.fileops.os_errors import write_error
 from common.fileops.renaming import rename_no_replace
+from common.hashing.chunks import UNMONITORED, ReadMonitor
 from common.hashing.compare import Comparison, compare
 from common.hashing.identity import Identity, identity_of, open_regular, same_file_state
-from common.hashing.monitor import UNMONITORED, ReadMonitor
 from common.paths import printable
 
 

@@ -1,7 +1,5 @@
 """What a failed write means: errors of the disk or the system stop the run, others fail one row. Pure."""
 
-from __future__ import annotations
-
 import errno
 import sys
 

@@ -1,7 +1,5 @@
 """Renaming a file without replacing anything."""
 
-from __future__ import annotations
-
 import errno
 import os
 import sys

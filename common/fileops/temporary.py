@@ -1,7 +1,5 @@
 """The temporary names of files, and the removal of those that a killed run left."""
 
-from __future__ import annotations
-
 import os
 import re
 

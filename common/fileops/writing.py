@@ -1,7 +1,5 @@
 """Small files that are replaced as a whole, and files that only grow."""
 
-from __future__ import annotations
-
 import os
 from typing import Self
 

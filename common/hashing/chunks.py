@@ -1,14 +1,38 @@
 """Open files, read in chunks into memory that is kept for the next file. Changes nothing."""
 
-from __future__ import annotations
-
 import os
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Protocol
+
+from common.errors import ChangedWhileReading, Interrupted
 
 # Small enough to stay in the processor's cache while it is compared and hashed.
 CHUNK = 1 << 18
+
+
+class ReadMonitor(Protocol):
+    """Called for each chunk that is read, from any thread."""
+
+    def add_bytes(self, count: int) -> None:
+        """Count bytes that have been read."""
+
+    def stop_requested(self) -> bool:
+        """Whether to stop reading, with ``Interrupted``."""
+
+
+class Unmonitored:
+    """A monitor for short reads that are neither counted nor interrupted."""
+
+    def add_bytes(self, count: int) -> None:
+        """Nothing is counted."""
+
+    def stop_requested(self) -> bool:
+        return False
+
+
+UNMONITORED = Unmonitored()
 
 
 class _Buffers(threading.local):
@@ -22,15 +46,23 @@ class _Buffers(threading.local):
 BUFFERS = _Buffers()
 
 
-def chunks(path: str, fd: int) -> Iterator[memoryview]:
-    """The rest of an open file in chunks. Each chunk overwrites the one before; one reader per thread at a time.
+def chunks(path: str, fd: int, size: int, monitor: ReadMonitor) -> Iterator[memoryview]:
+    """An open file of a known size in chunks. Each chunk overwrites the one before; one reader per thread at a time.
 
-    Raises ``OSError`` with the path in it.
+    Raises ``ChangedWhileReading`` when the file has grown (it may never end), ``Interrupted`` when the monitor asks for
+    it, ``OSError`` with the path in it.
     """
     buffer = BUFFERS.left
     view = memoryview(buffer)
+    position = 0
     while got := fill_buffer((path, fd), buffer):
+        position += got
+        if position > size:
+            raise ChangedWhileReading
         yield view[:got]
+        monitor.add_bytes(got)
+        if monitor.stop_requested():
+            raise Interrupted
 
 
 def fill_buffer(file: tuple[str, int], buffer: bytearray) -> int:

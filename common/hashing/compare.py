@@ -1,16 +1,13 @@
 """Byte-by-byte comparison of two files, read from memory or from the storage medium. Changes no contents."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import sys
 from dataclasses import dataclass
 
 from common.errors import Interrupted, SameFile
-from common.hashing.chunks import BUFFERS, fill_buffer
+from common.hashing.chunks import BUFFERS, UNMONITORED, ReadMonitor, fill_buffer
 from common.hashing.identity import Identity, open_regular, require_unchanged
-from common.hashing.monitor import UNMONITORED, ReadMonitor
 from common.hashing.page_cache import drop_cache, sync_open
 from common.hashing.reflinks import share_blocks
 

@@ -1,16 +1,12 @@
 """SHA-256 digests of files, read from memory or from the storage medium. Changes no contents."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re
 from dataclasses import dataclass
 
-from common.errors import ChangedWhileReading, Interrupted
-from common.hashing.chunks import chunks
+from common.hashing.chunks import UNMONITORED, ReadMonitor, chunks
 from common.hashing.identity import Identity, open_regular, require_unchanged
-from common.hashing.monitor import UNMONITORED, ReadMonitor
 from common.hashing.page_cache import drop_cache
 
 SAMPLE = 1 << 12
@@ -40,15 +36,8 @@ def hash_file(path: str, monitor: ReadMonitor = UNMONITORED, *, cold: bool = Fal
     digest = hashlib.sha256()
     with open_regular(path) as (fd, identity):
         read_mode = "cold" if cold and drop_cache(path, fd, identity.size) else "cached"
-        position = 0
-        for chunk in chunks(path, fd):
-            position += len(chunk)
-            if position > identity.size:
-                raise ChangedWhileReading  # it may never end
+        for chunk in chunks(path, fd, identity.size, monitor):
             digest.update(chunk)
-            monitor.add_bytes(len(chunk))
-            if monitor.stop_requested():
-                raise Interrupted
         require_unchanged(fd, identity)
     return Hashed(digest.hexdigest(), identity, read_mode)
 

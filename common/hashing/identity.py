@@ -1,7 +1,5 @@
 """The identity of an open file, and whether it is still the same, unchanged file."""
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 Changes no contents; it may write out what was written before.
 """
 
-from __future__ import annotations
-
 import errno
 import mmap
 import os

@@ -1,7 +1,5 @@
 """Whether two files share blocks on one disk, as reflinked copies do. Reads the disk."""
 
-from __future__ import annotations
-
 import struct
 import sys
 

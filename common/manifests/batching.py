@@ -1,7 +1,5 @@
 """Cutting a stream of work into chunks of one size, and into batches that are worth a checkpoint. Pure."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator

@@ -1,7 +1,5 @@
 """Seals and chains, which show that a row was changed or is missing. Pure."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """The output files of a run: unused names for them, and whether a run can resume with those of an earlier call."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from itertools import chain, count

@@ -3,8 +3,6 @@
 The text is decoded with ``surrogateescape``, so that every name which a file system allows survives the round trip.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import os

@@ -3,8 +3,6 @@
 Older files hold them as well: where a phrase changes, its parser must still accept the old form.
 """
 
-from __future__ import annotations
-
 import re
 
 _VERIFY_AGAIN = "; verify again"

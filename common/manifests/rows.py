@@ -3,8 +3,6 @@
 The fields of a row class are the columns of its file, in that order, and are listed nowhere else in the code.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 

@@ -1,7 +1,5 @@
 """The state file of a run: JSON that is replaced atomically at each checkpoint, from which the next call resumes."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import asdict, dataclass, field, replace
 from types import UnionType
@@ -97,7 +95,7 @@ class RowRange:
             return {"offset": "", "limit": ""}
         return {"offset": str(self.offset), "limit": str(self.limit or "")}
 
-    def rows_this_run(self, state: RunState) -> int:
+    def rows_this_call(self, state: RunState) -> int:
         """How many rows this call handles, from ``next_offset`` on.
 
         At least those that a killed call had begun: only the journal has their outcomes, so no later call may do them.

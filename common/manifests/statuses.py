@@ -1,7 +1,5 @@
 """The values of the columns ``status``, ``phase``, ``action`` and ``read_mode`` of the CSV files."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 

@@ -1,7 +1,5 @@
 """The check of a whole manifest before anything is done with its rows. Reads the disk."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice

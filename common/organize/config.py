@@ -1,7 +1,5 @@
 """The options of organize: checked, and which of them a later call must repeat. ``parse_…`` are types for argparse."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import re

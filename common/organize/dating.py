@@ -1,7 +1,5 @@
 """When a group was taken: the evidence of all its files, gathered for one decision. Reads the disk."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +20,21 @@ from common.organize.scan import FoundFile
 
 UNKNOWN_DATE = "unknown-date"
 _METADATA, _FILESYSTEM = Source.METADATA, Source.FILESYSTEM  # Python 3.11 takes a function call to get at one
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """The candidates of a group, what readers could not do, and what the disk did not let them read."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+    def add(self, reading: Reading, prefix: str) -> None:
+        """Add one file's evidence; ``prefix`` precedes its problem."""
+        self.candidates += reading.candidates
+        if reading.problem:
+            (self.unread if reading.unreadable else self.problems).append(f"{prefix}{reading.problem}")
 
 
 @dataclass(frozen=True)
@@ -93,21 +106,6 @@ class Dater:
                 says = notes.says_year(movie.name, own.moment.year)
                 remarks.append(notes.years_disagree(choice.tag, choice.moment.year, [says]))
         return remarks
-
-
-@dataclass(slots=True)
-class _Evidence:
-    """The candidates of a group, what readers could not do, and what the disk did not let them read."""
-
-    candidates: list[Candidate] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    unread: list[str] = field(default_factory=list)
-
-    def add(self, reading: Reading, prefix: str) -> None:
-        """Add one file's evidence; ``prefix`` precedes its problem."""
-        self.candidates += reading.candidates
-        if reading.problem:
-            (self.unread if reading.unreadable else self.problems).append(f"{prefix}{reading.problem}")
 
 
 def _movies_of_photo(group: MediaGroup) -> list[FoundFile]:

@@ -1,7 +1,5 @@
 """The dates of many groups, decided on all cores. Threads alone gain nothing, since reading dates is all computing."""
 
-from __future__ import annotations
-
 import os
 import pickle
 from collections import deque
@@ -9,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import cycle
-from typing import IO
+from typing import IO, Self
 
 from common.concurrency import ordered_map
 from common.dates.model import UNDATED, Dated
@@ -108,7 +106,7 @@ class DatingPool:
             return date_chunk(self._dater, self._layout, chunk)
         return [dated and Dated(*dated) for dated in pickle.loads(answer)]
 
-    def __enter__(self) -> DatingPool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -3,8 +3,6 @@
 Both pipes carry pickles, which is safe here alone: both ends are held by this program and nobody else.
 """
 
-from __future__ import annotations
-
 import gc
 import pickle
 import sys

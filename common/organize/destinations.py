@@ -1,7 +1,5 @@
 """Where each file goes in the archive: duplicates, collisions, and one stem for a whole group. Reads the disk."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,6 +26,18 @@ from common.timestamps import mtime_text
 _PLANNED, _ARCHIVED, _DUPLICATE = ReportStatus.PLANNED, ReportStatus.ALREADY_ARCHIVED, ReportStatus.DUPLICATE
 _SKIPPED, _FAILED = ReportStatus.SKIPPED, ReportStatus.FAILED
 _STORED = frozenset({_PLANNED, ReportStatus.COPIED, ReportStatus.MOVED, _ARCHIVED})
+
+
+class _Spot(NamedTuple):
+    """A name in the archive, and what storing a file there would come to.
+
+    ``status`` is ``planned``; ``already_archived``, where ``name`` is that of the file in the archive, which may differ
+    in case or Unicode form, and ``sha256`` that of both; or empty where other content has the name.
+    """
+
+    name: str
+    status: str
+    sha256: str = ""
 
 
 @dataclass(kw_only=True)
@@ -193,18 +203,6 @@ class DestinationPlanner:
             reason=reason,
             sha256=sha256,
         )
-
-
-class _Spot(NamedTuple):
-    """A name in the archive, and what storing a file there would come to.
-
-    ``status`` is ``planned``; ``already_archived``, where ``name`` is that of the file in the archive, which may differ
-    in case or Unicode form, and ``sha256`` that of both; or empty where other content has the name.
-    """
-
-    name: str
-    status: str
-    sha256: str = ""
 
 
 def _suffixes(candidate: IndexedFile) -> Iterator[str]:

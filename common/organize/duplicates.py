@@ -1,7 +1,5 @@
 """Finding files with equal content: by size, then by a sample, then by digest. Reads the disk."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -3,14 +3,12 @@
 Rows may be deleted and sorted, and destinations corrected; everything else must be as organize wrote it.
 """
 
-from __future__ import annotations
-
 import os
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from itertools import groupby, pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from common.errors import BadInput, StoppedEarly
 from common.hashing.digest import is_sha256
@@ -117,7 +115,7 @@ class EditedReport:
             return row
         raise StoppedEarly(f"{printable(self.path)} was changed while it was carried out; restore it, then run again")
 
-    def __enter__(self) -> EditedReport:
+    def __enter__(self) -> Self:
         self._reader = Reader(self.path, REPORT.columns)
         self._records = iter(self._reader)
         return self

@@ -1,7 +1,5 @@
 """Carries out planned rows: copies or moves files into the archive, batch by batch, durably."""
 
-from __future__ import annotations
-
 import errno
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence

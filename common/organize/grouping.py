@@ -11,8 +11,6 @@ Names are equal when they differ only by case or Unicode form. No specification 
 Takeout are described at ``_takeout_owner``.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Names in the archive: which are taken, and what a file is called whose own name is taken."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from itertools import count

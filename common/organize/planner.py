@@ -1,7 +1,5 @@
 """From a scan to the rows of a report: groups are filtered, dated on all cores, and placed in scan order."""
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from collections.abc import Iterator

@@ -1,10 +1,9 @@
 """One call of organize: what is checked, locked and opened before its work, and how it carries out a batch."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from typing import Self
 
 from common import archive
 from common.cli.console import Console
@@ -115,7 +114,7 @@ class OrganizeRun:
         if self.is_new_archive:
             self.console.info(f"a new archive is begun: {printable(root)}")
 
-    def __enter__(self) -> OrganizeRun:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

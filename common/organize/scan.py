@@ -1,7 +1,5 @@
 """Walks a tree: every entry is a file, a folder to enter, or something with a reason. Reads the disk."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The report that a run writes, new or resumed, and the state beside it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace

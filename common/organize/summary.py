@@ -1,7 +1,5 @@
 """What a run of organize prints in the end: counts, notes, and the commands to paste next."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 

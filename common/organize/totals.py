@@ -1,7 +1,5 @@
 """How much organize has to account for, and how much of it has been decided."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Collection, Iterable

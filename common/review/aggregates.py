@@ -1,11 +1,9 @@
 """Amounts and samples of rows that pass by once: a million rows take no more memory than a few. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 Row = TypeVar("Row")
 
@@ -23,8 +21,8 @@ class Amount:
         self.files += 1
         self.size += size
 
-    def __add__(self, other: Amount) -> Amount:
-        return Amount(self.files + other.files, self.size + other.size)
+    def __add__(self, other: Self) -> Self:
+        return type(self)(self.files + other.files, self.size + other.size)
 
 
 class AmountTable(dict[str, Amount]):

@@ -1,7 +1,5 @@
 """The review page of apply: what was done, what was refused, and why. Collected in bounded memory. Pure."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from common.counts import count_text

@@ -1,7 +1,5 @@
 """What the three pages share: rows are added one by one, then a page and the rows that need a person are made."""
 
-from __future__ import annotations
-
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence

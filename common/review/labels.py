@@ -1,7 +1,5 @@
 """The texts of a review page: shares, paths and links, what each status and kind of evidence means. Pure."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a review page shows, as values whose texts are safe to print, but not as markup: the templates escape them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The review page of organize: what a report holds, row by row, in bounded memory. Pure: no disk, no clock."""
 
-from __future__ import annotations
-
 import math
 import os
 import re

@@ -5,8 +5,6 @@ script. Every text from a row is untrusted: control characters are escaped, and 
 Jinja2's autoescape. Rows are read one by one; the page says how many did not fit, and they are in the CSV.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import os

@@ -1,10 +1,9 @@
 """Thumbnails of untrusted files as ``data:`` URIs, made by a worker process with limits of time and memory."""
 
-from __future__ import annotations
-
 import json
 import time
 from dataclasses import dataclass
+from typing import Self
 
 from common.workers import READY, Worker
 
@@ -82,7 +81,7 @@ class Thumbnailer:
             self._worker.kill()
             self._worker = None
 
-    def __enter__(self) -> Thumbnailer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

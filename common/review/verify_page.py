@@ -1,7 +1,5 @@
 """The review page of verify: what was proved, what was not, and why. Collected in bounded memory. Pure."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from common.counts import count_text

@@ -1,7 +1,5 @@
 """The options of verify, and its input: a report, or an unverified.csv that is given back to verify its rows again."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from common.cli.options import CommonOptions

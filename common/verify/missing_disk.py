@@ -1,7 +1,5 @@
 """Telling a missing disk from missing files."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 from common.errors import StoppedEarly

@@ -1,7 +1,5 @@
 """One run of verify: its outputs and the state beside them, begun or resumed."""
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -47,7 +45,7 @@ class VerifySession:
         self.state = state
         self.is_plan = is_plan
         self.was_complete = state.complete
-        self.rows_this_call = options.row_range.rows_this_run(state)
+        self.rows_this_call = options.row_range.rows_this_call(state)
         self.done_rows = self.done_bytes = 0
         self.counts_this_call = Counts()
         self._row_ends: deque[int] = deque()

@@ -1,16 +1,13 @@
 """The summary of a run of verify: its counts, notes and next steps."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Mapping
 
 from common import archive
 from common.cli.console import Console
 from common.cli.options import rerun_command
-from common.cli.review import with_review_page
 from common.cli.shell import script_command
-from common.cli.summary import Summary, counts_and_amounts
+from common.cli.summary import Summary, counts_and_amounts, with_review_page
 from common.counts import Counts, count_text
 from common.errors import BadInput, ExitCode
 from common.manifests.rows import VERIFY, Writer

@@ -1,7 +1,5 @@
 """Verifying one pair of source and archive file: by its row, by ``lstat``, and by reading every byte."""
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Callable

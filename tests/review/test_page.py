@@ -21,11 +21,7 @@ from common.review.apply_page import ApplyCollector
 from common.review.labels import share_text
 from common.review.model import ReviewFacts
 from common.review.organize_page import OrganizeCollector
-from common.review.page import (
-    PageLimits,
-    require_review_path,
-    write_review,
-)
+from common.review.page import PageLimits, require_review_path, write_review
 from common.review.thumbnails import Limits
 from common.review.verify_page import VerifyCollector
 from tests.support.media import jpeg

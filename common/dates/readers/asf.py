@@ -4,8 +4,6 @@ Source: Microsoft "Advanced Systems Format (ASF) Specification" 1.20.05, section
 3.2 (file properties: creation date), 3.11 (extended content description). Times are FILETIME: 100 ns since 1601.
 """
 
-from __future__ import annotations
-
 import struct
 
 from common.dates.byte_view import ByteView

@@ -4,8 +4,6 @@ Source: IEC 61834-2 and -4, SMPTE 314M: a frame begins with DIF blocks of 80 byt
 blocks and three VAUX blocks of fifteen packs each; pack 0x62 is the recording date, 0x63 the time, both in BCD.
 """
 
-from __future__ import annotations
-
 from common.dates.byte_view import ByteView
 from common.dates.findings import ORIGINAL, Findings
 

@@ -4,8 +4,6 @@ Source: Adobe "Video File Format Specification" 10.1, annexes E.2 to E.4 (FLV he
 the first script tag, ``onMetaData``, may hold a text named creationdate or createdate.
 """
 
-from __future__ import annotations
-
 import re
 
 from common.dates.byte_view import ByteView

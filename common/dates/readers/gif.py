@@ -4,8 +4,6 @@ Sources: GIF89a section 26 (application extension), XMP part 3 section 1.1.2 ("X
 packet is before or after the pictures, so both ends of the file are searched.
 """
 
-from __future__ import annotations
-
 from common.dates.byte_view import ByteView
 from common.dates.findings import Findings
 from common.dates.readers import xmp

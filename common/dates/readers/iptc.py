@@ -5,8 +5,6 @@ Created, 2:62 and 2:63 for the digital creation); Adobe Photoshop file formats, 
 (0x0404 IPTC, 0x0422 EXIF, 0x0424 XMP).
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable
 

@@ -9,8 +9,6 @@ QuickTime and ISO define ``mvhd`` as UTC. Nikon and GoPro cameras know no zone a
 time. (Their own tags repeat the same time. No file of a GoPro was at hand to check it.)
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator
 

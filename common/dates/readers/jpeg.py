@@ -4,8 +4,6 @@ Sources: ITU-T T.81 annex B (markers and segments), Exif 3.0 section 4.5 (APP1),
 XMP, extended XMP and its GUID), Photoshop (APP13). Segments come in any order.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 

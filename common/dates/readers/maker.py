@@ -6,8 +6,6 @@ hold the camera's clock as an Exif date of 19 characters, which is searched. Nik
 files, have a tag, a format and a count, as in an IFD, then the value.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 

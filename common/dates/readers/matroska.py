@@ -4,8 +4,6 @@ Sources: RFC 8794 (EBML: element ids and sizes of variable length), RFC 9559 (Se
 nanoseconds since 2001-01-01, Tags with SimpleTag).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime
 

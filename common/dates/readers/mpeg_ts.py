@@ -5,8 +5,6 @@ Sources: ITU-T H.222.0 section 2.4.3 (packets of 188 bytes, or 192 with a time s
 define for AVCHD: pack 0x18 has zone, year and month, pack 0x19 day, hour, minute and second, all in BCD.
 """
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta, timezone
 from itertools import islice
 

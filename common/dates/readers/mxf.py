@@ -4,8 +4,6 @@ Source: SMPTE ST 377-1, sections 6 (KLV coding, BER lengths), 9.3 (local sets), 
 creation date of a package; a time stamp has eight bytes (4.3). Some cameras write Sony's XML.
 """
 
-from __future__ import annotations
-
 import struct
 from datetime import UTC, datetime
 

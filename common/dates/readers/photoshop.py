@@ -4,8 +4,6 @@ Source: Adobe Photoshop File Formats Specification, "File header section", "Colo
 "Image resources section": the resources hold EXIF, IPTC and XMP.
 """
 
-from __future__ import annotations
-
 from common.dates.byte_view import ByteView
 from common.dates.findings import Findings
 from common.dates.readers import tiff

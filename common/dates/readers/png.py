@@ -5,8 +5,6 @@ XMP part 3 section 1.1.5 (XML:com.adobe.xmp); ImageMagick's "Raw profile type" t
 tIME is the time of the last change and is ignored.
 """
 
-from __future__ import annotations
-
 import struct
 
 from common.dates.byte_view import ByteView, inflate

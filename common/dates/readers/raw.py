@@ -6,8 +6,6 @@ embeds a whole JPEG with EXIF. MRW (Minolta) embeds a TIFF block named TTW. CRW 
 time stamp of the camera's clock, record 0x180E. X3F (Sigma) has a text property TIME and an embedded JPEG.
 """
 
-from __future__ import annotations
-
 import struct
 
 from common.dates.byte_view import ByteView

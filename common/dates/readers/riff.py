@@ -5,8 +5,6 @@ Google "WebP container specification" (EXIF and XMP chunks), Exif 3.0 section 5 
 ``strd`` chunk of several makers holds an EXIF block, Nikon's LIST ``ncdt`` holds its own tags.
 """
 
-from __future__ import annotations
-
 import struct
 
 from common.dates.byte_view import ByteView

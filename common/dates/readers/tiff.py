@@ -6,8 +6,6 @@ IPTC-NAA (tag 33723), Photoshop image resources (tag 34377). Olympus and Panason
 numbers of their own (see ``raw.py`` for Panasonic's RW2).
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterable
 from functools import lru_cache

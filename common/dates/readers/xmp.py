@@ -5,8 +5,6 @@ for the names. The packet is searched, not parsed: real packets may be cut off, 
 not well-formed, and their dates are still readable. Entities are not expanded.
 """
 
-from __future__ import annotations
-
 import re
 from itertools import islice
 
