@@ -9,6 +9,7 @@ if __name__ == "__main__":
     prepare_process()
 
 import argparse
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -51,9 +52,8 @@ def command_line() -> argparse.ArgumentParser:
     )
     main = parser.add_argument_group("what to do")
     required = partial(main.add_argument, required=True)
-    required(
-        "--manifest", type=absolute_path, metavar="PATH", help="verified.csv, or journal.csv to --restore or purge"
-    )
+    manifest = "verified.csv, or journal.csv to --restore or purge"
+    required("--manifest", type=os.path.abspath, metavar="PATH", help=manifest)
     required("--expected-run-id", metavar="UUID|auto", help="the run_id of the manifest; auto: as it says")
     quarantine = f"default: <source_root>/{QUARANTINE_FOLDER}"
     main.add_argument("--quarantine-root", type=absolute_path, default="", metavar="DIR", help=quarantine)

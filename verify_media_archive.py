@@ -65,10 +65,11 @@ def command_line() -> argparse.ArgumentParser:
         "Prove, reading every byte of both, that each source file has an identical copy in the archive.", EXAMPLES
     )
     main = parser.add_argument_group("what to do")
-    path = partial(main.add_argument, type=absolute_path, metavar="PATH")
-    path("--input-csv", required=True, help="a report.csv, or an unverified.csv fed back")
-    path("--verified-out", default="", help="default: verified-<time>-<run>.csv beside the input")
-    path("--unverified-out", default="", help="default: unverified-<time>-<run>.csv beside it")
+    given = "a report.csv, or an unverified.csv fed back"
+    main.add_argument("--input-csv", type=os.path.abspath, required=True, metavar="PATH", help=given)
+    output = partial(main.add_argument, type=absolute_path, default="", metavar="PATH")
+    output("--verified-out", help="default: verified-<time>-<run>.csv beside the input")
+    output("--unverified-out", help="default: unverified-<time>-<run>.csv beside it")
     main.add_argument("--hash", choices=("sha256",), default="sha256", help="default: sha256")
     cold = "cold (default) drops the cache, so that the storage medium itself is read"
     main.add_argument("--read-mode", choices=("cold", "cached"), default="cold", help=cold)
