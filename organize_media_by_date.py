@@ -41,7 +41,7 @@ next: python3 verify_media_archive.py --input-csv report.csv
 
 
 def command_line() -> argparse.ArgumentParser:
-    """The options of this script."""
+    """The parser of this script's options."""
     parser = make_parser(
         "Find when each photo and video was taken, and report, copy or move it into an archive by year.", EXAMPLES
     )
@@ -81,7 +81,7 @@ def parse(argv: Sequence[str] | None) -> config.Options:
 
 def organize(options: config.Options, console: Console, stop: StopRequest) -> Summary:
     """Plan where each file goes, carry the plan out as far as the mode says, record it, and sum up."""
-    # Millions of objects are kept, and hardly any in cycles: looking for cycles less often saves a tenth of the time.
+    # Millions of objects are kept, hardly any of them in cycles: collecting less often saves a tenth of the time.
     gc.set_threshold(100_000)
     with OrganizeRun(options, console, stop) as run:
         run.finish_pending_batch()
@@ -102,7 +102,7 @@ def organize(options: config.Options, console: Console, stop: StopRequest) -> Su
 
 
 def plan(run: OrganizeRun) -> tuple[ScanTotals, Iterator[list[ReportRow]]]:
-    """The rows that no earlier call has recorded, by group: of an edited report, or of what is in the source now."""
+    """Plan the rows that no earlier call has recorded, by group, from an edited report or from a scan of the source."""
     if run.edited:
         done = RowIds()
         for row in run.recorded_rows():

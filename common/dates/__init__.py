@@ -1,1 +1,1 @@
-"""When a photo or video was taken: readers find candidates in a file and beside it, and ``choose`` decides."""
+"""Finds when a photo or video was taken: readers collect candidates, and ``choose`` decides between them."""

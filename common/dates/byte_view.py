@@ -29,7 +29,7 @@ class StopReading(Exception):
 
 
 def inflate(packed: bytes) -> bytes:
-    """Unpack what zlib packed, nothing if it is damaged. At most 1 MiB: a few kilobytes may unpack to gigabytes."""
+    """Unpack zlib data; empty if it is damaged. At most 1 MiB, since a few kilobytes may unpack to gigabytes."""
     try:
         return zlib.decompressobj().decompress(packed, 1 << 20)
     except zlib.error:
@@ -46,7 +46,7 @@ class ByteSource(Protocol):
 
 
 class Data(Protocol):
-    """Bytes or a ``ByteView``: ``data[start:end]`` has fewer bytes at the end."""
+    """Bytes or a ``ByteView``: ``data[start:end]`` has fewer bytes if the data ends before."""
 
     def __getitem__(self, piece: slice, /) -> bytes: ...
 
@@ -61,7 +61,7 @@ class FileBytes:
         self.size = size
 
     def pread(self, length: int, offset: int) -> bytes:
-        """See ``ByteSource``. Windows has no pread, but nobody else uses the descriptor, so it can seek."""
+        """See ``ByteSource``. Windows has no pread, but seeking is safe since nothing else uses the descriptor."""
         if sys.platform != "win32":
             return os.pread(self._fd, length, offset)
         os.lseek(self._fd, offset, os.SEEK_SET)
@@ -83,7 +83,7 @@ class MemoryBytes:
 
 
 class _Allowance:
-    """What is left of the limits for one file and everything that is unpacked from it."""
+    """The rest of the limits for one file, including everything that is unpacked from it."""
 
     __slots__ = ("bytes_left", "reads_left", "steps_left")
 
@@ -115,7 +115,7 @@ class _Cache:
         return self.source.pread(length, offset)
 
     def read(self, offset: int, length: int, read_bytes: int) -> bytes:
-        """Bytes from the head or the window, else from the file, where at least ``read_bytes`` are read at once."""
+        """Bytes from the head or the window, else from the file, which is read in pieces of at least ``read_bytes``."""
         if offset + length <= self.head_size:
             return self.head[offset : offset + length]
         start = offset - self.window_start
@@ -169,7 +169,7 @@ class ByteView:
     def read(self, offset: int, length: int, read_bytes: int = _READ_BYTES) -> bytes:
         """Up to ``length`` bytes at ``offset``, fewer where the view ends, none outside of it.
 
-        Where they are not in memory, at least ``read_bytes`` are read: few for headers that are far apart.
+        If they are not in memory, at least ``read_bytes`` are read: pass few for headers that are far apart.
         """
         cache = self._cache
         start = self.start + offset
@@ -184,7 +184,7 @@ class ByteView:
         return self.read(piece.start, piece.stop - piece.start)
 
     def data(self) -> Data:
-        """This view, to be sliced: as bytes if it is in memory, which is ten times as fast, else as itself."""
+        """This view for slicing: as bytes if it is in memory, which is ten times as fast, else the view itself."""
         cache = self._cache
         end = self.start + self.size
         return cache.head[self.start : end] if end <= cache.head_size else self

@@ -1,7 +1,7 @@
-"""The decision which evidence dates a file, and whether a person should review it. Pure: no disk, no clock.
+"""Decides which evidence dates a file, and whether a person should review it. Pure: no disk, no clock.
 
-The first believable candidate wins: by source in the order of the rules, then by rank. The
-year is that of the wall clock where the picture was taken.
+The first believable candidate wins, by source in the order of the rules, then by rank. The year is that of the wall
+clock where the picture was taken.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ from common.dates.model import Candidate, Choice, Clock, Source
 _OLDEST_YEAR = 1826  # the first photograph
 _ONE_DAY = timedelta(days=1)
 
-# What devices and programs write when they do not know the time. The day is a QuickTime field of zero in any zone.
+# Written by devices and programs that do not know the time. The day is that of a zero in QuickTime, in any zone.
 _PLACEHOLDER_DAY = date(1904, 1, 1)
 _PLACEHOLDERS = frozenset(
     {
@@ -37,7 +37,7 @@ _QUARTER = timedelta(minutes=15)
 # Two clocks may record one moment at the start and at the end of writing a file.
 _SAME_MOMENT = timedelta(minutes=1)
 
-# A member of an enumeration costs a function call in Python 3.11.
+# Bound once: in Python 3.11 an enum member costs a function call.
 _METADATA, _FILESYSTEM = Source.METADATA, Source.FILESYSTEM
 _UTC_CLOCK = Clock.UTC
 
@@ -75,8 +75,8 @@ def choose(candidates: Sequence[Candidate], rules: Rules) -> Choice:
     """Decide when one file was taken. Raises nothing.
 
     A bare UTC time is shown at the offset of another date of the same moment in the file or its name, else at that of
-    the paired still, else in the zone of the rules. ``review`` regards the evidence of all sources but the file system,
-    also of those that may not win.
+    the paired still, else in the zone of the rules. For ``review``, evidence of other years counts from all sources
+    except the file system, even those that may not win.
     """
     accepted: list[_Accepted] = []
     rejected: list[_Rejected] = []
@@ -116,9 +116,9 @@ def _most_trusted(accepted: Iterable[_Accepted], order: Sequence[Source]) -> _Ac
 
 
 def offset_of_still(still: Choice, movie: Iterable[Candidate]) -> timedelta | None:
-    """The UTC offset of a movie by the still that it is paired with (``Rules.paired_offset``), None if unknown.
+    """The UTC offset of a movie according to its paired still (``Rules.paired_offset``), None if unknown.
 
-    It is the still's own offset, or the difference of its wall clock to a UTC time of the same moment in the movie.
+    It is the still's own offset, or that between its wall clock and a UTC time of the same moment in the movie.
     """
     if still.moment is None or still.date_only:
         return None
@@ -135,7 +135,7 @@ def offset_of_still(still: Choice, movie: Iterable[Candidate]) -> timedelta | No
 def iso_text(choice: Choice) -> str:
     """The chosen moment as the report's ``capture_date``: ISO 8601 wall clock, with its UTC offset if known.
 
-    A date alone if the time is unknown, empty without a date. A fraction of a second only if it is not zero.
+    Only the date if the time is unknown; empty without a date. Fractions of a second are written only if not zero.
     """
     if choice.moment is None:
         return ""
@@ -146,7 +146,7 @@ def iso_text(choice: Choice) -> str:
 
 
 def rejection_reason(candidate: Candidate, now: datetime) -> str:
-    """Why a candidate is not believable, empty if it is. ``now`` is aware."""
+    """Why a candidate is not believable, or an empty string if it is. ``now`` is aware."""
     moment = candidate.moment
     if moment is None:
         return "not a date" if candidate.text.strip(" 0:-/.\0") else _BLANK
@@ -180,7 +180,7 @@ def _wall_clock(
 
 
 def _offset_by_evidence(accepted: Iterable[_Accepted], instant: datetime) -> timedelta | None:
-    """The UTC offset at which the most trusted other date shows an instant on a wall clock, None if none does."""
+    """The UTC offset of an instant according to the most trusted other date of the same moment, None if unknown."""
     trusted = (Source.METADATA, Source.SIDECAR, Source.FILENAME)
     clocks = [
         (trusted.index(candidate.source), candidate.rank, moment)
@@ -198,7 +198,7 @@ def _offset_by_evidence(accepted: Iterable[_Accepted], instant: datetime) -> tim
 
 
 def _offset_between(wall_clock: datetime, instant: datetime) -> timedelta | None:
-    """The UTC offset at which a naive wall clock shows an aware instant, None if no zone has it."""
+    """The UTC offset between a naive wall clock and an aware instant, None if no time zone has it."""
     difference = wall_clock - instant.astimezone(UTC).replace(tzinfo=None)
     offset = round(difference / _QUARTER) * _QUARTER
     if abs(difference - offset) > _SAME_MOMENT or not _FURTHEST_WEST <= offset <= _FURTHEST_EAST:
@@ -214,7 +214,7 @@ def _weak_evidence_note(winner: Candidate, rejected: Iterable[_Rejected]) -> str
 
 
 def _rejected_note(rejected: Iterable[_Rejected]) -> str:
-    """The rejected candidates in parentheses, for a person who knows the picture; without blank fields."""
+    """The rejected candidates, without blank fields, in parentheses: they may help a person who knows the picture."""
     reasons = dict.fromkeys(f"{candidate.tag} is {reason}" for candidate, reason in rejected if reason != _BLANK)
     return f" ({', '.join(islice(reasons, _MOST_REJECTED_IN_NOTE))})" if reasons else ""
 
@@ -225,7 +225,7 @@ def _zone_note(instant: datetime) -> str:
 
 
 def _other_years_note(winner: Candidate, chosen: datetime, accepted: Iterable[_Accepted]) -> str:
-    """The note that names other believable evidence of another year.
+    """A note on other believable evidence of another year.
 
     Modification times are left out: those of the file system nearly always differ, and an edit inside the file
     contradicts the capture only if it is earlier.
@@ -248,7 +248,7 @@ def _year_on_clock(instant: datetime, moment: datetime) -> int:
     """The year of an instant on the clock that showed a moment."""
     if moment.tzinfo is not None:
         return instant.astimezone(moment.tzinfo).year
-    # The zone of that clock is unknown: a year that some zone explains is no other year.
+    # The zone of that clock is unknown: a year that some zone explains does not count as another year.
     if moment.year in {(instant + _FURTHEST_WEST).year, (instant + _FURTHEST_EAST).year}:
         return moment.year
     return instant.year

@@ -1,7 +1,7 @@
 """Dates from Pillow, pillow-heif and ffprobe, for files in which the readers of this project find none.
 
-They are large programs in C that read untrusted files, so they run in a worker process (``fallback_worker``) with
-limits of time and memory: a hostile file costs its row and not the run.
+They are large C programs that read untrusted files, so they run in a worker process (``fallback_worker``) with limits
+of time and memory: a hostile file can fail its row, but not the run.
 """
 
 import errno
@@ -20,16 +20,16 @@ from common.workers import READY, Worker
 
 _IMAGE_SECONDS = 5.0
 _VIDEO_SECONDS = 10.0
-# Loading Python from a slow disk takes long once.
+# The first start may have to load Python from a slow disk.
 _START_SECONDS = 60.0
-# The worker ends itself at the limit of a file. It is killed so much later if it did not.
+# The worker ends itself at the time limit of a file. If it does not, it is killed this much later.
 _GRACE_SECONDS = 2.0
 _HEAD_BYTES = 1024
 _NOT_STARTED = "the process that asks Pillow and ffprobe can't be started"
 
 
 class FallbackReader:
-    """Asks a worker that the first question starts. Any thread may ask; questions are answered one at a time.
+    """Reads dates in a worker, which is started for the first file. Usable from any thread, for one file at a time.
 
     Prints nothing, changes nothing on disk.
     """
@@ -47,7 +47,7 @@ class FallbackReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the worker. Later questions are refused."""
+        """End the worker. Later calls of ``ask`` are refused."""
         with self._lock:
             self._closed = True
             if self._worker is not None:
@@ -75,12 +75,12 @@ class FallbackReader:
     def _ask_worker(self, kind: str, path: str) -> Reading:
         seconds = self._limits[kind]
         request = {"kind": kind, "path": path, "ffprobe": self._ffprobe, "seconds": seconds}
-        # A worker may have died since its last answer, for want of memory for example: a new one is tried once.
+        # A worker may have died since its last answer, for example out of memory: a new one is tried once.
         for _ in range(2):
             try:
                 worker = self._ready_worker()
             except OSError as error:
-                # The machine is short of something, but not for ever.
+                # The machine is short of resources, perhaps only for now.
                 return Reading(problem=f"{_NOT_STARTED}: {explain_os_error(error)}", unreadable=True)
             if worker is None:
                 return Reading(problem=_NOT_STARTED)
@@ -99,7 +99,7 @@ class FallbackReader:
         return Reading(problem=f"{tool} crashed on it, or needed too much memory or more than {seconds:g} seconds")
 
     def _ready_worker(self) -> Worker | None:
-        """The worker, started if there is none; None if it does not get ready. Raises ``OSError`` without a process."""
+        """The worker, started if needed; None if it does not get ready. Raises ``OSError`` if it can't be started."""
         if self._worker is None:
             self._worker = Worker("common.dates.fallback_worker")
             if self._worker.receive(_START_SECONDS) != READY:

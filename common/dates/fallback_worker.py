@@ -1,7 +1,7 @@
 """The worker process of ``FallbackReader``: asks Pillow and ffprobe about untrusted files, in a sandbox.
 
-Run as ``python -P -m common.dates.fallback_worker``. A request and its answer are one line of JSON in ASCII each, so
-that names may hold any bytes and newlines. Changes nothing on disk.
+Run as ``python -P -m common.dates.fallback_worker``. Requests and answers are one line of ASCII JSON each, so names may
+hold any bytes and newlines. Changes nothing on disk.
 """
 
 import json

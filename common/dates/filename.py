@@ -1,6 +1,6 @@
 """The date that a phone, camera, messenger or screenshot tool wrote into a file name.
 
-A name counts only if it has a whole date in one of the forms below, with valid month, day and time, and separate from
+A name counts only if it has a whole date in one of the forms below, with a valid month, day and time, and apart from
 other digits. Numbers that only resemble a date are refused: counters, resolutions, phone numbers, identifiers, hashes.
 
 No specification exists for these names. The forms were seen in files of the named programs. Pure.
@@ -16,7 +16,7 @@ from common.dates.model import EPOCH, Candidate, Clock, Source
 _EXTENSION = re.compile(r"\.[0-9]?[A-Za-z][A-Za-z0-9]{0,4}$")
 _ODD_SPACES = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u202f", " "))
 _EIGHT_DIGITS = re.compile(r"(?:[0-9][^0-9]*){8}")
-# UUIDs, and hexadecimal digests of 20 digits and more. A mark replaces them, since their digits mean nothing.
+# UUIDs, and hexadecimal digests of at least 20 digits. A mark replaces them, since their digits mean nothing.
 _OPAQUE = re.compile(
     r"(?<![0-9A-Za-z])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[0-9]*[a-f])[0-9a-f]{20,})(?![0-9A-Za-z])",
     re.IGNORECASE,
@@ -27,7 +27,7 @@ _DATE = r"(?P<year>(?:19|20)[0-9]{2})(?P<month>[0-9]{2})(?P<day>[0-9]{2})"
 _TO_THE_SECOND = r"(?P<hour>[0-9]{2})(?P<minute>[0-9]{2})(?P<second>[0-9]{2})"
 _TIME = _TO_THE_SECOND + r"(?P<fraction>[0-9]{3})?"
 _SPLIT_DATE = r"(?P<year>(?:18|19|20)[0-9]{2})(?P<dash>[-_.:])(?P<month>[0-9]{2})(?P=dash)(?P<day>[0-9]{2})"
-# macOS writes "2.22.11 PM", and in Chinese, Japanese and Korean the half of the day before the hour.
+# macOS writes "2.22.11 PM"; in Chinese, Japanese and Korean the half of the day precedes the hour.
 _SPLIT_TIME = (
     r"(?P<before>上午|下午|午前|午後|오전|오후)? ?(?P<hour>[0-9]{1,2})(?P<dot>[-_.: ])(?P<minute>[0-9]{2})(?P=dot)"
     r"(?P<second>[0-9]{2})(?![0-9])(?: ?(?P<after>[AaPp])\.?[Mm](?![A-Za-z]))?"
@@ -48,7 +48,7 @@ _FORMS = tuple(
         # Nintendo Switch: two digits of a counter, then a hash.
         rf"^{_DATE}{_TO_THE_SECOND}[0-9]{{2}}-{_OPAQUE_MARK}$",
         # IMG_20230318_142211, IMG20230318142211, Screenshot_20230318-142211, BURST20230318142211123, DJI, dashcams.
-        # Pixel phones write UTC, and so does whoever adds a Z.
+        # Pixel phones write UTC, and so do programs that add a Z.
         rf"(?<![0-9])(?P<pixel>PXL_)?{_DATE}[-_ T.]?{_TIME}(?![0-9])(?P<zulu>Z(?![A-Za-z]))?",
         # WIN_20230318_14_22_11_Pro, WP_20230318_14_22_11_Pro.
         rf"(?<![0-9]){_DATE}[-_ T]{_SPLIT_TIME}",
@@ -76,7 +76,7 @@ _FORMS = tuple(
 def candidates_from_name(name: str) -> tuple[Candidate, ...]:
     """The date in a file name (without folder), as one candidate with the tag ``filename``, or none.
 
-    Names with seconds or milliseconds since 1970 and names of Pixel phones are in UTC, all others of a wall clock.
+    Times in seconds or milliseconds since 1970, with a ``Z``, or of Pixel phones are in UTC, all others are local.
     """
     if _EIGHT_DIGITS.search(name) is None:
         return ()

@@ -8,7 +8,7 @@ from common.dates.model import EPOCH, Candidate, Clock, Source
 def candidate_from_mtime(mtime_ns: int) -> Candidate:
     """The candidate ``filesystem:mtime`` for a modification time in nanoseconds since 1970 UTC.
 
-    It has no moment if no ``datetime`` holds the number: some file systems store any 64 bits.
+    ``moment`` is None if the number exceeds the range of ``datetime``: some file systems store any 64 bits.
     """
     moment: datetime | None
     try:

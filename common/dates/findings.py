@@ -1,7 +1,7 @@
 """The dates that a reader has found so far, and their ranks.
 
-The order of trust: when the shutter was pressed, when the picture became a file, what
-programs wrote beside it, a container's own clock, edits, satellites.
+The order of trust: when the shutter was pressed, when the picture became a file, what programs added, a container's
+own clock, edits, satellites.
 """
 
 from datetime import UTC, datetime
@@ -24,13 +24,13 @@ RELEASED = 75  # a day without a time in a film's tags: often that of the music 
 EDITED = 80  # IFD0 DateTime
 SATELLITE = 90
 
-_METADATA, _LOCAL_CLOCK = Source.METADATA, Clock.LOCAL  # a member of an enumeration costs a call in Python 3.11
+_METADATA, _LOCAL_CLOCK = Source.METADATA, Clock.LOCAL  # in Python 3.11 an enum member costs a function call
 _TEXT_LENGTH = 64
 _READ_LENGTH = 1 << 10
 
 
 class Findings:
-    """The candidates of one file. Those before a damaged place are kept."""
+    """The candidates of one file. Those found before a damaged part are kept."""
 
     __slots__ = ("candidates",)
 
@@ -40,10 +40,10 @@ class Findings:
     def add_text(
         self, tag: str, raw: bytes | str, rank: int, *, subsec: str = "", zone: str = "", rank_of_day: int | None = None
     ) -> None:
-        """Add a written date, even if it is unreadable, but no empty or blank field. Bytes are Latin-1.
+        """Add a written date, readable or not, unless the field is blank. Bytes are Latin-1.
 
-        ``rank_of_day``, if given, is the rank of a text without a time of day, or with midnight, which programs write
-        that have only the day.
+        ``rank_of_day``, if given, is the rank of a date without a time of day, or at midnight, which programs write
+        when they only have the day.
         """
         written = raw if isinstance(raw, str) else raw.decode("latin-1")
         text, parsed = _parse_text(written[:_READ_LENGTH], subsec, zone)

@@ -29,7 +29,7 @@ from common.dates.readers import (
 from common.errors import explain_os_error
 from common.media_types import extension_of
 
-# Enough to tell a transport stream from a text: five packets.
+# Enough to tell a transport stream from a text: up to five packets.
 _HEAD_BYTES = 1024
 
 
@@ -77,7 +77,7 @@ _STILL_BRANDS = frozenset(
 )
 _STILL_EXTENSIONS = frozenset(".jpg .jpeg .png .gif .bmp .tif .tiff .webp .heic .heif .avif .jp2 .jxl .thm".split())
 
-# Opening a FIFO must not wait.
+# Opening a FIFO must not block.
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 _rank = attrgetter("rank")
@@ -86,8 +86,8 @@ _rank = attrgetter("rank")
 def read_media(path: str) -> Reading:
     """Find the dates in one file. Follows no link; raises nothing for any file.
 
-    A file that can't be opened or read, that is damaged, or that is no known photo or video, gives a ``problem``.
-    Candidates before a damaged place are kept.
+    A file that can't be opened or read, or is no known photo or video, gives a ``problem``. So does a damaged file,
+    unless dates were found before the damaged part: these are returned.
     """
     try:
         descriptor = open_media(path)
@@ -102,7 +102,7 @@ def open_media(path: str) -> int:
 
 
 def read_opened(descriptor: int) -> Reading:
-    """``read_media`` for an open file, which is closed."""
+    """Find the dates in an open file, as ``read_media`` does, and close it."""
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -116,7 +116,7 @@ def read_opened(descriptor: int) -> Reading:
 
 
 def _turn_off_read_ahead(descriptor: int) -> None:
-    """Dates are in a few places of a file: with read-ahead, the system would fetch three quarters of a photo."""
+    """Turn off read-ahead: the system would fetch three quarters of a photo for the few places that hold dates."""
     if sys.platform == "linux":
         try:  # noqa: SIM105 - done for every file, and suppress takes ten times as long
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
@@ -135,7 +135,7 @@ def read_guarded(source: ByteSource) -> Reading:
 
 
 def read_bytes(source: ByteSource) -> Reading:
-    """Detect the format by the first bytes, call its reader, and sort the candidates by rank."""
+    """Find the dates with the reader of the format that the first bytes show; sort the candidates by rank."""
     if source.size == 0:
         return Reading(problem="the file is empty")
     view = ByteView.over(source)

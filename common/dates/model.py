@@ -21,7 +21,7 @@ class Clock(Enum):
 
     LOCAL = "local"  # wall clock where the picture was taken, its zone unknown: ``moment`` is naive
     OFFSET = "offset"  # wall clock with its UTC offset: ``moment`` is aware
-    UTC = "utc"  # an instant, the zone of the place unknown: ``moment`` is aware, in UTC
+    UTC = "utc"  # an instant, the local zone unknown: ``moment`` is aware, in UTC
 
 
 class Candidate(NamedTuple):
@@ -44,7 +44,7 @@ class Candidate(NamedTuple):
 class Reading(NamedTuple):
     """The candidates that a reader found in one file.
 
-    ``problem`` is empty, or says why the reader failed: that is never the same as a file without a date.
+    ``problem`` is empty, or says why the reader failed; a file without a date is not a failure.
     ``unreadable``: the disk failed or refused, or no process could be started, so nothing is known about the file.
     """
 
@@ -69,9 +69,9 @@ class Choice(NamedTuple):
 
 
 class Dated(NamedTuple):
-    """A decision as the report has it: the folder relative to the archive, and three columns.
+    """A decision in the form of the report: the folder relative to the archive, and three columns.
 
-    ``failed`` is empty, or says why there is no decision. All are texts, since worker processes send one for each file.
+    ``failed`` is empty, or says why there is no decision. All are texts, since workers send one for each group.
     """
 
     folder: str

@@ -1,6 +1,6 @@
 """The phrases of the ``review`` column that programs parse, each beside its parser. Pure.
 
-Older reports hold them as well.
+Older reports contain them, so they must not change.
 """
 
 import re
@@ -10,7 +10,7 @@ NOTE_SEPARATOR = "; "
 """Separates the notes of one row."""
 
 NO_FFPROBE = "ffprobe is not installed, so nobody else could be asked about this video; it comes with ffmpeg"
-"""The note for a video in which the readers of this project find no date."""
+"""The note for a video in which the readers of this project find no date, if ffprobe is not installed."""
 
 _YEARS_DISAGREE = re.compile(r"(.{1,80}?) says (\d{4}), but (.+)", re.DOTALL)
 _SAYS = re.compile(r"(?:^| and )(.{1,80}?) says (\d{4})(?= and |$)", re.DOTALL)
@@ -22,7 +22,7 @@ def says_year(tag: str, year: int) -> str:
 
 
 def years_disagree(tag: str, year: int, others: Iterable[str]) -> str:
-    """The note for evidence of other years than the chosen one; ``others`` are texts of ``says_year``."""
+    """The note for evidence of other years than the chosen one; ``others`` are texts from ``says_year``."""
     return f"{says_year(tag, year)}, but {' and '.join(others)}"
 
 
@@ -32,7 +32,7 @@ def is_about_years(review: str) -> bool:
 
 
 def parse_other_years(note: str) -> list[tuple[str, str]]:
-    """The tags and years of the evidence in a note of ``years_disagree``; empty for any other note."""
+    """The tags and years of the other evidence in a note from ``years_disagree``; empty for any other note."""
     match = _YEARS_DISAGREE.fullmatch(note)
     return _SAYS.findall(match[3]) if match else []
 

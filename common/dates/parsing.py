@@ -60,16 +60,16 @@ class Moment(NamedTuple):
 
 
 def parse_moment(text: str, subsec: str = "", offset: str = "") -> Moment | None:
-    """Parse one written date; None if it is none. Takes bounded time, raises nothing.
+    """Parse one written date; None if it is not a date. Takes bounded time, raises nothing.
 
     ``subsec`` is the text of an EXIF SubSecTime tag (digits after the decimal point), ``offset`` that of an OffsetTime
     tag. Each is used only if the text itself has no such part, and ignored if it is not readable. A text that ends in
     ``Z`` is an instant (``Clock.UTC``), one with an offset is a wall clock (``Clock.OFFSET``). An unknown month or day
-    (``2003:00:00``, ``2003-08``) becomes the first, date_only. Hour 24 is hour 0 of the written day: cameras that write
-    it count hours from 1 to 24.
+    (``2003:00:00``, ``2003-08``) becomes the first, date_only; an impossible time of day is ignored. Hour 24 is hour
+    0 of the written day: cameras that write it count hours from 1 to 24.
     """
     common = _parse_common_form(text, subsec, offset)
-    if common is not None:  # nine in ten dates; the general way below has the same result and is slower
+    if common is not None:  # nine in ten dates; the general code below has the same result but is slower
         return common
     text = text[:_LONGEST_TEXT].split("\0", 1)[0].strip()
     if len(text) < 4:
@@ -83,7 +83,7 @@ def parse_moment(text: str, subsec: str = "", offset: str = "") -> Moment | None
 def _parse_common_form(text: str, subsec: str, offset: str) -> Moment | None:
     """Parse ``2019:07:31 12:00:00`` or ``2019-07-31T12:00:00``, bare or with a ``Z``.
 
-    None for any other form, hour 24, a leap second, and what is no date.
+    None for any other form, hour 24, a leap second, and an impossible date or time.
     """
     is_utc = len(text) == 20 and text[19] == "Z"
     if len(text) != 19 and not is_utc:
@@ -121,7 +121,7 @@ def parse_offset(text: str) -> timezone | None:
 def _from_fields(fields: dict[str, str | None], subsec: str, offset: str) -> Moment | None:
     if "one" in fields:
         first, second = int(fields["one"] or 0), int(fields["two"] or 0)
-        # Day first, as in 05.10.2009; month first, as in 10/05/2009.
+        # The day comes first in 05.10.2009, the month in 10/05/2009.
         month_first = fields["separator"] == "/" and first <= 12
         month, day = (first, second) if month_first else (second, first)
     else:
@@ -183,7 +183,7 @@ def _assemble(
     return Moment(moment.replace(tzinfo=zone), Clock.OFFSET if zone else Clock.LOCAL, False)
 
 
-# Fraction and offset in the form of ``fromisoformat``, which is five times as fast as ``replace``.
+# Fraction and offset as texts for ``fromisoformat``, which is five times as fast as ``replace``.
 @lru_cache(maxsize=1024)
 def _iso_fraction(subsec: str) -> str:
     microsecond = _microsecond(subsec)
@@ -197,6 +197,6 @@ def _iso_offset(offset: str) -> str:
 
 
 def _microsecond(fraction: str) -> int:
-    """Microseconds by the digits after the decimal point of a second; 0 for anything else."""
+    """The microseconds in the digits after the decimal point of a second; 0 for anything but digits."""
     fraction = fraction.split("\0", 1)[0].strip()
     return int(fraction[:6].ljust(6, "0")) if fraction.isascii() and fraction.isdigit() else 0

@@ -1,4 +1,4 @@
-"""Media files that are opened in advance, so that the disk serves many reads at once. Changes nothing.
+"""Opens media files in advance, so that the disk serves many reads at once. Changes nothing.
 
 A flash disk or a server answers many requests in little more time than one, and a spinning disk sorts them by position.
 """
@@ -22,7 +22,7 @@ _OTHER_DESCRIPTORS = 128
 def prefetch_limit(readers: int) -> int:
     """How many files each of the readers in one process may open in advance.
 
-    0 on systems without ``posix_fadvise``, and where a process may open few files.
+    0 on systems other than Linux, and if a process may open only few files.
     """
     if sys.platform != "linux":
         return 0
@@ -37,8 +37,8 @@ def prefetch_limit(readers: int) -> int:
 class Prefetcher:
     """Reads media files, and lets the system fetch the first bytes of up to ``most`` of the ``paths`` that follow.
 
-    For that it opens them and calls ``posix_fadvise(2)``, POSIX_FADV_WILLNEED. They stay open, since file systems such
-    as FUSE's drop what they fetched when a file is opened again. A file that was replaced meanwhile is opened again.
+    It opens them and calls ``posix_fadvise(2)`` with POSIX_FADV_WILLNEED. They stay open, since FUSE file systems drop
+    what they fetched when a file is opened again. A file that was replaced in the meantime is opened again.
     """
 
     def __init__(self, paths: Iterable[str], most: int) -> None:

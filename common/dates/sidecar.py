@@ -13,15 +13,15 @@ from common.dates.readers import xmp
 from common.errors import explain_os_error
 
 _MOST_BYTES = 1 << 20
-# After all dates of XMP, which somebody wrote for this one picture.
+# After all dates in XMP, which were written for this one picture.
 _TAKEOUT_RANK = 95
 
 
 def candidates_from_sidecar(path: str) -> Reading:
-    """The dates in a companion file, with tags such as ``sidecar:xmp:CreateDate``. Reads at most 1 MiB of the disk.
+    """The dates in a companion file, with tags such as ``sidecar:xmp:CreateDate``. Reads at most 1 MiB.
 
-    The first byte decides how it is read, not the extension. A companion without dates (AAE, or the JSON of another
-    program) gives no candidates and no problem.
+    The first byte decides how it is read, not the extension. A companion of less than 1 MiB without dates (AAE, or the
+    JSON of another program) gives no candidates and no problem.
     """
     try:
         with open(path, "rb") as file:

@@ -15,7 +15,7 @@ class LocalZone(tzinfo):
         return _system_offset(moment.replace(tzinfo=None))
 
     def dst(self, moment: datetime | None, /) -> None:
-        """Unknown: the system is asked for the whole offset from UTC only."""
+        """None for unknown: the system gives only the whole offset from UTC."""
 
     def tzname(self, moment: datetime | None, /) -> str:
         return timezone(self.utcoffset(moment)).tzname(None)
@@ -36,7 +36,7 @@ def _system_offset(moment: datetime) -> timedelta:
 
 
 def resolve_timezone(name: str | None) -> tzinfo:
-    """The zone of an IANA name such as ``Australia/Sydney``, or without a name that of this machine.
+    """The zone with an IANA name such as ``Australia/Sydney``, or this machine's zone without a name.
 
     Raises ``BadInput`` for an unknown name. Reads the zone files of the system.
     """

@@ -1,1 +1,1 @@
-"""Stage 1: from a scanned source to rows of a report, and their copies in the archive."""
+"""Stage 1: scan a source, plan the rows of a report, and copy or move the files into the archive."""

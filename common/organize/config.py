@@ -1,4 +1,4 @@
-"""The options of organize: checked, and which of them a later call must repeat. ``parse_…`` are types for argparse."""
+"""The checked options of organize, and the settings that a later call must repeat. ``parse_…`` are argparse types."""
 
 import argparse
 import os
@@ -14,8 +14,8 @@ from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTEN
 from common.paths import is_plain_absolute
 
 SOURCES = ("metadata", "sidecar", "filename", "filesystem")
-_DIRECTIVES = "aAbBdGHIjmMpSuUVwWxXyYfzZc%"  # of strftime on every system; others are kept as text, or fail
-# What the report was made by: it can't be decided once more when the report is carried out.
+_DIRECTIVES = "aAbBdGHIjmMpSuUVwWxXyYfzZc%"  # of strftime on every system; elsewhere others fail or stay as text
+# The options by which a report was made: they can't be given again when it is carried out.
 _DECIDED_BY_REPORT = "media_kind types date_from date_to layout date_sources timezone duplicates exclude".split()
 
 
@@ -49,7 +49,7 @@ class Options(CommonOptions):
 
     @property
     def writes_report(self) -> bool:
-        """Whether this run makes a report: not where it only looks at one."""
+        """Whether this run writes a report: a dry run doesn't, nor does a run that only shows an edited report."""
         return not self.dry_run and not (self.from_report and self.mode == Mode.REPORT)
 
     @property
@@ -59,7 +59,7 @@ class Options(CommonOptions):
 
 
 def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> Options:
-    """Check a command line. Ends the process with exit code 2 and one sentence where it can't be used."""
+    """Check a command line. Ends the process with exit code 2 and one sentence when it can't be used."""
     parsed = parse_arguments(parser, argv)
     if parsed.date_from and parsed.date_to and parsed.date_from > parsed.date_to:
         parser.error("--date-from is later than --date-to")
@@ -76,7 +76,7 @@ def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -
 
 
 def settings_of(options: Options, source_root: str, archive_root: str, report_sha256: str) -> dict[str, str]:
-    """What a later call must repeat to resume an unfinished report; ``report_sha256`` is that of ``from_report``."""
+    """The settings that a later call must repeat to resume a report; ``report_sha256`` is that of ``from_report``."""
     return {
         "mode": str(options.mode),
         "source_root": source_root,
@@ -117,7 +117,7 @@ def parse_day(text: str) -> date:
 
 
 def parse_layout(text: str) -> str:
-    """A pattern for folders below the archive, of directives of ``strftime`` that every system has."""
+    """A pattern for folders below the archive, with only those ``strftime`` directives that every system supports."""
     try:
         example = datetime(2019, 7, 31, 12, 0, 0).strftime(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""When a group was taken: the evidence of all its files, gathered for one decision. Reads the disk."""
+"""Decides when a group was taken, from the evidence of all its files. Reads the disk."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -19,12 +19,12 @@ from common.organize.grouping import MediaGroup
 from common.organize.scan import FoundFile
 
 UNKNOWN_DATE = "unknown-date"
-_METADATA, _FILESYSTEM = Source.METADATA, Source.FILESYSTEM  # Python 3.11 takes a function call to get at one
+_METADATA, _FILESYSTEM = Source.METADATA, Source.FILESYSTEM  # in Python 3.11 an enum member costs a function call
 
 
 @dataclass(slots=True)
 class _Evidence:
-    """The candidates of a group, what readers could not do, and what the disk did not let them read."""
+    """The candidates of a group, the problems of its readers, and the errors of the disk."""
 
     candidates: list[Candidate] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -46,9 +46,9 @@ class Dater:
     read: Callable[[str], Reading] = read_media
 
     def date(self, group: MediaGroup) -> Choice:
-        """The decision for a group by its best evidence; ``review`` names what a reader or a tool could not do.
+        """Decide by the best evidence; if that is only a name or a file time, ``review`` names problems of readers.
 
-        Raises ``RowFailed`` where the disk did not let the deciding evidence be read, but not for damaged content.
+        Raises ``RowFailed`` if a disk error hides evidence that might decide. Damaged content raises nothing.
         """
         rules, primary, companions = self.rules, group.primary, group.companions
         evidence = _Evidence()
@@ -57,7 +57,7 @@ class Dater:
             if evidence.unread:
                 raise RowFailed(evidence.unread[0])
             for companion in companions:
-                # A RAW, a movie or a preview (.thm) has the moment of capture if the primary has not.
+                # A RAW, a movie or a preview (.thm) may have the moment of capture that the primary lacks.
                 has_metadata = kind_of(companion.name) in ("image", "video") or extension_of(companion.name) == ".thm"
                 if has_metadata and not _is_dated(evidence.candidates, rules.now, better_than=EDITED):
                     self._read_metadata(companion.path, evidence, f"{companion.name}: ")
@@ -70,7 +70,7 @@ class Dater:
         evidence.candidates += candidates_from_name(primary.name)
         choice = choose(evidence.candidates, rules)
         if choice.moment is None or rules.order[-1] is not _FILESYSTEM:
-            # The file system is mostly the last source, and then it only counts where nothing else decides.
+            # Usually the file system is the last source, which is needed only if no other one decides.
             choice = choose([*evidence.candidates, candidate_from_mtime(primary.mtime_ns)], rules)
         remarks = self._movie_notes(choice, group) if companions else []
         if choice.tag.partition(":")[0] in ("", "filename", "filesystem"):
@@ -80,12 +80,12 @@ class Dater:
         return choice._replace(review="; ".join(filter(None, [choice.review, *remarks]))) if remarks else choice
 
     def paths_read(self, group: MediaGroup) -> list[str]:
-        """The paths of what ``date`` reads, in this order, of a group whose primary has a date. Pure."""
+        """The media files, not sidecars, that ``date`` reads if the primary has a date, in this order. Pure."""
         photo = [group.primary.path] if _METADATA in self.rules.order else []
         return [*photo, *(movie.path for movie in _movies_of_photo(group))]
 
     def _read_metadata(self, path: str, evidence: _Evidence, prefix: str) -> None:
-        """Add what a file holds, and, where that is no believable date, what the fallback finds in it."""
+        """Add the dates in a file and, if none of them is believable, those that the fallback finds."""
         reading = self.read(path)
         if _is_dated(reading.candidates, self.rules.now):
             evidence.candidates += reading.candidates  # damage elsewhere in the file does not matter
@@ -95,7 +95,7 @@ class Dater:
             evidence.add(self.fallback(path), prefix)
 
     def _movie_notes(self, choice: Choice, group: MediaGroup) -> list[str]:
-        """Notes for movies of another year beside a photo: a camera's counter that was reset makes such pairs."""
+        """Notes for movies of another year than their photo: a reset camera counter causes such false pairs."""
         remarks: list[str] = []
         if choice.moment is None:
             return remarks
@@ -109,23 +109,23 @@ class Dater:
 
 
 def _movies_of_photo(group: MediaGroup) -> list[FoundFile]:
-    """The movies among the companions of a photo; none where the primary is no photo."""
+    """The movies among the companions of a photo; none if the primary is no photo."""
     if not group.companions or kind_of(group.primary.name) != "image":
         return []
     return [companion for companion in group.companions if kind_of(companion.name) == "video"]
 
 
 def dated_as(choice: Choice, layout: str) -> Dated:
-    """The folder, by a strftime pattern, and the report's columns for a decision. Pure."""
+    """A decision as the folder by a strftime pattern, and as columns of the report. Pure."""
     folder = UNKNOWN_DATE
     if moment := choice.moment:
-        # For the default layout strftime, which calls the C library, takes as long as all other columns together.
+        # strftime calls the C library and takes as long as all other columns: avoid it for the default layout.
         folder = f"{moment.year:04}" if layout == "%Y" else moment.strftime(layout)
     return Dated(folder, iso_text(choice), choice.tag, choice.review)
 
 
 def _is_dated(candidates: Sequence[Candidate], now: datetime, better_than: int | None = None) -> bool:
-    """Whether one of the candidates is believable, and of a better rank than a given one."""
+    """Whether any candidate is believable and, if ``better_than`` is given, has a better rank than that."""
     for candidate in candidates:
         if (better_than is None or candidate.rank < better_than) and not rejection_reason(candidate, now):
             return True

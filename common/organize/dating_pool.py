@@ -1,4 +1,4 @@
-"""The dates of many groups, decided on all cores. Threads alone gain nothing, since reading dates is all computing."""
+"""Dates many groups on all cores, in worker processes: dating is mostly computing, which threads can't share."""
 
 import os
 import pickle
@@ -22,18 +22,18 @@ from common.workers import Worker
 WORTH_WORKERS = 4_000
 _GROUPS_PER_PROCESS_CHUNK = 128
 _GROUPS_PER_THREAD_CHUNK = 8
-# One that the worker dates, one that waits in the pipe, one whose decisions wait to be fetched.
+# One is being dated, one waits in the pipe, and the decisions of one wait to be fetched.
 _CHUNKS_PER_WORKER = 3
 _END_SECONDS = 5.0
 _LENGTH_BYTES = 8
 
-# None is for a group that needs no date.
+# None stands in for a group that needs no date.
 Chunk = Sequence[MediaGroup | None]
 Decisions = list[Dated | None]
 
 
 def date_chunk(dater: Dater, layout: str, chunk: Chunk, prefetched: int = 0) -> Decisions:
-    """Decide the date of each group of a chunk. Reads their files; up to ``prefetched`` are opened in advance."""
+    """Decide the date of each group of a chunk. Reads their files, up to ``prefetched`` of them opened in advance."""
     paths = (path for group in filter(None, chunk) for path in dater.paths_read(group))
     with Prefetcher(paths, prefetched) as prefetcher:
         reader = replace(dater, read=prefetcher.read)
@@ -61,12 +61,12 @@ class DatingPool:
         self._asked_for_workers = False
 
     def expect(self, files: int) -> None:
-        """Start the workers once the number of files found so far is worth it, while the scan goes on."""
+        """Start the workers, during the scan, as soon as enough files were found to be worth it."""
         workers = min(self._jobs, os.cpu_count() or 1)
         if files < WORTH_WORKERS or workers == 1 or self._asked_for_workers:
             return
         self._asked_for_workers = True
-        with suppress(OSError):  # the machine has no more processes: threads date the groups
+        with suppress(OSError):  # no more processes: the workers that started, else threads, date the groups
             for _ in range(workers):
                 worker = Worker("common.organize.dating_worker", _read_answer)
                 worker.send(_pickled((self._dater.rules, self._layout)))
@@ -87,7 +87,7 @@ class DatingPool:
             return
         waiting: deque[tuple[Worker, Chunk]] = deque()
         for chunk, worker in zip(chunks, cycle(self._workers), strict=False):
-            # Bare tuples cost a tenth of what named ones cost to send.
+            # Sending bare tuples costs a tenth of sending named ones.
             bare = [
                 group and (tuple(group.primary), [tuple(file) for file in group.companions], group.shared_sidecar)
                 for group in chunk
@@ -100,7 +100,7 @@ class DatingPool:
             yield self._decisions(*waiting.popleft())
 
     def _decisions(self, worker: Worker, chunk: Chunk) -> Decisions:
-        """The worker's decisions for a chunk, or this process's where the worker died (for want of memory, say)."""
+        """The worker's decisions for a chunk, or this process's own if the worker died (out of memory, for example)."""
         answer = worker.receive()
         if not answer:
             return date_chunk(self._dater, self._layout, chunk)
@@ -120,7 +120,7 @@ class DatingPool:
 
 
 def read_chunk(pipe: IO[bytes]) -> Chunk:
-    """The next chunk, in the worker. Raises ``EOFError`` at the end."""
+    """Read the next chunk, in the worker. Raises ``EOFError`` at the end."""
     return [
         bare and MediaGroup(FoundFile(*bare[0]), tuple(FoundFile(*file) for file in bare[1]), shared_sidecar=bare[2])
         for bare in pickle.load(pipe)
@@ -135,7 +135,7 @@ def write_answer(pipe: IO[bytes], decisions: Decisions) -> None:
 
 
 def _read_answer(pipe: IO[bytes]) -> bytes:
-    """The pickle of the next answer. Unpickling is left to the main thread, which has the time."""
+    """The pickle of the next answer, empty if it is cut short. The main thread unpickles it, since it has the time."""
     length = int.from_bytes(pipe.read(_LENGTH_BYTES), "big")
     data = pipe.read(length)
     return data if len(data) == length else b""

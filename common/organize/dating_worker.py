@@ -1,6 +1,6 @@
 """The worker process of ``DatingPool``: dates chunks of groups until its input ends. Changes nothing on disk.
 
-Both pipes carry pickles, which is safe here alone: both ends are held by this program and nobody else.
+Both pipes carry pickles, which is safe only because this program holds both ends.
 """
 
 import gc
@@ -17,7 +17,7 @@ from common.sandbox import take_standard_output
 
 def main() -> int:
     """Date chunk after chunk until the input ends."""
-    # Dating makes a dozen short-lived values a file and hardly any cycles. Looking for those seldom saves a twentieth.
+    # Dating makes a dozen short-lived values a file and hardly any cycles: collecting less often saves a twentieth.
     gc.set_threshold(100_000)
     answers = take_standard_output()
     requests = sys.stdin.buffer

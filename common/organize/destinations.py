@@ -1,4 +1,4 @@
-"""Where each file goes in the archive: duplicates, collisions, and one stem for a whole group. Reads the disk."""
+"""Decides where each file goes in the archive: duplicates, collisions, one stem for a whole group. Reads the disk."""
 
 import os
 from collections.abc import Iterator
@@ -22,17 +22,17 @@ from common.organize.scan import FoundFile, NotScanned
 from common.paths import casefold_name, path_exists, relative_to
 from common.timestamps import mtime_text
 
-# Python 3.11 takes a function call to get at a member of an enumeration.
+# Bound once: in Python 3.11 an enum member costs a function call.
 _PLANNED, _ARCHIVED, _DUPLICATE = ReportStatus.PLANNED, ReportStatus.ALREADY_ARCHIVED, ReportStatus.DUPLICATE
 _SKIPPED, _FAILED = ReportStatus.SKIPPED, ReportStatus.FAILED
 _STORED = frozenset({_PLANNED, ReportStatus.COPIED, ReportStatus.MOVED, _ARCHIVED})
 
 
 class _Spot(NamedTuple):
-    """A name in the archive, and what storing a file there would come to.
+    """A name in the archive, and the status that a file would get under it.
 
-    ``status`` is ``planned``; ``already_archived``, where ``name`` is that of the file in the archive, which may differ
-    in case or Unicode form, and ``sha256`` that of both; or empty where other content has the name.
+    ``status`` is ``planned`` for a free name, and empty if other content has the name. ``already_archived``: ``name``
+    is the name in the archive, which may differ in case or Unicode form, and ``sha256`` the digest of both files.
     """
 
     name: str
@@ -42,7 +42,7 @@ class _Spot(NamedTuple):
 
 @dataclass(kw_only=True)
 class DestinationPlanner:
-    """Decides where files go, group after group in scan order, and remembers the names that it gave."""
+    """Decides where files go, group by group in scan order, and remembers the names that it assigned."""
 
     duplicates: DuplicateIndex
     names: NameRegistry
@@ -63,7 +63,7 @@ class DestinationPlanner:
         return [row, *(self._plan_companion(group, position, anchor) for position in companions)]
 
     def add_recorded(self, row: ReportRow) -> None:
-        """Take up a row of an earlier, unfinished call as if it had just been planned."""
+        """Claim the name and index the content of a row from an earlier, unfinished call."""
         if row.status not in _STORED:
             return
         folder, name = os.path.split(row.destination_path)
@@ -74,7 +74,7 @@ class DestinationPlanner:
             self.duplicates.add(row.size_bytes, indexed)
 
     def unplaced_group(self, group: MediaGroup, status: str, reason: str) -> list[ReportRow]:
-        """The rows of a group that is skipped or fails: the reason is the primary's, and the companions go with it."""
+        """The rows of a group that is skipped or fails for the reason of its primary, companions included."""
         effect = "failed" if status == _FAILED else f"is left out: {reason}"
         with_primary = f"goes with {group.primary.name}, which {effect}"
         positions = range(1 + len(group.companions))
@@ -83,13 +83,13 @@ class DestinationPlanner:
         ]
 
     def unscanned(self, problem: NotScanned, row_id: int) -> ReportRow:
-        """The row of what is no readable regular file: a link, a pipe, a locked folder."""
+        """The row of an entry that was not scanned, such as a link, a pipe, an excluded file or a locked folder."""
         group = MediaGroup(FoundFile(*os.path.split(problem.path), 0, 0), row_id=row_id)
         row = self._row(group, 0, _FAILED if problem.failed else _SKIPPED, reason=problem.reason)
         return row._replace(media_kind="", source_mtime="")
 
     def _plan_primary(self, group: MediaGroup) -> tuple[ReportRow, IndexedFile]:
-        """The primary's row, and the file beside which its companions are stored."""
+        """Plan the primary's row; return it with the file next to which its companions are stored."""
         primary = group.primary
         candidate = IndexedFile("", "", group.row_id, primary.folder, primary.name)
         if not self.keep_duplicates and (same := self.duplicates.find(candidate, primary.size)):
@@ -100,7 +100,7 @@ class DestinationPlanner:
         return self._row(group, 0, spot.status, target=candidate.path, sha256=candidate.sha256), candidate
 
     def _folder(self, relative: str) -> str:
-        """The path of a folder of the archive: one string for all its files, which may be a million."""
+        """The path of a folder of the archive, as one shared string: it may have a million files."""
         if relative not in self._folders:
             self._folders[relative] = os.path.join(self.archive_root, relative)
         return self._folders[relative]
@@ -119,7 +119,7 @@ class DestinationPlanner:
         raise AssertionError("the suffixes never end")
 
     def _spot(self, file: FoundFile, folder: str, name: str) -> _Spot:
-        """What storing a file under a name of the archive would come to."""
+        """The result of storing a file under a name in the archive."""
         owner = self.names.owner_of(folder, name)
         if not owner:
             return _Spot(name, _PLANNED)
@@ -134,10 +134,10 @@ class DestinationPlanner:
             self.duplicates.add(size, candidate)
 
     def _plan_companion(self, group: MediaGroup, position: int, anchor: IndexedFile) -> ReportRow:
-        """A companion is stored beside the anchor under its stem, with a suffix of its own where that name is taken.
+        """Plan a companion next to the anchor, under its stem, with a suffix of its own if that name is taken.
 
-        A movie or RAW of known content is a duplicate like any other file. A sidecar belongs beside its photo, whatever
-        other sidecars hold the same few bytes.
+        A movie or RAW of known content is a duplicate like any other file. A sidecar stays with its photo, even if
+        other sidecars have the same content.
         """
         original, companion = group.primary.name, group.files[position]
         wanted = companion_name(companion.name, original, anchor.name, suffix_between(original, anchor.name))
@@ -173,7 +173,7 @@ class DestinationPlanner:
         return row._replace(review=NOTE_SEPARATOR.join(filter(None, [row.review, note])))
 
     def _folder_note(self, dated: Dated, same: IndexedFile) -> str:
-        """A note where a duplicate's own date, other than a modification time, asks for another folder."""
+        """A note if a duplicate's own date, unless it is a modification time, leads to another folder."""
         if dated.date_source in ("", "filesystem:mtime") or same.folder == self._folder(dated.folder):
             return ""
         stored = f"row {same.row_id} of this content is in {relative_to(same.folder, self.archive_root)}"
@@ -182,7 +182,7 @@ class DestinationPlanner:
     def _row(
         self, group: MediaGroup, position: int, status: str, *, target: str = "", reason: str = "", sha256: str = ""
     ) -> ReportRow:
-        """The row of one file of a group: that of the primary is at position 0."""
+        """The row of one file of a group; the primary is at position 0."""
         file, dated = group.files[position], group.dated
         return ReportRow(
             run_id=self.run_id,
@@ -206,20 +206,20 @@ class DestinationPlanner:
 
 
 def _suffixes(candidate: IndexedFile) -> Iterator[str]:
-    """Suffixes from the digest of a file, which is read only where the plain name is taken."""
+    """Suffixes from the digest of a file, which is read only if its plain name is taken."""
     candidate.sha256 = candidate.sha256 or hash_file(candidate.readable_path()).sha256
     yield from collision_suffixes(candidate.sha256)
 
 
 def _suffixed(group: MediaGroup, suffix: str) -> str:
-    """The primary's name with a suffix, short enough for its companions to get the same stem. Pure."""
+    """The primary's name with a suffix, short enough that its companions can have the same stem. Pure."""
     name = group.primary.name
     longest = max(len(os.fsencode(file.name)) for file in group.files)
     return with_suffix(name, suffix, spare=longest - len(os.fsencode(name)))
 
 
 def _find_stored_companion(companion: FoundFile, anchor: IndexedFile, name: str) -> _Spot | None:
-    """The companion with equal content of the file that the primary equals, in the archive or still in the source.
+    """Find an equal companion of the file that the primary duplicates, in the archive or still in the source.
 
     Reads the disk.
     """
@@ -235,9 +235,9 @@ def _find_stored_companion(companion: FoundFile, anchor: IndexedFile, name: str)
 
 
 def _find_same_content(file: FoundFile, folder: str, name: str) -> _Spot | None:
-    """The file in a folder with this name, up to case and Unicode form, and the content of a file. Reads the disk.
+    """Find in a folder a file with this name (in any case or Unicode form) and the content of ``file``. Reads the disk.
 
-    Raises ``OSError`` or ``RowFailed`` where one of them can't be read: storing it once more would be a guess.
+    Raises ``OSError`` or ``RowFailed`` if either can't be read: whether they are equal would be a guess.
     """
     for similar in _similar_names(folder, name):
         path = os.path.join(folder, similar)
@@ -252,7 +252,7 @@ def _find_same_content(file: FoundFile, folder: str, name: str) -> _Spot | None:
 
 
 def _similar_names(folder: str, name: str) -> list[str]:
-    """The name itself where it is in a folder, else those that differ by case or Unicode form. Reads the disk."""
+    """The name itself if it is in a folder, else those that differ only by case or Unicode form. Reads the disk."""
     if path_exists(os.path.join(folder, name)):
         return [name]
     folded = casefold_name(name)

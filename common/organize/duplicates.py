@@ -1,4 +1,4 @@
-"""Finding files with equal content: by size, then by a sample, then by digest. Reads the disk."""
+"""Finds files with equal content: by size, then by a sample, then by digest. Reads the disk."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from common.paths import join_path, path_exists
 
 @dataclass(slots=True, eq=False)
 class IndexedFile:
-    """A planned file, or one of the archive (then ``row_id`` is 0). A million of them share few folders."""
+    """A planned file, or a file in the archive (``row_id`` 0). Folder and name are apart, to share folder strings."""
 
     folder: str
     name: str
@@ -26,7 +26,7 @@ class IndexedFile:
         return join_path(self.folder, self.name)
 
     def readable_path(self) -> str:
-        """Where its content can be read now: in the source until it is moved, then in the archive. Reads the disk."""
+        """The path of its content now: in the source until it is moved, then in the archive. Reads the disk."""
         source = join_path(self.source_folder, self.source_name)
         is_in_source = self.source_name and (not self.name or path_exists(source))
         return source if is_in_source else self.path
@@ -35,8 +35,8 @@ class IndexedFile:
 class DuplicateIndex:
     """Finds the indexed file that has the same content as a given one.
 
-    Only files that agree in size and sample are read whole, each once. An indexed file that can't be read is no match,
-    and ``on_unreadable`` is called: storing a content twice is harmless, losing one is not.
+    Only files that agree in size and sample are read whole. An indexed file that can't be read is no match, and
+    ``on_unreadable`` is called: storing the same content twice is harmless, losing it is not.
     """
 
     def __init__(self, on_unreadable: Callable[[str, Exception], None]) -> None:
@@ -46,7 +46,7 @@ class DuplicateIndex:
         self._on_unreadable = on_unreadable
 
     def exclude_row(self, row_id: int) -> None:
-        """Match nothing with the file of a row from now on, since it could not be stored."""
+        """Stop matching the file of a row, since it could not be stored."""
         self._excluded_rows.add(row_id)
 
     def add(self, size: int, indexed: IndexedFile) -> None:
@@ -58,9 +58,9 @@ class DuplicateIndex:
         self._add_by_sample(indexed)
 
     def find(self, candidate: IndexedFile, size: int) -> IndexedFile | None:
-        """The indexed file with the candidate's content, one of this run first; fills in its sample and digest.
+        """Find an indexed file with the candidate's content, preferring files of this run over those in the archive.
 
-        Raises ``OSError`` or ``RowFailed`` where the candidate can't be read.
+        Fills in the candidate's sample and digest as needed. Raises ``OSError`` or ``RowFailed`` if it can't be read.
         """
         if size not in self._single:
             return None
@@ -74,7 +74,7 @@ class DuplicateIndex:
         return min(equal, key=lambda indexed: (indexed.row_id == 0, indexed.row_id), default=None)
 
     def _sample_single(self, size: int) -> None:
-        """Index by its sample the file that was the only one of its size until now."""
+        """Index by its sample the file that has been the only one of its size so far."""
         if single := self._single[size]:
             self._single[size] = None
             self._add_by_sample(single)

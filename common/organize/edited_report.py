@@ -1,4 +1,4 @@
-"""A report that a person has looked at: checked as a whole, then read again to be carried out. Reads the disk.
+"""A report that a person may have edited: checked as a whole, then read again to be carried out. Reads the disk.
 
 Rows may be deleted and sorted, and destinations corrected; everything else must be as organize wrote it.
 """
@@ -30,20 +30,20 @@ _WITHOUT_DESTINATION = frozenset({ReportStatus.SKIPPED, _FAILED})
 
 
 class _Original(NamedTuple):
-    """The file that a duplicate equals: that of a row, or, of the group with this id, the companion of this name."""
+    """The file that a duplicate equals: the file of a row, or the companion of this name in the group with this id."""
 
     row_id: int
     companion: str = ""
 
 
 class EditedReport:
-    """A report to be carried out. It is opened twice: here, to be checked as a whole, and as a context manager."""
+    """A report to be carried out. The constructor reads and checks it; as a context manager it opens it again."""
 
     def __init__(self, path: str) -> None:
         """Read the whole report. Raises ``BadInput`` unless every row can be carried out as it is."""
         require_finished(path)
         self.path = path
-        self._position = 0  # the byte behind the row that was read last
+        self._position = 0  # the offset after the row that was read last
         self._ids = array("q")
         self._ends = array("q", [0])
         self._originals: set[_Original] = set()
@@ -54,7 +54,7 @@ class EditedReport:
         if torn_line := self.survey.torn_line:
             raise BadInput(f"{printable(path)}, line {torn_line}: the last row is cut short; complete it or delete it")
         self._lines.clear()
-        # Where rows begin, in the order of their ids: sixteen bytes of memory a row.
+        # The offsets of the rows, in the order of their ids: with these, sixteen bytes of memory a row.
         self._starts = self._ends[:-1]
         if any(row_id > following for row_id, following in pairwise(self._ids)):
             order = sorted(range(len(self._ids)), key=self._ids.__getitem__)
@@ -62,7 +62,7 @@ class EditedReport:
             self._ids = array("q", sorted(self._ids))
 
     def _check(self, record: Record, where: str) -> int:
-        """Refuse an unsound row, and keep what the work needs of it. Returns the bytes that are to be stored."""
+        """Raise ``BadInput`` for an unsound row; index it. Returns the bytes that it plans to store."""
         row = REPORT.decode(record.values, where)
         _require_sound(row, where)
         if not self._row_ids.add(row.row_id):
@@ -82,9 +82,9 @@ class EditedReport:
         return row.size_bytes
 
     def groups(self, archive_id: str, done: RowIds) -> Iterator[list[ReportRow]]:
-        """The rows that are not ``done`` by group, in the order of their ids, with the archive's identity.
+        """The rows that are not ``done``, by group in the order of their ids, with this ``archive_id``. Reads the disk.
 
-        A duplicate gets the destination of the file that it equals, or takes its place where that row was deleted.
+        A duplicate gets the destination of the file that it equals, or takes its place if that row was deleted.
         """
         found = [(original, self._find(original)) for original in sorted(self._originals)]
         destinations = {original: row.destination_path for original, row in found if row}
@@ -95,7 +95,7 @@ class EditedReport:
                 yield [_as_edited(row, destinations)._replace(archive_id=archive_id) for row in wanted]
 
     def _find(self, original: _Original) -> ReportRow | None:
-        """The row of a file that duplicates name; companions follow their primary. None where it was deleted."""
+        """Find the row of a file that duplicates equal; companions follow their primary. None if it was deleted."""
         for index in range(bisect_left(self._ids, original.row_id), len(self._ids)):
             row = self._row_at(index)
             if original in (_Original(row.row_id), _as_companion(row.group_id, row)):
@@ -158,7 +158,7 @@ def _require_sound(row: ReportRow, where: str) -> None:
 
 
 def _require_sound_destination(row: ReportRow, where: str) -> None:
-    """Raise ``BadInput`` for a destination that is no file below the archive, or one that no scan would find. Pure."""
+    """Raise ``BadInput`` for a destination that is no file below the archive, or that no scan would find. Pure."""
     shown = printable(row.destination_path)
     if not is_plain_absolute(row.destination_path) or not is_inside(row.destination_path, row.archive_root):
         raise BadInput(
@@ -173,13 +173,13 @@ def _require_sound_destination(row: ReportRow, where: str) -> None:
         )
     if left_out := system_folder_in(relative_to(row.destination_path, row.archive_root)):
         raise BadInput(f"{where}: {shown} lies in {printable(left_out)}, which no scan looks into; correct it")
-    # An original may be hidden: phones hide what is in their bin.
+    # An original may be hidden: phones hide files that are in their trash.
     if name.startswith(".") and not original.startswith("."):
         raise BadInput(f"{where}: {shown} would be a hidden file; give it another name")
 
 
 def _as_edited(row: ReportRow, destinations: Mapping[_Original, str]) -> ReportRow:
-    """A row as the other rows of the edited report make it. Pure."""
+    """Adapt a row to edits of other rows, and the reason of a failed row to a later run. Pure."""
     if original := _original_of(row):
         destination = destinations.get(original)
         if destination is None:

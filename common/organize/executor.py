@@ -1,4 +1,4 @@
-"""Carries out planned rows: copies or moves files into the archive, batch by batch, durably."""
+"""Carries out planned rows: copies or moves files into the archive durably, batch by batch."""
 
 import errno
 import os
@@ -26,14 +26,14 @@ from common.timestamps import mtime_nanoseconds
 _PLANNED, _COPIED, _MOVED = ReportStatus.PLANNED, ReportStatus.COPIED, ReportStatus.MOVED
 _ARCHIVED, _DUPLICATE, _FAILED = ReportStatus.ALREADY_ARCHIVED, ReportStatus.DUPLICATE, ReportStatus.FAILED
 _CHANGED = organize_again("changed since it was scanned")
-# A folder of this name is impossible, and no other run will help: an edited report may ask for one.
+# An edited report may ask for a folder that can't exist; running again does not help.
 _NO_SUCH_FOLDER = frozenset({errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
 
 
 class CopyExecutor:
     """Copies or moves the planned rows of batches. Changes the disk: the archive and, in a move, the source.
 
-    ``is_retry``: a run that was killed may have carried out a part of the rows. What it left is found and finished.
+    ``is_retry``: a killed run may have carried out some of the rows. What it left behind is found and finished.
     """
 
     def __init__(self, disk: DiskAccess, *, mode: Mode, jobs: int, is_retry: bool = False) -> None:
@@ -51,7 +51,7 @@ class CopyExecutor:
         companions = [row for row in planned if not _is_primary(row)]
         impossible = self._make_folders(planned)
         done: dict[int, ReportRow] = {}
-        # All primaries first: without its own, a companion would be taken for that of another file.
+        # All primaries first: a companion stored without its own would seem to belong to another file.
         self._apply_rows((row for row in planned if _is_primary(row)), impossible, done)
         failed = _failed_primaries(rows, done, {row.group_id for row in companions})
         self._apply_rows((row for row in companions if row.group_id not in failed), impossible, done)
@@ -66,7 +66,7 @@ class CopyExecutor:
         return fail_duplicates_of_failed([done.get(row.row_id, row) for row in rows])
 
     def _make_folders(self, planned: Sequence[ReportRow]) -> dict[str, str]:
-        """Make the folders in the archive durably; returns why some of them are impossible. Changes the disk."""
+        """Make the folders in the archive durably; return a reason for each impossible one. Changes the disk."""
         impossible: dict[str, str] = {}
         for folder in {os.path.dirname(row.destination_path) for row in planned}:
             try:
@@ -147,7 +147,7 @@ class CopyExecutor:
             raise RowFailed(f"cannot read: {explain_os_error(error)}") from None
 
     def _stored_by_killed_run(self, row: ReportRow) -> str:
-        """The digest of a file whose whole copy a killed run had put in place, or an empty string."""
+        """The digest of a file that a killed run had stored whole, else empty. May remove that run's placeholder."""
         if not path_exists(row.destination_path) or remove_placeholder(row.destination_path, row.source_path):
             return ""
         try:
@@ -159,14 +159,14 @@ class CopyExecutor:
         return original.sha256 if original.sha256 == copy.sha256 else ""
 
     def _moved_by_killed_run(self, row: ReportRow) -> ReportRow:
-        """The row of a file that a killed run had moved. Its time is not compared: the archive may have rounded it."""
+        """The row of a file that a killed run had moved. Its time is not compared, since the archive may round it."""
         moved = hash_file(row.destination_path, self._disk)
         if moved.identity.size != row.size_bytes or row.sha256 not in ("", moved.sha256):
             raise RowFailed(organize_again("gone from the source, and another file stands at its destination"))
         return row._replace(status=_MOVED, sha256=moved.sha256)
 
     def _with_taken_destination(self, row: ReportRow, sha256: str) -> ReportRow:
-        """The row of a file whose destination exists by now: archived with the same content, failed with another."""
+        """The row of a file whose destination exists with the same content. Raises ``RowFailed`` for other content."""
         try:
             sha256 = sha256 or hash_file(row.source_path).sha256
             if hash_file(row.destination_path).sha256 == sha256:
@@ -188,7 +188,7 @@ def _require_as_planned(row: ReportRow, identity: Identity) -> None:
 def _failed_primaries(
     rows: Iterable[ReportRow], done: Mapping[int, ReportRow], groups: Collection[int]
 ) -> dict[int, str]:
-    """The source paths, by group, of primaries that are not in the archive after this batch. Reads the disk."""
+    """The source paths, by group, of primaries that are not in the archive after this step. Reads the disk."""
     under_way = {row.destination_path for row in rows if row.status == _PLANNED and row.row_id not in done}
     primaries = [done.get(row.row_id, row) for row in rows if _is_primary(row) and row.group_id in groups]
     return {
@@ -199,7 +199,7 @@ def _failed_primaries(
 
 
 def fail_duplicates_of_failed(rows: Sequence[ReportRow]) -> list[ReportRow]:
-    """The rows, failing each one that needs no copy where the archive does not hold its content. Reads the disk."""
+    """Fail each row that should need no copy, but whose content is not in the archive. Reads the disk."""
     failed = {row.destination_path for row in rows if row.status == _FAILED}
     reasons = [_unstored_reason(row, failed) for row in rows]
     return [
@@ -209,9 +209,9 @@ def fail_duplicates_of_failed(rows: Sequence[ReportRow]) -> list[ReportRow]:
 
 
 def _unstored_reason(row: ReportRow, failed: Collection[str] = ()) -> str:
-    """Why a file that was to need no copy is not in the archive, or an empty string. Reads the disk.
+    """Why a row that should need no copy can't be trusted to be in the archive, or an empty string. Reads the disk.
 
-    Compares sizes and times; verify compares the bytes. ``failed`` are the destinations that were not reached.
+    Compares sizes and times; verify compares the bytes. ``failed`` are the destinations of rows that failed.
     """
     if row.status not in (_DUPLICATE, _ARCHIVED):
         return ""

@@ -1,10 +1,10 @@
-"""Which files of one folder belong together: they are dated once, and filed under one stem. Pure.
+"""Finds the files of one folder that belong together: they are dated once, and filed under one stem. Pure.
 
 What pairs, and why:
 
 - A JPEG or HEIC and the RAW of the same stem: one exposure. The JPEG or HEIC, which people look at, is the primary.
-- A JPEG or HEIC and the ``.mov`` of the same stem: a Live Photo. An ``.mp4`` (Google exports the same movies so)
-  follows a HEIC, and a JPEG only under a name that phones give: ``clip.jpg`` may be the cover picture of ``clip.mp4``.
+- A JPEG or HEIC and the ``.mov`` of the same stem: a Live Photo. An ``.mp4`` (the same movie, as Google
+  exports it) follows a HEIC, and a JPEG only if it has a phone's name: ``clip.jpg`` may be the cover of ``clip.mp4``.
 - XMP, AAE (edits of Apple), THM (previews of Canon and others) and Takeout's JSON follow the file that they describe.
 
 Names are equal when they differ only by case or Unicode form. No specification exists for these habits; those of Google
@@ -29,14 +29,14 @@ _HEIC = frozenset({".heic", ".heif", ".hif"})
 _PHONE_STEM = re.compile(r"img_e?[0-9]{4}(?:\([0-9]{1,5}\))?|(?:mvimg_|img_|pxl_)?[0-9]{8}_[0-9]{6}.*", re.DOTALL)
 _MOTION = ".mp"  # a Pixel's still with a movie is named PXL_20230318_142211123.MP.jpg
 
-# IMG_O1234.AAE holds the edits of IMG_1234, IMG_E1234 is the picture with the edits in it.
+# IMG_O1234.AAE holds the edits of IMG_1234; IMG_E1234 is the edited picture.
 _APPLE_VARIANT = re.compile(r"(img_)[eo]([0-9]{4,})(.*)")
 
 _SUPPLEMENT = "supplemental-metadata"
-# Takeout cuts the name of a JSON to 46 characters and ".json", its users have seen 46 to 51 in all.
+# Takeout cuts the name of a JSON: users have seen names of 46 to 51 characters, including ".json".
 _SHORTEST_CUT, _LONGEST_CUT = 46 - len(".json"), 51 - len(".json")
 _NUMBERED = re.compile(r"(.*)(\([0-9]{1,5}\))", re.DOTALL)
-# What Google Photos appends to pictures that were edited in it, in the languages that were seen.
+# The suffixes of pictures that were edited in Google Photos, in the languages that were seen.
 _EDITED = re.compile(
     r"(.+)-(?:edited|effects|smile|mix|bearbeitet|bewerkt|edytowane|editado|ha editado|editat|modificato|modifié|"
     r"編集済み)(\([0-9]{1,5}\))?",
@@ -48,8 +48,8 @@ class MediaGroup(NamedTuple):
     """Files that are dated together and stored under one stem.
 
     ``is_orphan``: the primary is a companion without its photo or video. ``shared_sidecar``: the path of a sidecar that
-    belongs to another group and dates this one as well, or empty. Once it is dated, ``dated`` is the decision for all
-    its files, and ``row_id`` the number of the primary's row; those of the companions follow.
+    belongs to another group and dates this one as well, or empty. ``dated`` and ``row_id`` are filled in later: the
+    decision for all files, and the number of the primary's row, after which the companions' rows are numbered.
     """
 
     primary: FoundFile
@@ -68,7 +68,7 @@ class MediaGroup(NamedTuple):
 def group_files(files: Iterable[FoundFile]) -> list[MediaGroup]:
     """Sort the files of one folder into groups, in the order of their primaries, in linear time. Pure.
 
-    What is not media is a group of its own; so is, as an orphan, a companion of nothing here.
+    A file that is not media is a group of its own. So is a companion without its photo or video: it is an orphan.
     """
     by_name = {file.name: file for file in files}
     ordered = sorted(by_name)
@@ -110,7 +110,7 @@ def group_files(files: Iterable[FoundFile]) -> list[MediaGroup]:
 
 
 def is_takeout_name(name: str) -> bool:
-    """Whether a .json is named like Takeout's companion of a media file, and deserves a row where it is alone. Pure."""
+    """Whether a .json is named like Takeout's companion of a media file, so that it counts as an orphan. Pure."""
     if extension_of(name) != ".json":
         return False
     title, _ = _split_number(name[: -len(".json")])
@@ -118,7 +118,7 @@ def is_takeout_name(name: str) -> bool:
 
 
 class _Index:
-    """The media of a folder by the folded forms of their names; by Takeout's titles only after ``add_titles``."""
+    """The media of a folder by case-folded names and stems and, after ``add_titles``, by Takeout's titles."""
 
     def __init__(self, media: Sequence[str]) -> None:
         self.by_name: dict[str, list[str]] = defaultdict(list)
@@ -132,7 +132,7 @@ class _Index:
             self.by_stem[folded.rpartition(".")[0]].append(name)  # media has an extension
 
     def add_titles(self, media: Sequence[str]) -> None:
-        """Index the media by what Takeout calls them."""
+        """Index the media by the titles that Takeout gives them."""
         for name in media:
             stem, extension = _split(casefold_name(name))
             plain_stem, number = _split_number(stem)
@@ -150,7 +150,7 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _split_number(stem: str) -> tuple[str, str]:
-    """``photo(1)`` into ``photo`` and ``(1)``."""
+    """Split ``photo(1)`` into ``photo`` and ``(1)``."""
     match = _NUMBERED.fullmatch(stem)
     return (match[1], match[2]) if match else (stem, "")
 
@@ -193,9 +193,9 @@ def _owner(sidecar: str, index: _Index) -> str | None:
 
 
 def _nearest(stem: str, names: Sequence[str] | None) -> str | None:
-    """The one of several media files that a companion most likely describes.
+    """The media file that a companion most likely describes.
 
-    RAWs first, since programs never write into them; among equals the one spelled like the companion.
+    RAWs come first, since programs never write into them; among equals, the one spelled like the companion.
     """
     if not names:
         return None
@@ -214,10 +214,10 @@ def _closeness(name: str) -> int:
 def _takeout_owner(stem: str, index: _Index) -> str | None:
     """The media file that a JSON of Google Takeout describes, by the JSON's name without ``.json``.
 
-    Takeout names it after the media file, ``photo.jpg``; of a second ``photo(1).jpg`` it writes the number last,
-    ``photo.jpg(1)``. Since 2024 it appends ``.supplemental-metadata``, before the number. Then it cuts the name: in
-    this word, in the extension or in the stem. Files that were uploaded without an extension get one only in the
-    media's name. The edited copy of a picture has no JSON of its own, and inherits that of an original that is gone.
+    Takeout names it after the media file, ``photo.jpg``; for a second ``photo(1).jpg`` it puts the number last,
+    ``photo.jpg(1)``. Since 2024 it adds ``.supplemental-metadata`` before the number. Then it cuts the name, within
+    this suffix, the extension or the stem. Files that were uploaded without an extension get one in the media's name
+    only. The edited copy of a picture has no JSON of its own; if the original is gone, it gets the original's.
     """
     folded = casefold_name(stem)
     title, number = _split_number(folded)
@@ -235,13 +235,13 @@ def _takeout_owner(stem: str, index: _Index) -> str | None:
 
 
 def _without_supplement(title: str) -> str:
-    """``photo.jpg.supplemental-metadata``, or what a cut left of it, without the last word."""
+    """``photo.jpg`` for ``photo.jpg.supplemental-metadata``, even if that suffix was cut; other titles unchanged."""
     base, dot, tail = title.rpartition(".")
     return base if dot and _SUPPLEMENT.startswith(tail) else title
 
 
 def _stem_of_original(stem: str) -> str:
-    """``photo`` for ``photo-edited``, ``photo(1)`` for ``photo-edited(1)``, empty for what is no edited copy."""
+    """``photo`` for ``photo-edited``, ``photo(1)`` for ``photo-edited(1)``, empty if it is no edited copy."""
     match = _EDITED.fullmatch(stem)
     return match[1] + (match[2] or "") if match else ""
 
@@ -253,7 +253,7 @@ def _takeout_of_original(name: str, index: _Index, takeout_of: dict[str, str]) -
 
 
 def media_groups(folder: FolderScan) -> Iterator[MediaGroup]:
-    """The groups of a folder by name, but each that shares a sidecar follows the one that has it. Pure."""
+    """The groups of a folder by name, except that each group sharing a sidecar follows its owner. Pure."""
     groups = group_files(folder.files)
     sharing: dict[str, list[MediaGroup]] = defaultdict(list)
     for group in groups:

@@ -1,4 +1,4 @@
-"""Names in the archive: which are taken, and what a file is called whose own name is taken."""
+"""Names in the archive: which are taken, and the name for a file whose own name is taken."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ MAX_NAME_BYTES = 255
 def with_suffix(name: str, suffix: str, spare: int = 0) -> str:
     """Put ``~suffix`` before the extension, and shorten a stem that gets too long. Pure.
 
-    ``spare`` is how many bytes longer the name of a companion with the same stem is. File systems limit a name to 255
+    ``spare`` bytes stay free for a companion with the same stem and a longer name. File systems limit a name to 255
     bytes (ext4, btrfs, APFS) or 255 UTF-16 units (NTFS, exFAT).
     """
     stem, extension = os.path.splitext(name)
@@ -23,7 +23,7 @@ def with_suffix(name: str, suffix: str, spare: int = 0) -> str:
 
 
 def suffix_between(name: str, new_name: str) -> str:
-    """The suffix that made ``new_name`` of ``name``, or an empty string. Pure."""
+    """The suffix that turned ``name`` into ``new_name``, or an empty string. Pure."""
     new_stem = os.path.splitext(new_name)[0]
     return new_stem.rpartition("~")[2] if new_name != name and "~" in new_stem else ""
 
@@ -31,7 +31,7 @@ def suffix_between(name: str, new_name: str) -> str:
 def collision_suffixes(sha256: str) -> Iterator[str]:
     """The suffixes to try, in order, for content whose plain name is taken: digits of its digest, then numbers.
 
-    The first does not depend on the order of work; numbers are for equal content that is kept more than once.
+    Digits don't depend on the order of work; numbers are for equal content that is kept more than once.
     """
     for length in (8, 16, 64):
         yield sha256[:length]
@@ -39,7 +39,7 @@ def collision_suffixes(sha256: str) -> Iterator[str]:
 
 
 def companion_name(companion: str, primary: str, new_primary: str, suffix: str) -> str:
-    """The name of a companion after its primary was renamed: their common beginning changes alike. Pure.
+    """The name of a companion after its primary was renamed: the beginning that they share changes. Pure.
 
     >>> companion_name("IMG_1.xmp", "IMG_1.jpg", "IMG_1~0a1b2c3d.jpg", "0a1b2c3d")
     'IMG_1~0a1b2c3d.xmp'
@@ -58,22 +58,22 @@ def companion_name(companion: str, primary: str, new_primary: str, suffix: str) 
 class NameRegistry:
     """The names in the archive that are taken. Those that differ only by case or Unicode form count as the same.
 
-    Kept as 64-bit hashes: a collision of these can only cause an unneeded suffix.
+    They are kept as 64-bit hashes; a collision of hashes can only cause an unneeded suffix.
     """
 
     def __init__(self) -> None:
         self._owners: dict[int, str] = {}
 
     def add_existing(self, folder: str, name: str) -> None:
-        """Take a name for a file that was there before the run."""
+        """Register the name of a file that was there before the run."""
         self._owners[self._key(folder, name)] = "archive"
 
     def claim(self, folder: str, name: str) -> None:
-        """Take a name for a file of this run."""
+        """Reserve a name for a file of this run."""
         self._owners[self._key(folder, name)] = "run"
 
     def owner_of(self, folder: str, name: str) -> str:
-        """Who has a name: ``run``, ``archive`` (a file that was there before) or nobody, an empty string."""
+        """The owner of a name: ``run``, ``archive`` (a file that was there before), or empty if it is free."""
         return self._owners.get(self._key(folder, name), "")
 
     @staticmethod

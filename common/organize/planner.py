@@ -1,4 +1,4 @@
-"""From a scan to the rows of a report: groups are filtered, dated on all cores, and placed in scan order."""
+"""Turns a scan into rows of a report: filters groups, dates them on all cores, and places them in scan order."""
 
 import os
 from collections import deque
@@ -54,7 +54,7 @@ def plan_source(run: OrganizeRun) -> tuple[ScanTotals, Iterator[list[ReportRow]]
 
 
 def _open_dating_pool(run: OrganizeRun) -> DatingPool:
-    """The pool of the workers that date by the rules of the command line; they end with the run."""
+    """Open a pool that dates by the rules of the command line and is closed with the run."""
     sources = tuple(map(Source, run.options.date_sources))
     rules = Rules(sources, resolve_timezone(run.options.timezone or None), datetime.now(UTC))
     dater = Dater(rules, run.resources.enter_context(FallbackReader()).ask)
@@ -62,7 +62,7 @@ def _open_dating_pool(run: OrganizeRun) -> DatingPool:
 
 
 def _scan_source(run: OrganizeRun, pool: DatingPool) -> deque[FolderScan]:
-    """Everything below the source, but for the archive. Raises ``Interrupted``."""
+    """Scan everything below the source except the archive. Raises ``Interrupted``."""
     folders: deque[FolderScan] = deque()
     files = 0
     for folder in scan_tree(run.source_root, {run.archive_root}, run.options.exclude):
@@ -77,9 +77,9 @@ def _scan_source(run: OrganizeRun, pool: DatingPool) -> deque[FolderScan]:
 
 
 def _index_archive(run: OrganizeRun, sizes: set[int], names: NameRegistry) -> None:
-    """Take the names in the archive, and index its files of these sizes, which alone can equal one of the source.
+    """Register the names in the archive, and index its files of these sizes: only they can equal one in the source.
 
-    Changes the disk where this run acts: removes temporary files that a killed run left.
+    Changes the disk if this run acts: removes temporary files that a killed run left.
     """
     if not os.path.isdir(run.archive_root):
         return
@@ -105,9 +105,9 @@ def _index_archive(run: OrganizeRun, sizes: set[int], names: NameRegistry) -> No
 def _plan_groups(
     run: OrganizeRun, folders: deque[FolderScan], pool: DatingPool, destinations: DestinationPlanner
 ) -> Iterator[list[ReportRow]]:
-    """The rows of each group in scan order, without what an earlier call has recorded. Empties ``folders``.
+    """Plan the rows of each group in scan order, except those that an earlier call has recorded. Empties ``folders``.
 
-    Groups that share a sidecar come as one: once it is moved away with the first, nothing dates the others.
+    Groups that share a sidecar form one batch: once it is moved with the first, nothing could date the others.
     """
     options, row_id = run.options, run.totals.rows + 1
     chunks, to_be_dated = tee(chunked(_unrecorded(folders, run.totals), pool.chunk_groups))
@@ -136,7 +136,7 @@ def _plan_groups(
 def _unplaced(group: MediaGroup, dated: Dated | None, options: Options) -> tuple[str, str]:
     """The status and reason of a group that gets no destination, else two empty strings. Pure.
 
-    ``dated`` is None where the group is left out by its names.
+    ``dated`` is None if the group is left out because of its names.
     """
     if dated is None:
         return _SKIPPED, skip_reason(group, options)
@@ -147,7 +147,7 @@ def _unplaced(group: MediaGroup, dated: Dated | None, options: Options) -> tuple
 
 
 def _unrecorded(folders: deque[FolderScan], totals: RunTotals) -> Iterator[MediaGroup | NotScanned]:
-    """All groups and all that could not be scanned, in scan order, but for what an earlier call has recorded."""
+    """All groups and unscanned entries, in scan order, except those that an earlier call has recorded."""
     while folders:
         folder = folders.popleft()
         yield from (group for group in media_groups(folder) if not totals.has_recorded(group.primary))
@@ -155,7 +155,7 @@ def _unrecorded(folders: deque[FolderScan], totals: RunTotals) -> Iterator[Media
 
 
 def skip_reason(group: MediaGroup, options: Options) -> str:
-    """Why a group is left out by its names, or an empty string. Pure."""
+    """Why a group is left out because of its names, or an empty string. Pure."""
     name = group.primary.name
     extension = extension_of(name)
     if group.is_orphan and (extension != ".json" or is_takeout_name(name)):
@@ -173,7 +173,7 @@ def skip_reason(group: MediaGroup, options: Options) -> str:
 
 
 def date_skip_reason(dated: Dated, options: Options) -> str:
-    """Why a group is left out by its date, or an empty string. Pure."""
+    """Why a group is left out because of its date, or an empty string. Pure."""
     if not (options.date_from or options.date_to):
         return ""
     if not dated.capture_date:

@@ -1,4 +1,4 @@
-"""One call of organize: what is checked, locked and opened before its work, and how it carries out a batch."""
+"""One call of organize: checks, locks and opens what it needs, then carries out and records batches."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,7 +32,7 @@ from common.run_id import new_run_id
 
 BATCH_FILES = 1_024
 BATCH_BYTES = 1 << 30
-# A batch that is only written down costs no more than reading it again when it is lost, and may be larger.
+# A lost batch of a mere report costs only reading its files again, so it may be larger.
 REPORT_BATCH_FILES = 4_096
 BATCH_SECONDS = 2.0  # an interrupt is noticed between batches, however long dating takes
 
@@ -42,13 +42,13 @@ _PLANNED, _FAILED = ReportStatus.PLANNED, ReportStatus.FAILED
 class OrganizeRun:
     """One call of organize, and what its steps share. As a context manager it releases its locks and files.
 
-    ``edited`` is None without ``--from-report``, ``session`` where no report is written.
+    ``edited`` is None without ``--from-report``; ``session`` is None if no report is written.
     """
 
     def __init__(self, options: Options, console: Console, stop: StopRequest) -> None:
         """Check all that the run depends on; lock and open the archive and the report that it changes.
 
-        Raises ``BadInput``, ``Locked`` or ``StoppedEarly``. Changes the disk: a new archive and a new report are begun.
+        Raises ``BadInput``, ``Locked`` or ``StoppedEarly``. Changes the disk: creates the archive and report if new.
         """
         self.options = options
         self.console = console
@@ -67,7 +67,7 @@ class OrganizeRun:
             self.resources = resources.pop_all()
 
     def _open(self, resources: ExitStack, survey: ManifestSurvey | None) -> OrganizeSession | None:
-        """The report that this run writes, if it writes one. Changes the disk, as ``__init__`` says."""
+        """Open the report that this run writes, if any, and the archive that it changes. Changes the disk."""
         options = self.options
         expected_id = survey.archive_id if survey else ""
         settings = settings_of(options, self.source_root, self.archive_root, survey.manifest.sha256 if survey else "")
@@ -83,7 +83,7 @@ class OrganizeRun:
         if not options.writes_report:
             return None
         resources.enter_context(Lock(path + ".lock"))
-        # Once more, since another call may have written the state before the lock was taken.
+        # Read again: another call may have written the state before this one took the lock.
         state = resume_or_begin_report(path, settings, self.run_id, self.archive_id)
         session = OrganizeSession(path, state)
         resources.callback(session.close)
@@ -92,7 +92,7 @@ class OrganizeRun:
         return session
 
     def _prepare_archive(self, expected_id: str, resources: ExitStack) -> None:
-        """Lock the archive, of which the id may be expected, and make it where it is new. Changes the disk."""
+        """Lock the archive and require its expected id, if there is one; create a new archive. Changes the disk."""
         root = self.archive_root
         if expected_id:
             try:
@@ -121,7 +121,7 @@ class OrganizeRun:
         self.resources.close()
 
     def finish_pending_batch(self) -> None:
-        """Finish the batch that was under way when an earlier call was killed. Changes the disk."""
+        """Finish the batch during which an earlier call was killed. Changes the disk."""
         rows = self.session.pending_rows() if self.session else []
         if self.session and rows and self.options.acts:
             size = sum(row.size_bytes for row in rows)
@@ -132,13 +132,13 @@ class OrganizeRun:
             self.session.checkpoint()
 
     def progress(self, scanned: ScanTotals) -> Progress:
-        """A progress bar over what has no row yet: over bytes where contents are read, else over files."""
+        """A progress bar that starts after the recorded rows and counts bytes if contents are read, else files."""
         media_bytes = scanned.media_bytes if self.options.acts else None
         done = {"done_files": self.totals.rows, "done_bytes": self.totals.bytes}
         return Progress(self.options.mode, scanned.entries, media_bytes, self.options, **done)
 
     def show_plan(self, rows: Iterable[ReportRow]) -> None:
-        """Log what is planned, and print it where this is a dry run."""
+        """Log what is planned, and print it in a dry run."""
         options = self.options
         prints = options.dry_run and not (options.json or options.quiet)
         if not (prints or self.console.debug_enabled):
@@ -150,9 +150,9 @@ class OrganizeRun:
                 print(format_row(f"would {options.mode}" if is_act else row.status, row))
 
     def carry_out(self, batch: list[ReportRow], executor: CopyExecutor) -> list[ReportRow]:
-        """Copy or move what is planned, where this run does so. Changes the disk.
+        """Copy or move what is planned, unless this run only plans. Changes the disk.
 
-        Raises ``StoppedEarly`` where a disk went away, and ``Interrupted``: the state then holds the batch as pending.
+        Raises ``StoppedEarly`` if a disk went away, or ``Interrupted``; the state then holds the batch as pending.
         """
         if not (self.session and self.options.acts):
             return batch
@@ -174,16 +174,16 @@ class OrganizeRun:
         return done
 
     def _require_disks(self) -> None:
-        """Raise ``StoppedEarly`` where the disk of the source is away, or that of an archive that this run changes.
+        """Raise ``StoppedEarly`` if the disk of the source, or of an archive that this run changes, is not mounted.
 
-        The files of such a disk are not missing, and no row may call them so. Reads the disk.
+        Its files are not missing, and no row may say so. Reads the disk.
         """
         archive.require_source(self.source_root)
         if self.options.acts:
             archive.require_archive(self.archive_root, self.archive_id)
 
     def record(self, rows: Sequence[ReportRow]) -> None:
-        """Append rows to the report durably, where there is one, and count them. Changes the disk."""
+        """Count rows and append them durably to the report, if any. Raises ``StoppedEarly``. Changes the disk."""
         if self.session:
             if not self.options.acts and _has_failed(rows):
                 self._require_disks()
@@ -205,7 +205,7 @@ class OrganizeRun:
         return self.session.recorded_rows() if self.session else iter(())
 
     def review_rows(self) -> Iterator[ReportRow]:
-        """The rows of the review page: of the report that was written, or of the edited one that was looked at."""
+        """The rows for the review page, from the report that was written or from the edited one. Reads the disk."""
         if self.session or not self.edited:
             return self.recorded_rows()
         return (row for group in self.edited.groups(self.archive_id, RowIds()) for row in group)
@@ -216,9 +216,9 @@ class OrganizeRun:
 
 
 def find_roots(options: Options, edited: ManifestSurvey | None) -> tuple[str, str]:
-    """The real roots of the command line, or of an edited report, with which those of the command line must agree.
+    """The real source and archive roots, from an edited report (the command line must agree) or the command line.
 
-    Raises ``BadInput`` for folders that don't exist, or overlap in a dangerous way. Reads the disk.
+    Raises ``BadInput`` for folders that don't exist or overlap in a dangerous way. Reads the disk.
     """
     given = {"--source": options.source, "--destination-root": options.destination_root}
     if edited:
@@ -253,7 +253,7 @@ def find_roots(options: Options, edited: ManifestSurvey | None) -> tuple[str, st
 
 
 def row_batches(groups: Iterable[list[ReportRow]], *, acts: bool) -> Iterator[list[ReportRow]]:
-    """Groups joined to batches that are worth a checkpoint. No group is cut. Pure."""
+    """Join groups to batches that are worth a checkpoint, without splitting a group."""
 
     def weigh(group: list[ReportRow]) -> tuple[int, int]:
         return len(group), sum(row.size_bytes for row in group if row.status == _PLANNED) if acts else 0
@@ -264,7 +264,7 @@ def row_batches(groups: Iterable[list[ReportRow]], *, acts: bool) -> Iterator[li
 
 
 def format_row(action: str, row: ReportRow) -> str:
-    """A row for people: what is done, from where to where, and why. Pure."""
+    """A row as a line of text: what is done, from where to where, and why. Pure."""
     destination = f" -> {printable(row.destination_path)}" if row.destination_path else ""
     return f"{action}: {printable(row.source_path)}{destination}{f' ({row.reason})' if row.reason else ''}"
 

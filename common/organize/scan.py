@@ -1,4 +1,4 @@
-"""Walks a tree: every entry is a file, a folder to enter, or something with a reason. Reads the disk."""
+"""Walks a tree and accounts for every entry, including those that are left out. Reads the disk."""
 
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -12,7 +12,7 @@ from common.paths import join_path
 
 
 class FoundFile(NamedTuple):
-    """A regular file as the scan saw it: its size in bytes, its time in nanoseconds since 1970 UTC."""
+    """A regular file as the scan saw it: its size in bytes, its modification time in nanoseconds since 1970 UTC."""
 
     folder: str
     name: str
@@ -26,7 +26,7 @@ class FoundFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NotScanned:
-    """An entry that is no regular file or is excluded, or a folder that could not be read."""
+    """An entry that is no regular file, is excluded or could not be examined, or a folder that could not be read."""
 
     path: str
     reason: str
@@ -35,9 +35,9 @@ class NotScanned:
 
 @dataclass(frozen=True, slots=True)
 class FolderScan:
-    """One folder: its files in the order of their names, what could not be scanned, and the names of what has no row.
+    """One folder: its files in the order of their names, what was not scanned, and the names that get no row.
 
-    Names of folders end with a separator.
+    Among these, names of folders end with a separator.
     """
 
     path: str
@@ -50,8 +50,8 @@ class FolderScan:
 def scan_tree(root: str, skip_folders: Collection[str] = (), exclude: Sequence[str] = ()) -> Iterator[FolderScan]:
     """Visit a folder and all below it in the order of their names, never following links.
 
-    ``skip_folders`` are left out by their real paths, and what matches a glob pattern of ``exclude`` by its name or its
-    path relative to the root. A folder that can't be read or contains itself through a mount becomes a ``NotScanned``.
+    ``skip_folders`` (real paths) are left out, and entries whose name or path relative to the root matches a glob of
+    ``exclude``. A folder that can't be read or contains itself through a mount becomes a ``NotScanned``.
     """
 
     def exclusion(path: str) -> str:
@@ -72,7 +72,7 @@ def scan_tree(root: str, skip_folders: Collection[str] = (), exclude: Sequence[s
 def _scan_folder(
     folder: str, ancestors: frozenset[tuple[int, int]], skip_folders: Collection[str], exclusion: Callable[[str], str]
 ) -> tuple[FolderScan, list[str], tuple[int, int]]:
-    """One folder, its subfolders, and its device and inode."""
+    """Scan one folder; return the scan, the subfolders to visit, and the folder's device and inode."""
     files: list[FoundFile] = []
     not_scanned: list[NotScanned] = []
     subfolders: list[str] = []

@@ -25,7 +25,7 @@ class OrganizeSession:
         self.state = state
         length = state.outputs["report"][1]
         if length == 0:
-            save_state(report_path + SUFFIX, state)  # first, so that a run that is killed from here on can be resumed
+            save_state(report_path + SUFFIX, state)  # first, so that a run killed after this point can be resumed
         self._writer = Writer(REPORT, report_path, length)
         self._writer.sync()
         if length == 0:
@@ -38,7 +38,7 @@ class OrganizeSession:
                 yield REPORT.decode(record.values, reader.where(record.line))
 
     def pending_rows(self) -> list[ReportRow]:
-        """The batch that an earlier call was killed in. Raises ``BadInput`` for a row that it can't have planned."""
+        """The batch that a killed call left unfinished. Raises ``BadInput`` for a row that can't have been planned."""
         return [self._decode_pending(values) for values in self.state.pending]
 
     def _decode_pending(self, values: dict[str, str]) -> ReportRow:
@@ -64,7 +64,7 @@ class OrganizeSession:
         return row
 
     def checkpoint(self, pending: Iterable[ReportRow] = (), complete: bool = False) -> None:
-        """Count everything in the report as recorded; ``pending`` is what is about to be done. Changes the disk."""
+        """Save that all rows in the report are recorded, and those about to be done, ``pending``. Changes the disk."""
         self.state = replace(
             self.state,
             outputs={"report": (self.report_path, self._writer.length)},
@@ -83,7 +83,7 @@ class OrganizeSession:
 
 
 def find_report_path(report_csv: str, settings: dict[str, str], run_id: str) -> str:
-    """The path of the report: as named, or that of an unfinished run with the same settings, or an unused one."""
+    """The path of the report: as named, else of an unfinished run with these settings, else unused. Reads the disk."""
     path = os.path.abspath(report_csv)
     if not report_csv:
         here = os.getcwd()
@@ -100,9 +100,9 @@ def find_report_path(report_csv: str, settings: dict[str, str], run_id: str) -> 
 def resume_or_begin_report(path: str, settings: dict[str, str], run_id: str, archive_id: str = "") -> RunState:
     """The state of the unfinished run with these settings that writes this report, or of a new run. Reads the disk.
 
-    Raises ``BadInput`` where the path is taken by anything else.
+    Raises ``BadInput`` if the path is taken by anything else.
     """
-    is_taken = os.path.lexists(path)  # looked at before the state, since a run that begins writes its state first
+    is_taken = os.path.lexists(path)  # checked before the state is read, since a new run writes its state first
 
     def begin() -> RunState:
         if is_taken:

@@ -1,4 +1,4 @@
-"""What a run of organize prints in the end: counts, notes, and the commands to paste next."""
+"""The summary of a run of organize: counts, notes, and the next commands to paste."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -80,14 +80,14 @@ def _archive_notes(run: OrganizeRun) -> Iterator[str]:
 
 
 def _system_entries_text(paths: Sequence[str]) -> str:
-    """How many entries have no row, and some of their names, since somebody's photos may be in one. Pure."""
+    """The number of entries without a row, and some of their names, since one may contain photos. Pure."""
     named = ", ".join(map(printable, paths[:_MOST_NAMED]))
     more = f" and {len(paths) - _MOST_NAMED:,} more, which --verbose names" if len(paths) > _MOST_NAMED else ""
     return f"{count_text(len(paths), 'entry', 'entries')} of an operating system or of these scripts: {named}{more}"
 
 
 def _ffprobe_note(videos: int, can_be_redone: bool) -> str:
-    """What is lost without ffprobe, and how to get it."""
+    """A note on what is missing without ffprobe, and how to install it."""
     install = {"win32": "winget install ffmpeg", "darwin": "brew install ffmpeg"}.get(
         sys.platform, "apt install ffmpeg"
     )
@@ -98,7 +98,7 @@ def _ffprobe_note(videos: int, can_be_redone: bool) -> str:
 
 
 def _next_steps(run: OrganizeRun, counts: Mapping[str, int]) -> list[str]:
-    """What to do now, with the command lines to paste. Looks at ``PATH``."""
+    """The next steps, with command lines to paste. Reads ``PATH``."""
     options = run.options
     if options.dry_run:
         return [f"next: {rerun_command(Stage.ORGANIZE, options, without='--dry-run')}"]
@@ -117,7 +117,7 @@ def _next_steps(run: OrganizeRun, counts: Mapping[str, int]) -> list[str]:
 
 
 def _retry_steps(run: OrganizeRun, counts: Mapping[str, int]) -> Iterator[str]:
-    """How to do what failed: with the same command, or with a new plan where an edited report is of no more use."""
+    """How to retry what failed: with the same command, or with a new plan if the edited report can't be used again."""
     failed, unfixable = counts.get(_FAILED, 0), 0
     if run.edited:  # after a move the same report would miss what was moved
         unfixable = failed if counts.get(_MOVED) else run.totals.counts[UNFIXABLE]

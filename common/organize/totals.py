@@ -1,4 +1,4 @@
-"""How much organize has to account for, and how much of it has been decided."""
+"""Counts of the entries that organize must account for, and of the rows that it has decided."""
 
 import hashlib
 import os
@@ -39,7 +39,7 @@ class RunTotals:
                 counts.add(UNFIXABLE, has_failed_in_plan(row.reason) or asks_to_organize_again(row.reason))
 
     def add_recorded(self, row: ReportRow) -> None:
-        """Count a row of an earlier call, and remember its path, unless moving it has freed that for another file."""
+        """Count a row of an earlier call and remember its path, unless a move has freed the path for another file."""
         if row.status != _MOVED:
             self._recorded.add(_path_digest(row.source_path))
         self.add([row])
@@ -68,7 +68,7 @@ class ScanTotals:
 
 
 def count_scanned(folders: Collection[FolderScan], totals: RunTotals) -> ScanTotals:
-    """The totals of a scan, with what an earlier call has recorded and the scan did not find any more."""
+    """The totals of a scan; ``entries`` includes recorded rows whose files the scan no longer finds."""
     new = sum(not totals.has_recorded(file) for folder in folders for file in folder.files)
     new += sum(not totals.has_recorded(problem) for folder in folders for problem in folder.not_scanned)
     system_entries = [join_path(folder.path, name) for folder in folders for name in folder.system_entries]
@@ -81,5 +81,5 @@ def count_scanned(folders: Collection[FolderScan], totals: RunTotals) -> ScanTot
 
 
 def _path_digest(path: str) -> bytes:
-    """Sixteen bytes for a path: a million digests fit into memory where a million paths would not."""
+    """A digest of sixteen bytes, since a million digests take less memory than a million paths."""
     return hashlib.blake2b(os.fsencode(path), digest_size=16).digest()

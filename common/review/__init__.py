@@ -1,1 +1,1 @@
-"""What stands behind ``common/review/page.py``: the figures, their words, the templates and the maker of thumbnails."""
+"""The review page: collectors of rows, their figures and labels, the templates, and the maker of thumbnails."""

@@ -1,4 +1,4 @@
-"""Amounts and samples of rows that pass by once: a million rows take no more memory than a few. Pure."""
+"""Amounts and samples from a single pass over rows: a million rows take no more memory than a few. Pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ class Amount:
 
 
 class AmountTable(dict[str, Amount]):
-    """Amounts under headings: at most ``limit`` of them, and ``OTHER_REASONS`` for the rest."""
+    """Amounts by heading: at most ``limit`` headings, and ``OTHER_REASONS`` for the rest."""
 
     def __init__(self, limit: int = 100) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class AmountTable(dict[str, Amount]):
 
 @dataclass(slots=True)
 class Sample(Generic[Row]):
-    """A row that a person should look at, the key of the reason, and how many companions share it."""
+    """A row that a person should look at, the key of the reason, and the number of companions with the same reason."""
 
     row: Row
     reason_key: str
@@ -60,7 +60,7 @@ class Sample(Generic[Row]):
 
 
 class SampleCollector(Generic[Row]):
-    """Counts the rows for each reason to look, and keeps the first ones, since no page holds a million rows."""
+    """Counts the rows for each reason to look, and keeps the first of them, since no page can hold a million rows."""
 
     def __init__(self, limit_per_reason: int) -> None:
         self._limit_per_reason = limit_per_reason
@@ -68,7 +68,7 @@ class SampleCollector(Generic[Row]):
         self.counts: Counter[str] = Counter()
 
     def add(self, reason_key: str, row: Row) -> Sample[Row]:
-        """Count a row, and keep it if there is room. Companions can be added to the sample in both cases."""
+        """Count a row, and keep it if there is room. Companions can be added to the sample either way."""
         sample = Sample(row, reason_key)
         if len(self._samples[reason_key]) < self._limit_per_reason:
             self._samples[reason_key].append(sample)
@@ -76,7 +76,7 @@ class SampleCollector(Generic[Row]):
         return sample
 
     def add_companion(self, sample: Sample[Row]) -> None:
-        """Count a row that needs a look for the same reason as a row of its group before it."""
+        """Count a row that needs a look for the same reason as an earlier row of its group."""
         sample.companions += 1
         self.counts[sample.reason_key] += 1
 
@@ -87,7 +87,7 @@ class SampleCollector(Generic[Row]):
 
 
 def fair_shares(wanted: Mapping[str, int], total: int) -> dict[str, int]:
-    """Divide ``total``: small wishes are granted in full, and the larger ones share the rest equally.
+    """Divide ``total``: small requests are met in full, and the larger ones share the rest equally.
 
     >>> fair_shares({"failed": 3, "weak": 90, "collision": 50}, 43)
     {'failed': 3, 'collision': 20, 'weak': 20}

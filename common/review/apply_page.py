@@ -1,4 +1,4 @@
-"""The review page of apply: what was done, what was refused, and why. Collected in bounded memory. Pure."""
+"""The review page of apply: what was done, what was refused, and why, collected in bounded memory. Pure."""
 
 from typing import ClassVar
 
@@ -17,7 +17,7 @@ _LABELS = {"delete": "deleted for good", "purge": "purged", "quarantine": "in qu
 
 
 class ApplyCollector(RowCollector[JournalRow]):
-    """Collects the rows of a journal, in their order: the last row about a file is what counts."""
+    """Collects the rows of a journal in their order: a later row about a file replaces an unresolved one."""
 
     kind = "apply"
     labels = APPLY_LABELS
@@ -64,7 +64,7 @@ class ApplyCollector(RowCollector[JournalRow]):
             self._overflow = True
 
     def finish(self) -> None:
-        """Keep the rows of files that were not done: these need a person."""
+        """Keep the rows of files that were not done, since a person should look at them."""
         for row in self._unresolved.values():
             if row.action != _PRUNE:
                 reason_key = _OPEN if row.phase == _PLANNED else row.phase

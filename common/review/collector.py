@@ -1,4 +1,4 @@
-"""What the three pages share: rows are added one by one, then a page and the rows that need a person are made."""
+"""The base of the three pages: collects rows one by one, then makes the page and the rows to look at."""
 
 import os
 from abc import ABC, abstractmethod
@@ -17,16 +17,16 @@ MediaRow = TypeVar("MediaRow", bound=ReportRow | VerifyRow | JournalRow)
 
 
 def media_paths(row: ReportRow | VerifyRow | JournalRow) -> tuple[str, ...]:
-    """Source and destination of a row, where they lie in their roots and are named like photos or videos. Pure."""
+    """Source and destination of a row, if they lie in their roots and are named like photos or videos. Pure."""
     paths = (row.source_path, row.source_root), (row.destination_path, row.archive_root)
     return tuple(path for path, root in paths if is_inside(path, root) and kind_of(path) in ("image", "video"))
 
 
 class RowCollector(ABC, Generic[MediaRow]):
-    """Collects the rows of one kind of file in bounded memory. Touches no disk.
+    """Collects the rows of one kind of file in bounded memory. Does not access the disk.
 
     ``headings``: title and lead of the page by mode; those under an empty text are for any other mode.
-    ``reasons``: the reasons to look, in the order in which a person should see their rows; the first is for any other.
+    ``reasons``: the reasons to look, in the order in which a person should see their rows; unknown keys get the first.
     """
 
     kind: ClassVar[str]
@@ -47,7 +47,7 @@ class RowCollector(ABC, Generic[MediaRow]):
             self._roots = row.source_root, row.archive_root
 
     def finish(self) -> None:
-        """To be called after the last row."""
+        """Complete the collection; call this after the last row."""
 
     @property
     def reason_keys(self) -> Sequence[str]:
@@ -55,15 +55,15 @@ class RowCollector(ABC, Generic[MediaRow]):
         return [reason.key for reason in self.reasons]
 
     def review_reason(self, key: str) -> ReviewReason:
-        """The reason to look with a key."""
+        """The reason with this key, the first one if it is unknown."""
         return next((reason for reason in self.reasons if reason.key == key), self.reasons[0])
 
     @abstractmethod
     def _tiles(self) -> list[Tile]:
-        """The figures at the top."""
+        """The tiles at the top."""
 
     def _attention_tile(self, of_what: str, at_least: str = "") -> Tile:
-        """The figure of the rows that need a person."""
+        """The tile for the rows that a person should look at."""
         count = self.samples.counts.total()
         tone = self.attention_tone if count else "good"
         return Tile("to look at", at_least + count_text(count), f"of {of_what}", tone, "#look")
@@ -84,7 +84,7 @@ class RowCollector(ABC, Generic[MediaRow]):
         return [key for key in self.reason_keys if self.samples.counts[key]]
 
     def item(self, sample: Sample[MediaRow]) -> Item:
-        """A row as the page shows it, without its picture."""
+        """A row as the page shows it, without its picture and link."""
         row = sample.row
         folder, name = os.path.split(inside_root(row.source_path, row.source_root))
         if isinstance(row, JournalRow):
@@ -123,5 +123,5 @@ class RowCollector(ABC, Generic[MediaRow]):
 
 
 def amount_tile(label: str, amount: Amount, link: str) -> Tile:
-    """The figure of what went well. Pure."""
+    """The tile for the files that went well. Pure."""
     return Tile(label, count_text(amount.files), size_text(amount.size), "good", link)

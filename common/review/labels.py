@@ -1,4 +1,4 @@
-"""The texts of a review page: shares, paths and links, what each status and kind of evidence means. Pure."""
+"""Texts of a review page: shares, paths, links, and the meaning of each status and kind of evidence. Pure."""
 
 import os
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _MAX_LINK_LENGTH = 2_000
 
 
 def share_text(part: int, whole: int) -> str:
-    """A share in percent. A small part is never rounded to nothing, nor a large one to all."""
+    """A share in percent. A small part is never rounded to 0 %, nor a large one to 100 %."""
     if not whole or not part:
         return "0 %"
     percent = 100 * part / whole
@@ -37,7 +37,7 @@ def inside_root(path: str, root: str) -> str:
 
 
 def file_link(path: str) -> str:
-    """The ``file:`` address of a path, with everything but plain letters escaped; empty where there can be none."""
+    """The ``file:`` address of a path, with special characters escaped; empty if there can be none."""
     if not path or not os.path.isabs(path) or "\0" in path:
         return ""
     link = PurePath(path).as_uri()
@@ -61,7 +61,7 @@ _GRADES = {
     "pillow:DateTime": EvidenceGrade("weak", "the last change inside the file, not the capture"),
     "gps:GPSDateTime": EvidenceGrade("weak", "the satellite receiver's clock, which is often wrong"),
     "filesystem:mtime": EvidenceGrade("weak", "when the file was last written: copying and editing change it"),
-    # any other of a kind
+    # all others of a kind
     "exif": EvidenceGrade("likely", "a date in the picture's EXIF block"),
     "quicktime": EvidenceGrade("likely", "the recorder's clock, mostly in UTC"),
     "ffprobe": EvidenceGrade("likely", "a date in the film's tags, found by ffprobe"),

@@ -1,4 +1,4 @@
-"""What a review page shows, as values whose texts are safe to print, but not as markup: the templates escape them."""
+"""The values that a review page shows. Their texts are printable but not yet escaped: the templates do that."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from common.review.aggregates import Amount
 
 @dataclass(frozen=True, slots=True)
 class ReviewFacts:
-    """What a page shows of its run beside the rows: parts of its summary.
+    """What a page shows of its run besides the rows: parts of the summary.
 
     ``mode``: what was done (report, copy, move; verify, archive-only; quarantine, delete, restore, purge).
-    ``expected_rows``: how many rows there must be, where that is known; the page warns when there are more or fewer.
+    ``expected_rows``: the number of rows, if known; the page warns when there are more or fewer.
     """
 
     mode: str
@@ -54,9 +54,9 @@ class Share(Line):
 
 @dataclass(frozen=True, slots=True)
 class Year:
-    """A line of the calendar. ``sure`` and ``look`` are parts of a bar of 1000. A gap of years has no months.
+    """A line of the calendar. ``sure`` and ``look`` are lengths in a bar of 1000. A gap between years has no months.
 
-    Each month has its files and a level of 0 (none) to 4 (the fullest).
+    Each month has its number of files and a level from 0 (none) to 4 (the fullest).
     """
 
     label: str
@@ -107,7 +107,7 @@ class Item:
     picture: str = ""
 
     def texts(self) -> tuple[str, ...]:
-        """All texts of variable length that the page prints for the item; the name stands there twice."""
+        """All texts of variable length that the page prints for the item; it prints the name twice."""
         shown = (self.name, self.name, self.folder, self.link, self.capture_date, self.destination, self.status)
         evidence = (text for each in self.evidence for text in (each.source, each.date, each.explanation))
         return (*shown, *self.remarks, *evidence)
@@ -115,7 +115,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A whole page. Lists that are empty are parts that it does not have; ``review_reasons`` go with their counts."""
+    """A whole page. An empty list is a part that it does not have; ``review_reasons`` come with their counts."""
 
     kind: str
     title: str

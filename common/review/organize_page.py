@@ -1,4 +1,4 @@
-"""The review page of organize: what a report holds, row by row, in bounded memory. Pure: no disk, no clock."""
+"""The review page of organize: figures and rows of a report, collected in bounded memory. Pure."""
 
 import math
 import os
@@ -16,7 +16,7 @@ from common.review.collector import RowCollector, amount_tile
 from common.review.labels import ORGANIZE_LABELS, clipped, evidence_grade, share_text
 from common.review.model import Evidence, Item, Line, Page, ReviewReason, Share, Tile, Year
 
-# A year beyond these is a slip of somebody's hand; the calendar would not end.
+# Years outside of this range are slips in an edited report, and count as no date.
 _FIRST_YEAR, _LAST_YEAR = 1800, 2200
 _HEAT_LEVELS = 4
 _BAR_WIDTH = 1000
@@ -25,7 +25,7 @@ _MAX_DATE_SOURCES = 60
 _GRADES = ("sure", "likely", "weak")
 
 _DAY = re.compile(r"(\d{4})-(\d\d)-\d\d")
-# Reasons that name a file or a day would otherwise be as many as there are files.
+# Reasons that name a file or a day: otherwise there would be as many reasons as files.
 _REASONS_WITHOUT_NAMES = (
     (re.compile(r"goes with .*, which is left out: .*", re.DOTALL), "goes with a file that is left out"),
     (re.compile(r"goes with .*, which failed", re.DOTALL), "goes with a file that failed"),
@@ -73,7 +73,7 @@ _KIND_LABELS = {"image": "photos", "video": "videos", "sidecar": "companion file
 
 
 def review_reason_key(row: ReportRow) -> str:
-    """The key of the reason why a person should look at a row, or an empty text. Pure."""
+    """The key of the reason why a person should look at a row, or an empty string. Pure."""
     if row.status == _FAILED:
         return "failed"
     if not row.review:
@@ -132,7 +132,7 @@ class OrganizeCollector(RowCollector[ReportRow]):
             self._keep(row, reason_key)
 
     def _keep(self, row: ReportRow, reason_key: str) -> None:
-        """Keep a row; a companion with the reason of its photo is counted with it, not shown again."""
+        """Keep a row. A companion with the same reason as its photo is only counted with it, not shown again."""
         sample = self._last_sample
         if sample and self._last_group == row.group_id and sample.reason_key == reason_key:
             self.samples.add_companion(sample)
@@ -199,7 +199,7 @@ class OrganizeCollector(RowCollector[ReportRow]):
         )
 
     def _years(self) -> list[Year]:
-        """The calendar: a line for each year, for each gap between years, and at last for files without a date."""
+        """The calendar: a line for each year and each gap between years, and a last one for files without a date."""
         by_year: defaultdict[int, Amount] = defaultdict(Amount)
         to_review: Counter[int] = Counter()
         for (number, month), amount in self._months.items():
@@ -223,7 +223,7 @@ class OrganizeCollector(RowCollector[ReportRow]):
         return years
 
     def _shares(self) -> list[Share]:
-        """The kinds of evidence, the most trustworthy first, and in each grade the most frequent first."""
+        """The kinds of evidence, the most trustworthy grade first, and the most frequent first within a grade."""
         total = self._date_sources.total().files
         ranked = [(evidence_grade(source), source, amount) for source, amount in self._date_sources.largest_first()]
         ranked.sort(key=lambda kind: _GRADES.index(kind[0].grade))
@@ -248,7 +248,7 @@ def _without_names(reason: str) -> str:
 
 
 def _month_of(capture_date: str) -> tuple[int, int]:
-    """Year and month, or two zeros where there is no date."""
+    """Year and month, or two zeros without a plausible date."""
     match = _DAY.match(capture_date)
     year, month = (int(match[1]), int(match[2])) if match else (0, 0)
     return (year, month) if _FIRST_YEAR <= year <= _LAST_YEAR and 1 <= month <= 12 else (0, 0)

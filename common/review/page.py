@@ -1,8 +1,8 @@
-"""One HTML file in which a person reviews a run: sums, charts, and the rows that need a look, with thumbnails.
+"""Writes one HTML file in which a person reviews a run: sums, charts, and the rows to look at, with thumbnails.
 
-It is complete in itself: no network, no other file, and a Content-Security-Policy that lets nothing run but its own
+The page is self-contained: no network, no other file, and a Content-Security-Policy that allows only its own style and
 script. Every text from a row is untrusted: control characters are escaped, and the text reaches the page only through
-Jinja2's autoescape. Rows are read one by one; the page says how many did not fit, and they are in the CSV.
+Jinja2's autoescape. Rows are read one by one; the page says how many did not fit: these are only in the CSV.
 """
 
 import base64
@@ -47,7 +47,7 @@ DEFAULT_LIMITS = PageLimits()
 def require_review_path(path: str) -> None:
     """Raise ``BadInput`` for a path to which no page can be written. Reads the disk.
 
-    Only an earlier review page may be replaced: each batch of a run writes the same page.
+    Only an earlier review page may be replaced, since each call that continues a run writes the same page.
     """
     if find_spec("jinja2") is None:
         raise BadInput("--review-html needs Jinja2, which is not installed: python3 -m pip install -r requirements.txt")
@@ -99,12 +99,12 @@ def write_review(
 
 
 def _make_items(collector: RowCollector[MediaRow], limits: PageLimits) -> tuple[list[Item], bool]:
-    """The rows to show, with their pictures and within the limits, and whether each has its picture."""
+    """The rows to show, within the limits and with pictures, and whether no picture is missing because of a limit."""
     items: list[Item] = []
     size = 0
     has_all_pictures = True
     samples = collector.samples.select(collector.reason_keys, limits.items)
-    # Pictures are divided like rows, so that the first reason does not use them up.
+    # Pictures are shared out like rows, so that the first reason does not use them up.
     pictures_left = fair_shares(Counter(sample.reason_key for sample in samples), limits.thumbnails.most)
     with Thumbnailer(limits.thumbnails) as thumbnailer:
         for sample in samples:
@@ -135,7 +135,7 @@ def _alarms(page: Page, facts: ReviewFacts) -> list[str]:
 
 
 def _render(**values: object) -> str:
-    """Fill in the templates. Style and script are part of the page, and allowed by their digests only."""
+    """Fill in the templates. Style and script are part of the page, and only their digests are allowed."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - needed for a page only
 
     loader = FileSystemLoader(_TEMPLATES)

@@ -1,7 +1,7 @@
 """The worker process of ``Thumbnailer``: makes small WebP pictures of untrusted files, in a sandbox.
 
-A request is one line of JSON in ASCII, so that names may hold any bytes and newlines; its answer is a line of base64,
-empty where there is no picture. Besides time and memory, the number of pixels is limited. Changes nothing on disk.
+A request is one line of ASCII JSON, so names may hold any bytes and newlines; its answer is a line of base64, empty if
+there is no picture. Besides time and memory, the number of pixels is limited. Changes nothing on disk.
 
 The cheapest picture is taken: the preview that the camera put into the file (Exif 3.0 CIPA DC-008 section 4.5.8 for
 JPEG, the ``thmb`` item of ISO/IEC 23008-12 for HEIC with pillow-heif's ``draft``, any JPEG inside a RAW), else the
@@ -30,10 +30,10 @@ _MOST_FILE_BYTES = 256 << 20
 _MOST_PREVIEW_BYTES = 8 << 20
 _MOST_PREVIEWS_TRIED = 12
 _SMALLEST_PREVIEW = 96
-# A preview of another shape shows the picture before it was cropped or turned.
+# A preview with another shape shows the picture before it was cropped or rotated.
 _SAME_SHAPE = 0.2
 
-# Pillow reads more formats, such as EPS, for which it starts another program.
+# Pillow reads other formats too, such as EPS, for which it starts another program.
 _FORMATS = frozenset({"JPEG", "HEIF", "AVIF", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000"})
 _ORIENTATION = 0x0112
 _TRANSPOSITIONS = dict(
@@ -45,7 +45,7 @@ _JPEG_START = b"\xff\xd8\xff"
 
 
 def main() -> int:
-    """Answer until the input ends. Reads the files that it is asked about."""
+    """Answer requests until the input ends. Reads the files that they name."""
     return serve(_answer, _load_libraries)
 
 
@@ -80,7 +80,7 @@ def _thumbnail(path: str) -> bytes:
 
 
 def _picture(file: BinaryIO, is_raw: bool) -> tuple[Image.Image, int] | None:
-    """An image that is cheap to decode, and its orientation (1 to 8 as in Exif)."""
+    """An image that is cheap to decode, and its orientation (1 to 8 as in Exif); None if there is none."""
     from PIL import Image  # noqa: PLC0415 - this process alone needs it
 
     try:
@@ -99,7 +99,7 @@ def _picture(file: BinaryIO, is_raw: bool) -> tuple[Image.Image, int] | None:
 
 
 def _orientation(image: Image.Image) -> int:
-    # getexif() of a PNG without an eXIf chunk in front would decode the whole picture; pillow-heif turns by itself.
+    # getexif() of a PNG without an eXIf chunk in front would decode the whole picture; pillow-heif rotates by itself.
     if image.format not in ("JPEG", "MPO", "TIFF", "WEBP"):
         return 1
     value = image.getexif().get(_ORIENTATION)
@@ -157,7 +157,7 @@ def _small(image: Image.Image, orientation: int) -> bytes:
 
     image.draft("RGB", (EDGE, EDGE))
     if image.mode.startswith("I;16"):
-        image = image.point(lambda level: level / 256).convert("L")  # Pillow can't make 16 bits smaller
+        image = image.point(lambda level: level / 256).convert("L")  # Pillow can't resize 16-bit images
     image.thumbnail((EDGE, EDGE))
     small = image.convert("RGBA") if image.has_transparency_data else image.convert("RGB")
     if name := _TRANSPOSITIONS.get(orientation):

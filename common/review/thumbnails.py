@@ -12,7 +12,7 @@ _PREFIX = "data:image/webp;base64,"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of all pictures of a page: their number, the bytes of their URIs, and the seconds; and the seconds for each."""
+    """Limits for all thumbnails of a page (number, bytes of their URIs, seconds), and the seconds for each one."""
 
     most: int = 500
     most_bytes: int = 3_000_000
@@ -52,7 +52,7 @@ class Thumbnailer:
         return uri
 
     def _ask(self, path: str) -> bytes:
-        """The worker's answer. Empty when it died of this file: it ends itself when it takes too long."""
+        """The worker's answer, empty if it died on this file: it ends itself when it takes too long."""
         worker = self._started_worker()
         if worker is None:
             return b""
@@ -63,7 +63,7 @@ class Thumbnailer:
         return answer or b""
 
     def _started_worker(self) -> Worker | None:
-        """The worker, started if there is none; None where that is impossible: the page goes without pictures."""
+        """The worker, started if needed; None if that is impossible: the page then has no more pictures."""
         if self._worker is None:
             self._starts_left -= 1
             try:

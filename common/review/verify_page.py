@@ -1,4 +1,4 @@
-"""The review page of verify: what was proved, what was not, and why. Collected in bounded memory. Pure."""
+"""The review page of verify: what was proved, what was not, and why, collected in bounded memory. Pure."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from common.review.collector import RowCollector, amount_tile
 from common.review.labels import VERIFY_LABELS, status_label
 from common.review.model import ReviewReason, Tile
 
-# Nobody needs to look at what organize was to leave out; at what failed there, somebody does.
+# Rows that organize left out on purpose need no look; rows that failed there do.
 _LEFT_OUT = ReportStatus.SKIPPED
 _TITLE = "What was proved of your archive"
 

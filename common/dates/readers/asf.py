@@ -30,7 +30,7 @@ _NAMES = {
 
 
 def read(view: ByteView, findings: Findings) -> None:
-    """Find the dates in the header object. The media data after it are not read."""
+    """Find the dates in the header object. The media data after it is not read."""
     length = min(struct.unpack("<Q", view.need(16, 8))[0], view.size)
     offset = 30
     for _ in range(_MOST_OBJECTS):

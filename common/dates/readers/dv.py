@@ -33,7 +33,7 @@ def read(view: ByteView, findings: Findings) -> None:
     if not date or date[1:] == b"\xff\xff\xff":
         return
     day, month, year = (f"{value:02x}" for value in (date[1] & 0x3F, date[2] & 0x1F, date[3]))
-    # The year has two digits, and the format is of 1994.
+    # The year has two digits, and the format dates from 1994.
     text = f"{'19' if year >= '90' else '20'}{year}:{month}:{day}"
     if time and time[1:] != b"\xff\xff\xff":
         text += f" {time[3] & 0x3F:02x}:{time[2] & 0x7F:02x}:{time[1] & 0x7F:02x}"

@@ -1,7 +1,7 @@
 """GIF files: an XMP packet in an application extension.
 
 Sources: GIF89a section 26 (application extension), XMP part 3 section 1.1.2 ("XMP DataXMP"). GIF has no EXIF. The
-packet is before or after the pictures, so both ends of the file are searched.
+packet comes before or after the pictures, so both ends of the file are searched.
 """
 
 from common.dates.byte_view import ByteView

@@ -42,11 +42,11 @@ def read(view: ByteView, findings: Findings) -> None:
 
 
 def read_resources(view: ByteView, findings: Findings, read_exif: Callable[[ByteView, Findings], None]) -> None:
-    """See ``tiff.read_resources``. ``read_exif`` is a parameter since resources hold EXIF, which is TIFF."""
+    """See ``tiff.read_resources``, which passes ``read_exif``: importing ``tiff`` here would be circular."""
     offset = 0
     for _ in range(_MOST_RESOURCES):
         head = view.read(offset, 7)
-        # 8BIM is Photoshop's own signature, the others are of older programs.
+        # 8BIM is Photoshop's own signature; the others belong to older programs.
         if len(head) < 7 or head[:4] not in {b"8BIM", b"PHUT", b"DCSR", b"AgHg", b"MeSa"}:
             return
         view.step()

@@ -23,7 +23,7 @@ _MOST_PACKET = 1 << 20
 _MOST_TABLE = 256 << 10
 # Seconds from 1904-01-01, where QuickTime starts to count, to 1970-01-01.
 _EPOCH_1904 = 2_082_844_800
-# QuickTime appeared in 1991. An earlier time is that of a clock that was never set: 1904 or 1970, or some hours later.
+# QuickTime appeared in 1991. Earlier times come from clocks that were never set: 1904 or 1970, or some hours later.
 _OLDEST_FILM = 631_152_000  # 1990-01-01
 
 _FIRST_BOXES = frozenset(b"ftyp moov mdat wide free skip pnot moof styp meta uuid junk PICT pict".split())
@@ -35,7 +35,7 @@ _UUID_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _UUID_EXIF = (b"JpgTiffExif->JP2", bytes.fromhex("0537cdab9d0c4431a72afa561f2a113e"))
 _UUID_IPTC = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
 
-# After a length or without one, and without or with Exif\0\0.
+# With or without a length in front, and with or without Exif\0\0.
 _EXIF_STARTS = (4, 10, 0, 6)
 _MAKER_BOXES = frozenset(b"CNTH QVMI MVTG FFMV PANA LEIC TAGS PENT SDLN CNDB PXMN".split())
 _KEYS = {
@@ -49,7 +49,7 @@ _KEYS = {
 
 
 class _Film:
-    """What the boxes of a whole film contain about its clock."""
+    """What the boxes of a film say about its container time and its clock."""
 
     __slots__ = ("is_local", "movie_time", "track_time")
 
@@ -60,7 +60,7 @@ class _Film:
 
 
 def is_box_file(head: bytes) -> bool:
-    """Whether a file starts with a box of a known type and a possible length, or as JPEG 2000 or JPEG XL."""
+    """Whether a file starts with a box of a known type and a possible length, or is JPEG 2000 or JPEG XL."""
     if head.startswith((_JPEG_2000, _JPEG_XL)):
         return True
     if len(head) < 8 or head[4:8] not in _FIRST_BOXES:
@@ -79,7 +79,7 @@ def read(view: ByteView, findings: Findings) -> None:
 
 
 def _boxes(view: ByteView, start: int = 0) -> Iterator[tuple[bytes, ByteView]]:
-    """The types and contents of the boxes in a view. Each starts after the one before, so this ends."""
+    """The types and contents of the boxes in a view. Each starts after the previous one, so the loop ends."""
     offset = start
     for _ in range(_MOST_BOXES):
         head = view.read(offset, 16, read_bytes=512)
@@ -140,10 +140,10 @@ def _header_time(box: ByteView) -> int:
 
 
 def _add_container_time(film: _Film, findings: Findings) -> None:
-    """Add the time of the container. Its clock is known only at the end of the boxes."""
+    """Add the time of the container. Only after all boxes is it known whether its clock is local."""
     for tag, seconds in (("quicktime:mvhd", film.movie_time), ("quicktime:tkhd", film.track_time)):
         if seconds:
-            # Films of before 1970 do not exist: such a writer counted from 1970.
+            # No such film is from before 1970: a smaller number was counted from 1970.
             since_1970 = seconds - _EPOCH_1904 if seconds >= _EPOCH_1904 else seconds
             if since_1970 < _OLDEST_FILM:
                 findings.add_unreadable(tag, f"{seconds} seconds", CONTAINER)
@@ -260,7 +260,7 @@ def _read_canon(view: ByteView, findings: Findings) -> None:
 
 
 def _read_items(infos: ByteView, locations: ByteView, data: ByteView | None, findings: Findings) -> None:
-    """Read the Exif and XMP items of a HEIF file, which its iloc locates."""
+    """Read the Exif and XMP items of a HEIF file, at the places given by its iloc."""
     wanted = _metadata_items(infos)
     if not wanted:
         return
@@ -287,7 +287,7 @@ def _read_exif_item(content: ByteView, findings: Findings) -> None:
 def _metadata_items(infos: ByteView) -> dict[int, bytes]:
     """The numbers and types of the items that may hold a date.
 
-    A photo of a phone has some fifty items, mostly tiles of the picture, so plain bytes are searched.
+    A phone's photo has some fifty items, mostly tiles of the picture, so the raw bytes are searched for speed.
     """
     wanted: dict[int, bytes] = {}
     table = infos.read(0, _MOST_TABLE)
@@ -313,7 +313,7 @@ def _metadata_items(infos: ByteView) -> dict[int, bytes]:
 
 
 def _extents(box: ByteView, wanted: dict[int, bytes]) -> Iterator[tuple[int, bool, int, int]]:
-    """The number of each wanted item, whether it is in idat, and offset and length of its first extent."""
+    """For each wanted item: its number, whether it is in idat, and the offset and length of its first extent."""
     table = box.read(0, _MOST_TABLE)
     if len(table) < 8:
         return

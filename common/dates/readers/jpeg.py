@@ -12,7 +12,7 @@ from common.dates.findings import CREATED, Findings
 from common.dates.readers import tiff, xmp
 
 _MOST_SEGMENTS = 400
-# Most markers are in the part of the file that is in memory already.
+# Most markers are in the part of the file that has been read already.
 _NEAR_BYTES = 32 << 10
 _EXTENDED_XMP_PARTS = 16
 
@@ -83,7 +83,7 @@ def _segment(view: ByteView, offset: int) -> tuple[int, int]:
 
 
 def _next_marker(view: ByteView, offset: int) -> int:
-    """The offset of the next marker, after fill bytes or up to 256 stray bytes behind a wrong length."""
+    """The offset of the next marker, after fill bytes or up to 256 stray bytes that follow a wrong length."""
     data = view.read(offset, 256)
     for index in range(len(data) - 1):
         if data[index] == 0xFF and data[index + 1] not in {0x00, 0xFF}:
@@ -96,18 +96,18 @@ def _read_segment(marker: int, view: ByteView, start: int, size: int, findings: 
     head = view.read(start, min(size, 80))
     if marker == _APP1:
         if head[:4].lower() == b"exif":
-            # Exif\0\0 in front has six bytes, but some writers use more or fewer.
+            # The prefix Exif\0\0 has six bytes, but some writers use more or fewer.
             tiff.read_embedded(view.part(start, size), (6, 4, 5, 7, 8, 10, 12), findings)
         elif head.startswith(_XMP):
             xmp.read(view.part(start + len(_XMP), size - len(_XMP)), findings)
         elif head.startswith(_XMP_EXTENSION):
             return view.read(start + _XMP_EXTENSION_HEADER, size - _XMP_EXTENSION_HEADER)
         elif b"<x:xmpmeta" in head or b"<?xpacket" in head:
-            xmp.read(view.part(start, size), findings)  # without its name in front
+            xmp.read(view.part(start, size), findings)  # without the usual prefix
     elif marker == _APP13:
         for name in _PHOTOSHOP:
             if head.startswith(name):
-                # Version 2.5 has a length and a name in front of its first resource.
+                # Version 2.5 has a length and a name before its first resource.
                 skip = len(name) if name is _PHOTOSHOP[0] else max(head[:64].find(b"8BIM"), 0)
                 tiff.read_resources(view.part(start + skip, size - skip), findings)
     elif info := _PICTURE_INFO.search(view.read(start, min(size, 1024))):

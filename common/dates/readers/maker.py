@@ -2,8 +2,8 @@
 
 They have no specification. Makers write EXIF blocks without a header, thumbnails with EXIF, or fixed fields (Canon
 CNTH, Casio QVMI, Fuji MVTG, Olympus and Pentax TAGS, Panasonic PANA, Leica LEIC, Samsung, Pentax hydt). All of them
-hold the camera's clock as an Exif date of 19 characters, which is searched. Nikon's NCTG records, as seen in real
-files, have a tag, a format and a count, as in an IFD, then the value.
+hold the camera's clock as an Exif date of 19 characters, for which they are searched. Nikon's NCTG records, as seen in
+real files, have a tag, a format and a count, as in an IFD, then the value.
 """
 
 import re
@@ -21,7 +21,7 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 
 
 def read(block: ByteView, tag: str, findings: Findings) -> None:
-    """Find the dates of an embedded Exif block, else the first Exif date, which is of the camera's wall clock."""
+    """Find the dates of an embedded Exif block, else the first Exif date, a time of the camera's wall clock."""
     data = block.read(0, _SEARCHED_BYTES)
     block.search(len(data))
     embedded = data.find(b"Exif\0\0") + 6

@@ -36,7 +36,7 @@ def read(view: ByteView, findings: Findings) -> None:
 
 
 def _elements(view: ByteView, start: int = 0) -> Iterator[tuple[int, ByteView]]:
-    """The ids and contents of the elements in a view. Each starts after the one before, so this ends."""
+    """The ids and contents of the elements in a view. Each starts after the previous one, so the loop ends."""
     offset = start
     for _ in range(_MOST_ELEMENTS):
         head = view.read(offset, 12, read_bytes=512)
@@ -77,7 +77,7 @@ def _read_segment(segment: ByteView, findings: Findings) -> None:
 
 
 def _seek_positions(head: ByteView) -> Iterator[int]:
-    """The positions of Info and Tags in the segment, by its SeekHead."""
+    """The positions of Info and Tags in the segment, from its SeekHead."""
     for kind, seek in _elements(head):
         if kind == _SEEK:
             fields = {inner: int.from_bytes(value.read(0, 8), "big") for inner, value in _elements(seek)}

@@ -26,7 +26,7 @@ def is_transport_stream(head: bytes) -> bool:
 
 
 def _packet_size(head: bytes) -> tuple[int, int] | None:
-    """The size of a packet, and the position of the sync byte in it. None for other files."""
+    """The size of a packet, and the position of the sync byte in it; None if the file is no transport stream."""
     for size, start in ((188, 0), (192, 4)):
         positions = range(start, min(len(head), start + 5 * size), size)
         if len(positions) >= 3 and all(head[position] == _SYNC for position in positions):
@@ -48,7 +48,7 @@ def read(view: ByteView, findings: Findings) -> None:
 
 
 def _payloads(data: bytes, size: int, start: int) -> dict[int, bytearray]:
-    """The payload of each stream of the file."""
+    """The payload of each stream, by its packet identifier (PID)."""
     streams: dict[int, bytearray] = {}
     for offset in range(start, len(data) - 188 + 1, size):
         if data[offset] != _SYNC:
@@ -64,7 +64,7 @@ def _payloads(data: bytes, size: int, start: int) -> dict[int, bytearray]:
 
 
 def _read_packs(packs: bytes, findings: Findings) -> bool:
-    """Read a count, then packs of one byte for the name and four for the value. Returns whether they had a date."""
+    """Read a count, then packs with a one-byte name and a four-byte value. Returns whether they had a valid date."""
     values: dict[int, bytes] = {}
     for number in range(min(packs[0] if packs else 0, _MOST_PACKS)):
         pack = packs[1 + number * 5 : 6 + number * 5]

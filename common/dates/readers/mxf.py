@@ -43,7 +43,7 @@ def _ber_length(raw: bytes) -> tuple[int, int]:
 
 
 def _read_set(content: ByteView, findings: Findings) -> bool:
-    """Read a local set. Returns whether it had a creation date."""
+    """Read a local set. Returns whether it had a valid creation date."""
     offset = 0
     for _ in range(_MOST_TAGS):
         head = content.read(offset, 4)

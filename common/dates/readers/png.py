@@ -11,7 +11,7 @@ from common.dates.byte_view import ByteView, inflate
 from common.dates.findings import DIGITIZED, ORIGINAL, TEXT_CREATE, XMP_CREATE, Findings
 from common.dates.readers import iptc, tiff, xmp
 
-_EXIF_STARTS = (6, 0)  # with and without a name in front
+_EXIF_STARTS = (6, 0)  # with and without Exif\0\0 in front
 _MOST_CHUNKS = 3_000
 _MOST_TEXT = 1 << 20
 _KEYWORDS = {

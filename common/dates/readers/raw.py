@@ -1,7 +1,7 @@
-"""Camera RAW files that are not TIFF alone, nor boxes: RW2, RAF, CRW, MRW, X3F.
+"""Camera RAW files that are neither plain TIFF nor box files: RW2, RAF, CRW, MRW, X3F.
 
 Sources: the layouts as LibRaw, dcraw and Phil Harvey's "The Canon RAW (CRW) File Format" document them. RW2 (Panasonic)
-is TIFF with a number of its own in the header, and keeps the whole EXIF in an embedded JPEG (tag 0x2E). RAF (Fujifilm)
+is TIFF with its own magic number in the header, and keeps the whole EXIF in an embedded JPEG (tag 0x2E). RAF (Fujifilm)
 embeds a whole JPEG with EXIF. MRW (Minolta) embeds a TIFF block named TTW. CRW (Canon) is a tree of directories with a
 time stamp of the camera's clock, record 0x180E. X3F (Sigma) has a text property TIME and an embedded JPEG.
 """
@@ -18,7 +18,7 @@ _PANASONIC_JPEG = 0x002E
 
 
 def read_rw2(view: ByteView, findings: Findings) -> None:
-    """Find the dates of a Panasonic RW2, and of its embedded JPEG if it has no date of the capture itself."""
+    """Find the dates of a Panasonic RW2, and of its embedded JPEG if the RW2 itself has no date of capture."""
     tiff.read(view, findings)
     picture = tiff.find_value(view, _PANASONIC_JPEG)
     if picture and not any(candidate.rank == ORIGINAL for candidate in findings.candidates):
@@ -48,7 +48,7 @@ def read_mrw(view: ByteView, findings: Findings) -> None:
 
 
 def is_crw(head: bytes) -> bool:
-    """Whether a file starts as Canon's CIFF."""
+    """Whether a file starts with the header of Canon's CIFF."""
     return head[:2] in {b"II", b"MM"} and head[6:14] == b"HEAPCCDR"
 
 
@@ -60,7 +60,7 @@ def read_crw(view: ByteView, findings: Findings) -> None:
 
 
 def _read_heap(heap: ByteView, order: str, findings: Findings) -> None:
-    """Read a heap, whose last four bytes are the offset of its directory, and the heaps in it."""
+    """Read a heap and the heaps in it. Its last four bytes are the offset of its directory."""
     if heap.size < 6:
         return
     directory = struct.unpack(order + "I", heap.need(heap.size - 4, 4))[0]
@@ -97,7 +97,7 @@ def read_x3f(view: ByteView, findings: Findings) -> None:
 
 
 def _read_properties(section: ByteView, findings: Findings) -> None:
-    """Read a table of offsets, in characters, of the UTF-16 names and values after it."""
+    """Find the time in a table of offsets, in characters, to the UTF-16 names and values after it."""
     head = section.read(0, 24)
     if len(head) < 24:
         return

@@ -13,12 +13,12 @@ from common.dates.readers import maker, tiff, xmp
 
 _MOST_CHUNKS = 2_000
 _LISTS = {b"hdrl", b"strl", b"INFO", b"exif", b"ncdt", b"hydt", b"pntx"}
-# Olympus, Casio, Ricoh and Pentax keep their tags in chunks for padding.
+# Olympus, Casio, Ricoh and Pentax keep their tags in padding chunks.
 _MAKERS_JUNK = frozenset({b"OLYM", b"QVMI", b"ucmt", b"PENT", b"IIII"})
 
 
 def is_riff(head: bytes) -> bool:
-    """Whether a file starts as WebP or AVI."""
+    """Whether a file starts with the header of WebP or AVI."""
     return head[:4] == b"RIFF" and head[8:12] in {b"WEBP", b"AVI ", b"AVIX"}
 
 
@@ -45,7 +45,7 @@ def _read_chunks(view: ByteView, start: int, findings: Findings) -> None:
 
 def _read_chunk(name: bytes, chunk: ByteView, findings: Findings) -> None:
     if name in {b"EXIF", b"strd"}:
-        # Exif may have a name in front, or no header at all.
+        # The Exif block may have a prefix, or no header at all.
         if not tiff.read_embedded(chunk, (0, 6, 8, 4, 16), findings):
             maker.read(chunk, "riff:camera", findings)
     elif name in {b"XMP ", b"_PMX"}:

@@ -2,7 +2,7 @@
 
 Sources: TIFF 6.0 section 2 (header, IFD), BigTIFF (Aware Systems), TIFF/EP ISO 12234-2 (dates in IFD0), Exif 3.0 CIPA
 DC-008 sections 4.6.3 to 4.6.6 (Exif and GPS IFDs, date, SubSec and Offset tags), XMP part 3 section 3.3.3 (tag 700),
-IPTC-NAA (tag 33723), Photoshop image resources (tag 34377). Olympus and Panasonic replace the 42 in the header by
+IPTC-NAA (tag 33723), Photoshop image resources (tag 34377). Olympus and Panasonic replace the 42 in the header with
 numbers of their own (see ``raw.py`` for Panasonic's RW2).
 """
 
@@ -54,7 +54,7 @@ class _Layout:
         mark = "<" if order == "little" else ">"
         self.order = order
         self.header_size = 16 if is_big else 8  # its second half is the offset of the first IFD
-        self.offset_size = 8 if is_big else 4  # a value of up to so many bytes is in its entry
+        self.offset_size = 8 if is_big else 4  # a value of up to this many bytes is in its entry
         self.offset = struct.Struct(mark + ("Q" if is_big else "I"))
         self.count = struct.Struct(mark + ("Q" if is_big else "H"))
         self.entry_size = 20 if is_big else 12
@@ -63,7 +63,7 @@ class _Layout:
 
 
 def _make_layouts() -> dict[bytes, _Layout]:
-    """The layouts by the first four bytes: the byte order, and one of the magic numbers."""
+    """The layouts by the first four bytes of a file: the byte order and a magic number."""
     layouts = {}
     orders: tuple[tuple[bytes, Literal["little", "big"]], ...] = ((b"II", "little"), (b"MM", "big"))
     for mark, order in orders:
@@ -77,12 +77,12 @@ _LAYOUTS = _make_layouts()
 
 
 def is_tiff(head: bytes) -> bool:
-    """Whether the first bytes are a TIFF header, or a maker's variation of it."""
+    """Whether the first bytes are a TIFF header, or a maker's variant of it."""
     return _layout_of(head) is not None
 
 
 def read(view: ByteView, findings: Findings) -> None:
-    """Find the dates of a TIFF file or Exif block at the start of the view."""
+    """Find the dates of a TIFF file or Exif block at the start of the view. Raises ``StopReading`` if there is none."""
     block = _block(view)
     if block is None:
         raise StopReading("its EXIF block has no TIFF header")
@@ -113,7 +113,7 @@ def read_embedded(view: ByteView, starts: Iterable[int], findings: Findings) -> 
 
 
 def find_value(view: ByteView, tag: int) -> ByteView | None:
-    """A view of the value of one tag in the first IFD, None if there is none."""
+    """A view of the value of one tag in the first IFD, None if the tag is missing."""
     block = _block(view)
     entries = _entries(block, block.first_ifd(), frozenset({tag})) if block else {}
     return view.part(*entries[tag]) if tag in entries else None
@@ -127,14 +127,14 @@ def read_gps(view: ByteView, findings: Findings) -> None:
 
 
 class _Block(NamedTuple):
-    """A TIFF file or Exif block: its view, the view to be sliced fast, and its layout."""
+    """A TIFF file or Exif block: its view, the same data for fast slicing, and its layout."""
 
     view: ByteView
     data: Data
     layout: _Layout
 
     def first_ifd(self) -> int:
-        """The offset of the first IFD, by the header."""
+        """The offset of the first IFD, from the header."""
         layout = self.layout
         offset: int = layout.offset.unpack(self.data[layout.offset_size : layout.header_size])[0]
         return offset
@@ -186,7 +186,7 @@ def _wanted_entries(
 ) -> tuple[tuple[int, int, int], ...]:
     """The wanted entries of an IFD, by the first and second bytes of all tags.
 
-    For each the tag, the position after the tag, and that of a short value, in bytes from the first entry.
+    For each: its tag, the position after the tag, and that of a short value, in bytes from the first entry.
     """
     entries = []
     for number, pair in enumerate(zip(first, second, strict=True)):
@@ -198,7 +198,7 @@ def _wanted_entries(
 
 
 def _pointer(block: _Block, entries: Entries, tag: int) -> int | None:
-    """The offset of another IFD, None if there is none."""
+    """The offset of another IFD, which a tag holds; None if the tag is missing."""
     if tag not in entries:
         return None
     offset, length = entries[tag]
@@ -209,7 +209,7 @@ def _pointer(block: _Block, entries: Entries, tag: int) -> int | None:
 
 
 def _read_dates(block: _Block, entries: Entries, findings: Findings) -> None:
-    """Read the dates of IFD0 and its Exif IFD. All tags are looked up in both, since TIFF/EP has them in IFD0."""
+    """Read the dates of IFD0, its Exif IFD and its GPS IFD. TIFF/EP has Exif tags in IFD0, so both are searched."""
     exif_offset = _pointer(block, entries, _EXIF_IFD)
     exif = _entries(block, exif_offset, _WANTED) if exif_offset else {}
     merged = entries | exif
@@ -229,7 +229,7 @@ def _read_dates(block: _Block, entries: Entries, findings: Findings) -> None:
     ):
         text = texts.get(tag)
         if text:
-            # The OffsetTime of DateTime holds for other tags of the same time as well.
+            # The OffsetTime of DateTime applies to other tags with the same time as well.
             zone_of_tag = texts.get(offset) or (zone if text == edited else "")
             findings.add_text(name, text, rank, subsec=texts.get(subsec, ""), zone=zone_of_tag)
     if edited:

@@ -2,7 +2,7 @@
 
 Sources: XMP specification part 1 (ISO 16684-1) sections 7 (RDF, attribute and element form) and 8.2.1.1 (dates), part 2
 for the names. The packet is searched, not parsed: real packets may be cut off, split over segments, wrongly encoded or
-not well-formed, and their dates are still readable. Entities are not expanded.
+malformed, and their dates are still readable. Entities are not expanded.
 """
 
 import re
