@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stage 3: take verified originals out of the source, into a quarantine or for good, and bring them back."""
+"""Stage 3: quarantine or permanently delete verified originals, and restore them from the quarantine."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ next: look around for some weeks; to free the space, give journal.csv as --manif
 
 
 def command_line() -> argparse.ArgumentParser:
-    """The options of this script."""
+    """Make the argument parser of this script."""
     parser = make_parser(
         "Take verified originals out of the source: into a quarantine, or for good when that is said twice.", EXAMPLES
     )
@@ -71,7 +71,7 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def parse(argv: Sequence[str] | None) -> Options:
-    """Check a command line. Ends the process with exit code 2 and one sentence when it can't be used."""
+    """Parse a command line. Ends the process with exit code 2 and a one-line message if it is invalid."""
     parser = command_line()
     parsed = parse_arguments(parser, argv)
     if parsed.delete_permanently != parsed.yes_really_delete:
@@ -91,7 +91,7 @@ def parse(argv: Sequence[str] | None) -> Options:
 
 
 def apply(options: Options, console: Console, stop: StopRequest) -> Summary:
-    """Read the rows that are left; batch by batch write down what is intended, act, and record; then sum up."""
+    """Apply the remaining rows in batches: record the intentions, act, record the outcomes. Changes the disk."""
     with ManifestInput(options.manifest, IDENTIFYING_COLUMNS) as manifest:
         kind = require_kind(manifest, options)
         if manifest.is_empty():

@@ -60,7 +60,7 @@ next: python3 apply_deletion_manifest.py --manifest verified.csv --expected-run-
 
 
 def command_line() -> argparse.ArgumentParser:
-    """The options of this script."""
+    """Make the argument parser of this script."""
     parser = make_parser(
         "Prove, reading every byte of both, that each source file has an identical copy in the archive.", EXAMPLES
     )
@@ -81,12 +81,12 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def parse(argv: Sequence[str] | None) -> Options:
-    """Check a command line. Ends the process with exit code 2 and one sentence when it can't be used."""
+    """Parse a command line. Ends the process with exit code 2 and a one-line message if it is invalid."""
     return Options(**vars(parse_arguments(command_line(), argv)))
 
 
 def verify(options: Options, console: Console, stop: StopRequest) -> Summary:
-    """Begin or resume a run, verify the rows of this call, and sum up."""
+    """Begin or resume a run, verify the rows of this call, and summarize. Changes the disk: the outputs."""
     require_finished(options.input_csv)
     sums = os.path.join(os.path.dirname(options.verified_out), "SHA256SUMS")
     require_distinct_paths(options, (options.verified_out, options.unverified_out, options.state_file, sums))
@@ -101,7 +101,7 @@ def verify(options: Options, console: Console, stop: StopRequest) -> Summary:
 
 
 def verify_rows(run: VerifySession, console: Console, stop: StopRequest) -> None:
-    """Verify the rows of this call, and record them at each checkpoint. Changes the disk: the outputs."""
+    """Verify the rows of this call, recording them at each checkpoint. Changes the disk: the outputs."""
     options, roots = run.options, (run.survey.source_root, run.survey.archive_root)
     is_cold = options.read_mode == ReadMode.COLD
     jobs = resolve_jobs(options, console.debug, roots, in_memory=not is_cold)

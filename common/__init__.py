@@ -1,1 +1,1 @@
-"""The modules of the three scripts. ``LAYERS`` in ``tests/test_structure.py`` says which may import which."""
+"""The modules of the three scripts. ``LAYERS`` in ``tests/test_structure.py`` defines which may import which."""

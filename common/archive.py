@@ -1,4 +1,4 @@
-"""The marker at the root of an archive, and whether its disk and that of the source are mounted."""
+"""The marker file of an archive, and checks that the disks of archive and source are mounted."""
 
 import os
 
@@ -14,9 +14,9 @@ SCHEMA = "media-archive/1"
 
 
 def read_archive_id(root: str) -> str:
-    """The archive_id in the marker at a root, or an empty string without a marker. Reads the disk.
+    """Read the archive_id from the marker at a root; return an empty string if there is no marker. Reads the disk.
 
-    Raises ``BadInput`` for a broken marker, ``StoppedEarly`` when it can't be read.
+    Raises ``BadInput`` for an invalid marker, ``StoppedEarly`` when it can't be read.
     """
     import json  # noqa: PLC0415 - neither is needed to show --help
     import uuid  # noqa: PLC0415 - see above
@@ -40,12 +40,12 @@ def read_archive_id(root: str) -> str:
 
 
 def is_archive(root: str) -> bool:
-    """Whether a folder has the marker of an archive, intact or broken. Reads the disk."""
+    """Whether a folder has an archive marker, valid or not. Reads the disk."""
     return os.path.lexists(os.path.join(root, MARKER))
 
 
 def enclosing_archive(path: str) -> str:
-    """The nearest archive above a folder, or an empty string. Reads the disk."""
+    """The nearest archive that contains a folder, or an empty string. Reads the disk."""
     folder = os.path.dirname(path)
     while not is_archive(folder):
         if folder == os.path.dirname(folder):
@@ -55,9 +55,9 @@ def enclosing_archive(path: str) -> str:
 
 
 def create_archive(root: str) -> str:
-    """Make an archive unless there is one, and return its archive_id. Changes the disk.
+    """Create an archive unless one exists, and return its archive_id. Changes the disk.
 
-    Raises ``BadInput`` where it can't be made or the folder above is missing; otherwise as ``read_archive_id``.
+    Raises ``BadInput`` if it can't be created or its parent folder is missing; otherwise as ``read_archive_id``.
     """
     import json  # noqa: PLC0415 - neither is needed to show --help
     import uuid  # noqa: PLC0415 - see above
@@ -77,7 +77,7 @@ def create_archive(root: str) -> str:
 
 
 def require_archive(root: str, archive_id: str) -> None:
-    """Raise ``StoppedEarly`` unless the marker at a root has this archive_id, as on a swapped disk. Reads the disk."""
+    """Raise ``StoppedEarly`` if the marker is missing or of another archive (another disk). Reads the disk."""
     present_id = read_archive_id(root)
     if not present_id:
         raise StoppedEarly(
@@ -90,18 +90,18 @@ def require_archive(root: str, archive_id: str) -> None:
 
 
 def require_source(root: str) -> None:
-    """Raise ``StoppedEarly`` where the source does not exist: its disk is not mounted. Reads the disk."""
+    """Raise ``StoppedEarly`` if the source does not exist: its disk is not mounted. Reads the disk."""
     if not os.path.isdir(root):
         raise StoppedEarly(f"{printable(root)} does not exist: mount the disk of the source, then run again")
 
 
 def require_files_in_source(root: str) -> None:
-    """Raise ``StoppedEarly`` when the source is empty, like the mount point of an absent disk. Reads the disk."""
+    """Raise ``StoppedEarly`` if the source is empty, like the mount point of an unmounted disk. Reads the disk."""
     with os.scandir(root) as entries:
         if not any(entries):
             raise StoppedEarly(f"{printable(root)}: the source is empty: is its disk mounted? Nothing was changed")
 
 
 def archive_failed(path: str, error: OSError) -> StoppedEarly:
-    """The exception for an archive that can't be read, which says nothing about its files: the run stops."""
+    """The exception for an I/O error in the archive: it proves nothing about the file, so the run stops. Pure."""
     return StoppedEarly(f"{printable(path)}: cannot read: {explain_os_error(error)}; check the disk, then run again")

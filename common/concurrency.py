@@ -1,4 +1,4 @@
-"""Ordered work in threads, and how many threads suit the disks."""
+"""A parallel map that keeps the order, and the number of threads that suits the disks."""
 
 import os
 import re
@@ -12,15 +12,15 @@ from common.paths import printable
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# More than the cores, since threads wait for the disk.
+# More threads than cores, since threads wait for the disk.
 DEFAULT_JOBS = min(8, 4 * (os.cpu_count() or 1))
 
 
 def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], jobs: int) -> Iterator[Result]:
     """Apply a function to items in ``jobs`` threads, and yield the results in the order of the items.
 
-    At most four items per thread are in memory. An exception is raised in the place of its result; items that have not
-    started by then never start.
+    At most four items per thread are in memory. An exception is raised where its result would be yielded; items that
+    have not started by then are cancelled.
     """
     if jobs == 1:
         yield from map(function, items)
@@ -44,7 +44,7 @@ _VIRTUAL = re.compile(r"(?:loop|nbd|ram|vd|xvd|zram)[0-9a-z]*")
 
 
 def suitable_jobs(paths: Iterable[str], spins: Callable[[str], bool]) -> tuple[int, str]:
-    """The number of files to handle at a time on the disks of these paths, and the reason."""
+    """How many files to handle in parallel on the disks of these paths, and the reason. ``spins`` tests one path."""
     for path in paths:
         if spins(path):
             return 1, f"{printable(path)} is on a spinning disk"
@@ -54,7 +54,7 @@ def suitable_jobs(paths: Iterable[str], spins: Callable[[str], bool]) -> tuple[i
 def is_on_spinning_disk(path: str) -> bool:
     """Whether a path, or the nearest folder above it that exists, is known to be on a spinning disk.
 
-    Known only on Linux, and only for local disks: not for network shares and pools of several disks.
+    This is known only on Linux and for local disks, not for network shares or pools of several disks. Reads the disk.
     """
     if sys.platform != "linux":
         return False

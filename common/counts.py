@@ -1,4 +1,4 @@
-"""Counts of rows, files and bytes, and their texts for people: ``12,345 photos, 310 videos, 82.1 GB``. Pure."""
+"""Counts of rows, files and bytes, and how they are printed: ``12,345 photos, 310 videos, 82.1 GB``. Pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -8,14 +8,14 @@ _UNITS = ("kB", "MB", "GB", "TB", "PB")
 _SEPARATOR = ": "
 _KINDS = {"image": "photos", "video": "videos", "sidecar": "companions", "": "other_files"}
 KINDS = (*_KINDS.values(), "folders", "bytes")
-"""What an amount may hold, in the order in which it is printed."""
+"""The keys of an amount, in the order in which they are printed."""
 
 
 class Counts:
-    """Rows by status, and for each status its amount: files by kind, folders and bytes.
+    """The number of rows of each status, and its amount: files by kind, folders and bytes.
 
-    Other counts, such as ``attention``, have no amount. State files hold the flat form:
-    ``copied`` is a number of rows, ``copied: bytes`` and ``copied: photos`` are their amount.
+    Other counts, such as ``attention``, have no amount. State files use a flat form, in which
+    ``copied`` is a number of rows, and ``copied: bytes`` and ``copied: photos`` are its amount.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Counts:
 
     @classmethod
     def from_flat(cls, flat: Mapping[str, int]) -> Self:
-        """The inverse of ``to_flat``."""
+        """Make counts from the form that ``to_flat`` returns."""
         counts = cls()
         for key, number in flat.items():
             name, _, kind = key.partition(_SEPARATOR)
@@ -35,7 +35,7 @@ class Counts:
         return counts
 
     def to_flat(self) -> dict[str, int]:
-        """The counts that are not zero, as a state file holds them."""
+        """The non-zero counts in the flat form of state files."""
         flat = dict(self.rows)
         for name, amount in self._amounts.items():
             flat.update((f"{name}{_SEPARATOR}{kind}", number) for kind, number in amount.items() if number)
@@ -46,7 +46,7 @@ class Counts:
         self._rows[name] += number
 
     def add_file(self, status: str, media_kind: str, size: int) -> None:
-        """Count one file. ``media_kind`` is as in a report, ``size`` in bytes."""
+        """Count one file. ``media_kind`` is the column of a report, ``size`` is in bytes."""
         self._rows[status] += 1
         amount = self._amounts[status]
         amount[_KINDS.get(media_kind, "other_files")] += 1
@@ -70,12 +70,12 @@ class Counts:
 
     @property
     def rows(self) -> dict[str, int]:
-        """The numbers of rows that are not zero."""
+        """The non-zero numbers of rows."""
         return {name: number for name, number in self._rows.items() if number}
 
     @property
     def amounts(self) -> dict[str, dict[str, int]]:
-        """The amount of each status, in the order of ``KINDS``, without zeros."""
+        """The amount of each status with rows, in the order of ``KINDS``, without zeros."""
         amounts = {name: summed([self._amounts[name]]) for name in self.rows if name in self._amounts}
         return {name: amount for name, amount in amounts.items() if amount}
 
@@ -107,7 +107,7 @@ def summed(amounts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 def amount_text(amount: Mapping[str, int]) -> str:
-    """An amount for people: ``12,345 photos, 310 videos, 82.1 GB``."""
+    """An amount as it is printed: ``12,345 photos, 310 videos, 82.1 GB``."""
     parts = [
         count_text(amount[kind], kind.replace("_", " ").removesuffix("s"))
         for kind in KINDS

@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """One meaning in all three scripts."""
+    """The exit codes, which mean the same in all three scripts."""
 
     OK = 0  # all rows good (also: this batch good, more remain)
     ATTENTION = 1  # finished, some rows need attention
@@ -15,13 +15,13 @@ class ExitCode(IntEnum):
 
 
 class MediaArchiveError(Exception):
-    """Ends the run. Its text is the sentence that the user sees: path, cause, next step."""
+    """Ends the run. Its text is the message that the user sees: path, cause, next step."""
 
     exit_code = ExitCode.STOPPED_EARLY
 
 
 class BadInput(MediaArchiveError):
-    """An option or an input file can't be used. Raised before anything is changed."""
+    """An option or an input file can't be used. Raised before any media file is changed."""
 
     exit_code = ExitCode.BAD_INPUT
 
@@ -31,7 +31,7 @@ class StoppedEarly(MediaArchiveError):
 
 
 class Locked(MediaArchiveError):
-    """Another run works on the same files."""
+    """Another run is working on the same files."""
 
     exit_code = ExitCode.LOCKED
 
@@ -55,19 +55,19 @@ class RowFailed(Exception):
 
 
 class NotRegular(RowFailed):
-    """A path leads to something that is not a regular file."""
+    """The file at a path is not a regular file."""
 
     reason = "not a regular file"
 
 
 class ChangedWhileReading(RowFailed):
-    """A file was changed or replaced while it was read."""
+    """A file was changed or replaced while it was being read."""
 
     reason = "changed while it was read"
 
 
 class SameFile(RowFailed):
-    """Two paths that should lead to two copies lead to one file."""
+    """Two paths that should lead to two copies lead to the same file."""
 
     reason = "both paths lead to the same file"
 

@@ -1,4 +1,4 @@
-"""Functions of the C library that Python does not offer. Loading them changes nothing."""
+"""Access to functions of the C library that Python does not wrap. Pure."""
 
 from collections.abc import Callable
 from functools import cache
@@ -6,9 +6,9 @@ from functools import cache
 
 @cache
 def libc_function(name: str) -> Callable[..., int] | None:
-    """A function of the C library by its name, None where there is no such function.
+    """Look up a function of the C library; return None if it does not exist.
 
-    ``ctypes.get_errno`` returns its ``errno``. Cached, since a look-up takes longer than a call.
+    After a call, ``ctypes.get_errno`` returns its ``errno``. Cached, since a lookup takes longer than a call.
     """
     import ctypes  # noqa: PLC0415 - not needed to show --help
 

@@ -1,6 +1,6 @@
-"""Which file names are photos, videos or companions, and which belong to systems. Pure.
+"""Which file names are photos, videos or companions, and which are system files. Pure.
 
-The extension decides only whether a file is media. Its first bytes decide how it is read.
+The extension only decides whether a file is media; its first bytes decide how it is read.
 """
 
 import os
@@ -25,7 +25,7 @@ _KINDS = {
     **dict.fromkeys(IMAGE_EXTENSIONS, "image"),
 }
 
-# The default quarantine of a source.
+# The default name of the quarantine folder in a source.
 QUARANTINE_FOLDER = ".media-quarantine"
 
 SYSTEM_FOLDERS = frozenset(
@@ -38,12 +38,12 @@ SYSTEM_FILES = frozenset({".ds_store", "desktop.ini", "thumbs.db", "ehthumbs.db"
 # Cached, since organize needs it a dozen times for each name.
 @lru_cache(maxsize=4096)
 def extension_of(name: str) -> str:
-    """The extension in lower case with its dot, empty if there is none."""
+    """The extension in lower case, including its dot; empty if there is none."""
     return os.path.splitext(name)[1].lower()
 
 
 def kind_of(name: str) -> str:
-    """``image``, ``video`` or ``sidecar``; empty for a name that is not media."""
+    """The media kind of a name: ``image``, ``video`` or ``sidecar``; empty if it is not media."""
     return _KINDS.get(extension_of(name), "")
 
 
@@ -53,7 +53,7 @@ def is_system_folder(name: str) -> bool:
 
 
 def system_folder_in(relative: str) -> str:
-    """The first system folder in a relative path, empty if there is none."""
+    """The first system folder in a relative path; empty if there is none."""
     return next(filter(is_system_folder, relative.split(os.sep)), "")
 
 

@@ -1,4 +1,4 @@
-"""Paths and names: containment, links, equality of names, and printing. Changes nothing."""
+"""Paths and names: containment, symbolic links, comparison of names, and printing. Never changes the disk."""
 
 import codecs
 import errno
@@ -8,13 +8,13 @@ import sys
 import unicodedata
 
 NOT_FOUND_ERRORS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
-"""The errors which mean that nothing exists at a path."""
-# Load the codec of ``printable`` now: its first use may report that the disk with Python on it has failed.
+"""The error numbers that mean that nothing exists at a path."""
+# Load the codec of ``printable`` now: when it is first used, the disk with Python on it may already have failed.
 codecs.lookup("unicode_escape")
 
 
 def is_inside(path: str, root: str) -> bool:
-    """Whether an absolute path without ``..`` is below a root. Compares the texts, follows no links."""
+    """Whether an absolute path without ``..`` is below a root. Compares the strings only, and follows no links."""
     return path.startswith(root.rstrip(os.sep) + os.sep)
 
 
@@ -24,7 +24,7 @@ def join_path(folder: str, name: str) -> str:
 
 
 def relative_to(path: str, root: str) -> str:
-    """A path below a root, relative to it."""
+    """The part of a path after its root. The path must be below the root."""
     return path[len(root.rstrip(os.sep)) + 1 :]
 
 
@@ -34,7 +34,7 @@ def is_plain_absolute(path: str) -> bool:
 
 
 class RealRoots:
-    """The real paths of the roots of a run, resolved once: a root that leads elsewhere later counts as a link."""
+    """The real paths of the roots of a run, resolved once: a root that is redirected later counts as a link."""
 
     def __init__(self) -> None:
         self._resolved: dict[str, tuple[str, tuple[int, int] | None]] = {}
@@ -42,13 +42,13 @@ class RealRoots:
     def leads_through_link(self, path: str, root: str) -> bool:
         """Whether a folder between a root and a path below it is a symbolic link. Reads the disk.
 
-        Links above the root are the user's choice, and the last component of the path is not looked at.
+        Links above the root are the user's choice. The last component of the path is not examined.
         """
         if root not in self._resolved:
             self._resolved[root] = (os.path.realpath(root), _folder_key(root))
         real, key = self._resolved[root]
         parent = os.path.dirname(path)
-        # Takes a fifth of the time of ``realpath``, which decides all cases that are not plain.
+        # The common case, in a fifth of the time that ``realpath`` takes, which decides all others.
         if key and key == _folder_key(root) and _has_plain_folders_only(parent, root):
             return False
         expected = real.rstrip(os.sep) + parent[len(root.rstrip(os.sep)) :]
@@ -56,7 +56,7 @@ class RealRoots:
 
 
 def _folder_key(folder: str) -> tuple[int, int] | None:
-    """Device and inode of a folder. None for a link, and on Windows, where ``lstat`` does not show every link."""
+    """Device and inode of a folder; None for anything else, and on Windows, where ``lstat`` misses some links."""
     if sys.platform == "win32":
         return None
     try:
@@ -67,7 +67,7 @@ def _folder_key(folder: str) -> tuple[int, int] | None:
 
 
 def _has_plain_folders_only(folder: str, root: str) -> bool:
-    """Whether each component from a root down to a folder is a folder and no link."""
+    """Whether each component from a root down to a folder is a folder and not a link."""
     if folder != root and not is_inside(folder, root):
         return False
     path = root.rstrip(os.sep)
@@ -82,7 +82,7 @@ def _has_plain_folders_only(folder: str, root: str) -> bool:
 
 
 def path_exists(path: str) -> bool:
-    """Whether anything exists at a path; nothing does where the path is too long. Raises any other ``OSError``."""
+    """Whether anything exists at a path; False if the path is too long. Raises any other ``OSError``."""
     try:
         os.lstat(path)
     except OSError as error:
@@ -93,7 +93,7 @@ def path_exists(path: str) -> bool:
 
 
 def read_prefix(path: str, length: int) -> bytes | None:
-    """The first bytes of a regular file, None if there is none. Follows no link, and opens no pipe.
+    """Read the first bytes of a regular file; return None for anything else, such as a link or a pipe.
 
     Reads the disk. Raises ``OSError`` when the file can't be read.
     """
@@ -104,7 +104,7 @@ def read_prefix(path: str, length: int) -> bytes | None:
 
 
 def is_folder(path: str) -> bool:
-    """Whether a path leads to a folder. Raises ``OSError`` when that can't be found out."""
+    """Whether a path leads to a folder. Raises ``OSError`` when that can't be determined."""
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):
@@ -112,14 +112,14 @@ def is_folder(path: str) -> bool:
 
 
 def casefold_name(name: str) -> str:
-    """A name without case and in one Unicode form: some file systems take two names of equal form for one."""
+    """Fold case and Unicode form of a name: file systems that ignore these treat two names as one."""
     if name.isascii():
         return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
 def printable(path: str) -> str:
-    """A path for printing: control characters and undecodable bytes as ``\\xNN`` escapes."""
+    """A path for printing, with unprintable characters and undecodable bytes escaped, such as ``\\x1b``."""
     if path.isprintable():
         return path
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in path)

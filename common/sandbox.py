@@ -1,7 +1,7 @@
-"""The limits that a worker process sets for itself before it opens untrusted files with large libraries in C.
+"""The limits that a worker process sets itself before it opens untrusted files with large C libraries.
 
 Memory is limited by ``RLIMIT_AS``, which child processes inherit; Linux enforces it, macOS and Windows do not. Time is
-limited by a watchdog that ends the process even while C code holds the interpreter. Changes nothing on disk.
+limited by a watchdog that ends the process even while C code is running. Never changes the disk.
 """
 
 import faulthandler
@@ -14,14 +14,14 @@ from typing import Any, BinaryIO
 
 from common.workers import READY
 
-# ffprobe alone maps some two hundred libraries.
+# Generous: ffprobe alone maps about two hundred libraries.
 _MEMORY_BYTES = 2 << 30
-# Loading a library from a slow disk takes long once.
+# Loading a library from a slow disk for the first time can take long.
 _START_SECONDS = 60
 
 
 def take_standard_output() -> BinaryIO:
-    """A stream to the standard output of this process, where nobody else's prints arrive any more."""
+    """Return a stream to standard output, and redirect everything that libraries print to standard error."""
     stream = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # start_process has made standard error the null device
     return stream
@@ -32,9 +32,9 @@ def serve(
     load_libraries: Callable[[], None] = lambda: None,
     grace_seconds: float = 0.0,
 ) -> int:
-    """Answer requests within the limits, a line of JSON each, until the input ends. Returns the exit code 0.
+    """Answer requests, one JSON object per line, within the limits until the input ends. Returns the exit code 0.
 
-    A request holds its limit of time as ``seconds``; the watchdog waits ``grace_seconds`` more.
+    Each request has its time limit as ``seconds``; the watchdog waits ``grace_seconds`` longer.
     """
     answers = take_standard_output()
     with _time_limit(_START_SECONDS):
@@ -55,13 +55,13 @@ def _write(stream: BinaryIO, data: bytes) -> None:
 
 def _limit_memory() -> None:
     if sys.platform == "win32":
-        return  # Windows limits memory by job objects only
+        return  # Windows can limit memory only by job objects
     import resource  # noqa: PLC0415 - there is none on Windows
 
     try:
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     except (ValueError, OSError):
-        return  # a stricter limit is in force already, or the system has none
+        return  # a stricter limit is already set, or the system supports none
 
 
 @contextmanager

@@ -1,10 +1,10 @@
-"""The three stages: the word that names each in files and messages, and the script that carries it out."""
+"""The three stages: the name of each in files and messages, and its script."""
 
 from enum import StrEnum
 
 
 class Stage(StrEnum):
-    """A stage by the word that stands in state files and in the summary (``tool``)."""
+    """The name of a stage, as in state files and the JSON summary (``tool``)."""
 
     ORGANIZE = "organize"
     VERIFY = "verify"
@@ -12,7 +12,7 @@ class Stage(StrEnum):
 
     @property
     def script(self) -> str:
-        """The file name of the script, as a command line names it."""
+        """The file name of the script of this stage."""
         return {
             Stage.ORGANIZE: "organize_media_by_date.py",
             Stage.VERIFY: "verify_media_archive.py",

@@ -1,4 +1,4 @@
-"""Times as the manifests hold them: ISO 8601, UTC, modification times to the nanosecond. Pure but for the clock."""
+"""Times as manifests hold them: ISO 8601 in UTC, modification times to the nanosecond. Pure, except for the clock."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -12,22 +12,22 @@ _BILLION = 1_000_000_000
 
 
 def utc_now_text() -> str:
-    """The present time to the second, as ``2024-05-01T12:34:56Z``."""
+    """The current time to the second, as ``2024-05-01T12:34:56Z``."""
     return utc_text(datetime.now(UTC))
 
 
 def utc_text(moment: datetime) -> str:
-    """A time in UTC in the form of ``utc_now_text``. Such texts sort by time."""
+    """A UTC time in the form of ``utc_now_text``. Such texts sort chronologically."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def utc_now_for_names() -> str:
-    """The present time in a form for file names: ``20240501T123456Z``."""
+    """The current time in a form for file names: ``20240501T123456Z``."""
     return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def mtime_text(nanoseconds: int) -> str:
-    """A modification time as ``2024-05-01T12:34:56.123456789Z``, or as a bare number if no ``datetime`` holds it."""
+    """A modification time as ``2024-05-01T12:34:56.123456789Z``, or as a number before year 1000 and after 9999."""
     seconds, fraction = divmod(nanoseconds, _BILLION)
     days, seconds = divmod(seconds, 86_400)
     day = _day_text(days)
@@ -38,10 +38,10 @@ def mtime_text(nanoseconds: int) -> str:
     return f"{day}T{_TWO_DIGITS[hour]}:{_TWO_DIGITS[minute]}:{_TWO_DIGITS[second]}.{fraction:09}Z"
 
 
-# Cached, since photos of one day follow one another and formatting a date is slow.
+# Cached, since photos of the same day come in sequence, and formatting a date is slow.
 @lru_cache(maxsize=256)
 def _day_text(days_since_1970: int) -> str:
-    """A date by its number of days since 1970, empty unless its year has four digits."""
+    """Format a date given in days since 1970; empty unless its year has four digits."""
     try:
         day = _FIRST_DAY + timedelta(days_since_1970)
     except OverflowError:
@@ -50,7 +50,7 @@ def _day_text(days_since_1970: int) -> str:
 
 
 def mtime_nanoseconds(text: str) -> int:
-    """The inverse of ``mtime_text``, in nanoseconds since 1970. Raises ``ValueError`` for any other text."""
+    """Parse a text made by ``mtime_text``, to nanoseconds since 1970. Raises ``ValueError`` for any other text."""
     if match := _MTIME.fullmatch(text):
         since = datetime.fromisoformat(match[1]) - _EPOCH
         return (since.days * 86_400 + since.seconds) * _BILLION + int(match[2])

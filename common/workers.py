@@ -1,6 +1,6 @@
-"""Worker processes: modules of this project that answer requests through pipes. Changes nothing on disk.
+"""Worker processes: modules of this project that answer requests through pipes. Never changes the disk.
 
-They read untrusted files (see ``common.sandbox``), or bring more cores to work.
+They isolate the reading of untrusted files (see ``common.sandbox``), or use more cores.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ READY = b"ready\n"
 """The first answer of a sandboxed worker."""
 
 ReadAnswer = Callable[[IO[bytes]], bytes]
-"""Reads one answer from a pipe. Returns no bytes at the end of the pipe, and for an answer that is cut short."""
+"""Reads one answer from a pipe; returns empty bytes at its end, and for an answer that is cut short."""
 
 
 def start_process(module: str) -> subprocess.Popen[bytes]:
-    """Run a module of this project with pipes for its input and output. Raises ``OSError`` when that is impossible.
+    """Run a module of this project with pipes for its input and output. Raises ``OSError`` if it can't be started.
 
-    Signals from the terminal don't reach the process: it ends when its input is closed, as by the end of this process.
-    Its standard error is dropped.
+    Signals from the terminal don't reach the process: it ends when its input is closed, at the latest when this process
+    ends. Its standard error is discarded.
     """
     import subprocess  # noqa: PLC0415 - most runs need no worker
 
     root = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    # A process group of its own; on POSIX a session.
+    # A process group of its own; on POSIX, a session.
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
@@ -51,13 +51,13 @@ def start_process(module: str) -> subprocess.Popen[bytes]:
 
 
 def read_line(pipe: IO[bytes]) -> bytes:
-    """An answer that is one line."""
+    """Read an answer that is one line."""
     line = pipe.readline()
     return line if line.endswith(b"\n") else b""
 
 
 class Worker:
-    """A worker process, and a thread that reads its answers: pipes have no timeout on Windows, and must not fill up."""
+    """A worker process, and a thread that reads its answers: Windows pipes have no timeout, and must not fill up."""
 
     def __init__(self, module: str, read_answer: ReadAnswer = read_line) -> None:
         self.process = start_process(module)
@@ -69,7 +69,7 @@ class Worker:
         threading.Thread(target=_collect_answers, args=(pipe, read_answer, self._answers), daemon=True).start()
 
     def send(self, request: bytes) -> bool:
-        """Send a request. Returns whether the worker took it; one that has ended takes none."""
+        """Send a request. Returns False if the worker has ended."""
         try:
             self._requests.write(request)
             self._requests.flush()
@@ -78,7 +78,7 @@ class Worker:
         return True
 
     def receive(self, seconds: float | None = None) -> bytes | None:
-        """Wait for the next answer, empty when the worker has ended; None when it takes more than ``seconds``."""
+        """Wait for the next answer. Returns empty bytes if the worker has ended, None after ``seconds``."""
         try:
             answer = self._answers.get(timeout=seconds)
         except queue.Empty:
@@ -88,12 +88,12 @@ class Worker:
         return answer
 
     def close_input(self) -> None:
-        """Let the worker end."""
-        with suppress(OSError):  # it has ended by itself, and took not all
+        """Close the worker's input, so that it ends."""
+        with suppress(OSError):  # it has ended without reading everything
             self._requests.close()
 
     def wait(self, seconds: float) -> None:
-        """Wait for the end of the worker, and kill it when it takes more than ``seconds``."""
+        """Wait for the worker to end, and kill it after ``seconds``."""
         import subprocess  # noqa: PLC0415 - start_process has loaded it
 
         try:
@@ -104,7 +104,7 @@ class Worker:
     def kill(self) -> None:
         """Kill the worker and the processes that it started."""
         if sys.platform != "win32":
-            with suppress(ProcessLookupError, PermissionError):  # it has ended by itself; macOS says the latter
+            with suppress(ProcessLookupError, PermissionError):  # it has already ended; macOS raises the latter
                 os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
         self.process.wait()

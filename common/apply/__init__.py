@@ -1,1 +1,1 @@
-"""Stage 3: taking verified originals out of the source, and bringing them back."""
+"""Stage 3: quarantining, deleting and restoring verified originals."""

@@ -1,6 +1,6 @@
-"""One batch of apply: what earlier calls have left of it is recalled, then it is intended, acted on, and recorded.
+"""Applying one batch: find what earlier calls have done of it, record the intentions, act, record the outcomes.
 
-Intentions are durable in the journal before the first act, and outcomes before the state moves on.
+Intentions are durable in the journal before the first act, and outcomes before the state advances.
 """
 
 import os
@@ -30,9 +30,9 @@ Outcomes = list[tuple[Task, Outcome]]
 
 
 def read_batches(run: ApplyRun) -> Iterator[Batch]:
-    """The rows that this call is to handle, in batches. Reads the manifest. Raises ``BadInput`` for an unsound row.
+    """Yield the rows of this call in batches. Reads the disk. Raises ``BadInput`` for an invalid row.
 
-    The first batch holds at least what a killed call had begun.
+    The first batch contains at least the rows that a killed call had begun.
     """
     with Reader(run.options.manifest, run.kind.table.columns) as reader:
         reader.seek(run.state.byte_offset)
@@ -48,8 +48,8 @@ def read_batches(run: ApplyRun) -> Iterator[Batch]:
 def carry_out(batch: Batch, session: ApplySession, executor: TaskExecutor) -> Counts:
     """Apply one batch, and return its counts. Changes the disk.
 
-    Raises ``Interrupted`` or ``StoppedEarly`` once all outcomes are in the journal; the same batch, given again,
-    finishes the rest.
+    Raises ``Interrupted`` or ``StoppedEarly`` after recording the outcomes so far in the journal; applying the same
+    batch again finishes the rest.
     """
     recalled = recall(batch.tasks, session.journal, executor)
     clear_leftovers(task for task in batch.tasks if task.key in session.journal.recovery.intentions)
@@ -63,10 +63,10 @@ def carry_out(batch: Batch, session: ApplySession, executor: TaskExecutor) -> Co
 
 
 class RecalledBatch(NamedTuple):
-    """The tasks of a batch, by what earlier calls have done of them.
+    """The tasks of a batch, divided by what earlier calls have done.
 
-    ``uncounted`` have an outcome in the journal that the state does not count yet. The work of those that are
-    ``already_applied`` is done, as the disk or a journal shows. ``to_do`` are all others, each once.
+    ``uncounted`` have an outcome in the journal that the state does not count yet. ``already_applied`` were done
+    earlier, as the disk or a journal shows. ``to_do`` are all others, without repetitions.
     """
 
     uncounted: Outcomes
@@ -78,11 +78,11 @@ def recall(tasks: list[Task], journal: Journal, executor: TaskExecutor) -> Recal
     """Find what earlier calls have done of these tasks. Reads the disk."""
     uncounted: Outcomes = []
     already_applied: list[Task] = []
-    # By key: a folder that was pruned, restored and pruned again is in the journal twice.
+    # By key, since a folder that was pruned, restored and pruned again is in the journal twice.
     to_do: dict[Key, Task] = {}
     for task in tasks:
         row = journal.recovery.uncounted.get(task.key)
-        # A file that was taken and is there once more is to be taken once more.
+        # A file that was moved away but exists again must be moved away again.
         if row and not (row.phase == Phase.DONE and task.from_path and path_exists(task.from_path)):
             uncounted.append((task, Outcome(Phase(row.phase), row.reason)))
         elif task.key not in journal.recovery.intentions and executor.is_applied(task, journal.has_destroyed):
@@ -95,13 +95,13 @@ def recall(tasks: list[Task], journal: Journal, executor: TaskExecutor) -> Recal
 def intend(
     tasks: list[Task], to_do: list[Task], journal: Journal, executor: TaskExecutor
 ) -> tuple[dict[Key, JournalRow], dict[str, str]]:
-    """Write the intentions of the tasks to do into the journal, durably, and return them.
+    """Record the intentions of the tasks to do durably in the journal, and return them.
 
-    Also returns the times of all folders of the batch, to be restored after the acts. Changes the disk: the journal,
-    and it removes probes that a killed run left.
+    Also returns the times of all folders of the batch, to be restored after the acts. Changes the disk: writes the
+    journal, and removes probes that a killed run left.
     """
     touched = {task.key: task.touched_folder() for task in tasks}
-    # Times that a killed run has recorded are from before it touched the folders.
+    # Times that a killed run recorded take precedence: they are from before it changed the folders.
     times = folders.folder_times(touched.values()) | journal.recovery.folder_times
     for folder in times:
         executor.disk.directories.remove_stale_probes(folder)
@@ -122,9 +122,9 @@ def intend(
 def act(
     to_do: list[Task], folder_times: dict[str, str], session: ApplySession, executor: TaskExecutor
 ) -> tuple[Outcomes, MediaArchiveError | None]:
-    """Carry out tasks, restore the times of the folders, and make all of it durable. Changes the disk.
+    """Carry out tasks, restore the times of their folders, and sync these. Changes the disk.
 
-    Returns what came of the tasks, and the error that kept the others from it, if any.
+    Returns the outcomes, and the error that kept the other tasks from being carried out, if any.
     """
     interrupted_before, stop_requested = session.journal.recovery.intentions, executor.disk.stop_requested
 
@@ -133,7 +133,7 @@ def act(
 
     outcomes: Outcomes = []
     error: MediaArchiveError | None = None
-    # Renames are too short to be worth a thread; reading whole files is not.
+    # Threads are worth it for reading whole files, but not for renames.
     jobs = session.run.jobs if session.run.kind.destroys else 1
     try:
         for outcome in ordered_map(apply_task, takewhile(lambda _: not stop_requested(), to_do), jobs):
@@ -141,7 +141,7 @@ def act(
     except (Interrupted, StoppedEarly) as raised:
         error = raised
     if any(outcome.phase == Phase.FAILED for _, outcome in outcomes) and (missing := session.run.missing_disk()):
-        # What failed since its disk was away stays under way: the same command tries it again.
+        # Tasks that failed because their disk is missing get no outcome: the same command tries them again.
         error = missing
         outcomes = [(task, outcome) for task, outcome in outcomes if outcome.phase != Phase.FAILED]
     if not error and len(outcomes) < len(to_do):
@@ -152,7 +152,7 @@ def act(
 
 
 def record(outcomes: Outcomes, intentions: dict[Key, JournalRow], journal: Journal) -> None:
-    """Write what came of the tasks into the journal, durably. Changes the disk."""
+    """Record the outcomes of tasks durably in the journal. Changes the disk."""
     rows = []
     for task, outcome in outcomes:
         phase, reason, read_mode = outcome.phase, outcome.reason, outcome.read_mode
@@ -161,7 +161,7 @@ def record(outcomes: Outcomes, intentions: dict[Key, JournalRow], journal: Journ
 
 
 def report(outcomes: Outcomes, console: Console) -> None:
-    """Show the user what failed, and with ``--verbose`` what was done."""
+    """Print what failed, and with ``--verbose`` or a log file also what was done."""
     for task, outcome in outcomes:
         if console.debug_enabled:
             console.debug(f"{outcome.phase}: {task.action} {printable(task.from_path)} {outcome.reason}")
@@ -170,7 +170,7 @@ def report(outcomes: Outcomes, console: Console) -> None:
 
 
 def tidy(batch: Batch, recalled: RecalledBatch, outcomes: Outcomes, session: ApplySession) -> Counts:
-    """Remove the folders that a batch has emptied, and return the counts of the batch. Changes the disk."""
+    """Remove folders that a batch has emptied, and return the counts of the batch. Changes the disk."""
     run, journal, counts = session.run, session.journal, Counts()
     finished = outcomes + recalled.uncounted
     for task, outcome in finished:
@@ -205,7 +205,7 @@ def count_task(counts: Counts, status: str, task: Task) -> None:
 
 
 def preview(run: ApplyRun, executor: TaskExecutor) -> Counts:
-    """Print what the same command without ``--dry-run`` would do, as far as can be seen, and return the counts."""
+    """Print (unless ``--json`` or ``--quiet``) what the command would do without ``--dry-run``; return the counts."""
     counts = Counts()
     destroyed = destroyed_rows(run.paths.journal, run.survey.run_id)
     for batch in read_batches(run):

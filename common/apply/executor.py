@@ -1,6 +1,6 @@
-"""Taking one original out of the source, for a while or for good, and bringing it back.
+"""Carrying out one task: quarantining, deleting or restoring a file, or recreating a folder.
 
-Every act first finds out how far a killed run came with it, and finishes that.
+Every act first determines what a killed run has already done of it, and finishes that.
 """
 
 import errno
@@ -28,12 +28,12 @@ from common.paths import NOT_FOUND_ERRORS, path_exists, printable
 from common.timestamps import mtime_nanoseconds, mtime_text
 
 _DESTROYED = "it is gone, and was about to be destroyed when the run was interrupted"
-_COARSEST_NS = 2_000_000_000  # FAT keeps times in steps of two seconds
+_COARSEST_NS = 2_000_000_000  # FAT stores times in steps of two seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a task: done, skipped (nothing was to be done) or failed, with the reason."""
+    """The result of a task: done, skipped (nothing was to be done) or failed, with the reason."""
 
     phase: Phase
     reason: str = ""
@@ -41,10 +41,10 @@ class Outcome:
 
 
 class TaskExecutor:
-    """Carries out tasks of apply. ``apply_task`` changes source and quarantine; all else only reads the disk.
+    """Carries out tasks of apply. Only ``apply_task`` changes the disk.
 
-    Verifications before ``oldest_allowed`` have expired. ``was_purged`` says of a row_id whether a purge of the
-    quarantine has destroyed its file.
+    Verifications before ``oldest_allowed`` have expired. ``was_purged`` returns whether a purge of the quarantine has
+    destroyed the file of a row_id.
     """
 
     def __init__(
@@ -62,9 +62,9 @@ class TaskExecutor:
         }
 
     def apply_task(self, task: Task, interrupted_before: bool) -> Outcome:
-        """Carry out one task. Changes the disk.
+        """Carry out one task. Changes the disk: source, quarantine or, to undo a move, archive.
 
-        Raises ``StoppedEarly`` or ``Interrupted``; the same task, given again, finishes what is half done then.
+        Raises ``StoppedEarly`` or ``Interrupted``; applying the same task again finishes what is half done.
         """
         try:
             with self.disk.hard_links.hold(task.from_path):
@@ -83,8 +83,8 @@ class TaskExecutor:
     def is_applied(self, task: Task, has_destroyed: Callable[[int], bool]) -> bool:
         """Whether an earlier call has done what the task asks for.
 
-        The disk shows it, except for a destroyed file: that is in the journal of this run (``has_destroyed``), or in
-        that of a purge.
+        The disk shows this, except for a destroyed file: that is in the journal of this run (``has_destroyed``) or of a
+        purge. Reads the disk.
         """
         if task.action == Action.RESTORE_FOLDER:
             try:
@@ -103,7 +103,7 @@ class TaskExecutor:
         return has_destroyed(task.row.row_id) or self._was_purged(task.row.row_id)
 
     def preview(self, task: Task) -> Outcome:
-        """What ``apply_task`` would decide before it reads the contents of any file."""
+        """Return the outcome that ``apply_task`` would have, as far as can be seen by ``lstat``. Reads the disk."""
         try:
             return self._preview(task)
         except RowFailed as error:
@@ -141,9 +141,9 @@ class TaskExecutor:
         return Outcome(Phase.DONE)
 
     def _move(self, task: Task, examined: Identity, folder_mode: int, interrupted_before: bool) -> None:
-        """Move the examined file to ``to_path``, or finish that where a killed run had linked or copied it.
+        """Move the examined file to ``to_path``, or finish this if a killed run had already linked or copied it.
 
-        Raises ``FileExistsError`` for a file of somebody else.
+        Raises ``FileExistsError`` if another file exists there.
         """
         move = Move(task.from_path, task.to_path, examined, task.row.sha256, _set_aside_name(task))
         if interrupted_before:
@@ -163,7 +163,7 @@ class TaskExecutor:
             finish_relocation(move, self.disk)
 
     def _delete(self, task: Task, interrupted_before: bool) -> Outcome:
-        """A quarantine, and at once the purge of what was quarantined: nobody can change the file in between."""
+        """Quarantine the original, and purge it at once from there; move it back if it can't be purged."""
         in_quarantine = replace(task, from_path=task.to_path, to_path="")
         set_aside = _set_aside_name(in_quarantine)
         names = (task.from_path, _set_aside_name(task), task.to_path, set_aside)
@@ -174,7 +174,7 @@ class TaskExecutor:
         try:
             return self._purge(in_quarantine, interrupted_before)
         except (RowFailed, MediaArchiveError):
-            # What is not destroyed goes back to where it was, and the same row can be tried again.
+            # A file that was not destroyed is moved back, so that the same row can be tried again.
             if left := _as_recorded(task.to_path, task):
                 try:
                     relocate(Move(task.to_path, task.from_path, left, task.row.sha256, set_aside))
@@ -186,7 +186,7 @@ class TaskExecutor:
             raise
 
     def _purge(self, task: Task, interrupted_before: bool) -> Outcome:
-        """Destroy a quarantined file after reading it and its archive copy from the disk, byte by byte."""
+        """Destroy a quarantined file after comparing it with its archive copy byte by byte."""
         row, set_aside = task.row, _set_aside_name(task)
         restore_set_aside(task.from_path, set_aside)
         if not path_exists(task.from_path):
@@ -215,8 +215,8 @@ class TaskExecutor:
         restore_set_aside(task.from_path, _set_aside_name(task))
         if not path_exists(task.from_path):
             return self._explain_nothing_to_restore(task, interrupted_before)
-        # Examined before the way to it is: what is moved in the end is this very file, so it can't be one behind a
-        # link that appeared between the two.
+        # Examine the file first, then the path to it: only this file is moved in the end, so a link that appears
+        # between the two can't lead to another.
         examined = _as_recorded(task.from_path, task)
         if self.disk.real_roots.leads_through_link(task.to_path, task.row.source_root):
             raise RowFailed("a symbolic link stands on the way in the source")
@@ -240,7 +240,7 @@ class TaskExecutor:
         return self._lost(task)
 
     def _lost(self, task: Task) -> Outcome:
-        """The outcome for a file that is neither where it was taken to nor where it came from."""
+        """The outcome for a file that is neither where it was moved to nor where it came from."""
         copy = printable(task.row.destination_path)
         if task.from_path == task.row.destination_path:
             raise RowFailed("it is neither in the archive nor in its place")
@@ -258,7 +258,7 @@ class TaskExecutor:
         return Outcome(Phase.DONE)
 
     def _require_unchanged(self, task: Task) -> Identity:
-        """Look at both files at the moment of effect; only the file returned may be moved. Raises ``RowFailed``."""
+        """Check both files just before the act; only the file returned may be moved. Raises ``RowFailed``."""
         examined, is_unsure = self._look_again(task)
         row = task.row
         self._require_two_folders(row.source_path, row.destination_path)
@@ -273,7 +273,7 @@ class TaskExecutor:
         return examined
 
     def _look_again(self, task: Task) -> tuple[Identity, bool]:
-        """Look at both files. Returns the original's identity, and whether both must be read. Raises ``RowFailed``."""
+        """Check both files. Returns the original's identity, and whether both must be read. Raises ``RowFailed``."""
         row = task.verified_row
         for path, root in ((row.source_path, row.source_root), (row.destination_path, row.archive_root)):
             if self.disk.real_roots.leads_through_link(path, root):
@@ -297,19 +297,19 @@ class TaskExecutor:
 
 
 def _set_aside_name(task: Task) -> str:
-    """The name that only this task uses for a file in the folder of ``from_path``, while it is examined."""
+    """The name in the folder of ``from_path`` that this task alone uses for a file while it is examined."""
     return set_aside_name(task.from_path, task.row.run_id, task.row.row_id)
 
 
 def _restore_rounded_mtime(task: Task, found: Identity) -> None:
-    """Give a restored file the time that a file system on its way had rounded. Larger differences stay as they are."""
+    """Restore the modification time of a file if a file system had rounded it. Larger differences are kept."""
     recorded = mtime_nanoseconds(task.row.source_mtime)
     if recorded != found.mtime_ns and abs(recorded - found.mtime_ns) <= _COARSEST_NS:
         restore_mtime(task.to_path, recorded)
 
 
 def _require_copy(task: Task) -> None:
-    """Raise ``RowFailed`` when ``stat`` tells already that the archive copy can't be identical."""
+    """Raise ``RowFailed`` if ``lstat`` already shows that the archive copy can't be identical."""
     copy, path = _look(task.row.destination_path), printable(task.row.destination_path)
     if copy is None:
         raise RowFailed(f"its archive copy {path} is gone; it is kept")
@@ -318,9 +318,9 @@ def _require_copy(task: Task) -> None:
 
 
 def clear_leftovers(tasks: Iterable[Task]) -> None:
-    """Remove what a killed run left under temporary names in the folders of its tasks. Changes these folders.
+    """Remove the temporary files that a killed run left in the folders of these tasks. Changes the disk.
 
-    To be called before any task begins: one that runs beside others must not remove their temporary files.
+    Call it before any task begins, since it would also remove the temporary files of tasks in progress.
     """
     names = [(task.to_path, (task.from_path, task.row.source_path, task.row.destination_path)) for task in tasks]
     for folder in {os.path.dirname(to_path) for to_path, _ in names if to_path}:
@@ -339,12 +339,12 @@ def _look(path: str) -> os.stat_result | None:
 
 
 def _as_recorded(path: str, task: Task) -> Identity | None:
-    """The identity of a file that is the recorded one, by size and time or by content; None for any other or none."""
+    """The identity of the recorded file, recognized by size and time or by content; None if it is not at ``path``."""
     status = _look(path)
     if status is None or not stat.S_ISREG(status.st_mode) or status.st_size != task.row.size_bytes:
         return None
     if mtime_text(status.st_mtime_ns) == task.row.source_mtime:
         return identity_of(status)
-    # A file system that rounds times has changed the time of a copy: then the content decides.
+    # A file system may have rounded the time of a copy, so the content decides.
     digest = hash_file(path)
     return digest.identity if digest.sha256 == task.row.sha256 else None

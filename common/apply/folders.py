@@ -1,4 +1,4 @@
-"""The folders around what apply does: their times are restored, emptied ones removed, the quarantine tidied."""
+"""Folders that apply affects: restoring their times, removing emptied ones, tidying the quarantine."""
 
 import os
 import stat
@@ -16,18 +16,18 @@ from common.timestamps import mtime_nanoseconds, mtime_text
 
 
 def folder_times(folders: Iterable[str]) -> dict[str, str]:
-    """The modification times of those folders that exist. Reads the disk. Raises ``OSError`` for an unreadable one."""
+    """The modification times of the folders that exist. Reads the disk. Raises ``OSError`` for an unreadable one."""
     times: dict[str, str] = {}
     for folder in set(folders):
         try:
             times[folder] = mtime_text(os.stat(folder).st_mtime_ns)
         except (FileNotFoundError, NotADirectoryError):
-            continue  # there is no such folder yet, and no time to restore
+            continue  # it does not exist yet: no time to restore
     return times
 
 
 def recorded_folder_times(tasks: Sequence[Task]) -> dict[str, str]:
-    """The times that folders had before the files were taken that are restored to them, by their journal. Pure."""
+    """The times that folders had, by the journal, before the files that are now restored were taken. Pure."""
     return {
         task.row.folder: task.row.folder_mtime
         for task in reversed(tasks)
@@ -36,23 +36,23 @@ def recorded_folder_times(tasks: Sequence[Task]) -> dict[str, str]:
 
 
 def restore_folder_times(times: Mapping[str, str]) -> None:
-    """Let no folder of the source look younger for what was taken from it or brought back. Changes the disk."""
+    """Restore the modification times of the folders that exist. Changes the disk."""
     for folder, mtime in times.items():
         if is_folder(folder):
             set_folder_time(folder, mtime_nanoseconds(mtime))
 
 
 def sync_touched(tasks: Sequence[Task]) -> None:
-    """Make renames durable: the names where the files are now before those where they were. Changes the disk."""
+    """Make renames durable: first the folders that the files are in now, then those they were in. Changes the disk."""
     for paths in ([task.to_path for task in tasks], [task.from_path for task in tasks]):
         folders = {os.path.dirname(path) for path in paths if path}
         sync_folders(folder for folder in folders if os.path.isdir(folder))
 
 
 def prune(journal: Journal, folders: Iterable[str], task: Task) -> tuple[int, list[str]]:
-    """Remove those of ``folders``, and of the folders above them, that this run emptied. Changes the disk.
+    """Remove the folders that are empty now, and parents that only held such folders. Changes the disk.
 
-    The roots and ids in the journal are those of ``task``. Returns how many were removed, and why others were not.
+    ``task`` gives the roots and ids for the journal. Returns how many were removed, and why others were not.
     """
     pruning = journal.recovery.pruning
     fresh = [row for row in _prune_intentions(folders, task) if row.from_path not in pruning]
@@ -73,14 +73,14 @@ def prune(journal: Journal, folders: Iterable[str], task: Task) -> tuple[int, li
 
 
 def _prune_intentions(folders: Iterable[str], task: Task) -> list[JournalRow]:
-    """The intentions to remove emptied folders, the deepest first; never a root. Reads the disk. Raises ``OSError``."""
+    """The intentions to remove empty folders, parents last; never the root. Reads the disk. Raises ``OSError``."""
     root = task.row.source_root
     empty: dict[str, os.stat_result] = {}
     roots = RealRoots()
     for start in sorted(set(folders), key=len, reverse=True):
         folder = start
         if roots.leads_through_link(os.path.join(folder, "any"), root):
-            continue  # what is behind a link is no folder of this source
+            continue  # a folder behind a link is not in this source
         while is_inside(folder, root) and folder not in empty and _holds_only(folder, empty):
             empty[folder] = os.stat(folder)
             folder = os.path.dirname(folder)
@@ -113,7 +113,7 @@ def _holds_only(folder: str, removable: Mapping[str, object]) -> bool:
 
 
 def tidy_quarantine(tasks: Iterable[Task]) -> list[str]:
-    """Remove the folders of the quarantine that tasks emptied, and return why others were not. Changes the disk."""
+    """Remove quarantine folders that tasks emptied, and return why others could not be removed. Changes the disk."""
     root_of: dict[str, str] = {}
     for task in tasks:
         if task.action in (Action.RESTORE, Action.PURGE, Action.DELETE):

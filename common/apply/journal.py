@@ -1,6 +1,6 @@
-"""The journal of apply: what was intended and what came of it, each row chained to the one before.
+"""The journal of apply: intentions and their outcomes, each row chained to the one before.
 
-Intentions are durable before the first act, outcomes before the state moves on: a crash loses none of it.
+Intentions are durable before the first act, and outcomes before the state advances: a crash loses neither.
 """
 
 import os
@@ -16,11 +16,11 @@ from common.paths import path_exists, printable
 from common.timestamps import utc_now_text
 
 Key = tuple[int, str, str, str]
-"""What identifies an act in a journal: row_id, action, from_path, to_path. Folders have no row_id of their own."""
+"""The key of an act in a journal: row_id, action, from_path, to_path. Folders have no row_id of their own."""
 
 
 class JournalPosition(NamedTuple):
-    """A place between two rows of a journal: its byte offset, and the chain and number of the row before it."""
+    """A position between two rows of a journal: its byte offset, and the chain and number of the row before it."""
 
     offset: int = 0
     chain: str = ""
@@ -31,7 +31,7 @@ START = JournalPosition()
 
 
 def require_chained(values: dict[str, str], chain: str, where: str) -> str:
-    """The chain of a row. Raises ``BadInput`` unless the row follows the one with the given chain. Pure."""
+    """Return the chain of a row. Raises ``BadInput`` unless it follows the row with the given chain. Pure."""
     if values["chain"] != chain_of(values, chain):
         raise BadInput(f"{where}: this row does not follow the one before; restore the journal as it was")
     return values["chain"]
@@ -40,7 +40,7 @@ def require_chained(values: dict[str, str], chain: str, where: str) -> str:
 class JournalReader:
     """Reads a journal row by row and checks the chain. Reads the disk.
 
-    Raises ``BadInput`` where a row was changed, removed or moved. ``position`` is the place after the last row read.
+    Raises ``BadInput`` if a row was changed, removed or moved. ``position`` is that after the last row read.
     """
 
     def __init__(self, path: str, run_id: str, start: JournalPosition = START) -> None:
@@ -65,11 +65,11 @@ class JournalReader:
 
 
 class JournalRecovery:
-    """What earlier calls have left in a journal for this one to finish or to count.
+    """What earlier calls have left in a journal for this call to finish or to count.
 
-    ``intentions`` are those without an outcome: a killed run may have done any part of them. ``uncounted`` are the
-    outcomes after the checkpoint from which this call resumes. ``pruning`` are the intentions to remove folders that
-    have no outcome, by path, ``folder_times`` the times that folders had before a killed run touched them.
+    ``intentions`` have no outcome: a killed run may have carried them out in part. ``uncounted`` are the outcomes after
+    the checkpoint from which this call resumes. ``pruning`` has, by path, the intentions without outcome to remove
+    folders, ``folder_times`` the times that folders had before a killed run changed them.
     """
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class JournalRecovery:
         self.folder_times: dict[str, str] = {}
 
     def add(self, row: JournalRow, *, uncounted: bool) -> None:
-        """Take in one more row of the journal."""
+        """Add a row of the journal."""
         if uncounted and row.folder:
             self.folder_times.setdefault(row.folder, row.folder_mtime)
         if row.action == Action.PRUNE:
@@ -97,12 +97,12 @@ class JournalRecovery:
             self.uncounted[key] = row
 
     def forget_uncounted(self) -> None:
-        """Forget outcomes and folder times: the rows after the checkpoint are the finished work of other calls."""
+        """Drop outcomes and folder times: the rows after the checkpoint are finished work of other calls."""
         self.uncounted.clear()
         self.folder_times.clear()
 
     def forget_batch(self, keys: Iterable[Key]) -> None:
-        """Forget all that concerns a batch which is finished now. Intentions of later batches stay."""
+        """Drop everything about a finished batch. Intentions of later batches are kept."""
         self.forget_uncounted()
         for key in keys:
             self.intentions.pop(key, None)
@@ -110,9 +110,9 @@ class JournalRecovery:
 
 
 class Journal:
-    """A journal that is being written, from a checkpoint on. Changes the disk.
+    """A journal to which rows are appended, read from a checkpoint on. Changes the disk.
 
-    Raises ``BadInput`` where it is gone although a state knows it, or a row after the checkpoint was changed.
+    Raises ``BadInput`` if it is missing although a state names it, or a row after the checkpoint was changed.
     """
 
     def __init__(self, path: str, run_id: str, checkpoint: JournalPosition = START) -> None:
@@ -140,11 +140,11 @@ class Journal:
 
     @property
     def position(self) -> JournalPosition:
-        """The place after the last row that was written."""
+        """The position after the last row that was written."""
         return JournalPosition(self._writer.length, self._chain, self._sequence)
 
     def append(self, rows: Sequence[JournalRow]) -> None:
-        """Number, time, chain and append rows; they are durable when this returns."""
+        """Append rows durably, with their number, time and chain. Changes the disk."""
         linked = [self._linked(row) for row in rows]
         self._writer.append_rows(linked)
         self._writer.sync()
@@ -157,9 +157,9 @@ class Journal:
         return row._replace(sequence=self._sequence, time=time, chain=self._chain)
 
     def has_destroyed(self, row_id: int) -> bool:
-        """Whether some call has destroyed the file of a row. Reads the whole journal, once, when that is needed.
+        """Whether any call has destroyed the file of a row. Reads the whole journal once, if needed.
 
-        Raises ``BadInput`` where a row was changed.
+        Raises ``BadInput`` if a row was changed.
         """
         if row_id not in self._destroyed and self._has_unread_rows:
             self._destroyed = destroyed_rows(self.path, self._run_id)
@@ -171,7 +171,7 @@ class Journal:
 
 
 def destroyed_rows(path: str, run_id: str) -> RowIds:
-    """The rows whose files were destroyed, by the outcomes in a whole journal. Reads the disk."""
+    """The row_ids of files that were destroyed, by the outcomes in a journal. Reads the disk, all of the journal."""
     destroyed = RowIds()
     if path_exists(path) and os.path.getsize(path) >= len(JOURNAL.header()):
         with JournalReader(path, run_id) as reader:

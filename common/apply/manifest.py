@@ -1,4 +1,4 @@
-"""The options of apply, and its manifest: which kind of file it is, and which entries of a journal count."""
+"""The options of apply, and its manifest: its kind, and which intentions of a journal still count."""
 
 from dataclasses import dataclass
 
@@ -25,9 +25,9 @@ _PAST = {Action.QUARANTINE: "quarantined", Action.DELETE: "deleted", Action.PURG
 
 @dataclass(frozen=True, kw_only=True)
 class Options(CommonOptions):
-    """The options of one run. Paths are absolute, or empty for the default.
+    """The options of one call. Paths are absolute, or empty for the default.
 
-    Verifications before ``oldest_allowed``, a time as in manifests, have expired; empty for no limit.
+    Verifications before ``oldest_allowed`` (a time as in manifests, empty for no limit) have expired.
     """
 
     manifest: str
@@ -52,7 +52,7 @@ class Options(CommonOptions):
 
 @dataclass(frozen=True, slots=True)
 class ManifestKind:
-    """Which kind of file the manifest is, and what is done with its rows."""
+    """The type of the manifest, and the action that is applied to its rows."""
 
     type: ManifestType
     action: Action
@@ -63,24 +63,24 @@ class ManifestKind:
 
     @property
     def past(self) -> str:
-        """The word for what was done with the files."""
+        """The past participle of the action, for messages."""
         return _PAST[self.action]
 
     @property
     def needs_archive(self) -> bool:
-        """Whether the archive must be there: a restore from a quarantine can do without."""
+        """Whether the archive must be mounted: only a restore from a quarantine doesn't need it."""
         return self.type == ManifestType.REPORT or self.action != Action.RESTORE
 
     @property
     def destroys(self) -> bool:
-        """Whether files are destroyed, after all of their bytes and those of their archive copies were read."""
+        """Whether files are destroyed, which reads all bytes of them and of their archive copies first."""
         return self.action in (Action.DELETE, Action.PURGE)
 
 
 def require_kind(manifest: ManifestInput, options: Options) -> ManifestKind:
-    """The kind of a manifest. Reads the disk.
+    """Return the kind of a manifest. Reads the disk.
 
-    Raises ``BadInput`` for options that do not fit the manifest, and for a report that is not finished.
+    Raises ``BadInput`` for options that do not fit the manifest, a missing column, and an unfinished report.
     """
     kind = detect_kind(manifest.path, manifest.columns, restore=options.restore, delete=options.delete_permanently)
     given = {"--max-age": options.oldest_allowed, "--prune-empty-dirs": options.prune_empty_dirs}
@@ -93,7 +93,7 @@ def require_kind(manifest: ManifestInput, options: Options) -> ManifestKind:
 
 
 def detect_kind(path: str, columns: tuple[str, ...], *, restore: bool, delete: bool) -> ManifestKind:
-    """Tell a verified.csv, a journal and a report apart by their columns. Raises ``BadInput`` for a wrong use. Pure."""
+    """Detect the kind of a manifest by its columns. Raises ``BadInput`` if the options do not fit it. Pure."""
     if "chain" in columns:
         if not restore and not delete:
             raise BadInput(
@@ -110,10 +110,10 @@ def detect_kind(path: str, columns: tuple[str, ...], *, restore: bool, delete: b
 
 
 class JournalCheck:
-    """Checks the chain of a journal that is the manifest, and finds the intentions in it that no longer count.
+    """Checks the chain of a journal given as manifest, and finds the intentions in it that no longer count.
 
-    These are the ones that failed, and all but the last one for a file that was taken several times, with restores
-    between.
+    These are intentions that failed, and all but the last one for a file that was quarantined several times, with
+    restores in between.
     """
 
     def __init__(self, run_id: str) -> None:
@@ -124,7 +124,7 @@ class JournalCheck:
         self._under_way: dict[int, int] = {}
 
     def add(self, values: dict[str, str], where: str) -> None:
-        """Take in the next row, which was decoded before. Raises ``BadInput`` unless it follows the one before."""
+        """Add the next row, which has been decoded before. Raises ``BadInput`` unless it follows the previous one."""
         self._chain = require_chained(values, self._chain, where)
         self.restores_or_purges |= values["action"] in (Action.RESTORE, Action.RESTORE_FOLDER, Action.PURGE)
         if values["action"] == Action.PRUNE:
@@ -143,12 +143,12 @@ class JournalCheck:
             self._last[row_id] = sequence
 
     def finish(self) -> None:
-        """Take in that there are no more rows: what is under way counts."""
+        """End the check after the last row: intentions without an outcome count."""
         while self._under_way:
             self._count(*self._under_way.popitem())
 
     def is_superseded(self, row: JournalRow) -> bool:
-        """Whether an intention no longer counts, once all rows are known. Reads the disk for one that failed."""
-        # A failed act that could not be undone has left the file in the quarantine, from where it can be brought back.
+        """Whether an intention no longer counts; call it after ``finish``. Reads the disk for one that failed."""
+        # A failed act that could not be undone has left the file in the quarantine: it can still be restored.
         is_failed = row.sequence in self._failed and not path_exists(row.to_path)
         return is_failed or self._last.get(row.row_id, row.sequence) != row.sequence

@@ -1,4 +1,4 @@
-"""The quarantine of a run and the files beside it: where they are, what must be there, who is kept out meanwhile."""
+"""The quarantine of a run and the files beside it: their paths, the checks before a run, and its locks."""
 
 import os
 from contextlib import ExitStack
@@ -22,7 +22,7 @@ from common.run_id import is_run_id
 
 @dataclass(frozen=True, slots=True)
 class RunPaths:
-    """Where a run keeps its files. Journal, state and lock are beside the quarantined files."""
+    """The paths of a run. Journal, state and lock are beside the quarantined files."""
 
     quarantine_root: str
     folder: str
@@ -31,15 +31,15 @@ class RunPaths:
 
     @property
     def purge_journal(self) -> str:
-        """The journal of the purges of the quarantine that this run fills or restores."""
+        """The path of the journal of purges of the quarantine that this run fills or restores."""
         return _sibling_journal(self.journal.removesuffix(f"-{Action.RESTORE}.csv"), Action.PURGE)
 
     def holds_files(self) -> bool:
-        """Whether anything of this run is in the quarantine, which a restore could bring back. Reads the disk."""
+        """Whether the quarantine holds any file of this run, which could be restored. Reads the disk."""
         return any(names for _, _, names in os.walk(os.path.join(self.folder, "files")))
 
     def was_restored_since(self) -> bool:
-        """Whether the quarantine that this run fills was restored after the state was written. Reads the disk."""
+        """Whether files were restored from the quarantine of this run since its state was written. Reads the disk."""
         restore = _sibling_journal(self.journal, Action.RESTORE)
         try:
             return os.stat(restore).st_mtime_ns > os.stat(self.state).st_mtime_ns
@@ -48,12 +48,12 @@ class RunPaths:
 
 
 def _sibling_journal(journal: str, action: Action) -> str:
-    """The journal of a run that restores or purges what another journal names."""
+    """The path of the journal of a run that restores or purges the files of another journal."""
     return f"{journal.removesuffix('.csv')}-{action}.csv"
 
 
 def run_paths(options: Options, kind: ManifestKind, run_id: str, source_root: str) -> RunPaths:
-    """The paths of a run, but for its state. Reads the disk. Raises ``BadInput`` where the quarantine is a file."""
+    """The paths of a run, without its state file. Reads the disk. Raises ``BadInput`` if the quarantine is a file."""
     quarantine_root = options.quarantine_root or os.path.join(source_root, QUARANTINE_FOLDER)
     if os.path.isfile(quarantine_root):
         raise BadInput(f"{printable(quarantine_root)} is a file, no folder; choose another --quarantine-root")
@@ -65,7 +65,7 @@ def run_paths(options: Options, kind: ManifestKind, run_id: str, source_root: st
 
 
 def may_have_state(options: Options, kind: ManifestKind, paths: RunPaths) -> bool:
-    """Whether there may be a state file for this call, whatever the digest of its manifest. Reads the disk."""
+    """Whether a state file for this call may exist, for any digest of its manifest. Reads the disk."""
     if options.state_file:
         return os.path.lexists(options.state_file)
     pattern = _state_name(options, kind, "[0-9a-f]" * 12)
@@ -74,11 +74,11 @@ def may_have_state(options: Options, kind: ManifestKind, paths: RunPaths) -> boo
     except FileNotFoundError:
         return False
     except OSError:
-        return True  # the attempt to read the state file says why it can't be read
+        return True  # reading the state file will report the error
 
 
 def with_state(options: Options, kind: ManifestKind, paths: RunPaths, sha256: str) -> RunPaths:
-    """The paths with the state file for a manifest of this digest. Raises ``BadInput`` where it is taken."""
+    """Add the path of the state file for a manifest with this digest. Raises ``BadInput`` if it is the journal's."""
     state = options.state_file or os.path.join(paths.folder, _state_name(options, kind, sha256[:12]))
     if os.path.realpath(state) in {os.path.realpath(path) for path in (paths.journal, options.manifest)}:
         raise BadInput(f"{printable(state)} is the journal or the manifest itself; choose another --state-file")
@@ -92,9 +92,9 @@ def _state_name(options: Options, kind: ManifestKind, digest: str) -> str:
 
 
 def require_disks(kind: ManifestKind, survey: ManifestSurvey, quarantine: str) -> None:
-    """Raise ``StoppedEarly`` unless source, archive and quarantine are there, as far as they are needed.
+    """Raise ``StoppedEarly`` unless source, archive and quarantine are mounted, as far as they are needed.
 
-    A purge can do without the source. ``quarantine`` is the folder that a journal names, or empty. Reads the disk.
+    A purge needs no source. ``quarantine`` is the folder that a journal names, or empty. Reads the disk.
     """
     if kind.action != Action.PURGE:
         archive.require_source(survey.source_root)
@@ -106,7 +106,7 @@ def require_disks(kind: ManifestKind, survey: ManifestSurvey, quarantine: str) -
 
 
 def require_suitable_quarantine(kind: ManifestKind, survey: ManifestSurvey, paths: RunPaths) -> None:
-    """Raise ``BadInput`` for a quarantine in the archive, or that would hide files of others. Reads the disk."""
+    """Raise ``BadInput`` for a quarantine in the archive, or that would hide other files. Reads the disk."""
     if kind.type != ManifestType.VERIFIED:
         return
     quarantine_root = os.path.realpath(paths.quarantine_root)
@@ -125,18 +125,18 @@ def require_suitable_quarantine(kind: ManifestKind, survey: ManifestSurvey, path
 
 
 def _holds_files_of_others(quarantine_root: str) -> bool:
-    """Whether a folder without the mark of a quarantine holds anything but what a killed run began in it."""
+    """Whether an unmarked folder holds anything but system folders and what a killed run left. Reads the disk."""
     if not os.path.isdir(quarantine_root) or path_exists(os.path.join(quarantine_root, QUARANTINE_FOLDER)):
         return False
     return not all(is_run_id(name) or is_system_folder(name) for name in os.listdir(quarantine_root))
 
 
 def prepare_quarantine(kind: ManifestKind, survey: ManifestSurvey, paths: RunPaths, locks: ExitStack) -> None:
-    """Make the folder of this run, and lock out runs that would work on it or change the archive. Changes the disk.
+    """Make the folder of this run, and lock out runs that would use it or change the archive. Changes the disk.
 
-    A source that is an archive as well is locked too. Raises ``Locked``, and ``BadInput`` with nothing made.
+    A source that is itself an archive is locked too. Raises ``Locked``, ``BadInput``, and ``StoppedEarly``.
     """
-    source = [survey.source_root] if os.path.isdir(survey.source_root) else []  # a purge can do without it
+    source = [survey.source_root] if os.path.isdir(survey.source_root) else []  # a purge doesn't need it
     times = folder_times(source)
     for folder in source:
         remove_stale_probes(folder)
@@ -145,7 +145,7 @@ def prepare_quarantine(kind: ManifestKind, survey: ManifestSurvey, paths: RunPat
             f"{printable(survey.source_root)} and {printable(survey.archive_root)} show the same folder: "
             "there is no second copy of anything; nothing was changed"
         )
-    # The quarantine comes last: a run that is refused leaves none behind.
+    # The quarantine is made last, so that a run that is locked out makes none.
     if kind.needs_archive:
         locks.enter_context(lock_unless_read_only(os.path.join(survey.archive_root, archive.LOCK)))
     if archive.read_archive_id(survey.source_root):

@@ -1,4 +1,4 @@
-"""A run of apply: what is found out and checked before it changes anything, then its journal and its state."""
+"""A run of apply: the facts and checks before it changes anything, then its journal and its state."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -41,9 +41,9 @@ _ONCE_MORE = {
 
 @dataclass(frozen=True)
 class ApplyRun:
-    """What is known of a run before it changes anything. ``state`` is where this call begins.
+    """The facts about a run before it changes anything. ``state`` is that at the beginning of this call.
 
-    ``journal_check`` and ``quarantine_folder`` are there where the manifest is a journal.
+    ``journal_check`` and ``quarantine_folder`` are set if the manifest is a journal.
     """
 
     options: Options
@@ -63,11 +63,11 @@ class ApplyRun:
         return destroyed_rows(self.paths.purge_journal, self.survey.run_id)
 
     def was_purged(self, row_id: int) -> bool:
-        """Whether a purge of the quarantine has destroyed the file of a row. Reads its journal, at the first call."""
+        """Whether a purge of the quarantine has destroyed the file of a row. Reads its journal at the first call."""
         return row_id in self._purged
 
     def missing_disk(self) -> StoppedEarly | None:
-        """The error for a disk that went away while the run was at work; None where all are there. Reads the disk."""
+        """The error for a disk that was unmounted during the run; None if all are mounted. Reads the disk."""
         try:
             quarantine.require_disks(self.kind, self.survey, self.quarantine_folder)
         except StoppedEarly as error:
@@ -76,10 +76,10 @@ class ApplyRun:
 
 
 class RunStart:
-    """From where a run starts: its manifest, read whole at most once, its paths, and the state that it resumes.
+    """What a run needs to start: its checked manifest, its paths, and the state from which it resumes.
 
-    Rows are not checked again where the digest of a verified.csv or report leads to a state. Reads the disk. Raises
-    ``BadInput``.
+    The rows of a verified.csv or report are not checked again if there is a state for its digest. Reads the disk.
+    Raises ``BadInput``.
     """
 
     def __init__(self, options: Options, kind: ManifestKind, manifest: ManifestInput) -> None:
@@ -122,7 +122,7 @@ class RunStart:
         return task.row.size_bytes if task else 0
 
     def load_state(self) -> RunState:
-        """The state of the run that is resumed, else of one that begins."""
+        """Load the state of the run to resume, or make that of a new one. Reads the disk. Raises ``BadInput``."""
 
         def begin() -> RunState:
             return self._first_state(self._checked.manifest, self._checked.start_byte)
@@ -130,7 +130,7 @@ class RunStart:
         return resume_or_begin(self.paths.state, Stage.APPLY, self._require_same_run, begin)
 
     def survey(self, state: RunState) -> ManifestSurvey:
-        """What is known of the manifest as a whole, with that state."""
+        """The survey of the manifest, from the state of a resumed run or from checking all rows. Reads the disk."""
         if state.manifest and state.outputs:
             return self._manifest.known_survey(state.manifest)
         return self._checked
@@ -152,9 +152,9 @@ class RunStart:
         return RunState(Stage.APPLY, self.run_id, self._settings, manifest, rows.start, start_byte, rows.end)
 
     def where_to_begin(self, state: RunState, announce: Callable[[str], None]) -> RunState:
-        """The state to continue with: the one given, or one at the first row again.
+        """The state to continue with: the one given, or a new one at the first row.
 
-        A run begins again where files were restored since, or when it is complete and no ``--limit`` asks for a batch.
+        A run starts over if files were restored since then, or if it is complete and ``--limit`` is not given.
         """
         was_restored = self.paths.was_restored_since()
         if state.complete and self._options.row_range.limit and not was_restored:
@@ -165,7 +165,7 @@ class RunStart:
             announce("files of this manifest were brought back since: it is begun at its first row again")
         else:
             return state
-        # Its rows were checked when the state began, and its digest says that they are the same.
+        # The rows were checked when the run began, and by their digest they are unchanged.
         return self._first_state(state.manifest, self._manifest.byte_offset(self._options.row_range.start))
 
 
@@ -173,7 +173,7 @@ class RunStart:
 def open_run(
     options: Options, kind: ManifestKind, manifest: ManifestInput, console: Console, stop: StopRequest
 ) -> Iterator[ApplyRun]:
-    """Check all that a run needs, make its quarantine and lock out others, find where to begin.
+    """Check everything that a run needs, make its quarantine, lock out other runs, and find where to begin.
 
     Raises ``BadInput``, ``Locked``, and ``StoppedEarly`` for a missing disk. Changes the disk, except in a dry run.
     """
@@ -196,10 +196,10 @@ def open_run(
         quarantine.require_suitable_quarantine(kind, survey, paths)
         if not options.dry_run:
             quarantine.prepare_quarantine(kind, survey, paths, stack)
-            state = start.load_state()  # again, now that nobody else writes it
+            state = start.load_state()  # again, now that no other run can write it
         state = start.where_to_begin(state, console.info)
         rows = options.row_range.rows_this_call(state)
-        # Destroying reads whole files; taking them somewhere else mostly is a rename.
+        # Destroying reads whole files; moving them is mostly a rename.
         size = survey.manifest.media_bytes * rows // max(1, survey.manifest.rows)
         progress = stack.enter_context(Progress(kind.action, rows, size if kind.destroys else None, options))
         yield ApplyRun(
@@ -218,7 +218,7 @@ def open_run(
 
 
 class Counted(StrEnum):
-    """What the state counts beside the outcomes of files. Older state files hold these texts."""
+    """What the state counts besides the outcomes of files. Older state files hold these texts."""
 
     JOURNAL_ROWS = "journal rows"
     DONE_BEFORE = "done before"
@@ -231,7 +231,7 @@ class Counted(StrEnum):
 
 
 class Batch(NamedTuple):
-    """Rows that are applied together: the tasks of those that have one, their number, and the byte after the last."""
+    """Rows that are applied together: their tasks (not all have one), the number of rows, and the byte after them."""
 
     tasks: list[Task]
     rows: int
@@ -239,7 +239,7 @@ class Batch(NamedTuple):
 
 
 class ApplySession:
-    """The journal and the state of a run. Changes the disk. ``counts`` are those of this call alone.
+    """The journal and the state of a run. Changes the disk. ``counts`` are those of this call only.
 
     Once anything was recorded, ``BadInput``, whose exit code says that nothing was changed, becomes ``StoppedEarly``.
     """
@@ -261,13 +261,13 @@ class ApplySession:
             self._advance(0, self.state.byte_offset, Counts(), complete=True)
 
     def begin(self, batch: Batch) -> None:
-        """Record that a batch begins: a later call must finish all of it. Raises ``StoppedEarly``."""
+        """Record that a batch begins, so that a later call finishes all of it. Raises ``StoppedEarly``."""
         if self.run.kind.needs_archive:
             archive.require_archive(self.run.survey.archive_root, self.run.survey.archive_id)
         self._save(replace(self.state, under_way=batch.rows))
 
     def checkpoint(self, batch: Batch, counts: Counts) -> None:
-        """Move the state past a batch that is in the journal. Raises ``Interrupted`` if a stop was requested before."""
+        """Advance the state past a batch that is in the journal. Raises ``Interrupted`` if a stop was requested."""
         complete = self.state.is_last(self.state.next_offset + batch.rows)
         self._advance(batch.rows, batch.end, counts, complete=complete)
         size = sum(amount.get("bytes", 0) for amount in self.counts.amounts.values())

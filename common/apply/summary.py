@@ -20,13 +20,13 @@ from common.stages import Stage
 
 
 def summarize_empty(options: Options, kind: ManifestKind) -> Summary:
-    """The summary for a manifest without rows. Pure."""
+    """Make the summary for a manifest without rows. Pure."""
     headline = f"{kind.action}: {printable(options.manifest)} has no rows; there is nothing to do"
     return Summary(Stage.APPLY, headline, "", ExitCode.OK, {"rows": 0}, action=kind.action, dry_run=options.dry_run)
 
 
 def summarize(run: ApplyRun, state: RunState, counts: Counts) -> Summary:
-    """The summary of a call with its counts and the state at its end. Changes the disk: the review page."""
+    """Make the summary of a call from the state at its end and its counts. Changes the disk: the review page."""
     dry_run, action = run.options.dry_run, run.kind.action
     done = f"would be {run.kind.past}" if dry_run else run.kind.past
     names = {str(name): str(name) for name in (*Phase, Counted.DONE_BEFORE, Counted.NOTHING_TO_DO)} | {"done": done}
@@ -59,7 +59,7 @@ def _journal_rows(run: ApplyRun) -> Iterator[JournalRow]:
 
 
 def _failed_before(run: ApplyRun, state: RunState, counts: Counts) -> int:
-    """How many files had failed in the earlier calls of a run that is complete now."""
+    """How many files failed in earlier calls of a run that is now complete; else 0."""
     return state.counts.get(Phase.FAILED, 0) - counts[Phase.FAILED] if state.complete and not run.options.dry_run else 0
 
 
@@ -105,7 +105,7 @@ def _notes_on_manifest(run: ApplyRun, state: RunState, shown_counts: Mapping[str
 
 
 def _next_steps(run: ApplyRun, state: RunState, counts: Counts) -> list[str]:
-    """What to do now, with the command lines to paste."""
+    """What to do next, with command lines to paste."""
     options = run.options
     if options.dry_run:
         return [f"next: {rerun_command(Stage.APPLY, options, without='--dry-run')}"] if counts[Phase.DONE] else []
@@ -117,7 +117,7 @@ def _next_steps(run: ApplyRun, state: RunState, counts: Counts) -> list[str]:
         purge = _apply_command(run.paths.journal, state, "--delete-permanently", "--yes-really-delete")
         steps = ["next: look around for some weeks", f"to bring all back: {restore}", f"to free the space: {purge}"]
     if counts[Phase.FAILED] or state.counts.get(Phase.FAILED):
-        # A window that is complete has nothing left for the same command.
+        # The same command would do nothing for a complete shard.
         window = "" if options.row_range.is_shard else "--limit"
         command = rerun_command(Stage.APPLY, options, without=window, values=1)
         steps.append(f"for what failed, when its cause is mended: {command}")

@@ -1,4 +1,4 @@
-"""What apply is to do: a row of a verified.csv, a journal or a move's report, checked, as one task."""
+"""The tasks of apply: one for each row of a verified.csv, a journal or the report of a move, after checks."""
 
 import os
 import stat
@@ -21,9 +21,9 @@ ManifestRow = VerifyRow | JournalRow | ReportRow
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be done for one row: a file goes from ``from_path`` to ``to_path``.
+    """The task for one row: moving a file from ``from_path`` to ``to_path``.
 
-    ``from_path`` is empty for a folder that is made again, ``to_path`` for a file that is destroyed.
+    ``from_path`` is empty for a folder to be recreated, ``to_path`` for the purge of a quarantined file.
     """
 
     action: Action
@@ -33,24 +33,24 @@ class Task:
 
     @property
     def key(self) -> Key:
-        """What identifies the task in its journal."""
+        """The key of the task in its journal."""
         return self.row.row_id, self.action, self.from_path, self.to_path
 
     @property
     def verified_row(self) -> VerifyRow:
-        """The row, where it is one of a verified.csv. Raises ``TypeError`` where it is not."""
+        """The row, which must be one of a verified.csv. Raises ``TypeError`` for any other."""
         if not isinstance(self.row, VerifyRow):
             raise TypeError(f"{self.action} needs a row of a verified.csv")
         return self.row
 
     @property
     def folder_mode(self) -> int:
-        """The permissions of a folder that is made again."""
+        """The permissions of a folder to be recreated."""
         return parse_folder_permissions(self.row.reason)
 
     @property
     def from_root(self) -> str:
-        """The folder below which ``from_path`` must lie without a link on the way: source, archive or quarantine."""
+        """The folder from which no link may lead to ``from_path``: in the source, archive or quarantine."""
         if is_inside(self.from_path, self.row.archive_root):
             return self.row.archive_root
         if is_quarantine_path(self.from_path, self.row.run_id, self.row.source_path):
@@ -58,14 +58,14 @@ class Task:
         return self.row.source_root
 
     def touched_folder(self) -> str:
-        """The folder in the source whose time the act changes: the nearest one that exists. Reads the disk."""
+        """The source folder whose time the act may change: the nearest one that exists. Reads the disk."""
         folder = os.path.dirname(self.to_path if self.action == Action.RESTORE_FOLDER else self.row.source_path)
         while not is_folder(folder) and is_inside(folder, self.row.source_root):
             folder = os.path.dirname(folder)
         return folder
 
     def intention(self, folder: str, folder_mtime: str) -> JournalRow:
-        """The row that announces the task in the journal, which numbers and chains it. Pure."""
+        """Make the journal row for the intention; the journal adds number, time and chain. Pure."""
         row = self.row
         return JournalRow(
             sequence=0,
@@ -100,9 +100,9 @@ def _source_inode(row: ManifestRow) -> str:
 def read_task(
     kind: ManifestKind, record: Record, where: str, quarantine_root: str = "", journal: JournalCheck | None = None
 ) -> Task | None:
-    """The task in a row of the manifest; None where nothing is to be done. Raises ``BadInput`` for an unsound row.
+    """Make the task for a row of the manifest; None if nothing is to be done. Raises ``BadInput`` for an invalid row.
 
-    Rows that the check of a whole ``journal`` found superseded are left out. Reads the disk for one whose act failed.
+    Rows that no longer count by the finished check of a ``journal`` have no task. Reads the disk for failed ones.
     """
     if kind.type == ManifestType.VERIFIED and seal_of(record.values) != record.values["row_seal"]:
         raise BadInput(f"{where}: the row was changed after it was verified; restore it, or delete the whole row")
@@ -140,7 +140,7 @@ def _task_of_journal(action: Action, row: JournalRow, where: str, journal: Journ
 
 
 def require_sound(row: ManifestRow, where: str) -> None:
-    """Raise ``BadInput`` unless paths, hash and facts of a row are such as this project writes. Pure."""
+    """Raise ``BadInput`` unless paths, hash and facts of a row are as this project writes them. Pure."""
     for path, root in ((row.source_path, row.source_root), (row.destination_path, row.archive_root)):
         if not is_plain_absolute(root) or not is_plain_absolute(path) or not is_inside(path, root):
             raise BadInput(
@@ -162,9 +162,9 @@ def require_sound(row: ManifestRow, where: str) -> None:
 
 
 def check_stat(row: VerifyRow, source: os.stat_result, copy: os.stat_result | None) -> bool:
-    """Whether the inode of the original or of its archive copy is not as verified: then the contents must decide.
+    """Whether the inode of the original or its archive copy has changed, so that the contents must be compared.
 
-    Some file systems number inodes anew at each mount. Raises ``RowFailed`` where more than that has changed. Pure.
+    Some file systems renumber inodes at each mount. Raises ``RowFailed`` if anything else has changed. Pure.
     """
     if copy is None:
         raise RowFailed(verify_again("its archive copy is gone"))
@@ -181,12 +181,12 @@ def check_stat(row: VerifyRow, source: os.stat_result, copy: os.stat_result | No
 
 
 def quarantine_path(quarantine_root: str, run_id: str, source_path: str) -> str:
-    """Where an original goes: its whole absolute path below ``<quarantine_root>/<run_id>/files``. Pure."""
+    """The path of an original in the quarantine: its absolute path below ``<quarantine_root>/<run_id>/files``. Pure."""
     return os.path.join(quarantine_root, run_id, "files", _relative(source_path))
 
 
 def is_quarantine_path(path: str, run_id: str, source_path: str) -> bool:
-    """Whether a path is what ``quarantine_path`` makes for some quarantine root. Pure."""
+    """Whether a path is one that ``quarantine_path`` makes for any quarantine root. Pure."""
     return is_plain_absolute(path) and path.endswith(os.path.join(os.sep + run_id, "files", _relative(source_path)))
 
 
@@ -196,6 +196,6 @@ def files_folder(path: str, source_path: str) -> str:
 
 
 def _relative(path: str) -> str:
-    """An absolute path in the form that it has below a folder: without its first separator and a drive's colon."""
+    """Make an absolute path relative: without its leading separator and the colon of its drive."""
     drive, tail = os.path.splitdrive(path)
     return os.path.join(drive.replace(":", "").strip(os.sep), tail.lstrip(os.sep))

@@ -1,4 +1,4 @@
-"""Messages while a run goes on: to standard error, and with times to the log file."""
+"""Messages during a run: to standard error, and with timestamps to the log file."""
 
 import os
 import re
@@ -14,7 +14,7 @@ _LOG_LINE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z
 
 
 def _open_log(path: str) -> Appender:
-    """Open a log to append to it. Raises ``BadInput`` for any other file: a photo may have been named by mistake."""
+    """Open a log for appending. Raises ``BadInput`` for any other file: a photo may have been named by mistake."""
     try:
         prefix = read_prefix(path, 21)
     except OSError as error:
@@ -25,9 +25,9 @@ def _open_log(path: str) -> Appender:
 
 
 class Console:
-    """Prints messages to standard error, and appends them all to the log file.
+    """Prints messages to standard error, and appends all of them to the log file.
 
-    ``--quiet`` prints warnings and errors only, ``--verbose`` prints what is given to ``debug`` as well.
+    ``--quiet`` prints only warnings and errors, ``--verbose`` also prints debug messages.
     """
 
     def __init__(self, options: CommonOptions) -> None:
@@ -37,27 +37,27 @@ class Console:
 
     @property
     def debug_enabled(self) -> bool:
-        """Whether ``debug`` has any effect: for a million rows the texts are not worth making otherwise."""
+        """Whether ``debug`` has any effect: otherwise callers need not format a message for each of a million rows."""
         return self._log is not None or self._prints_debug
 
     def debug(self, text: str) -> None:
-        """A detail for whoever asked for it."""
+        """Print a message if ``--verbose`` is given."""
         self._write(text, to_terminal=self._prints_debug)
 
     def info(self, text: str) -> None:
-        """A message for everybody."""
+        """Print a message unless ``--quiet`` is given."""
         self._write(text, to_terminal=self._prints_info)
 
     def warning(self, text: str) -> None:
-        """Something that a person should know of."""
+        """Print a warning."""
         self._write(f"warning: {text}", to_terminal=True)
 
     def error(self, text: str) -> None:
-        """Why the run ends."""
+        """Print the error that ends the run."""
         self._write(f"error: {text}", to_terminal=True)
 
     def log(self, text: str) -> None:
-        """A message for the log file only."""
+        """Append a message to the log file only."""
         self._write(text, to_terminal=False)
 
     def _write(self, text: str, to_terminal: bool) -> None:

@@ -1,4 +1,4 @@
-"""The options that the three command lines share, how a line is parsed, and how it is printed again to be pasted."""
+"""The options that the three scripts share, parsing a command line, and printing it again for pasting."""
 
 import argparse
 import codecs
@@ -33,7 +33,7 @@ EXIT_STATUS = """exit status:
 class CommonOptions:
     """The options that all three scripts have.
 
-    ``jobs``: how many files at a time, 0 to choose. ``arguments``: the command line, its ``@file`` arguments read.
+    ``jobs``: files handled in parallel, 0 for the default. ``arguments``: the command line with ``@file`` expanded.
     """
 
     jobs: int
@@ -46,11 +46,11 @@ class CommonOptions:
 
 
 def make_parser(description: str, epilog: str) -> argparse.ArgumentParser:
-    """An argument parser without abbreviations and colours, whose texts keep their line breaks."""
+    """Make an argument parser without abbreviations and colours, whose texts keep their line breaks."""
     parser = argparse.ArgumentParser(
         description=description,
         epilog=f"{epilog.strip()}\n\n{ARGUMENTS_FROM_FILE}\n{EXIT_STATUS}",
-        # Without a width, argparse would load ``shutil``, and with it three compression libraries.
+        # Without a width, argparse would import ``shutil``, and with it three compression libraries.
         formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=terminal_columns() - 2),
         allow_abbrev=False,
     )
@@ -71,9 +71,9 @@ def terminal_columns() -> int:
 
 
 def parse_arguments(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse a command line (default: that of this process), and add it to the result as ``arguments``.
+    """Parse a command line (default: that of this process); the result has it as ``arguments``.
 
-    Ends the process with exit code 2 and one sentence when it can't be used, or an ``@file`` is missing.
+    Ends the process with exit code 2 and a one-line message if it is invalid or an ``@file`` can't be read.
     """
     arguments: list[str] = []
     for argument in sys.argv[1:] if argv is None else argv:
@@ -100,9 +100,9 @@ def parse_arguments(parser: argparse.ArgumentParser, argv: Sequence[str] | None)
 
 
 def arguments_in_file(path: str) -> list[str]:
-    """The arguments in a file, one on each line; empty lines are left out. Raises ``OSError``. Reads the disk.
+    """Read arguments from a file, one per line; empty lines are ignored. Raises ``OSError``. Reads the disk.
 
-    Lines may end as on Windows, and a byte order mark is skipped. Names need not be UTF-8.
+    Windows line ends and a byte order mark are accepted. Names need not be UTF-8.
     """
     with open(path, "rb") as file:
         lines = file.read().removeprefix(codecs.BOM_UTF8).split(b"\n")
@@ -110,7 +110,7 @@ def arguments_in_file(path: str) -> list[str]:
 
 
 def add_batch_options(parser: argparse.ArgumentParser, state_file: str) -> None:
-    """Add the options of the scripts that work through a manifest; ``state_file`` describes its default."""
+    """Add the options of verify and apply; ``state_file`` describes the default of ``--state-file``."""
     group = parser.add_argument_group("batches")
     group.add_argument("--limit", type=positive, default=0, metavar="N", help="rows in this call (default: all)")
     group.add_argument("--offset", type=non_negative, metavar="N", help="skip this many rows")
@@ -133,9 +133,9 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
 def resolve_jobs(
     options: CommonOptions, log: Callable[[str], None], paths: Iterable[str], in_memory: bool = False
 ) -> int:
-    """The number of files to handle at a time: ``--jobs``, else what suits the disks of these paths, which is logged.
+    """How many files to handle in parallel: ``--jobs``, else what suits the disks of these paths, which is logged.
 
-    ``in_memory``: most of what is read is in memory already, so more jobs than cores would only slow each other down.
+    ``in_memory``: most of what is read is in memory already, so more jobs than cores would only slow the run down.
     Reads the disk.
     """
     if options.jobs:
@@ -148,7 +148,7 @@ def resolve_jobs(
 
 
 def require_distinct_paths(options: CommonOptions, outputs: Iterable[str]) -> None:
-    """Raise ``BadInput`` where the review page has the path of another output. Reads the disk."""
+    """Raise ``BadInput`` if the review page has the same path as another output. Reads the disk."""
     page = casefold_name(os.path.realpath(options.review_html))
     if options.review_html and page in {casefold_name(os.path.realpath(path)) for path in outputs if path}:
         raise BadInput(
@@ -157,9 +157,9 @@ def require_distinct_paths(options: CommonOptions, outputs: Iterable[str]) -> No
 
 
 def rerun_command(stage: Stage, options: CommonOptions, without: str = "", values: int = 0) -> str:
-    """The command line of this run, to be pasted, without one option that has ``values`` values. Looks at ``PATH``.
+    """The command line of this run for pasting, without one option, which has ``values`` values. Reads ``PATH``.
 
-    A value out of an ``@file`` that itself begins with ``@`` is joined to its option: ``--exclude=@eaDir``.
+    A value that begins with ``@`` (it came from an ``@file``) is joined to its option: ``--exclude=@eaDir``.
     """
     arguments: list[str] = []
     skip = 0
@@ -178,17 +178,17 @@ def rerun_command(stage: Stage, options: CommonOptions, without: str = "", value
 
 
 def absolute_path(text: str) -> str:
-    """An option's value that is a path, as an absolute one; an option that is not given stays empty."""
+    """Parse a path, and make it absolute; an empty one stays empty."""
     return os.path.abspath(text) if text else ""
 
 
 def positive(text: str) -> int:
-    """Parse an option's value that is a whole number above 0."""
+    """Parse a whole number of at least 1."""
     return _parse_count(text, 1)
 
 
 def non_negative(text: str) -> int:
-    """Parse an option's value that is a whole number, 0 or above."""
+    """Parse a whole number of at least 0."""
     return _parse_count(text, 0)
 
 
@@ -199,7 +199,7 @@ def _parse_count(text: str, minimum: int) -> int:
 
 
 def days(text: str) -> int:
-    """Parse an option's value that is a number of days, of a century at most: all dates that far back exist."""
+    """Parse a number of days, from one to a century: subtracting more could leave the range of dates."""
     number = positive(text)
     if number > _CENTURY_DAYS:
         raise argparse.ArgumentTypeError(f"must be {_CENTURY_DAYS:,} or less")
@@ -207,7 +207,7 @@ def days(text: str) -> int:
 
 
 def require_folder(path: str, option: str) -> str:
-    """The real path of a folder that an option names. Raises ``BadInput`` when there is none. Reads the disk."""
+    """The real path of a folder given to an option. Raises ``BadInput`` if it does not exist. Reads the disk."""
     if os.path.isfile(path):
         raise BadInput(f"{printable(path)} is a file: {option} must name the folder that holds it")
     if not os.path.isdir(path):

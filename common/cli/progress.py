@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """A bar over bytes that also counts files, with the time left. Appears on a terminal only, and without colours.
+    """A bar over bytes that also counts files, with the time left. Shown on a terminal only, and without colours.
 
-    Any thread may call its methods. Where no contents are read, ``total_bytes`` is None and the bar is over files.
-    ``done_files`` and ``done_bytes`` were handled by an earlier run: they count, but not for the speed.
+    Any thread may call its methods. If ``total_bytes`` is None, because no contents are read, the bar is over files.
+    ``done_files`` and ``done_bytes`` were handled by earlier calls: they don't count for the speed.
     """
 
     _bar: tqdm[NoReturn] | None = None
@@ -39,7 +39,7 @@ class Progress:
         try:
             from tqdm import tqdm  # noqa: PLC0415 - not needed to show --help
         except ModuleNotFoundError:
-            return  # the bar is a comfort: nothing depends on it
+            return  # the bar is optional
 
         if total_bytes is None:
             self._bar = tqdm(total=files, initial=done_files, desc=title, unit=" files", leave=False)
@@ -52,12 +52,12 @@ class Progress:
             self._show(self._files, self._bytes + count)
 
     def add_file(self) -> None:
-        """Count a file that was handled."""
+        """Count a finished file."""
         with self._guard:
             self._show(self._files + 1, self._bytes)
 
     def reach(self, files: int, size: int) -> None:
-        """Raise the counts to this many files and bytes, which are done even if not all had to be read."""
+        """Raise the counts to this many files and bytes: not all finished files had to be read."""
         with self._guard:
             size = size if self._total_bytes is None else min(size, self._total_bytes)
             self._show(max(files, self._files), max(size, self._bytes))

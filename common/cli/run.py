@@ -1,4 +1,4 @@
-"""The boundary between a stage and the user: signals are handled, and a summary or an error becomes an exit code."""
+"""The frame around a stage: handles signals, prints its summary or error, and chooses the exit code."""
 
 import codecs
 import os
@@ -15,7 +15,7 @@ from common.paths import printable
 
 
 def run_stage(tool: str, stage: Callable[[Console, StopRequest], Summary], options: CommonOptions) -> int:
-    """Run one stage, print its summary or the sentence of its error, and return the exit code. Raises nothing."""
+    """Run one stage, print its summary or its error, and return the exit code. Raises nothing."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -32,17 +32,17 @@ def run_stage(tool: str, stage: Callable[[Console, StopRequest], Summary], optio
         print(summary.as_json() if options.json else summary.as_text(), flush=True)
         console.log(summary.as_text())
         return int(summary.exit_code)
-    except BrokenPipeError:  # whoever read our output has gone: nobody would see an error
+    except BrokenPipeError:  # the reader of our output has gone: nobody would see an error
         _discard_output()
         return int(ExitCode.STOPPED_EARLY)
-    except Exception as error:  # noqa: BLE001 - the boundary: a fault of ours must not look like the user's
+    except Exception as error:  # noqa: BLE001 - the boundary: a bug of ours must not look like the user's error
         return int(_print_error(error, tool, console, options))
 
 
 def _print_error(error: Exception, tool: str, console: Console | None, options: CommonOptions) -> ExitCode:
-    """Print the sentence of an error, and with ``--json`` an object with it; return the exit code."""
+    """Print an error, with ``--json`` also as an object; return its exit code."""
     sentence, exit_code = describe_error(error)
-    with suppress(OSError, MediaArchiveError):  # where nothing can be printed, the exit code is all there is
+    with suppress(OSError, MediaArchiveError):  # if nothing can be printed, only the exit code is left
         if console and not isinstance(error, (MediaArchiveError, ModuleNotFoundError, OSError)):
             import traceback  # noqa: PLC0415 - needed for faults only
 
@@ -61,7 +61,7 @@ def _print_error(error: Exception, tool: str, console: Console | None, options: 
 
 
 def describe_error(error: Exception) -> tuple[str, ExitCode]:
-    """The sentence that a person reads about an error, and the exit code: the only place where it is chosen. Pure."""
+    """The message for an error, and its exit code. Pure."""
     if isinstance(error, MediaArchiveError):
         return str(error), error.exit_code
     if isinstance(error, ModuleNotFoundError):
@@ -85,12 +85,12 @@ def describe_error(error: Exception) -> tuple[str, ExitCode]:
 
 
 def _discard_output() -> None:
-    """Send what is still printed nowhere, so that Python does not fail when it flushes at exit."""
+    """Discard all further output, so that Python does not fail when it flushes at exit."""
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - open until the process ends
 
 
 def require_utf8_names() -> None:
-    """Raise ``BadInput`` where the locale has an older encoding: the bytes of names would be lost in a CSV file."""
+    """Raise ``BadInput`` if file names are not encoded in UTF-8: names in CSV files would be wrong elsewhere."""
     encoding = sys.getfilesystemencoding()
     if codecs.lookup(encoding).name != "utf-8":
         raise BadInput(

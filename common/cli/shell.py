@@ -1,4 +1,4 @@
-"""Command lines to paste into a shell of this system, whatever characters their names hold. Changes nothing."""
+"""Command lines for pasting into a shell of this system, quoted safely for any characters."""
 
 import os
 import re
@@ -10,13 +10,13 @@ _PLAIN = re.compile(r"(?!=)[\w@%+=:,./-]+", re.ASCII)
 
 
 def script_command(stage: Stage, *arguments: str) -> str:
-    """The command line that starts the script of a stage in the way this one was started. Looks at ``PATH``."""
+    """The command line that starts the script of a stage in the way this one was started. Reads ``PATH``."""
     folder = os.path.dirname(sys.argv[0])
     return " ".join(quoted(argument) for argument in (_python(), os.path.join(folder, stage.script), *arguments))
 
 
 def quoted(argument: str) -> str:
-    """An argument with the quotes that the shell needs. Pure.
+    """Quote an argument for the shell. Pure.
 
     POSIX shells: single quotes (XCU 2.2.2), or for unprintable characters dollar-single-quotes with octal escapes (XCU
     2.2.4 of POSIX.1-2024, which bash, zsh and ksh follow). Windows: double quotes, which no file name there can hold.
@@ -37,7 +37,7 @@ def _escaped(character: str) -> str:
 
 
 def _python() -> str:
-    """The command that starts this very Python: its short name where that leads to it, else its path."""
+    """The command that starts this Python: its short name if ``PATH`` finds it, else its path."""
     import shutil  # noqa: PLC0415 - it loads three compression libraries
 
     name = "python" if sys.platform == "win32" else "python3"

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM while a stage runs: the first asks it to stop, the second ends the process."""
+"""SIGINT and SIGTERM while a stage runs: the first requests a stop, the same signal again ends the process."""
 
 import signal
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from types import FrameType
 
 
 class StopRequest:
-    """Whether SIGINT or SIGTERM asked the run to stop at the next checkpoint."""
+    """Whether SIGINT or SIGTERM was received: the run then stops early, at a checkpoint."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -18,7 +18,7 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Within this block the first SIGINT or SIGTERM asks for a stop; a second one ends the process at once."""
+    """Within this block, the first SIGINT or SIGTERM requests a stop; the same one again ends the process at once."""
     stop = StopRequest()
 
     def request_stop(number: int, _frame: FrameType | None) -> None:

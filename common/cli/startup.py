@@ -1,4 +1,4 @@
-"""What a script does before its other imports: nothing here may cost time, or need a new Python to be parsed."""
+"""What a script does before its other imports. It must be quick, and old versions of Python must parse it."""
 
 import os
 import signal
@@ -6,9 +6,9 @@ import sys
 
 
 def prepare_process() -> None:
-    """Require a Python that can run the scripts, and let Ctrl-C end the process quietly while the rest is loaded.
+    """Require a supported Python, and let Ctrl-C end the process quietly during the imports.
 
-    Ends the process with exit code 2 and one sentence where Python is too old.
+    Ends the process with exit code 2 and a one-line message if Python is too old.
     """
     if sys.version_info < (3, 11):  # noqa: UP036 - older ones get this far, and should not end in an ImportError
         version = ".".join(str(number) for number in sys.version_info[:3])
@@ -17,6 +17,6 @@ def prepare_process() -> None:
             f"python3.12 {os.path.basename(sys.argv[0])}\n"
         )
         raise SystemExit(2)
-    # Where the process was started with interrupts ignored, as shells start background jobs, they stay ignored.
+    # If the process was started with SIGINT ignored, as shells start background jobs, it stays ignored.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""The summary at the end of a run, as text, as JSON, and as a page for the browser (--review-html)."""
+"""The summary at the end of a run: as text, as JSON, and as a page for the browser (--review-html)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ class Summary:
     """What a run did, for standard output: as text or as JSON (docs/json.md).
 
     ``action`` is what was done, such as copy or restore. ``counts`` are rows by status, ``amounts`` the files and bytes
-    of these rows as in ``common.counts``. ``error`` is the sentence with which a run was refused or stopped.
+    of these rows as in ``common.counts``. ``error`` is the message of a run that was refused or stopped.
     """
 
     tool: str
@@ -35,13 +35,13 @@ class Summary:
     error: str = ""
 
     def as_json(self) -> str:
-        """One JSON object on one line, ASCII only."""
+        """Format the summary as a JSON object on one line of ASCII."""
         import json  # noqa: PLC0415 - not needed to show --help
 
         return json.dumps({key: getattr(self, key) for key in _JSON_KEYS})
 
     def as_text(self) -> str:
-        """Lines of text."""
+        """Format the summary as lines of text."""
         lines = [self.headline]
         for name, number in self.counts.items():
             amount = f": {amount_text(self.amounts[name])}" if name in self.amounts else ""
@@ -55,10 +55,10 @@ class Summary:
 def counts_and_amounts(
     total: str, counts: Counts, names: Mapping[str, str]
 ) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
-    """``counts`` and ``amounts`` of a summary. Pure.
+    """Make ``counts`` and ``amounts`` of a summary. Pure.
 
-    ``total`` names the sum of all rows, which comes first. ``names`` are the statuses to show, in their order, each
-    with the name that it is shown by.
+    ``total`` is the key of the sum, which comes first. ``names`` maps the statuses to show, in this order, to the names
+    under which they are shown.
     """
     rows, amounts = counts.rows, counts.amounts
     shown_counts = {names[status]: rows[status] for status in names if status in rows}
@@ -70,9 +70,9 @@ def counts_and_amounts(
 def with_review_page(
     summary: Summary, path: str, collector_type: type[RowCollector[MediaRow]], rows: Iterable[MediaRow]
 ) -> Summary:
-    """Write the page, and return the summary with its path; without a path, the summary as it is.
+    """Write the review page, and return the summary with its path; without a path, return it unchanged.
 
-    Changes the disk: writes the page. Only then are the rows read.
+    Changes the disk: writes the page. The rows are read only if there is a path.
     """
     if not path:
         return summary

@@ -1,1 +1,1 @@
-"""The only package that changes the disk. Callers have decided; functions refuse when the disk has changed since."""
+"""The only package that changes the disk. Callers decide; functions refuse if the disk has changed since then."""

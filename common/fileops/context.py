@@ -1,4 +1,4 @@
-"""What all threads of a run share when they read and change files: one object in place of many arguments."""
+"""What all threads of a run share when they read and change files."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -9,17 +9,17 @@ from common.paths import RealRoots
 
 
 class Progress(Protocol):
-    """Counts finished work. Any thread may call it."""
+    """Counts finished work; any thread may call its methods."""
 
     def add_bytes(self, count: int) -> None: ...
     def add_file(self) -> None: ...
 
 
 class DiskAccess:
-    """What all threads of a run share. It is a ``ReadMonitor`` as well.
+    """What all threads of a run share. It is also a ``ReadMonitor``.
 
-    ``synced_folders``: the folders of the archive whose names are durable. ``unsupported_attributes``: attributes of
-    copied files that their new file system could not hold, in words.
+    ``synced_folders``: folders of the archive that were synced. ``unsupported_attributes``: names of the attributes of
+    copied files that the new file system could not hold, as the summary prints them.
     """
 
     def __init__(self, progress: Progress, stop_requested: Callable[[], bool]) -> None:

@@ -1,4 +1,4 @@
-"""Copying a file, with its attributes, to a temporary name, and giving the copy its final name."""
+"""Copying a file and its attributes to a temporary name, and renaming the copy to its final name."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ from common.paths import printable
 
 @dataclass(slots=True)
 class StagedCopy:
-    """A copy under its temporary name, still open, not yet durable. ``identity`` is that of the source when read."""
+    """An open copy under its temporary name, not yet durable. ``identity`` is that of the source when it was read."""
 
     path: str
     fd: int
@@ -26,12 +26,12 @@ class StagedCopy:
     unsupported_attributes: tuple[str, ...]
 
     def sync(self) -> None:
-        """Return only once the content is on the storage medium. Raises ``OSError``."""
+        """Make the content durable. Raises ``OSError``."""
         os.fsync(self.fd)
 
     def close(self) -> None:
         if self.fd >= 0:
-            fd, self.fd = self.fd, -1  # it is closed even when closing fails
+            fd, self.fd = self.fd, -1  # the descriptor is closed even if closing fails
             close_file(fd, self.path)
 
     def discard(self) -> None:
@@ -45,9 +45,9 @@ class StagedCopy:
 def copy_to_temporary(source: str, folder: str, monitor: ReadMonitor = UNMONITORED) -> StagedCopy:
     """Copy a regular file to a temporary name in a folder, and hash it. Changes the disk: the folder.
 
-    The copy has the modification time, permissions and extended attributes of the source and, for root, its owner.
-    Raises ``RowFailed`` when the source can't be read or changes meanwhile, ``StoppedEarly`` or ``RowFailed`` when the
-    copy can't be written, and ``Interrupted``; no temporary file is left then.
+    The copy gets the source's times and permissions, on Linux its extended attributes and, for root, its owner.
+    Raises ``RowFailed`` if the source can't be read or changes meanwhile, ``StoppedEarly`` or ``RowFailed`` if the copy
+    can't be written, and ``Interrupted``; in these cases the temporary file is removed.
     """
     import hashlib  # noqa: PLC0415 - copying alone needs it
 
@@ -81,7 +81,7 @@ def copy_to_temporary(source: str, folder: str, monitor: ReadMonitor = UNMONITOR
 
 
 def _copy_attributes(source_fd: int, target_fd: int, target: str, identity: Identity) -> tuple[str, ...]:
-    """Give a copy the permissions, extended attributes and times of its source; return those that it can't hold."""
+    """Give a copy the attributes of its source; return those that it can't hold, except for owner and access time."""
     unsupported: list[str] = []
     if sys.platform == "linux":
         try:
@@ -106,7 +106,7 @@ def _copy_attributes(source_fd: int, target_fd: int, target: str, identity: Iden
     with suppress(OSError):
         times = (status.st_atime_ns, identity.mtime_ns)
         os.utime(target_fd if os.utime in os.supports_fd else target, ns=times)
-    # Some file systems refuse, others accept and keep what they can: whole seconds, or years up to 2038.
+    # Some file systems refuse, others silently store what they can: whole seconds, or years up to 2038.
     result = os.fstat(target_fd)
     if sys.platform != "win32" and result.st_mode & 0o777 != mode:
         unsupported.append("permissions")
@@ -116,9 +116,9 @@ def _copy_attributes(source_fd: int, target_fd: int, target: str, identity: Iden
 
 
 def commit_copy(staged: StagedCopy, destination: str) -> None:
-    """Give a synced copy its final name. Changes the disk.
+    """Rename a synced copy to its final name. Changes the disk.
 
-    Raises ``FileExistsError`` when the name is taken, ``OSError`` otherwise.
+    Raises ``FileExistsError`` if the name is taken, else ``OSError``.
     """
     staged.close()
     rename_no_replace(staged.path, destination)

@@ -14,7 +14,7 @@ from common.paths import is_folder, is_inside, printable
 
 
 def sync_folder(path: str) -> None:
-    """Make the names in a folder durable. Does nothing on Windows, which has no such call. Raises ``OSError``."""
+    """Make the names in a folder durable. Does nothing on Windows, which can't do it. Raises ``OSError``."""
     if sys.platform == "win32":
         return
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -37,7 +37,7 @@ def sync_folders(folders: Iterable[str]) -> None:
 
 
 def sync_folders_up_to(folder: str, root: str, synced: set[str]) -> None:
-    """Sync a folder and those above it up to a root, and add them to ``synced``. Raises ``StoppedEarly``."""
+    """Sync a folder and its parents up to a root, except those in ``synced``; add them. Raises ``StoppedEarly``."""
     while folder not in synced:
         sync_folders([folder])
         synced.add(folder)
@@ -47,7 +47,7 @@ def sync_folders_up_to(folder: str, root: str, synced: set[str]) -> None:
 
 
 def make_folders(path: str, mode: int = 0o777) -> None:
-    """Make a folder and the missing ones above it, durably. Changes the disk. Raises ``OSError``."""
+    """Make a folder and its missing parents, durably. Changes the disk. Raises ``OSError``."""
     missing: list[str] = []
     folder = path
     while not is_folder(folder):
@@ -65,15 +65,15 @@ def make_folders(path: str, mode: int = 0o777) -> None:
 
 
 def mark_quarantine(path: str) -> None:
-    """Put the mark into a quarantine that keeps later scans out, whatever its name is. Changes the disk."""
+    """Mark a folder as a quarantine, so that scans skip it whatever its name. Changes the disk. Raises ``OSError``."""
     with suppress(FileExistsError):
         os.close(os.open(os.path.join(path, QUARANTINE_FOLDER), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def remove_empty_folder(path: str) -> bool:
-    """Remove a folder if it is empty; return whether it is gone. Changes the disk, and syncs nothing.
+    """Remove a folder if it is empty; return whether it is gone. Changes the disk, without syncing.
 
-    Raises ``OSError`` when an empty one can't be removed.
+    Raises ``OSError`` if it can't be listed, or is empty and can't be removed.
     """
     try:
         os.rmdir(path)
@@ -88,13 +88,13 @@ def remove_empty_folder(path: str) -> bool:
 
 
 def remove_empty_folders_up_to(folder: str, root: str) -> None:
-    """Remove a folder and those above it that are empty and lie below a root. Changes the disk. Raises ``OSError``."""
+    """Remove a folder and its parents below a root while they are empty. Changes the disk. Raises ``OSError``."""
     while is_inside(folder, root) and remove_empty_folder(folder):
         folder = os.path.dirname(folder)
 
 
 def restore_folder(path: str, mode: int, mtime_ns: int) -> None:
-    """Make a pruned folder again, with its permissions and time. Changes the disk. Raises ``OSError``."""
+    """Recreate a pruned folder with its permissions and time. Changes the disk. Raises ``OSError``."""
     make_folders(path)
     os.chmod(path, mode)
     set_folder_time(path, mtime_ns)
@@ -103,7 +103,7 @@ def restore_folder(path: str, mode: int, mtime_ns: int) -> None:
 def set_folder_time(path: str, mtime_ns: int) -> None:
     """Set the modification time of a folder, which renaming files in it has changed. Changes the disk.
 
-    A refusal is ignored: the folder may be another user's, and its time proves nothing.
+    Errors are ignored: the folder may be another user's, and nothing depends on its time.
     """
     accessed_ns = mtime_ns
     with suppress(OSError):

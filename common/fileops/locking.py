@@ -1,4 +1,4 @@
-"""Locks: a file that keeps a second run out until the process ends, and one thread at a time for hard links."""
+"""A lock file that keeps other runs out, and a lock that keeps threads apart when they work on hard links."""
 
 import os
 import sys
@@ -14,8 +14,8 @@ from common.paths import printable
 class Lock:
     """An exclusive lock on a file that is never removed, held from its creation to the end of its ``with`` block.
 
-    Changes the disk: makes the file. Raises ``Locked`` when another run holds the lock, ``BadInput`` when the file
-    can't be made.
+    Changes the disk: makes the file. Raises ``Locked`` if another run holds the lock, ``BadInput`` if the file can't
+    be made or locked.
     """
 
     def __init__(self, path: str) -> None:
@@ -53,7 +53,7 @@ class Lock:
 
 
 def lock_unless_read_only(path: str) -> AbstractContextManager[object]:
-    """A lock, or nothing where the file system is mounted read-only, so that no run can change it.
+    """Take a lock; on a file system that is mounted read-only, which no run can change, do nothing.
 
     Changes the disk and raises as ``Lock`` does.
     """
@@ -67,22 +67,22 @@ def _open_lock_file(path: str) -> int:
     flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
-    except PermissionError:  # another user's file: a lock needs no more than to read it
+    except PermissionError:  # another user's file: read access is enough for a lock
         return os.open(path, os.O_RDONLY | flags)
 
 
 class HardLinkLock:
-    """Lets threads work on files in parallel, but on those with several names one after the other.
+    """Lets threads work in parallel, except on files with several names (hard links): on these only one at a time.
 
-    Renaming or removing one name of a file moves its change time: a thread that compares it under another of its names
-    would take it for changed.
+    Renaming or removing one name of a file moves its change time, so a thread that compares the file under another name
+    would consider it changed.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
 
     def hold(self, path: str) -> AbstractContextManager[object]:
-        """A context to hold while a file is worked on. A file that can't be looked at may have several names."""
+        """A context to hold while working on a file. A file that can't be examined may have several names."""
         with suppress(OSError):
             if os.lstat(path).st_nlink == 1:
                 return nullcontext()

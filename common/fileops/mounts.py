@@ -1,4 +1,4 @@
-"""Mount points, and whether two paths lead to one folder: a file made in one is looked for in the other."""
+"""Mount points, and whether two paths lead to the same folder: does a file made in one appear in the other?"""
 
 import errno
 import os
@@ -12,7 +12,7 @@ from common.fileops.folders import set_folder_time, sync_folder
 from common.fileops.temporary import PROBE_PREFIX, is_temporary_name, remove_temporary
 from common.paths import printable
 
-# Nothing can be made or removed in the folder, or there is no folder.
+# Nothing can be made or removed in the folder, or it does not exist.
 _UNCHANGEABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR})
 _MAX_REMEMBERED = 100_000
 _OCTAL = re.compile(rb"\\([0-7]{3})")
@@ -32,13 +32,13 @@ def mount_points() -> frozenset[str]:
 
 
 def is_same_directory(first: str, second: str) -> bool:
-    """Whether two paths lead to one folder: a random name made in one appears in the other.
+    """Whether two paths lead to the same folder: a file with a random name made in one appears in the other.
 
     Device and inode numbers can't show it: overlay and FUSE views have their own. Both directions are tried: a new file
-    in an overlay does not appear in the folder below it. Where neither can be written, nothing can be removed either.
+    in an overlay does not appear in the folder below it. If neither is writable, nothing can be removed from it either.
 
     Changes the disk: makes and removes an empty file in each folder, and restores the folder's time. Raises
-    ``StoppedEarly`` where no file can be made but files can be removed, as on a full disk.
+    ``StoppedEarly`` if no file can be made although files could be removed, as on a full disk.
     """
     return any(_probe_appears_in(view, folder) for folder, view in ((first, second), (second, first)))
 
@@ -60,27 +60,27 @@ def _probe_appears_in(view: str, folder: str) -> bool:
     try:
         return os.path.lexists(os.path.join(view, name))
     finally:
-        with suppress(OSError):  # it is empty: closing it can lose nothing
+        with suppress(OSError):  # it is empty, so nothing can be lost
             os.close(fd)
         try:
             remove_temporary(probe)
         except OSError as error:
-            if error.errno != errno.EPERM:  # where nothing can be removed, no photo can be removed either
+            if error.errno != errno.EPERM:  # if nothing can be removed here, no photo can
                 raise
         set_folder_time(folder, time_before)
-        with suppress(OSError):  # a probe that a power cut brings back would be litter, not loss
+        with suppress(OSError):  # a probe that reappears after a power cut does no harm
             sync_folder(folder)
 
 
 def remove_stale_probes(folder: str) -> None:
-    """Remove probes that killed runs on this machine left in a folder. Changes the disk; the folder keeps its time."""
+    """Remove probes that killed runs on this machine left in a folder, and restore its time. Changes the disk."""
     if sys.platform == "win32":
-        return  # there is no harmless way to find out whether a process lives
+        return  # os.kill would interrupt the process
     try:
         time_before = os.stat(folder).st_mtime_ns
         stale = [name for name in os.listdir(folder) if _is_stale_probe(name)]
     except OSError:
-        return  # the next one to read this folder will report what is wrong with it
+        return  # the next function to read this folder will report it
     for name in stale:
         with suppress(OSError):
             remove_temporary(os.path.join(folder, name))
@@ -101,12 +101,12 @@ def _is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except OSError:
-        return True  # another user's, or this system has no such file: the next run asks again
-    return state != b"Z"  # a killed process whose parent has not waited for it yet
+        return True  # another user's process, or no /proc: a later run tries again
+    return state != b"Z"  # a zombie: killed, but its parent has not waited for it yet
 
 
 def _host_id() -> str:
-    """Eight letters for this machine, so that runs on several machines leave each other's probes alone."""
+    """Eight hex digits for this machine, so that runs on several machines leave each other's probes alone."""
     import hashlib  # noqa: PLC0415 - needed for a probe only
     import platform  # noqa: PLC0415 - see above
 
@@ -114,9 +114,9 @@ def _host_id() -> str:
 
 
 class SameDirectoryCheck:
-    """Remembers which pairs of folders are distinct. Any thread may call it, and one probe is made at a time.
+    """Remembers which pairs of folders are distinct. Any thread may call it; only one probe is made at a time.
 
-    Two at once would spoil the time of the folder for each other.
+    Two at once would each restore a wrong time to the folder.
     """
 
     def __init__(self) -> None:
@@ -125,7 +125,7 @@ class SameDirectoryCheck:
         self._guard = threading.RLock()
 
     def same_directory(self, first: str, second: str) -> bool:
-        """Whether two paths lead to one folder. Changes the disk and raises as ``is_same_directory`` does."""
+        """Whether two paths lead to the same folder. Changes the disk and raises as ``is_same_directory`` does."""
         with self._guard:
             if (first, second) in self._distinct:
                 return False
@@ -139,7 +139,7 @@ class SameDirectoryCheck:
             return False
 
     def remove_stale_probes(self, folder: str) -> None:
-        """Remove the probes that killed runs left in a folder, once in each run. Changes the disk."""
+        """Remove the probes that killed runs left in a folder, once per run. Changes the disk."""
         with self._guard:
             if folder in self._cleared:
                 return

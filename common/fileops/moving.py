@@ -1,4 +1,4 @@
-"""Moving an examined file, and destroying one whose copy was read back: the only place where content is destroyed."""
+"""Moving an examined file, and destroying a file after its copy was read back: only here is content destroyed."""
 
 import errno
 import os
@@ -19,7 +19,7 @@ from common.paths import printable
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One file to be moved, with its identity and digest when this run examined it.
+    """A file to be moved, with its identity and digest from when this run examined it.
 
     ``set_aside``: a name in the folder of the source for ``destroy`` to use.
     """
@@ -34,24 +34,24 @@ class Move:
 def relocate(move: Move, monitor: ReadMonitor = UNMONITORED) -> tuple[str, ...]:
     """Move an examined file, replacing nothing; return the attributes that the new file system could not hold.
 
-    On one file system it is renamed, and renamed back if it proves not to be the expected one; the folders are not
-    synced. Across file systems it is copied, the copy made durable, and the source destroyed by ``destroy``.
+    Within one file system it is renamed, and renamed back if it is not the expected file after all; the folders are not
+    synced. Across file systems it is copied, the copy is made durable, and ``destroy`` destroys the source.
 
-    Raises ``RowFailed`` when the file is not the expected one, ``FileExistsError`` when the destination is taken,
-    ``StoppedEarly`` where the next file would fail as well. Changes the disk: both folders.
+    Raises ``RowFailed`` if it is not the expected file, ``FileExistsError`` if the destination is taken,
+    ``StoppedEarly`` if the next file would fail as well, ``Interrupted``. Changes the disk: both folders.
     """
     try:
         with open_regular(move.source) as (fd, identity):
             if not same_file_state(identity, move.expected):
                 raise RowFailed("it was replaced since it was examined")
             if sys.platform != "win32":
-                # The open file can't be mistaken for another, whatever happens to names meanwhile.
+                # The open file stays the same, whatever happens to names meanwhile.
                 folder = identity_of(os.stat(os.path.dirname(move.destination))).inode_key
                 rename_no_replace(move.source, move.destination)
                 try:
                     arrived = identity_of(os.lstat(move.destination))
                     is_expected = identity_of(os.fstat(fd)).inode_key == arrived.inode_key
-                except OSError:  # the moved file can't be looked at, so it may be another
+                except OSError:  # the moved file can't be examined: it may be another
                     _take_back(move, folder)
                     raise
                 if not is_expected or not same_file_state(arrived, move.expected):
@@ -70,7 +70,7 @@ def relocate(move: Move, monitor: ReadMonitor = UNMONITORED) -> tuple[str, ...]:
 
 
 def _take_back(move: Move, folder: tuple[int, int]) -> None:
-    """Undo a rename of an unexpected file. Raises ``RowFailed`` where the path now leads to another folder."""
+    """Undo the rename of an unexpected file. Raises ``RowFailed`` if the path now leads to another folder."""
     path = os.path.dirname(move.destination)
     try:
         is_same = identity_of(os.stat(path)).inode_key == folder
@@ -90,7 +90,7 @@ def _require_writable(folder: str) -> None:
 
 
 def _relocate_across(move: Move, monitor: ReadMonitor) -> tuple[str, ...]:
-    _require_writable(os.path.dirname(move.source))  # else it would be copied, but could not be removed
+    _require_writable(os.path.dirname(move.source))  # or it would be copied but could not be removed
     staged = copy_to_temporary(move.source, os.path.dirname(move.destination), monitor)
     try:
         if not same_file_state(staged.identity, move.expected) or staged.sha256 != move.sha256:
@@ -107,7 +107,7 @@ def _relocate_across(move: Move, monitor: ReadMonitor) -> tuple[str, ...]:
 
 
 def finish_relocation(move: Move, monitor: ReadMonitor = UNMONITORED) -> None:
-    """Make the name of a copy durable, and destroy its source by ``destroy``. Changes the disk: both folders."""
+    """Make the name of a copy durable, then ``destroy`` its source. Changes the disk: both folders."""
     sync_folders([os.path.dirname(move.destination)])
     destroy(move, monitor)
 
@@ -116,11 +116,11 @@ def destroy(move: Move, monitor: ReadMonitor = UNMONITORED) -> str:
     """Destroy ``move.source``, if it is the expected file and ``move.destination`` holds the same bytes.
 
     The only place where content is destroyed. The file is renamed to ``move.set_aside`` and held open; both files are
-    read from the storage medium and compared; the file is looked at once more; only then is it unlinked. In every other
-    case it gets its name back. Returns how the two files were read, ``cold`` or ``cached``.
+    read, from the storage medium if possible, and compared; the file is examined once more; only then is it unlinked.
+    Otherwise it is renamed back. Returns how the two files were read, ``cold`` or ``cached``.
 
-    Raises ``RowFailed`` when the file was kept, ``StoppedEarly`` when the copy can't be read, and ``Interrupted``.
-    Nothing can keep a program that has the file open from writing to it in the last microseconds.
+    Raises ``RowFailed`` if the file was kept, ``StoppedEarly`` if the copy can't be read or the file can't be renamed
+    back, ``Interrupted``. A program that has the file open could still write to it in the last microseconds.
     """
     try:
         rename_no_replace(move.source, move.set_aside)
@@ -148,10 +148,10 @@ def destroy(move: Move, monitor: ReadMonitor = UNMONITORED) -> str:
 
 
 def _prove_identical(move: Move, fd: int, monitor: ReadMonitor) -> Comparison:
-    """Compare the file that was set aside with its copy, and require that nothing changed meanwhile.
+    """Compare the set-aside file with its copy, and require that nothing changed meanwhile.
 
-    An edit whose modification time was set back shows in the change time only. But file systems over FUSE report the
-    change time of the rename late, so after one difference the files are read a second time.
+    An edit whose modification time was set back shows only in the change time. But FUSE file systems report the change
+    time of the rename late, so if it moved, the files are read a second time.
     """
     before = identity_of(os.fstat(fd))
     for _ in range(2):
@@ -168,16 +168,16 @@ def _prove_identical(move: Move, fd: int, monitor: ReadMonitor) -> Comparison:
 
 
 def restore_mtime(path: str, mtime_ns: int) -> None:
-    """Set a modification time that a file system on the way could not hold. A refusal is ignored. Changes the disk."""
+    """Set the modification time of a file; errors are ignored. Changes the disk."""
     with suppress(OSError):
         can_stay_on_link = os.utime in os.supports_follow_symlinks
         os.utime(path, ns=(os.lstat(path).st_atime_ns, mtime_ns), follow_symlinks=not can_stay_on_link)
 
 
 def drop_second_name(move: Move) -> None:
-    """Remove ``move.source``, a second name (hard link) of ``move.destination``. No content is destroyed.
+    """Remove ``move.source``, a second name (hard link) of ``move.destination``. Destroys no content.
 
-    Raises ``RowFailed`` when it is another file. Changes the disk: the folder of the source.
+    Raises ``RowFailed`` if it is another file. Changes the disk: the folder of the source.
     """
     if os.lstat(move.source).st_nlink < 2:
         raise RowFailed(f"it and {printable(move.destination)} are one name of one file; it was kept")

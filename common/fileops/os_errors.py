@@ -1,4 +1,4 @@
-"""What a failed write means: errors of the disk or the system stop the run, others fail one row. Pure."""
+"""What a failed write means: errors of the disk or the system stop the run, others fail only a row. Pure."""
 
 import errno
 import sys
@@ -6,16 +6,16 @@ import sys
 from common.errors import RowFailed, StoppedEarly, explain_os_error
 from common.paths import printable
 
-# The next file would meet these errors as well.
+# The next file would fail with these errors as well.
 _STOPS_RUN = {errno.EIO, errno.ENOSPC, errno.EROFS}
 if sys.platform != "win32":
     _STOPS_RUN |= {errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENODEV, errno.ENOTCONN, errno.ENXIO, errno.ESTALE}
 UNSUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM, getattr(errno, "EOPNOTSUPP", 95), errno.EMLINK})
-"""What a file system answers that can't do something: the next way is tried."""
+"""The errors of an operation that a file system does not support: callers try another way, or do without."""
 
 
 def write_error(path: str, error: OSError) -> Exception:
-    """The exception for a failed write: ``StoppedEarly`` where the next file would fail as well, else ``RowFailed``."""
+    """The exception for a failed write: ``StoppedEarly`` if the next file would fail as well, else ``RowFailed``."""
     if error.errno in _STOPS_RUN:
         return StoppedEarly(
             f"{printable(path)}: cannot write: {explain_os_error(error)}; mend that and run the same command again"

@@ -15,16 +15,16 @@ def rename_no_replace(source: str, destination: str) -> None:
     """Rename a file, never replacing another. Changes the disk.
 
     ``renameat2(2)`` with RENAME_NOREPLACE on Linux, ``renamex_np`` with RENAME_EXCL on macOS, ``os.rename`` on Windows
-    (which never replaces). On a file system that has none of these: a hard link and an unlink; without hard links: a
-    rename over a placeholder that was made exclusively.
+    (which never replaces). On a file system that supports none of these: a hard link and an unlink; without hard links:
+    a rename over a placeholder that was created exclusively.
 
-    Raises ``FileExistsError`` when the new name is taken, ``OSError`` otherwise (EXDEV across file systems).
+    Raises ``FileExistsError`` if the new name is taken, else ``OSError`` (EXDEV across file systems).
     """
     for rename in (_rename_exclusive, _link_then_unlink):
         try:
             return rename(source, destination)
         except OSError as error:
-            # An error without a second path comes from the unlink: the link was made, so this way works here.
+            # An error without a second path comes from the unlink: links work here, and removing failed.
             if error.errno not in UNSUPPORTED or error.filename2 is None:
                 raise
     return _rename_over_placeholder(source, destination)
@@ -54,7 +54,7 @@ def _link_then_unlink(source: str, destination: str) -> None:
     try:
         os.unlink(source)
     except OSError:
-        with suppress(OSError):  # in a folder where nothing can be removed, both names stay
+        with suppress(OSError):  # if nothing can be removed from the folder, both names stay
             os.unlink(destination)
         raise
 
@@ -69,7 +69,7 @@ def _rename_over_placeholder(source: str, destination: str) -> None:
 
 
 def remove_placeholder(path: str, original: str) -> bool:
-    """Remove the empty file by which a killed run reserved a name for ``original``; return whether there was one.
+    """Remove the empty file with which a killed run reserved a name for ``original``; return whether it was removed.
 
     Of two empty files the younger is the placeholder: copies have the original's time. Changes the disk.
     """
@@ -86,15 +86,15 @@ def remove_placeholder(path: str, original: str) -> bool:
 
 
 def restore_set_aside(path: str, set_aside: str) -> bool:
-    """Give a file that a killed run had set aside its own name back; return whether there was one.
+    """Rename a file that a killed run had set aside back to its own name; return whether it was renamed.
 
     Changes the disk. Raises ``OSError``.
     """
     if not path_exists(set_aside):
         return False
     if path_exists(path):
-        # The run was killed within a rename that was a link and an unlink, or went over a placeholder: the second
-        # name of the file can go, and so can the placeholder.
+        # The run was killed in the middle of a rename, between link and unlink or with a placeholder in place: remove
+        # the second name of the file, or the placeholder.
         status = os.lstat(path)
         if os.path.samestat(status, os.lstat(set_aside)) and status.st_nlink > 1:
             os.unlink(set_aside)

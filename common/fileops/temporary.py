@@ -1,4 +1,4 @@
-"""The temporary names of files, and the removal of those that a killed run left."""
+"""The temporary names of files, and the removal of files that a killed run left under them."""
 
 import os
 import re
@@ -9,22 +9,22 @@ from common.paths import path_exists
 TEMPORARY_PREFIX = ".media-tmp-"
 PROBE_PREFIX = ".media-probe-"
 SET_ASIDE_PREFIX = ".media-removing-"
-# Exactly the names that are made here: a similar name may be that of a person's file.
+# Exactly the names that this project makes: a user's file may have a similar one.
 _OWN_NAME = re.compile(r"\.media-tmp-[0-9a-f]{16}|\.media-probe-[0-9a-f]{8}-[0-9]{1,9}-[0-9a-f]{16}")
 
 
 def is_temporary_name(name: str) -> bool:
-    """Whether a name is one that this package gives to unfinished files and probes. Pure."""
+    """Whether a name is one that this package gives to unfinished copies and probes. Pure."""
     return _OWN_NAME.fullmatch(name) is not None
 
 
 def set_aside_name(path: str, run_id: str, row_id: int) -> str:
-    """The name in the same folder under which ``destroy`` holds the file of one row. Pure."""
+    """The name in the same folder to which ``destroy`` renames the file of a row. Pure."""
     return os.path.join(os.path.dirname(path), f"{SET_ASIDE_PREFIX}{run_id[:8]}-{row_id}")
 
 
 def remove_temporary(path: str) -> None:
-    """Remove a regular file with a temporary name, if it is there. Changes the disk. Raises ``OSError``."""
+    """Remove a regular file with a temporary name, if it exists. Changes the disk. Raises ``OSError``."""
     if not is_temporary_name(os.path.basename(path)):
         raise ValueError(f"not a temporary name: {path}")
     try:
@@ -35,7 +35,7 @@ def remove_temporary(path: str) -> None:
 
 
 def remove_temporaries(folder: str) -> None:
-    """Remove the unfinished files that a killed run left in a folder. No other run may be at work there.
+    """Remove the unfinished copies that a killed run left in a folder. No other run may be working there.
 
     Changes the disk. Raises ``OSError``.
     """

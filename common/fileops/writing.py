@@ -9,15 +9,15 @@ from common.hashing.identity import close_file
 from common.paths import path_exists, printable, read_prefix
 
 _PREFIX_BYTES = 16
-# ext4 delays writing at most this much of a new file; a longer one with zeros only is somebody's.
+# After a power cut, a new file on ext4 holds at most this many zeros; a longer file is the user's.
 _MAX_LOST_BYTES = 1 << 20
 
 
 def write_atomically(path: str, data: bytes) -> None:
-    """Replace a small file: after a crash either the old or the new one is whole. Changes the disk.
+    """Replace a small file: after a crash it has either its old or its new content. Changes the disk.
 
-    Callers hold a lock, so that there is one writer at a time. Raises ``OSError``, and ``BadInput`` when the file under
-    the temporary name beside it is not what a killed run began to write.
+    Callers hold a lock, so that there is one writer at a time. Raises ``OSError``, and ``BadInput`` if a file that no
+    killed run began to write has the temporary name beside it.
     """
     temporary = path + ".tmp"
     prefix = read_prefix(temporary, _PREFIX_BYTES) if path_exists(temporary) else b""
@@ -34,7 +34,7 @@ def write_atomically(path: str, data: bytes) -> None:
 
 
 def write_all(fd: int, data: bytes | memoryview) -> None:
-    """Write all data to an open file, which may take several calls. Changes the disk. Raises ``OSError``."""
+    """Write all data to an open file, in several calls if needed. Changes the disk. Raises ``OSError``."""
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
@@ -43,11 +43,11 @@ def write_all(fd: int, data: bytes | memoryview) -> None:
 class Appender:
     """A file that only grows, made durable by ``sync``. Changes the disk.
 
-    Without a ``length`` the file must not exist yet. A longer file is cut back to its length at a checkpoint. With
-    length 0 the file may be missing, or hold a part of ``start`` from a run that was killed at once, or more only where
-    it is known to be ``ours``. ``lines``: the content up to the length ends with a whole line, as in all but a log.
+    ``length`` is that at the last checkpoint: a longer file is cut back to it. Without a ``length`` the file must not
+    exist. With length 0 it may be missing, or hold a part of ``start`` from a killed run, or anything if it is known to
+    be ``ours``. ``lines`` is False for a log only, which is neither checked nor cut back.
 
-    Raises ``BadInput`` when the file is not like this, and leaves it as it is.
+    Raises ``BadInput`` for a file in any other condition, which is left unchanged, and ``StoppedEarly``.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Appender:
         self.path = path
         flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
         if not lines:
-            flags |= os.O_APPEND  # several runs may write one log
+            flags |= os.O_APPEND  # several runs may write to the same log
         if length is None:
             flags |= os.O_CREAT | os.O_EXCL
         elif length == 0:
@@ -86,12 +86,12 @@ class Appender:
             sync_folder(os.path.dirname(path) or ".")
 
     def _find_fault(self, start: bytes, ours: bool, lines: bool) -> str:
-        """What is wrong with the opened file, or an empty string."""
+        """Describe what is wrong with the opened file; empty if nothing is."""
         if os.fstat(self._fd).st_size < self.length:
             return "is shorter than its state file says; restore it, or start with new outputs"
         prefix = os.read(self._fd, len(start) + 1)
         if self.length == 0:
-            # Zeros are what a power cut leaves of content that did not reach the disk.
+            # After a power cut, content that did not reach the disk may read as zeros.
             taken = not ours and not start.startswith(prefix) and not self._holds_only_zeros()
             return "exists already; choose another name or move it away" if taken else ""
         if not lines:
@@ -107,7 +107,7 @@ class Appender:
         return not any(piece.strip(b"\0") for piece in iter(lambda: os.read(self._fd, 1 << 16), b""))
 
     def append(self, data: bytes) -> None:
-        """Write at the end; not durable before ``sync``. Raises ``StoppedEarly``."""
+        """Write data at the end; it is durable after ``sync``. Raises ``StoppedEarly``."""
         try:
             write_all(self._fd, data)
         except OSError as error:
@@ -115,14 +115,14 @@ class Appender:
         self.length += len(data)
 
     def sync(self) -> None:
-        """Return only once everything appended is on the storage medium. Raises ``StoppedEarly``."""
+        """Make everything that was appended durable. Raises ``StoppedEarly``."""
         try:
             os.fsync(self._fd)
         except OSError as error:
             raise self._failed("sync", error) from None
 
     def close(self) -> None:
-        """Close the file. Raises ``StoppedEarly``: some systems report only now that something was not written."""
+        """Close the file. Raises ``StoppedEarly``: some systems report a failed write only now."""
         try:
             os.close(self._fd)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Open files, read in chunks into memory that is kept for the next file. Changes nothing."""
+"""Reading open files in chunks, into buffers that are reused for the next file. Reads the disk."""
 
 import os
 import sys
@@ -13,20 +13,20 @@ CHUNK = 1 << 18
 
 
 class ReadMonitor(Protocol):
-    """Called for each chunk that is read, from any thread."""
+    """Its methods are called for each chunk that is read, from any thread."""
 
     def add_bytes(self, count: int) -> None:
         """Count bytes that have been read."""
 
     def stop_requested(self) -> bool:
-        """Whether to stop reading, with ``Interrupted``."""
+        """Whether reading must stop with ``Interrupted``."""
 
 
 class Unmonitored:
-    """A monitor for short reads that are neither counted nor interrupted."""
+    """The monitor of short reads, which are neither counted nor interrupted."""
 
     def add_bytes(self, count: int) -> None:
-        """Nothing is counted."""
+        """Do nothing."""
 
     def stop_requested(self) -> bool:
         return False
@@ -36,7 +36,7 @@ UNMONITORED = Unmonitored()
 
 
 class _Buffers(threading.local):
-    """Two buffers for each thread: new memory for each file would cost as much as hashing its contents."""
+    """Two buffers per thread: allocating memory for each file would cost as much as hashing its contents."""
 
     def __init__(self) -> None:
         self.left = bytearray(CHUNK)
@@ -47,10 +47,10 @@ BUFFERS = _Buffers()
 
 
 def chunks(path: str, fd: int, size: int, monitor: ReadMonitor) -> Iterator[memoryview]:
-    """An open file of a known size in chunks. Each chunk overwrites the one before; one reader per thread at a time.
+    """Read an open file of a known size in chunks. Each chunk overwrites the last: use one reader per thread at a time.
 
-    Raises ``ChangedWhileReading`` when the file has grown (it may never end), ``Interrupted`` when the monitor asks for
-    it, ``OSError`` with the path in it.
+    Raises ``ChangedWhileReading`` if the file has grown (it may never end), ``Interrupted`` if the monitor requests it,
+    ``OSError`` with the path in it.
     """
     buffer = BUFFERS.left
     view = memoryview(buffer)
@@ -66,7 +66,7 @@ def chunks(path: str, fd: int, size: int, monitor: ReadMonitor) -> Iterator[memo
 
 
 def fill_buffer(file: tuple[str, int], buffer: bytearray) -> int:
-    """Read a file, given as path and descriptor, until the buffer is full or the file ends. Returns the bytes read.
+    """Read a file (path, descriptor) until the buffer is full or the file ends. Returns the number of bytes read.
 
     Raises ``OSError`` with the path in it.
     """

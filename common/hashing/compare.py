@@ -16,12 +16,12 @@ _READ_AHEAD_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The result of reading two files side by side to their ends.
+    """The result of comparing two files.
 
-    ``sha256`` is that of both when they are equal, else empty. ``first_difference`` is a byte offset, -1 when equal.
-    ``read_mode`` is ``cold`` when both were read from the storage medium. ``touched``: a change time moved meanwhile,
-    though size and modification time did not, by an edit whose time was set back, or a file system that reports a
-    rename late. ``shares_blocks``: both occupy the same blocks, as reflinked copies do, so one bad block takes both.
+    ``sha256`` is the digest of equal files, else empty. ``first_difference`` is a byte offset, -1 if they are equal.
+    ``read_mode`` is ``cold`` if both were read from the storage medium. ``touched``: a change time (ctime) moved, but
+    neither size nor modification time did: after an edit whose time was set back, or on a file system that reports a
+    rename late. ``shares_blocks``: both begin with the same block, as reflinked copies do: one bad block damages both.
     """
 
     equal: bool
@@ -38,8 +38,8 @@ def compare(left: str, right: str, monitor: ReadMonitor = UNMONITORED, *, cold: 
     """Read two files side by side, compare every byte, and hash equal contents once.
 
     The right file, the archive copy, is synced first. With ``cold``, both are dropped from the page cache first.
-    Raises ``RowFailed`` when one is not regular, both are the same file, or one changed while it was read; ``OSError``
-    (with the path in it) when one can't be read.
+    Raises ``RowFailed`` if one is not regular, both are the same file, or one changed while it was read; ``OSError``
+    (with the path in it) if one can't be read; ``Interrupted`` if the monitor requests it.
     """
     with open_regular(left) as (left_fd, left_identity), open_regular(right) as (right_fd, right_identity):
         if left_identity.inode_key == right_identity.inode_key:
@@ -54,7 +54,7 @@ def compare(left: str, right: str, monitor: ReadMonitor = UNMONITORED, *, cold: 
         else:
             sync_open(right, right_fd)
         read_mode = "cold" if left_cold and right_cold else "cached"
-        # Reading ahead would be wasted on what is mostly in memory already.
+        # Without ``cold`` most of it is in memory already, and reading ahead would be wasted.
         ahead_end = left_identity.size if cold else 0
         sha256, difference = _compare_open((left, left_fd), (right, right_fd), ahead_end, monitor)
         touched = [require_unchanged(left_fd, left_identity), require_unchanged(right_fd, right_identity)]
@@ -66,7 +66,7 @@ def compare(left: str, right: str, monitor: ReadMonitor = UNMONITORED, *, cold: 
 def _compare_open(
     left: tuple[str, int], right: tuple[str, int], ahead_end: int, monitor: ReadMonitor
 ) -> tuple[str, int]:
-    """The digest of two equal files and -1, or no digest and the first difference. Reads ahead up to ``ahead_end``."""
+    """The digest of equal files and -1, or no digest and the first difference. Reads ahead up to ``ahead_end``."""
     digest = hashlib.sha256()
     left_buffer, right_buffer = BUFFERS.left, BUFFERS.right
     chunk = len(left_buffer)
@@ -91,7 +91,7 @@ def _compare_open(
 
 
 def _read_ahead(fd: int, position: int) -> None:
-    """Let the disk fetch bytes before they are read. Only on Linux: other systems guess by themselves."""
+    """Make the disk fetch bytes before they are read. Linux only: other systems read ahead by themselves."""
     if sys.platform == "linux":
         os.posix_fadvise(fd, position, _READ_AHEAD_BYTES, os.POSIX_FADV_WILLNEED)
 

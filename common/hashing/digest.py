@@ -14,7 +14,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def is_sha256(text: str) -> bool:
-    """Whether a text is a SHA-256 as this project writes it: 64 lower-case hex digits."""
+    """Whether a text is a SHA-256 digest as this project writes it: 64 lower-case hex digits."""
     return _SHA256.fullmatch(text) is not None
 
 
@@ -30,8 +30,8 @@ class Hashed:
 def hash_file(path: str, monitor: ReadMonitor = UNMONITORED, *, cold: bool = False) -> Hashed:
     """Hash one file; with ``cold``, read from the storage medium.
 
-    Raises ``RowFailed`` when the file is not regular or changed while it was read, ``Interrupted`` when the monitor
-    requests it, ``OSError`` when the file can't be read.
+    Raises ``RowFailed`` if the file is not regular or changed while it was read, ``Interrupted`` if the monitor
+    requests it, ``OSError`` if the file can't be read.
     """
     digest = hashlib.sha256()
     with open_regular(path) as (fd, identity):
@@ -43,7 +43,7 @@ def hash_file(path: str, monitor: ReadMonitor = UNMONITORED, *, cold: bool = Fal
 
 
 def sample_of(path: str) -> bytes:
-    """A cheap digest of a file's size, first and last bytes.
+    """A cheap digest of a file's size and its first and last bytes.
 
     Different samples prove different contents; equal samples prove nothing.
     """

@@ -1,4 +1,4 @@
-"""The identity of an open file, and whether it is still the same, unchanged file."""
+"""The identity of a file, by which changes and replacements are detected."""
 
 import os
 import stat
@@ -11,10 +11,10 @@ from common.errors import ChangedWhileReading, NotRegular
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What shows that a file was changed or replaced, by ``stat``.
+    """The facts from ``stat`` by which a changed or replaced file is detected.
 
-    The change time (``ctime_ns``) can't be set back by whoever edits a file, but a rename moves it too: it is used
-    while a file is open, and never recorded.
+    The change time (``ctime_ns``) can't be set back by a program that edits the file, but a rename changes it too: it
+    is used while a file is open, and never recorded.
     """
 
     device: int
@@ -25,20 +25,20 @@ class Identity:
 
     @property
     def inode_key(self) -> tuple[int, int]:
-        """Device and inode: two names with the same key are one file."""
+        """Device and inode: names with the same key are names of the same file."""
         return self.device, self.inode
 
 
 def identity_of(status: os.stat_result) -> Identity:
-    """The identity by a result of ``stat``."""
+    """Make an identity from a result of ``stat``."""
     return Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 @contextmanager
 def open_regular(path: str) -> Iterator[tuple[int, Identity]]:
-    """Open a regular file for reading, and yield its descriptor and identity. Follows no link in the last component.
+    """Open a regular file for reading, and yield its descriptor and identity. Doesn't follow a link to a file.
 
-    Raises ``NotRegular`` for anything else, ``OSError`` when it can't be opened.
+    Raises ``NotRegular`` if it is not regular, ``OSError`` if it can't be opened (on POSIX also for a link).
     """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
     fd = os.open(path, flags)
@@ -53,7 +53,7 @@ def open_regular(path: str) -> Iterator[tuple[int, Identity]]:
 
 
 def close_file(fd: int, path: str) -> None:
-    """Close a descriptor. Raises ``OSError`` with the path in it: network disks and quotas may fail as late as here."""
+    """Close a descriptor. Raises ``OSError`` with the path in it: on network disks or quotas, writing may fail here."""
     try:
         os.close(fd)
     except OSError as error:
@@ -61,19 +61,19 @@ def close_file(fd: int, path: str) -> None:
 
 
 def is_regular(status: os.stat_result) -> bool:
-    """Whether a result of ``stat`` is that of a regular file."""
+    """Whether a result of ``stat`` describes a regular file."""
     return stat.S_ISREG(status.st_mode)
 
 
 def same_file_state(present: Identity, expected: Identity) -> bool:
-    """Whether two identities of one run are of the same, unchanged file; its name may have changed."""
+    """Whether two identities of one run are those of the same, unchanged file, whatever its name."""
     return (present.inode_key, present.size, present.mtime_ns) == (expected.inode_key, expected.size, expected.mtime_ns)
 
 
 def require_unchanged(fd: int, before: Identity) -> bool:
-    """Raise ``ChangedWhileReading`` when an open file changed since ``before``. Returns whether its change time moved.
+    """Raise ``ChangedWhileReading`` if an open file changed since ``before``. Returns whether its change time moved.
 
-    That alone is no change: file systems over FUSE or a network report it late, after a rename.
+    That alone does not count as a change: FUSE and network file systems report it late, after a rename.
     """
     now = identity_of(os.fstat(fd))
     if not same_file_state(now, before):

@@ -1,6 +1,6 @@
-"""The page cache of an open file: synced to the storage medium, or dropped so that the medium is read.
+"""The page cache of an open file: syncing it, or dropping it so that the storage medium is read.
 
-Changes no contents; it may write out what was written before.
+Changes no contents, but may flush data that was written earlier.
 """
 
 import errno
@@ -11,16 +11,16 @@ import time
 
 from common.libc import libc_function
 
-# The kernel adds recently used pages to its lists in batches, and drops none of a batch before that.
+# The kernel adds recently used pages to its lists in batches, and can't drop them before that.
 _DROP_ATTEMPTS = 3
 
 
 def drop_cache(path: str, fd: int, size: int, durably: bool = True) -> bool:
-    """Drop an open file from the page cache, so that it is read from the medium. Returns whether that worked.
+    """Drop an open file from the page cache, so that it is read from the storage medium. Returns whether that worked.
 
-    A file system in memory or over the network can't promise it, nor can Windows and macOS. ``posix_fadvise(2)`` drops
-    clean pages only, so the file is synced first. If not ``durably``, its contents are only written out
-    (``sync_file_range(2)``), so that the drive need not flush its own cache. Raises ``OSError`` when syncing fails.
+    It never works on Windows and macOS, nor on file systems in memory or over the network. ``posix_fadvise(2)`` drops
+    clean pages only, so the file is synced first. Unless ``durably``, its contents are only written out to the drive
+    (``sync_file_range(2)``), which need not flush its own cache. Raises ``OSError`` if syncing fails.
     """
     if sys.platform != "linux":
         return False
@@ -47,13 +47,13 @@ def sync_open(path: str, fd: int) -> None:
     try:
         os.fsync(fd)
     except OSError as error:
-        # fsync(2): a file system that can't sync, such as that of a burnt disc, has nothing to sync.
+        # fsync(2): a file system that can't sync, such as that of an optical disc, has nothing to sync.
         if error.errno not in (errno.EINVAL, errno.EROFS, errno.ENOSYS):
             raise OSError(error.errno, error.strerror, path) from error
 
 
 def _write_out(fd: int) -> bool:
-    """Write the contents of an open file to its drive and wait for it. Returns whether the system can do that."""
+    """Write the contents of an open file to its drive, and wait for it. Returns False if the system can't."""
     sync_file_range = libc_function("sync_file_range")
     if sync_file_range is None:
         return False
@@ -68,7 +68,7 @@ def _is_any_cached(fd: int, size: int) -> bool:
     if sys.platform != "linux":
         return True
     pages = {position // mmap.PAGESIZE * mmap.PAGESIZE for position in (0, size // 2, size - 1)} if size else set()
-    # Without advice, one probe starts a read-ahead that the next one would find.
+    # Without this, probing one page would start a read-ahead that the next probe finds.
     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
     cached = any(_is_cached(fd, page) for page in pages)
     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)

@@ -1,4 +1,4 @@
-"""Whether two files share blocks on one disk, as reflinked copies do. Reads the disk."""
+"""Whether two files share blocks on the disk, as reflinked copies do. Reads the disk."""
 
 import struct
 import sys
@@ -12,13 +12,13 @@ _WHOLE_FILE = (1 << 64) - 1
 
 
 def share_blocks(left: int, right: int) -> bool:
-    """Whether two open files on one file system have the same first block; False where that is unknown."""
+    """Whether two open files on one file system share their first block; False if that is unknown."""
     offset = _first_offset(left)
     return offset is not None and offset == _first_offset(right)
 
 
 def _first_offset(fd: int) -> int | None:
-    """The offset on the disk where a file begins, in bytes; None where it is unknown."""
+    """The byte offset on the disk at which a file begins; None if it is unknown."""
     if sys.platform != "linux":
         return None
     import fcntl  # noqa: PLC0415 - does not exist on Windows

@@ -1,4 +1,4 @@
-"""Cutting a stream of work into chunks of one size, and into batches that are worth a checkpoint. Pure."""
+"""Splitting a stream of work into chunks of a fixed size, and into batches that end at a checkpoint."""
 
 import math
 import time
@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 
 
 def chunked(work: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Lists of ``size`` items, the last one shorter. Takes no more items than the list that is asked for needs."""
+    """Yield lists of ``size`` items; the last one may be shorter. Never takes items ahead of the current list."""
     remaining = iter(work)
     while chunk := list(islice(remaining, size)):
         yield chunk
@@ -26,9 +26,9 @@ def checkpoints(
     media_bytes: float = math.inf,
     seconds: float = math.inf,
 ) -> Iterator[list[Item]]:
-    """Join items to batches that end at so many rows, bytes of media or seconds. ``weigh`` gives rows and bytes.
+    """Group items into batches that end after this many rows, media bytes or seconds; ``weigh`` gives rows and bytes.
 
-    Where the items end with ``Interrupted`` or ``StoppedEarly``, the finished ones come as a last batch first.
+    If the items end with ``Interrupted`` or ``StoppedEarly``, the finished ones are yielded before it is raised.
     """
     batch: list[Item] = []
     batch_rows = batch_bytes = 0

@@ -1,4 +1,4 @@
-"""Seals and chains, which show that a row was changed or is missing. Pure."""
+"""Seals and chains, by which a changed or missing row is detected. Pure."""
 
 import hashlib
 from collections.abc import Iterable
@@ -7,13 +7,13 @@ from common.manifests.rows import JOURNAL, VERIFY, VerifyRow
 
 
 def _digest(parts: Iterable[str]) -> str:
-    """A digest of several texts in which no character can move from one text to the next unnoticed."""
+    """A digest of several texts, each with its length: moving a character from one to the next changes the digest."""
     encoded = [part.encode("utf-8", "surrogateescape") for part in parts]
     return hashlib.sha256(b"".join([b"%d:%b" % (len(part), part) for part in encoded])).hexdigest()
 
 
 def seal(row: VerifyRow) -> VerifyRow:
-    """The row with its ``row_seal``. Pure."""
+    """Return the row with its ``row_seal`` set. Pure."""
     return row._replace(row_seal=seal_of(VERIFY.as_text(row)))
 
 
@@ -23,11 +23,11 @@ def seal_of(values: dict[str, str]) -> str:
 
 
 def first_chain(run_id: str) -> str:
-    """The chain to which the first row of a journal is joined. Pure."""
+    """The ``previous_chain`` of the first row of a journal. Pure."""
     return _digest(["journal", run_id])
 
 
 def chain_of(values: dict[str, str], previous_chain: str) -> str:
-    """The ``chain`` of a journal row: a digest of its other columns and of the chain of the row before. Pure."""
+    """The ``chain`` of a journal row: a digest of its other columns and of the previous row's chain. Pure."""
     texts = (f"{column}={values[column]}" for column in JOURNAL.columns if column != "chain")
     return _digest([previous_chain, *texts])

@@ -1,4 +1,4 @@
-"""The output files of a run: unused names for them, and whether a run can resume with those of an earlier call."""
+"""The output files of a run: unused names for new ones, and resuming a run with those of an earlier call."""
 
 import os
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from common.timestamps import utc_now_for_names
 
 
 def load_state_beside(output: str, tool: str) -> RunState | None:
-    """The state of the run that writes an output; None without a sound one of this tool. Reads the disk."""
+    """Load the state beside an output; return None if it is missing, invalid or of another tool. Reads the disk."""
     try:
         return load_state(output + SUFFIX, tool)
     except BadInput:
@@ -20,13 +20,13 @@ def load_state_beside(output: str, tool: str) -> RunState | None:
 
 
 def is_unfinished(output: str, tool: str) -> bool:
-    """Whether the state beside an output says that its run is not complete. Reads the disk."""
+    """Whether the state beside an output is that of an incomplete run. Reads the disk."""
     state = load_state_beside(output, tool)
     return bool(state and not state.complete)
 
 
 def require_finished(report: str) -> None:
-    """Raise ``BadInput`` for the report of a run that is not complete. Reads the disk."""
+    """Raise ``BadInput`` if the run that writes a report is not complete. Reads the disk."""
     if is_unfinished(report, Stage.ORGANIZE):
         raise BadInput(
             f"{printable(report)} is not finished: run the same {Stage.ORGANIZE} command again first "
@@ -39,16 +39,16 @@ def resume_or_begin(
 ) -> RunState:
     """The state of the run to resume, or that of a new one. Reads the disk.
 
-    Call it before the lock is taken, so that a wrong command line is refused with nothing changed, and once more when
-    it is held, since another call may have written the state meanwhile. Raises ``BadInput`` where an output is missing,
-    as do ``require_same_run`` for the state of another run, and ``begin`` where a new one can't have its outputs.
+    Call it before taking the lock, so that a wrong command line is refused before anything is changed, and again while
+    holding it, since another call may have written the state meanwhile. Raises ``BadInput`` if an output is missing;
+    so do ``require_same_run`` for the state of another run, and ``begin`` if the outputs of a new run can't be made.
     """
     state = load_state(state_path, stage)
     if state is None:
         try:
             return begin()
         except BadInput:
-            # Another call may have begun meanwhile, which writes its state before its outputs: then its lock decides.
+            # Another call, which writes its state before its outputs, may have begun meanwhile: its lock will decide.
             state = load_state(state_path, stage)
             if state is None:
                 raise
@@ -66,24 +66,24 @@ def _missing_output(state: RunState) -> str:
 
 
 def find_unfinished(folder: str, prefix: str, tool: str, belongs: Callable[[RunState], bool]) -> str:
-    """The newest state file in a folder of an incomplete run that ``belongs`` to this call, or an empty string.
+    """Find the newest state file of an incomplete run that ``belongs`` to this call; empty if none. Reads the disk.
 
-    A command line that does not name its outputs resumes with it when it is repeated. Reads the disk.
+    So a command line that does not name its outputs can be repeated to resume its run.
     """
     import glob  # noqa: PLC0415 - not needed to show --help
 
     pattern = os.path.join(glob.escape(folder), f"{glob.escape(prefix)}*{SUFFIX}")
     for path in sorted(glob.glob(pattern), reverse=True):
-        state = load_state_beside(path.removesuffix(SUFFIX), tool)  # the user did not name it: a faulty one is no error
+        state = load_state_beside(path.removesuffix(SUFFIX), tool)  # the user did not name it: ignore an invalid one
         if state and not state.complete and not _missing_output(state) and belongs(state):
             return path
     return ""
 
 
 def unused_name(folder: str, kind: str, run_id: str, suffix: str) -> str:
-    """A path for a default output: its kind, the time, the start of the run_id. Reads the disk.
+    """Make a path for a default output from its kind, the time and the start of the run_id. Reads the disk.
 
-    Neither it nor the path with ``suffix``, which may have been left without its output, exists.
+    Neither this path exists nor that with ``suffix``: a state file may remain when its output is gone.
     """
     stem = os.path.join(folder, f"{kind}-{utc_now_for_names()}-{run_id[:8]}")
     paths = (f"{stem}{end}.csv" for end in chain([""], (f"-{number}" for number in count(2))))

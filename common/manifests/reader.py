@@ -1,6 +1,6 @@
-"""Reading the CSV files that the scripts exchange: record by record, from any byte offset. Reads the disk.
+"""Reading the CSV files that the scripts exchange, record by record, from any byte offset. Reads the disk.
 
-The text is decoded with ``surrogateescape``, so that every name which a file system allows survives the round trip.
+Text is decoded with ``surrogateescape``, so that every name that a file system allows survives a round trip.
 """
 
 import csv
@@ -17,7 +17,7 @@ from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.paths import printable
 
 MAX_LINE_BYTES = 1 << 20
-# The encoding of file names, so that their bytes come back unchanged even where Python was started in an ASCII locale.
+# The encoding of file names, so that their bytes come back unchanged even if Python was started in an ASCII locale.
 _ENCODING = "utf-8" if sys.platform == "win32" else sys.getfilesystemencoding()
 _BOM = b"\xef\xbb\xbf"
 _ROW_BOUNDARY = re.compile(rb'"\r?\n"')
@@ -33,10 +33,10 @@ class Record:
 
 
 class Reader:
-    """Reads a CSV file record by record. Accepts a byte order mark and either line end.
+    """Reads a CSV file record by record. Accepts a byte order mark, and line ends of Unix or Windows.
 
-    A last row that was cut short (without line end, with an open quote, or overwritten by zeros) is left out, and
-    ``torn_line`` is its line. Raises ``BadInput`` for a file that is no such CSV, ``StoppedEarly`` where reading fails.
+    A torn last row (without line end, with an open quote, or overwritten by zeros) is left out, and ``torn_line`` is
+    its line. Raises ``BadInput`` for a file that is missing or not valid CSV, ``StoppedEarly`` if reading fails.
     """
 
     def __init__(self, path: str, required: Iterable[str]) -> None:
@@ -77,7 +77,7 @@ class Reader:
         self._header_lines = self._line
 
     def require_columns(self, required: Iterable[str]) -> None:
-        """Raise ``BadInput`` for the first of these columns that is missing in the header."""
+        """Raise ``BadInput`` if one of these columns is missing in the header."""
         for column in required:
             if column not in self.columns:
                 if any(";" in name or "\t" in name for name in self.columns):
@@ -88,7 +88,7 @@ class Reader:
         return BadInput(f"{printable(self.path)} {fault}")
 
     def seek(self, byte_offset: int) -> None:
-        """Continue at the ``end`` of an earlier record; 0 is the first record."""
+        """Continue at the ``end`` of an earlier record, or at the first record for 0."""
         self._position = max(byte_offset, self._data_start)
         self._line = self._header_lines
         self.torn_line = 0
@@ -99,7 +99,7 @@ class Reader:
         self._file.seek(self._position)
 
     def sha256_to_end(self) -> str:
-        """The digest of the whole file, read to its end. All of it must have been read since ``seek(0)``."""
+        """Read to the end, and return the digest of the whole file. All of it must have been read since ``seek(0)``."""
         while self._read(MAX_LINE_BYTES):
             pass
         return self._digest.hexdigest()
@@ -116,11 +116,11 @@ class Reader:
             yield Record(dict(zip(columns, fields, strict=True)), line, self._position)
 
     def where(self, line: int) -> str:
-        """The file and line as messages name them."""
+        """The path and line as messages show them."""
         return f"{printable(self.path)}, line {line}"
 
     def _next_fields(self) -> tuple[list[str], int] | None:
-        """The fields of the next record and its line; None at the end of the file and for a torn last record."""
+        """Read the fields of the next record, and its line; None at the end of the file, or at a torn last record."""
         first_line = self._line + 1
         consumed: list[bytes] = []
 
@@ -138,9 +138,9 @@ class Reader:
 
         parser = csv.reader(lines(), strict=True)
         try:
-            fields = next(filter(None, parser), None)  # without empty lines
+            fields = next(filter(None, parser), None)  # skips empty lines
         except csv.Error as error:
-            # An open quote in the middle swallows all rows after it: that is damage, and no torn end.
+            # An open quote in the middle swallows all rows after it: that is damage, not a torn end.
             swallowed = _ROW_BOUNDARY.search(b"".join(consumed))
             if not self.torn_line and (swallowed or self._read(1)):
                 raise BadInput(f"{self.where(first_line)}: {error}; restore the file or make it anew") from None
@@ -162,7 +162,7 @@ class Reader:
         return data
 
     def _has_only_zeros_after(self, raw: bytes) -> bool:
-        """Whether only zeros follow the first zero of a line: some file systems leave that after a power cut."""
+        """Whether the file holds only zeros from the first one in this line on, as some do after a power cut."""
         rest = raw[raw.index(b"\0") :]
         while rest:
             if rest.strip(b"\0"):

@@ -1,6 +1,6 @@
-"""The phrases of a ``reason`` that are parsed again, each beside its parser. Pure.
+"""The phrases of the column ``reason`` that are parsed again, each beside its parser. Pure.
 
-Older files hold them as well: where a phrase changes, its parser must still accept the old form.
+Older files contain them too: if a phrase changes, its parser must still accept the old form.
 """
 
 import re
@@ -14,37 +14,37 @@ _SAME_COMPANION = re.compile(r"same content as the companion of row ([0-9]{1,19}
 
 
 def verify_again(cause: str) -> str:
-    """The reason for a pair of files that changed since it was verified."""
+    """Make the reason for a pair of files that changed since it was verified."""
     return f"{cause}{_VERIFY_AGAIN}"
 
 
 def asks_to_verify_again(reason: str) -> bool:
-    """Whether a pair of files must be verified again."""
+    """Whether a reason asks the user to verify again."""
     return reason.endswith(_VERIFY_AGAIN)
 
 
 def organize_again(cause: str) -> str:
-    """The reason for a row that this plan can't carry out any more."""
+    """Make the reason for a row of a plan that can't be carried out any more."""
     return f"{cause}{_ORGANIZE_AGAIN}"
 
 
 def asks_to_organize_again(reason: str) -> bool:
-    """Whether a new plan is needed."""
+    """Whether a reason asks the user to make a new plan."""
     return reason.endswith(_ORGANIZE_AGAIN)
 
 
 def failed_in_plan(reason: str) -> str:
-    """The reason for a failed row of a plan, in the report of the run that carries the plan out."""
+    """Make the reason for a row that had already failed in the plan that this run carries out."""
     return f"{_FAILED_IN_PLAN}: {reason}"
 
 
 def has_failed_in_plan(reason: str) -> bool:
-    """Whether a row had failed already in its plan."""
+    """Whether a row had already failed in its plan."""
     return reason.startswith(_FAILED_IN_PLAN)
 
 
 def purged(archive_copy: str) -> str:
-    """The reason why a purged file can't be restored; ``archive_copy`` is a printable path."""
+    """Make the reason why a purged file can't be restored; ``archive_copy`` is a printable path."""
     return f"{_PURGED}; its archive copy is {archive_copy}"
 
 
@@ -54,32 +54,32 @@ def is_purged(reason: str) -> bool:
 
 
 def same_content(row_id: int) -> str:
-    """The reason for a duplicate of the file of another row."""
+    """Make the reason for a duplicate of the file of another row."""
     return f"same content as row {row_id}"
 
 
 def same_companion(row_id: int) -> str:
-    """The reason for a duplicate of the companion of another row."""
+    """Make the reason for a duplicate of the companion of another row."""
     return f"same content as the companion of row {row_id}"
 
 
 def row_of_same_content(reason: str) -> int:
-    """The row_id that ``same_content`` names, else 0."""
+    """Parse the row_id from a ``same_content`` reason; 0 for any other reason."""
     match = _SAME_CONTENT.fullmatch(reason)
     return int(match[1]) if match else 0
 
 
 def row_of_same_companion(reason: str) -> int:
-    """The row_id that ``same_companion`` names, else 0."""
+    """Parse the row_id from a ``same_companion`` reason; 0 for any other reason."""
     match = _SAME_COMPANION.fullmatch(reason)
     return int(match[1]) if match else 0
 
 
 def folder_permissions(mode: int) -> str:
-    """The reason of a pruned folder: its permissions, in octal."""
+    """Make the reason of a pruned folder: its permissions in octal."""
     return f"{mode:o}"
 
 
 def parse_folder_permissions(reason: str) -> int:
-    """The permissions of a pruned folder, 0o755 where the reason holds none."""
+    """Parse the permissions of a pruned folder; 0o755 if the reason holds none."""
     return int(reason, 8) if re.fullmatch(r"[0-7]{1,4}", reason) else 0o755

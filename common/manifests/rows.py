@@ -1,6 +1,6 @@
-"""The rows of the CSV files that the scripts exchange: how one is encoded and decoded, and how rows are appended.
+"""The rows of the CSV files that the scripts exchange: encoding, decoding and appending them.
 
-The fields of a row class are the columns of its file, in that order, and are listed nowhere else in the code.
+The fields of a row class are the columns of its file, in this order; they are not listed anywhere else.
 """
 
 from collections.abc import Iterable
@@ -9,11 +9,11 @@ from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 from common.errors import BadInput
 from common.fileops.writing import Appender
 
-# Named tuples: rows are made and copied by the million, which takes frozen dataclasses two to three times as long.
+# Named tuples, since rows are made and copied by the million: frozen dataclasses take two to three times as long.
 
 
 class ReportRow(NamedTuple):
-    """One file of the source in ``report.csv``: where it goes, and how that went."""
+    """One file of the source in ``report.csv``: its destination, and what was done with it."""
 
     run_id: str
     row_id: int
@@ -35,7 +35,7 @@ class ReportRow(NamedTuple):
 
 
 class VerifyRow(NamedTuple):
-    """One row of ``verified.csv`` or ``unverified.csv``: what was proved of a pair of files, or why nothing was.
+    """One row of ``verified.csv`` or ``unverified.csv``: what was proved about a pair of files, or why nothing was.
 
     ``report_status`` is the status in the report. ``source_inode`` and ``archive_inode`` are ``device:inode``.
     ``row_seal`` is a digest of all other fields.
@@ -67,10 +67,10 @@ class VerifyRow(NamedTuple):
 class JournalRow(NamedTuple):
     """One intention or outcome of apply in ``journal.csv``.
 
-    ``from_path`` and ``to_path`` are those of the rename; ``to_path`` is empty for the final unlink of a purge, and for
-    a pruned folder, whose permissions are in ``reason``. ``folder`` is the folder of the source that the action
-    changes, ``folder_mtime`` its modification time before. ``chain`` is a digest of the row and of the chain of the row
-    before it.
+    A file is renamed from ``from_path`` to ``to_path``, which is empty for a purge (an unlink) and for a pruned folder,
+    whose permissions are in ``reason``. ``folder`` is the folder of the source that the action changes,
+    ``folder_mtime`` its modification time before. ``chain`` is a digest of the row's other fields and of the previous
+    row's chain.
     """
 
     sequence: int
@@ -110,19 +110,19 @@ class Table(Generic[Row]):
         self._integers = tuple((index, column) for index, column in enumerate(self.columns) if types[column] is int)
 
     def header(self) -> bytes:
-        """The header row."""
+        """Encode the header row."""
         return encode_record(self.columns)
 
     def encode(self, row: Row) -> bytes:
-        """The line of a row in the file."""
+        """Encode a row as a line of the file."""
         return encode_record(map(str, row))
 
     def as_text(self, row: Row) -> dict[str, str]:
-        """The fields of a row as they are written in the file."""
+        """The fields of a row by column, as they are written to the file."""
         return dict(zip(self.columns, map(str, row), strict=True))
 
     def decode(self, values: dict[str, str], where: str) -> Row:
-        """Make a row from its text fields, a missing one is empty. Raises ``BadInput`` that begins with ``where``."""
+        """Make a row from text fields; a missing text is empty. Raises ``BadInput`` with ``where`` in the message."""
         fields: list[Any] = [values.get(column, "") for column in self.columns]
         for index, column in self._integers:
             text = values.get(column, "")
@@ -140,11 +140,11 @@ VERIFY_INPUT_COLUMNS = (
     "run_id row_id source_path destination_path source_root archive_root archive_id media_kind group_id size_bytes "
     "source_mtime status sha256"
 ).split()
-"""The columns that verify needs in its input, which is a report or an unverified.csv."""
+"""The columns that verify needs in its input: a report, or an output of verify."""
 
 
 class Writer(Appender, Generic[Row]):
-    """Appends rows to a file of one kind, with its header. Changes the disk; the rows are durable after ``sync``."""
+    """Appends rows to a file of one kind, after its header. Changes the disk; rows are durable after ``sync``."""
 
     def __init__(self, table: Table[Row], path: str, length: int | None = None) -> None:
         super().__init__(path, length, start=table.header())
@@ -153,12 +153,12 @@ class Writer(Appender, Generic[Row]):
             self.append(table.header())
 
     def append_rows(self, rows: Iterable[Row]) -> None:
-        """Write rows at the end; they are not durable before ``sync``. Raises ``StoppedEarly``."""
+        """Append rows; they are durable after ``sync``. Raises ``StoppedEarly``."""
         self.append(b"".join(map(self._table.encode, rows)))
 
 
 class RowIds:
-    """A set of row_ids in pages of bits: a million consecutive ones take 125 kB."""
+    """A set of row_ids, stored as bits in pages: a million consecutive ones take 125 kB."""
 
     _PAGE_BITS = 1 << 16
 
@@ -182,7 +182,7 @@ class RowIds:
 
 
 def encode_record(values: Iterable[str]) -> bytes:
-    """One CSV record that ends in a line feed, with every field in quotes (RFC 4180)."""
+    """Encode a CSV record with every field in quotes (RFC 4180), ended by a line feed."""
     fields = list(values)
     joined = '","'.join(fields)
     if joined.count('"') > 2 * (len(fields) - 1):  # a field holds a quote: rare
@@ -191,7 +191,7 @@ def encode_record(values: Iterable[str]) -> bytes:
 
 
 def checksum_line(sha256: str, relative_path: str) -> bytes:
-    """One line of SHA256SUMS as GNU ``sha256sum -c`` reads it (coreutils manual, "cksum output modes").
+    """Make a line of SHA256SUMS as GNU ``sha256sum -c`` reads it (coreutils manual, "cksum output modes").
 
     A backslash before the digest marks a name in which a backslash, line feed or carriage return is escaped.
     """

@@ -1,4 +1,4 @@
-"""The state file of a run: JSON that is replaced atomically at each checkpoint, from which the next call resumes."""
+"""The state file of a run: JSON from which the next call resumes, replaced atomically at each checkpoint."""
 
 import hashlib
 from dataclasses import asdict, dataclass, field, replace
@@ -15,7 +15,7 @@ SUFFIX = ".state.json"
 
 @dataclass(frozen=True)
 class Manifest:
-    """The input to which a state belongs: its digest, and how many rows and bytes of media it lists."""
+    """The input to which a state belongs: its path and digest, and how many rows and media bytes it lists."""
 
     path: str
     sha256: str
@@ -25,13 +25,13 @@ class Manifest:
 
 @dataclass(frozen=True)
 class RunState:
-    """How far a run has come.
+    """The progress of a run.
 
     ``settings`` are the options that a later call must repeat. ``next_offset`` is the number of rows before the next
-    one, ``byte_offset`` its position in the manifest. ``end_offset`` is the row after the last one of this run, -1 for
-    the end of the manifest. ``outputs`` maps each kind of output to its path and its length in bytes. ``pending`` are
-    rows that may have been carried out but are not recorded; where their number is enough, it is ``under_way``, counted
-    from ``next_offset``. ``chain`` is that of the last row of the journal.
+    one, ``byte_offset`` the position of that row in the manifest. ``end_offset`` is the number of rows before the end
+    of this run, -1 for the end of the manifest. ``outputs`` maps each kind of output to its path and length in bytes.
+    ``pending`` (organize) are rows that may have been carried out but are not recorded, ``under_way`` (apply) is their
+    number from ``next_offset`` on. ``chain`` is that of the last row in the journal.
     """
 
     tool: str
@@ -50,17 +50,17 @@ class RunState:
 
     @property
     def last_offset(self) -> int:
-        """The row after the last one of this run, 0 without a manifest."""
+        """The number of rows before the end of this run; 0 without a manifest."""
         rows = self.manifest.rows if self.manifest else 0
         return min(self.end_offset, rows) if self.end_offset >= 0 else rows
 
     @property
     def remaining_rows(self) -> int:
-        """How many rows are left."""
+        """How many rows of this run are left."""
         return max(0, self.last_offset - self.next_offset)
 
     def is_last(self, reached: int) -> bool:
-        """Whether the run is complete when so many rows of the manifest are done."""
+        """Whether the run is complete once ``reached`` rows of the manifest are done."""
         return reached >= self.last_offset
 
 
@@ -68,7 +68,7 @@ class RunState:
 class RowRange:
     """The rows of a manifest that a call handles.
 
-    ``offset``: rows before a shard, None where each call resumes after the last one. ``limit``: most rows, 0 for all.
+    ``offset``: rows before a shard; None if each call continues after the last. ``limit``: maximum of rows, 0 for all.
     """
 
     offset: int | None
@@ -81,7 +81,7 @@ class RowRange:
 
     @property
     def end(self) -> int:
-        """The ``end_offset`` of a new run: a shard has its own, however many calls it takes."""
+        """The ``end_offset`` of a new run: only a shard with a limit ends before the manifest does."""
         return self.start + self.limit if self.is_shard and self.limit else -1
 
     @property
@@ -90,7 +90,7 @@ class RowRange:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What a later call must repeat to resume: both options of a shard, nothing otherwise."""
+        """What a later call must repeat to resume: both options of a shard, otherwise nothing."""
         if not self.is_shard:
             return {"offset": "", "limit": ""}
         return {"offset": str(self.offset), "limit": str(self.limit or "")}
@@ -98,7 +98,7 @@ class RowRange:
     def rows_this_call(self, state: RunState) -> int:
         """How many rows this call handles, from ``next_offset`` on.
 
-        At least those that a killed call had begun: only the journal has their outcomes, so no later call may do them.
+        These include all rows that a killed call had begun: their outcomes are in the journal only.
         """
         if self.is_shard or not self.limit:
             return state.remaining_rows
@@ -120,9 +120,9 @@ def save_state(path: str, state: RunState) -> None:
 
 
 def load_state(path: str, tool: str) -> RunState | None:
-    """Read a state file; None when it does not exist. Reads the disk.
+    """Read a state file; return None if it does not exist. Reads the disk.
 
-    Raises ``BadInput`` for one that is torn, edited or of another tool.
+    Raises ``BadInput`` if it is torn, edited, unreadable or of another tool.
     """
     import json  # noqa: PLC0415 - not needed to show --help
 
@@ -146,18 +146,18 @@ def load_state(path: str, tool: str) -> RunState | None:
 
 
 def _seal_of(document: Any) -> str:
-    """A digest of a state document: an edited one could make the scripts write to files that were never outputs."""
+    """A digest of a state document, since an edited one could make the scripts write to files that are not outputs."""
     import json  # noqa: PLC0415 - not needed to show --help
 
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode("ascii")).hexdigest()
 
 
 def _decode_state(document: Any) -> RunState:
-    """Make a state from parsed JSON; raises one of several built-in errors for anything else."""
+    """Make a state from parsed JSON. Raises one of several built-in exceptions if it is invalid."""
     if document.pop("seal") != _seal_of(document) or document.pop("schema") != SCHEMA:
         raise ValueError("torn, edited, or of another schema")
     document.setdefault("under_way", 0)  # older versions did not write it
-    document["end_offset"] += 1  # the only number that may be -1
+    document["end_offset"] += 1  # _decode accepts no negative number, and only this one may be -1
     state: RunState = _decode(document, RunState)
     if state.next_offset and not state.byte_offset:
         raise ValueError("the position of the next row is missing")
@@ -165,7 +165,7 @@ def _decode_state(document: Any) -> RunState:
 
 
 def _decode(value: Any, kind: Any) -> Any:
-    """Make a value of a type of ``RunState`` from parsed JSON; raises one of several built-in errors otherwise."""
+    """Make a value of a field type of ``RunState`` from parsed JSON. Raises one of several built-in exceptions."""
     origin, arguments = get_origin(kind), get_args(kind)
     if kind in (RunState, Manifest):
         types = get_type_hints(kind)

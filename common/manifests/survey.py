@@ -1,4 +1,4 @@
-"""The check of a whole manifest before anything is done with its rows. Reads the disk."""
+"""Checking a whole manifest before anything is done with its rows. Reads the disk."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from common.paths import printable
 from common.run_id import require_run_id
 
 AUTO = "auto"
-"""The expected run_id that accepts whichever one the manifest has."""
+"""The value of ``--expected-run-id`` that accepts any run_id."""
 _SAME_IN_ALL_ROWS = ("run_id", "source_root", "archive_root", "archive_id")
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestSurvey:
-    """A manifest as a whole: its digest and size, and the run and roots that all rows share.
+    """The facts about a whole manifest: its digest and size, and the run_id and roots that all rows share.
 
-    ``torn_line``: the line of a last row that is cut short and left out, else 0. ``start_byte``: where the first row to
-    be handled begins, -1 where a resumed run takes that from its state.
+    ``torn_line``: the line of a torn last row, which is left out; else 0. ``start_byte``: the byte offset of the first
+    row to handle, -1 if a resumed run takes it from its state.
     """
 
     manifest: Manifest
@@ -34,19 +34,19 @@ class ManifestSurvey:
 
 
 class ManifestInput(Reader):
-    """A manifest that is opened once before the work, for its columns, digest and first row, and to check all rows."""
+    """A manifest that is opened before the work, for its columns, digest and first row, and to check all rows."""
 
     def __init__(self, path: str, required: Iterable[str]) -> None:
         super().__init__(path, required)
         self._sha256 = ""
 
     def first_record(self) -> Record | None:
-        """The first row, None if there is none."""
+        """Read the first row; return None if the manifest has no rows."""
         self.seek(0)
         return next(iter(self), None)
 
     def is_empty(self) -> bool:
-        """Whether the file has a header and nothing else: the normal end of a chain without new files."""
+        """Whether the file has a header only, as if a stage before found no new files."""
         return self.first_record() is None and not self.torn_line
 
     def sha256(self) -> str:
@@ -64,10 +64,10 @@ class ManifestInput(Reader):
         start: int = 0,
         unique_row_ids: bool = True,
     ) -> ManifestSurvey:
-        """Check all rows, and compute the digest, in one pass. Raises ``BadInput`` unless all are sound and of one run.
+        """Check all rows and compute the digest in one pass. Raises ``BadInput`` unless all are valid and of one run.
 
-        ``check`` gets each row and the place that messages name, and raises ``BadInput`` or returns the size of the
-        file in bytes, 0 where there is nothing to do. ``start`` is the number of rows before the first to be handled.
+        ``check`` gets each row and its path and line for messages; it raises ``BadInput`` or returns the size of the
+        file in bytes, 0 if nothing is to be done. ``start`` is the number of rows before the first one to handle.
         """
         first: dict[str, str] = {}
         seen = RowIds()
@@ -94,12 +94,12 @@ class ManifestInput(Reader):
         return self._survey(Manifest(self.path, self._sha256, rows, media_bytes), first, torn_line, start_byte)
 
     def known_survey(self, manifest: Manifest) -> ManifestSurvey:
-        """The survey of a manifest whose rows were checked by the run that is resumed. Reads the first row only."""
+        """Make the survey of a manifest that was checked by the run to be resumed. Reads only the first row."""
         first = self.first_record()
         return self._survey(manifest, first.values if first else {}, torn_line=0, start_byte=-1)
 
     def byte_offset(self, rows: int) -> int:
-        """Where the row begins that follows so many rows. Reads these rows."""
+        """The byte offset of the row after this many rows, 0 for the first row. Reads these rows."""
         self.seek(0)
         return max((record.end for record in islice(self, rows)), default=0)
 
@@ -111,6 +111,6 @@ class ManifestInput(Reader):
 
 
 def require_expected_run_id(run_id: str, expected: str, where: str) -> None:
-    """Raise ``BadInput`` for the manifest of another run than expected. Pure."""
+    """Raise ``BadInput`` unless the manifest is of the expected run. Pure."""
     if expected not in (AUTO, run_id):
         raise BadInput(f"{where}: the manifest is of run {run_id}, not of the expected {expected}; nothing was changed")

@@ -1,1 +1,1 @@
-"""Stage 2: the proof that each source file has an identical copy in the archive."""
+"""Stage 2: proving that each source file has an identical copy in the archive."""

@@ -1,4 +1,4 @@
-"""The options of verify, and its input: a report, or an unverified.csv that is given back to verify its rows again."""
+"""The options of verify, and its input: a report, or an output of verify whose rows are to be verified again."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ _NOT_YET_VERIFIED = dict.fromkeys(
 
 @dataclass(frozen=True, kw_only=True)
 class Options(CommonOptions):
-    """The options of one run. All paths are absolute; those of outputs are empty for the default."""
+    """The options of one call. Paths are absolute; those of outputs are empty for the default."""
 
     input_csv: str
     verified_out: str
@@ -35,7 +35,7 @@ class Options(CommonOptions):
 
     @property
     def action(self) -> str:
-        """What the summary calls this run."""
+        """The ``action`` in the summary."""
         return "archive-only" if self.archive_only else "verify"
 
     @property
@@ -50,9 +50,9 @@ class Options(CommonOptions):
 
 
 def survey_input(options: Options, manifest: ManifestInput, state: RunState | None) -> ManifestSurvey:
-    """Check the whole input, or only that it is still the file of the state to resume. Reads the disk.
+    """Check the whole input, or only that it is still the file to which the resumed state belongs. Reads the disk.
 
-    Raises ``BadInput`` for an unsound input, for another one than the state's, and for an ``--offset`` past its end.
+    Raises ``BadInput`` if the input is invalid or not the state's, or if ``--offset`` is past its end.
     """
     if state is None or state.manifest is None:
         start = options.row_range.start
@@ -70,7 +70,7 @@ def survey_input(options: Options, manifest: ManifestInput, state: RunState | No
 
 
 def read_row(record: Record, where: str) -> VerifyRow:
-    """Make a verify row, not yet verified, from a row of the input. Raises ``BadInput`` if it is unsound or changed."""
+    """Make an unverified row from a row of the input. Raises ``BadInput`` if it is invalid or was changed."""
     values = record.values
     if "row_seal" in values:
         missing = [column for column in VERIFY.columns if column not in values]
@@ -82,7 +82,7 @@ def read_row(record: Record, where: str) -> VerifyRow:
 
 
 def is_plan(manifest: ManifestInput) -> bool:
-    """Whether the input is a report that was only planned, as far as the state beside it shows. Reads the disk."""
+    """Whether the input is a report without a state beside it that says it was carried out. Reads the disk."""
     if not set(REPORT.columns) <= set(manifest.columns):
         return False
     state = load_state_beside(manifest.path, Stage.ORGANIZE)

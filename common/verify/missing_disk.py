@@ -1,4 +1,4 @@
-"""Telling a missing disk from missing files."""
+"""Distinguishing a missing disk from missing files."""
 
 from collections.abc import Iterable, Iterator
 
@@ -13,10 +13,10 @@ _MISSING = (VerifyStatus.ARCHIVE_MISSING, VerifyStatus.SOURCE_MISSING)
 
 
 def stop_at_missing_disk(rows: Iterable[VerifyRow]) -> Iterator[VerifyRow]:
-    """Pass verified rows on, but hold back the first ones while all their files are missing. Pure.
+    """Yield verified rows, but hold back the first ones as long as the files of all of them are missing. Pure.
 
-    Raises ``StoppedEarly`` at the hundredth, before anything is recorded about them. A row that was not archived
-    doesn't count. A plan names files that nobody has stored yet, so it is never held back.
+    Raises ``StoppedEarly`` when ``ROWS`` are missing, so that none of these is recorded. Rows that were not archived
+    don't count. The rows of a plan are never held back, since their files are not stored yet.
     """
     held: list[VerifyRow] = []
     missing = missing_originals = 0

@@ -1,4 +1,4 @@
-"""One run of verify: its outputs and the state beside them, begun or resumed."""
+"""One run of verify, new or resumed: its outputs and the state beside them."""
 
 import os
 from collections import deque
@@ -24,8 +24,8 @@ from common.paths import casefold_name, printable, relative_to
 from common.stages import Stage
 from common.verify.manifest import Options, is_plan, read_row, survey_input
 
-# What the state counts beside the statuses: rows that need a person, rows that were verified from memory, and rows that
-# organize has carried out, of which a plan has none.
+# What the state counts besides the statuses: rows that need attention, rows that were verified from memory, and rows
+# that organize has carried out (none in a plan).
 ATTENTION = "attention"
 CACHED = "cached"
 CARRIED_OUT = "carried out"
@@ -34,7 +34,7 @@ _OUTPUTS = (*_TABLES, "checksums")
 
 
 class VerifySession:
-    """The outputs and the state of a run, and the rows of this call. Changes the disk as rows are recorded."""
+    """The outputs and the state of a run, and the rows of this call. Changes the disk: the outputs and the state."""
 
     def __init__(
         self, options: Options, survey: ManifestSurvey, state_path: str, state: RunState, *, is_plan: bool
@@ -61,12 +61,12 @@ class VerifySession:
 
     @property
     def bytes_this_call(self) -> int:
-        """About how many bytes of media this call reads, by the average row: sizes are known as rows are read."""
+        """An estimate of the media bytes that this call reads, from the average size of all rows."""
         manifest = self.survey.manifest
         return manifest.media_bytes * self.rows_this_call // max(1, manifest.rows)
 
     def rows(self) -> Iterator[VerifyRow]:
-        """The rows of this call, to be verified and recorded in this order. Reads the disk."""
+        """Yield the rows of this call, which must be recorded in the same order. Reads the disk."""
         with Reader(self.options.input_csv, VERIFY_INPUT_COLUMNS) as reader:
             reader.seek(self.state.byte_offset)
             for record in islice(reader, self.rows_this_call):
@@ -74,9 +74,9 @@ class VerifySession:
                 yield read_row(record, reader.where(record.line))
 
     def record(self, rows: Sequence[VerifyRow]) -> None:
-        """Append rows durably to the outputs, then move the state past them. Changes the disk.
+        """Append rows durably to the outputs, then advance the state. Changes the disk.
 
-        Raises ``StoppedEarly`` where the archive has gone: then its disk is missing, and not its files.
+        Raises ``StoppedEarly`` if writing fails, or if the archive is gone: its disk may be missing, not its files.
         """
         if self.survey.archive_id:
             archive.require_archive(self.survey.archive_root, self.survey.archive_id)
@@ -104,7 +104,7 @@ class VerifySession:
         save_state(self.state_path, self.state)
 
     def recorded_rows(self) -> Iterator[VerifyRow]:
-        """All rows in both outputs, the verified ones first. Reads the disk."""
+        """Yield all rows of both outputs, the verified ones first. Reads the disk."""
         for kind in _TABLES:
             with Reader(self.state.outputs[kind][0], VERIFY.columns) as reader:
                 for record in reader:
@@ -116,13 +116,13 @@ class VerifySession:
 
 
 def count_rows(rows: Sequence[VerifyRow]) -> Counts:
-    """What the state counts of these rows. Pure."""
+    """Count rows as the state does. Pure."""
     counts = Counts()
     for row in rows:
         counts.add_file(row.status, row.media_kind, row.size_bytes)
         if row.status in VERIFIED_STATUSES:
             counts.add(CACHED, row.read_mode == ReadMode.CACHED)
-        else:  # what organize was to leave out needs nobody
+        else:  # what organize skipped needs no attention
             counts.add(ATTENTION, row.report_status != ReportStatus.SKIPPED)
         counts.add(CARRIED_OUT, row.report_status in (ReportStatus.COPIED, ReportStatus.MOVED))
     return counts
@@ -130,7 +130,7 @@ def count_rows(rows: Sequence[VerifyRow]) -> Counts:
 
 @contextmanager
 def open_verification(options: Options, manifest: ManifestInput, console: Console) -> Iterator[VerifySession]:
-    """Begin a run or resume an earlier one. Changes the disk, except where ``BadInput`` is raised."""
+    """Begin or resume a run. Changes the disk. Raises ``BadInput``, ``Locked``, or ``StoppedEarly`` without a disk."""
     state_path = _find_state(options, manifest)
     survey = survey_input(options, manifest, load_state(state_path, Stage.VERIFY) if state_path else None)
     if survey.archive_id:
@@ -154,7 +154,7 @@ def open_verification(options: Options, manifest: ManifestInput, console: Consol
 
 
 def _find_state(options: Options, manifest: ManifestInput) -> str:
-    """The state file that is named, or that of the named output, or an unfinished one of the same input, or none."""
+    """The named state file, that of the named output, an unfinished one of the same input, or an empty string."""
     if options.state_file or options.verified_out:
         return options.state_file or options.verified_out + SUFFIX
 
@@ -166,7 +166,7 @@ def _find_state(options: Options, manifest: ManifestInput) -> str:
 
 
 def _first_state(options: Options, survey: ManifestSurvey, verified: str, state_path: str) -> RunState:
-    """The state of a new run. Raises ``BadInput`` where an output exists, has no folder, or is named twice."""
+    """Make the state of a new run. Raises ``BadInput`` if an output exists, has no folder, or is named twice."""
     folder = os.path.dirname(verified)
     unverified = options.unverified_out or unused_name(folder, "unverified", survey.run_id, SUFFIX)
     outputs = (verified, unverified, _checksums_path(verified, options.row_range.is_shard))
@@ -195,7 +195,7 @@ def _first_state(options: Options, survey: ManifestSurvey, verified: str, state_
 
 
 def _require_same_run(options: Options, survey: ManifestSurvey, state_path: str, state: RunState) -> None:
-    """Raise ``BadInput`` unless the state is of this input, these options and these outputs."""
+    """Raise ``BadInput`` unless the state belongs to this input, these options and these outputs."""
     if state.manifest is None or state.manifest.sha256 != survey.manifest.sha256:
         raise BadInput(f"{printable(state_path)} is the state file of another input by now; choose another")
     if state.run_id != survey.run_id or set(state.outputs) != set(_OUTPUTS):
@@ -215,9 +215,9 @@ def _require_same_run(options: Options, survey: ManifestSurvey, state_path: str,
 
 
 def _checksums_path(verified: str, is_shard: bool) -> str:
-    """SHA256SUMS beside the verified file; a name of its own for a shard, and where that exists already.
+    """The path of SHA256SUMS beside the verified file; for a shard, or if that exists, a name made from the latter.
 
-    Shards may begin at the same moment in one folder, so their names never depend on what exists there.
+    Shards may begin at the same time in one folder, so whether they use the plain name can't depend on what exists.
     """
     plain = os.path.join(os.path.dirname(verified), "SHA256SUMS")
     own = f"{plain}.{os.path.basename(verified)}"

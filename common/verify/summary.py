@@ -22,7 +22,7 @@ from common.verify.verifier import PairVerifier
 
 
 def summarize(run: VerifySession, note: str = "") -> Summary:
-    """The summary of a run that ends here. ``note`` comes before all others. Changes the disk: the review page."""
+    """Make the summary of a call; ``note`` comes before the other notes. Changes the disk: the review page."""
     options, state, survey = run.options, run.state, run.survey
     totals = Counts.from_flat(state.counts) if state.complete else run.counts_this_call
     attention, cached, carried_out = (totals[name] for name in (ATTENTION, CACHED, CARRIED_OUT))
@@ -47,9 +47,9 @@ def summarize(run: VerifySession, note: str = "") -> Summary:
 
 
 def summarize_finished(run: VerifySession) -> Summary:
-    """The summary where an earlier call has verified all rows: it must not look as if this one had read anything.
+    """Make the summary if earlier calls have verified all rows: it must not look as if this one had read anything.
 
-    Raises ``BadInput`` for a yearly check of the archive, which would pass without a look at it.
+    Raises ``BadInput`` with ``--archive-only``, since a yearly check must not pass without reading the archive.
     """
     last = max((row.verified_at for row in run.recorded_rows()), default="never")
     note = f"NOTHING WAS READ: all rows were verified before, the last at {last}; to read all anew, name other outputs"
@@ -59,7 +59,7 @@ def summarize_finished(run: VerifySession) -> Summary:
 
 
 def summarize_empty(options: Options) -> Summary:
-    """The summary for an input without rows.
+    """Make the summary for an input without rows. Raises ``BadInput`` if a named output has rows already.
 
     Changes the disk: makes the outputs that are named, without rows, so that the next stage finds its manifest.
     """
@@ -78,7 +78,7 @@ def summarize_empty(options: Options) -> Summary:
 
 
 def _notes(run: VerifySession, counts: Mapping[str, int], attention: int, cached: int) -> Iterator[str]:
-    """What a person should know. Reads the disk: whether the source is an archive."""
+    """Yield the notes for the user. Reads the disk: whether the source is an archive."""
     if attention:
         unverified = printable(run.state.outputs["unverified"][0])
         yield f"to look at: {count_text(attention, 'row')} not verified; the reasons are in {unverified}"
@@ -96,12 +96,12 @@ def _notes(run: VerifySession, counts: Mapping[str, int], attention: int, cached
 
 
 def _next_steps(run: VerifySession, counts: Mapping[str, int], attention: int, is_plan: bool) -> Iterator[str]:
-    """The command lines to paste next."""
+    """Yield what to do next, with command lines to paste."""
     options, outputs = run.options, run.state.outputs
     if not run.state.complete:
         yield f"next: {rerun_command(Stage.VERIFY, options)}"
         return
-    # What organize was to leave out is not archived either, and needs nobody.
+    # What organize skipped is not archived either, but can't be verified later.
     settled = ("rows", VerifyStatus.NOT_ARCHIVED, *VERIFIED_STATUSES)
     failed = sum(number for status, number in counts.items() if status not in settled)
     if options.archive_only:
@@ -122,7 +122,7 @@ def _next_steps(run: VerifySession, counts: Mapping[str, int], attention: int, i
 
 
 def warn_of_shared_disk(run: VerifySession, verifier: PairVerifier, console: Console) -> None:
-    """Warn where one fault of the disk would take a file and its copy. Reads the disk."""
+    """Warn if one disk failure could destroy both a file and its copy. Reads the disk."""
     survey, shared_blocks = run.survey, verifier.shared_blocks
     if shared_blocks:
         console.warning(

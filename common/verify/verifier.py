@@ -1,4 +1,4 @@
-"""Verifying one pair of source and archive file: by its row, by ``lstat``, and by reading every byte."""
+"""Verifying a pair of source and archive file: by its row, by ``lstat``, and by reading every byte."""
 
 import os
 import stat
@@ -33,7 +33,7 @@ _LINK_IN_ARCHIVE = (VerifyStatus.OUTSIDE_ROOT, "a symbolic link stands on the wa
 
 
 def check_row(row: VerifyRow) -> Verdict | None:
-    """The verdict on a row that needs no look at the disk, else None. Pure."""
+    """Return the verdict on a row, or None if the files must be examined. Pure."""
     if row.report_status in _NOT_ARCHIVED:
         return VerifyStatus.NOT_ARCHIVED, f"in the report it is {row.report_status}"
     if not is_plain_absolute(row.source_path) or not is_inside(row.source_path, row.source_root):
@@ -51,7 +51,7 @@ def check_row(row: VerifyRow) -> Verdict | None:
 
 
 def check_stat(row: VerifyRow, source: os.stat_result | None, copy: os.stat_result | None) -> Verdict | None:
-    """The verdict on a pair by ``lstat`` alone; None where the contents decide. Pure."""
+    """Return the verdict on a pair by the results of ``lstat``, or None if the contents must be read. Pure."""
     if copy is None:
         return _NO_COPY
     if source is not None and (source.st_dev, source.st_ino) == (copy.st_dev, copy.st_ino):
@@ -70,9 +70,9 @@ def check_stat(row: VerifyRow, source: os.stat_result | None, copy: os.stat_resu
 
 
 class PairVerifier:
-    """Verifies pairs of files, from any thread. ``shared_blocks`` are the copies that share blocks with their source.
+    """Verifies pairs of files, from any thread. ``shared_blocks`` lists copies that share blocks with their source.
 
-    Changes no contents, but makes the archive durable, and probes folders with files that it removes again.
+    Changes no contents, but syncs the archive, and makes and removes probe files in folders.
     """
 
     def __init__(self, disk: DiskAccess, *, cold: bool, archive_only: bool) -> None:
@@ -82,9 +82,9 @@ class PairVerifier:
         self.shared_blocks: list[str] = []
 
     def verify(self, row: VerifyRow) -> VerifyRow:
-        """The row with its status, what was seen of both files, and its seal.
+        """Verify a row; return it with its status, the facts about both files, and its seal.
 
-        Raises ``StoppedEarly`` where the archive can't be read, ``Interrupted`` where the run is to end.
+        Raises ``StoppedEarly`` if a disk is missing or the archive can't be read, ``Interrupted`` on a stop request.
         """
         if self._disk.stop_requested():
             raise Interrupted
@@ -117,7 +117,7 @@ class PairVerifier:
         return self._check_hash(row)
 
     def _check_paths(self, row: VerifyRow, has_source: bool) -> Verdict | None:
-        """The verdict on a pair of which a mount or a link makes something else than two files in their roots."""
+        """Return a verdict if a mount or link makes the pair anything but two files in their roots, else None."""
         disk = self._disk
         if not disk.mount_points.isdisjoint((row.source_path, row.destination_path)):
             return VerifyStatus.NOT_REGULAR, "one of the two is a mount point, a view of some other file"
@@ -134,7 +134,7 @@ class PairVerifier:
         return None
 
     def _verify_copy(self, row: VerifyRow) -> VerifyRow:
-        """Check the archive copy alone."""
+        """Verify the archive copy alone."""
         if not row.sha256:
             return _decided(row, VerifyStatus.NOT_ARCHIVED, "no hash was recorded to check the copy by")
         copy = _lstat(row.destination_path, lambda error: _row_failed("look at the archive copy", error))
@@ -184,7 +184,7 @@ class PairVerifier:
             raise _row_failed("read the source", error) from None
 
     def _check_hash(self, row: VerifyRow) -> VerifyRow:
-        """Check the archive copy by the recorded hash."""
+        """Verify the archive copy against the recorded hash."""
         try:
             hashed = hash_file(row.destination_path, self._disk, cold=self._cold)
         except OSError as error:
@@ -199,15 +199,15 @@ class PairVerifier:
         return _decided(facts, VerifyStatus.CONTENT_DIFFERS, "the archive copy no longer has the recorded hash")
 
     def _copy_failed(self, row: VerifyRow, error: OSError) -> Exception:
-        """The exception for a copy that can't be read: a check of the archive goes on, as it does without permission,
-        any other run ends."""
+        """The exception for a copy that can't be read: only the row fails if permission is missing or only the archive
+        is checked, otherwise the run stops."""
         if self._archive_only or isinstance(error, PermissionError):
             return _row_failed("read the archive copy", error)
         return archive_failed(row.destination_path, error)
 
 
 def _lstat(path: str, failure: Callable[[OSError], Exception]) -> os.stat_result | None:
-    """The status of a path, None where nothing is there. Raises what ``failure`` makes of any other error."""
+    """The ``lstat`` of a path; None if nothing exists there. Raises what ``failure`` makes of any other error."""
     try:
         return os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
