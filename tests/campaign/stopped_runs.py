@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from tests.campaign.product import wait_for
@@ -79,7 +80,8 @@ class Stopper:
         except BaseException as error:  # noqa: BLE001 - carried over to the thread that waits in detach
             self._trouble = error
         finally:
-            os.kill(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):  # it was killed meanwhile
+                os.kill(pid, signal.SIGCONT)
 
 
 def _process_of(thread: int) -> int:
