@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 from common.apply.journal import require_chained
-from common.cli.options import CommonOptions
+from common.cli.options import BatchOptions
 from common.errors import BadInput
 from common.manifests.integrity import first_chain
 from common.manifests.outputs import require_finished
 from common.manifests.rows import JOURNAL, REPORT, VERIFY, JournalRow, ReportRow, RowIds, Table, VerifyRow
-from common.manifests.state import RowRange
 from common.manifests.statuses import Action, ManifestType, Phase
 from common.manifests.survey import ManifestInput
 from common.paths import path_exists, printable
@@ -24,7 +23,7 @@ _PAST = {Action.QUARANTINE: "quarantined", Action.DELETE: "deleted", Action.PURG
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(CommonOptions):
+class Options(BatchOptions):
     """The options of one call. Paths are absolute, or empty for the default.
 
     Verifications before ``oldest_allowed`` (a time as in manifests, empty for no limit) have expired.
@@ -33,9 +32,6 @@ class Options(CommonOptions):
     manifest: str
     expected_run_id: str
     quarantine_root: str
-    offset: int | None
-    limit: int
-    state_file: str
     dry_run: bool
     delete_permanently: bool
     yes_really_delete: bool
@@ -43,11 +39,6 @@ class Options(CommonOptions):
     prune_empty_dirs: bool
     max_age: int
     oldest_allowed: str
-
-    @property
-    def row_range(self) -> RowRange:
-        """The rows that ``--offset`` and ``--limit`` choose."""
-        return RowRange(self.offset, self.limit)
 
 
 @dataclass(frozen=True, slots=True)

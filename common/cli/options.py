@@ -12,6 +12,7 @@ from functools import partial
 from common.cli.shell import script_command
 from common.concurrency import is_on_spinning_disk, suitable_jobs
 from common.errors import BadInput, explain_os_error
+from common.manifests.state import RowRange
 from common.paths import casefold_name, printable
 from common.stages import Stage
 
@@ -43,6 +44,20 @@ class CommonOptions:
     log_file: str
     review_html: str
     arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchOptions(CommonOptions):
+    """The options that verify and apply add to those of all scripts (``add_batch_options``)."""
+
+    offset: int | None
+    limit: int
+    state_file: str
+
+    @property
+    def row_range(self) -> RowRange:
+        """The rows that ``--offset`` and ``--limit`` choose."""
+        return RowRange(self.offset, self.limit)
 
 
 def make_parser(description: str, epilog: str) -> argparse.ArgumentParser:

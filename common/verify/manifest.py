@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from common.cli.options import CommonOptions
+from common.cli.options import BatchOptions
 from common.errors import BadInput
 from common.hashing.digest import is_sha256
 from common.manifests.integrity import seal_of
 from common.manifests.outputs import load_state_beside
 from common.manifests.reader import Record
 from common.manifests.rows import REPORT, VERIFY, VerifyRow
-from common.manifests.state import SUFFIX, RowRange, RunState
+from common.manifests.state import SUFFIX, RunState
 from common.manifests.survey import ManifestInput, ManifestSurvey
 from common.paths import printable
 from common.stages import Stage
@@ -20,28 +20,20 @@ _NOT_YET_VERIFIED = dict.fromkeys(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(CommonOptions):
+class Options(BatchOptions):
     """The options of one call. Paths are absolute; those of outputs are empty for the default."""
 
     input_csv: str
     verified_out: str
     unverified_out: str
-    state_file: str
     hash: str
     read_mode: str
     archive_only: bool
-    offset: int | None
-    limit: int
 
     @property
     def action(self) -> str:
         """The ``action`` in the summary."""
         return "archive-only" if self.archive_only else "verify"
-
-    @property
-    def row_range(self) -> RowRange:
-        """The rows that ``--offset`` and ``--limit`` choose."""
-        return RowRange(self.offset, self.limit)
 
     @property
     def settings(self) -> dict[str, str]:
