@@ -7,7 +7,7 @@ import stat
 import sys
 import unicodedata
 
-NOT_FOUND_ERRORS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
+_NOT_FOUND_ERRORS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 """The error numbers that mean that nothing exists at a path."""
 # Load the codec of ``printable`` now: when it is first used, the disk with Python on it may already have failed.
 codecs.lookup("unicode_escape")
@@ -81,15 +81,19 @@ def _has_plain_folders_only(folder: str, root: str) -> bool:
     return True
 
 
+def lstat_if_exists(path: str) -> os.stat_result | None:
+    """The ``lstat`` of a path; None if nothing exists there or the path is too long. Raises any other ``OSError``."""
+    try:
+        return os.lstat(path)
+    except OSError as error:
+        if error.errno in _NOT_FOUND_ERRORS:
+            return None
+        raise
+
+
 def path_exists(path: str) -> bool:
     """Whether anything exists at a path; False if the path is too long. Raises any other ``OSError``."""
-    try:
-        os.lstat(path)
-    except OSError as error:
-        if error.errno in NOT_FOUND_ERRORS:
-            return False
-        raise
-    return True
+    return lstat_if_exists(path) is not None
 
 
 def read_prefix(path: str, length: int) -> bytes | None:

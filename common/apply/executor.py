@@ -24,7 +24,7 @@ from common.hashing.digest import hash_file
 from common.hashing.identity import Identity, identity_of
 from common.manifests import reasons
 from common.manifests.statuses import Action, Phase
-from common.paths import NOT_FOUND_ERRORS, path_exists, printable
+from common.paths import lstat_if_exists, path_exists, printable
 from common.timestamps import mtime_nanoseconds, mtime_text
 
 _DESTROYED = "it is gone, and was about to be destroyed when the run was interrupted"
@@ -331,10 +331,8 @@ def clear_leftovers(tasks: Iterable[Task]) -> None:
 
 def _look(path: str) -> os.stat_result | None:
     try:
-        return os.lstat(path)
+        return lstat_if_exists(path)
     except OSError as error:
-        if error.errno in NOT_FOUND_ERRORS:
-            return None
         raise archive_failed(path, error) from None
 
 

@@ -20,7 +20,7 @@ from common.manifests.reasons import organize_again
 from common.manifests.rows import ReportRow
 from common.manifests.statuses import ReportStatus
 from common.organize.config import Mode
-from common.paths import NOT_FOUND_ERRORS, path_exists, printable
+from common.paths import lstat_if_exists, path_exists, printable
 from common.timestamps import mtime_nanoseconds
 
 _PLANNED, _COPIED, _MOVED = ReportStatus.PLANNED, ReportStatus.COPIED, ReportStatus.MOVED
@@ -228,9 +228,7 @@ def _unstored_reason(row: ReportRow, failed: Collection[str] = ()) -> str:
 
 def _may_be_its_copy(row: ReportRow) -> bool:
     try:
-        status = os.lstat(row.destination_path)
+        status = lstat_if_exists(row.destination_path)
     except OSError as error:
-        if error.errno in NOT_FOUND_ERRORS:
-            return False
         raise archive_failed(row.destination_path, error) from None
-    return is_regular(status) and status.st_size == row.size_bytes
+    return status is not None and is_regular(status) and status.st_size == row.size_bytes
