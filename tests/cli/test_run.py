@@ -38,16 +38,12 @@ def raising(error: BaseException) -> Callable[[Console, StopRequest], Summary]:
 
 # --- how a run ends -----------------------------------------------------------------------------------
 
+EXIT_CODES = [(BadInput("no"), 2), (StoppedEarly("no"), 3), (Locked("no"), 4), (Interrupted(), 130)]
+
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [
-        (BadInput("no"), 2),
-        (StoppedEarly("no"), 3),
-        (Locked("no"), 4),
-        (Interrupted(), 130),
-        (MediaArchiveError("no"), 3),
-    ],
+    [*EXIT_CODES, (MediaArchiveError("no"), 3)],
 )
 def test_an_error_of_ours_is_one_sentence_and_its_exit_code(
     capsys: pytest.CaptureFixture[str], error: MediaArchiveError, code: int
@@ -143,13 +139,7 @@ def test_machines_get_the_summary_as_one_object_and_nothing_else(capsys: pytest.
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [
-        (BadInput("no"), 2),
-        (StoppedEarly("no"), 3),
-        (Locked("no"), 4),
-        (Interrupted(), 130),
-        (ZeroDivisionError("no"), 3),
-    ],
+    [*EXIT_CODES, (ZeroDivisionError("no"), 3)],
 )
 def test_machines_get_one_object_also_from_a_run_that_fails(
     capsys: pytest.CaptureFixture[str], error: Exception, code: int

@@ -9,7 +9,7 @@ the command line that was the last one (paths in it, as in the tree, with ``{roo
 before anything was run. Killed runs are killed by ``killed_run.py`` at a chosen look of the disk.
 
 **To add a later version**: check it out into a folder of its own, run this with it, and commit the new folder below
-``data/``. The tests run on every folder there. Never make the files of an old version anew with newer scripts: that old
+``data/``. The tests run on every folder there. Never rewrite the files of an old version with newer scripts: that old
 files are still understood is what the tests are for. A later version may write more or other columns: ``sealing``
 takes them from each file's header. Where it digests, chains or seals in another way, ``sealing`` needs that way beside
 the old one, and the old one must stay.

@@ -1,4 +1,4 @@
-"""The digests in the project's files, computed anew from what docs/files.md and the old versions' files say.
+"""The digests in the project's files, computed again from what docs/files.md and the old versions' files say.
 
 Written without a look at the product's own code at run time, on purpose: whoever changes the product's digests finds
 here that the files of older versions would not be believed any more.
@@ -68,7 +68,7 @@ def state_seal(document: Mapping[str, Any]) -> str:
 
 
 def sealed_table(text: str) -> tuple[str, dict[str, str]]:
-    """A CSV file with its seals or chains computed anew, and what each of them was before."""
+    """A CSV file with its seals or chains computed again, and what each of them was before."""
     columns, rows = parsed(text)
     assert printed(columns, rows) == text, "this table is not written as the scripts write tables"
     renamed = {}
@@ -87,7 +87,7 @@ def sealed_table(text: str) -> tuple[str, dict[str, str]]:
 
 
 def sealed_state(text: str, root: str, renamed: Mapping[str, str], placeholder: str) -> str:
-    """A state file with a root in the place of ``placeholder``, digests exchanged by ``renamed``, sealed anew."""
+    """A state file with a root in the place of ``placeholder``, digests exchanged by ``renamed``, sealed again."""
 
     def exchanged(value: Any) -> Any:
         if isinstance(value, str):

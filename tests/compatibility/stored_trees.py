@@ -2,7 +2,7 @@
 
 Everything that the scripts write holds absolute paths, and states count bytes. So every stored tree was made below a
 root of exactly ``ROOT_BYTES`` bytes and is rebuilt below one of that length; ``{root}`` stands for it in names and
-texts. What is digested, chained or sealed by the paths is computed anew by ``sealing``.
+texts. What is digested, chained or sealed by the paths is computed again by ``sealing``.
 
 Not stored: inode numbers, owners, extended attributes. The scripts compare contents where an inode is another one.
 """

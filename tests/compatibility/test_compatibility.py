@@ -368,7 +368,7 @@ def test_a_moves_report_is_verified(old: OldHome) -> None:
     assert proved(rows) == proved(read_rows(expected.verified) + read_rows(expected.unverified))
 
 
-def test_what_was_not_verified_is_fed_back_when_its_cause_is_mended(old: OldHome) -> None:
+def test_what_was_not_verified_is_fed_back_when_its_cause_is_repaired(old: OldHome) -> None:
     home = old("verified")
     assert statuses(read_rows(home.unverified)) == {"content_differs": 2, "not_archived": 1}
     assert statuses(home.verify(home.unverified, "same", expect=1)) == {"content_differs": 2, "not_archived": 1}
