@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from common.fileops.mounts import mount_points
+from common.filesystems import mount_points
 from common.organize.naming import MAX_NAME_BYTES, collision_suffixes, with_suffix
 from common.paths import RealRoots, casefold_name, is_inside, is_plain_absolute, join_path, printable
 

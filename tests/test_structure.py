@@ -20,7 +20,7 @@ MOST_LINES_OF_A_FUNCTION = 60
 SCRIPTS = ("apply_deletion_manifest", "organize_media_by_date", "verify_media_archive")
 
 LAYERS = (
-    ("errors", "paths", "timestamps", "media_types", "counts", "libc", "workers", "sandbox", "stages"),
+    ("errors", "paths", "timestamps", "media_types", "counts", "filesystems", "libc", "workers", "sandbox", "stages"),
     ("run_id", "concurrency", "hashing", "dates"),
     ("fileops",),
     ("manifests", "archive"),

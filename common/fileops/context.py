@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from common.fileops.locking import HardLinkLock
-from common.fileops.mounts import SameDirectoryCheck, mount_points
+from common.fileops.mounts import SameDirectoryCheck
+from common.filesystems import mount_points
 from common.paths import RealRoots
 
 

@@ -1,8 +1,7 @@
-"""Mount points, and whether two paths lead to the same folder: does a file made in one appear in the other?"""
+"""Whether two paths lead to the same folder: does a file made in one appear in the other?"""
 
 import errno
 import os
-import re
 import sys
 import threading
 from contextlib import suppress
@@ -15,20 +14,6 @@ from common.paths import printable
 # Nothing can be made or removed in the folder, or it does not exist.
 _UNCHANGEABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR})
 _MAX_REMEMBERED = 100_000
-_OCTAL = re.compile(rb"\\([0-7]{3})")
-
-
-def mount_points() -> frozenset[str]:
-    """The paths on which something is mounted: a file among them is a view of another file. Reads the disk.
-
-    Linux, ``proc_pid_mountinfo(5)``: the fifth field, with octal escapes. Empty elsewhere.
-    """
-    try:
-        with open("/proc/self/mountinfo", "rb") as file:
-            fields = [line.split(b" ")[4] for line in file]
-    except (OSError, IndexError):
-        return frozenset()
-    return frozenset(os.fsdecode(_OCTAL.sub(lambda match: bytes([int(match[1], 8)]), field)) for field in fields)
 
 
 def is_same_directory(first: str, second: str) -> bool:

@@ -1,0 +1,250 @@
+"""What a file system can promise: reading from a medium, outliving a reboot, showing changes at once, holding names.
+
+Asked from the system where it answers, else looked up in short tables of known types. Reads the disk, changes nothing.
+"""
+
+import errno
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from common.libc import libc_function
+
+_OVERLAY = "overlay"
+# File systems on a medium of their own, whose pages ``posix_fadvise`` drops; magic numbers of statfs(2), linux/magic.h.
+# Not zfs: it keeps what it has read in a cache of its own.
+_MAGIC_OF_MEDIA = {
+    **dict.fromkeys(("ext2", "ext3", "ext4"), 0xEF53),
+    **dict.fromkeys(("vfat", "msdos"), 0x4D44),
+    "bcachefs": 0xCA451A4E,
+    "btrfs": 0x9123683E,
+    "erofs": 0xE0F5E1E2,
+    "exfat": 0x2011BAB0,
+    "f2fs": 0xF2F52010,
+    "hfsplus": 0x482B,
+    "iso9660": 0x9660,
+    "jfs": 0x3153464A,
+    "nilfs2": 0x3434,
+    "ntfs3": 0x7366746E,
+    "squashfs": 0x73717368,
+    "udf": 0x15013346,
+    "xfs": 0x58465342,
+    # Of the file systems below an overlay, ``FileSystem.has_medium`` decides.
+    _OVERLAY: 0x794C7630,
+}
+_MAGIC_NUMBERS = frozenset(_MAGIC_OF_MEDIA.values())
+_MEMORY_TYPES = frozenset({"tmpfs", "ramfs", "rootfs", "devtmpfs", "hugetlbfs"})
+_MEMORY_DEVICES = re.compile(r"z?ram[0-9]+")
+# FUSE drivers of images: nothing in them can be changed, whatever their mount flags say.
+_IMAGES = frozenset({"fuse.squashfuse", "fuse.squashfuse_ll", "fuse.fuseiso", "fuse.archivemount", "fuse.ratarmount"})
+# FUSE drivers that ask the file system below, or the server, for each new name: no change shows late.
+_DIRECT = _IMAGES | {
+    "fuseblk",
+    "fuse.bindfs",
+    "fuse.encfs",
+    "fuse.gocryptfs",
+    "fuse.mergerfs",
+    "fuse.sshfs",
+    "fuse.unionfs",
+    "fuse.unionfs-fuse",
+    "fuse.mhddfs",
+    "fuse.cryfs",
+    "fuse.ntfs-3g",
+    "fuse.exfat",
+}
+_NETWORK_TYPES = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs", "ceph", "afs", "davfs", "ncpfs"})
+_WITH_DOS_NAMES = frozenset({"vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "cifs", "smb3", "fuse.gvfsd-fuse"})
+_DOS_NAME = re.compile(r'[\x00-\x1f<>:"\\|?*]|[. ]$|^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)', re.IGNORECASE)
+# Debian's and Ubuntu's live systems, Fedora's (dracut), Arch's and Manjaro's.
+_LIVE_SYSTEM = re.compile(r"\bboot=(?:live|casper)\b|\brd\.live\.|\barchiso|\bmiso(?:basedir|label)")
+_MOST_LAYERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class FileSystem:
+    """A mounted file system. All but ``mount_point`` are empty where the system doesn't tell (Windows, macOS).
+
+    ``source``: a device, a folder or whatever the driver calls it. ``options``: those of the mount and of the file
+    system, as proc_pid_mountinfo(5) shows them.
+    """
+
+    mount_point: str
+    type: str = ""
+    source: str = ""
+    options: tuple[str, ...] = ()
+
+    @property
+    def is_fuse(self) -> bool:
+        return self.type == "fuseblk" or self.type.startswith("fuse")
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether nothing can be changed: by the flags of the mount, or since the driver can't. Reads the disk."""
+        if self.type in _IMAGES or "ro" in self.options:
+            return True
+        if sys.platform == "win32":
+            return False
+        try:
+            return bool(os.statvfs(self.mount_point).f_flag & os.ST_RDONLY)
+        except OSError:
+            return False
+
+    @property
+    def is_memory(self) -> bool:
+        """Whether what is stored here is gone at the next boot. Reads the disk."""
+        return _is_memory(self, _MOST_LAYERS)
+
+    @property
+    def has_medium(self) -> bool:
+        """Whether a file can be read from a storage medium instead of from some cache. Reads the disk."""
+        if self.type == _OVERLAY:
+            return all(system.has_medium for system in _systems_of_layers(self))
+        return self.type in _MAGIC_OF_MEDIA and not self.is_memory
+
+    @property
+    def is_cached_view(self) -> bool:
+        """Whether what is made below it may show late elsewhere, or the other way round: cloud and network mounts."""
+        return self.type in _NETWORK_TYPES or (self.is_fuse and self.type not in _DIRECT)
+
+    @property
+    def has_dos_names(self) -> bool:
+        """Whether it may refuse names with characters such as ``:`` and ``?``."""
+        return sys.platform == "win32" or self.type in _WITH_DOS_NAMES
+
+    def describe(self) -> str:
+        """The type in words for a message."""
+        return f"a {self.type} file system" if self.type else "a file system of an unknown kind"
+
+
+def file_system_of(path: str) -> FileSystem:
+    """The file system on which a path lies, or would lie. Reads the disk."""
+    real = os.path.realpath(path)
+    best = FileSystem(os.sep)
+    for mount in mounts():
+        point = mount.mount_point
+        if (real == point or real.startswith(point.rstrip(os.sep) + os.sep)) and len(point) >= len(best.mount_point):
+            best = mount
+    return best
+
+
+def mounts() -> Iterator[FileSystem]:
+    """All mounted file systems; those mounted later come later. None where the system doesn't tell. Reads the disk.
+
+    Linux, proc_pid_mountinfo(5): id, parent, device, root, mount point, options, optional fields, "-", type, source,
+    options of the file system.
+    """
+    try:
+        with open("/proc/self/mountinfo", "rb") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        before, _, after = os.fsdecode(line).partition(" - ")
+        first, last = before.split(" "), after.split(" ")
+        if len(first) > 5 and len(last) > 1:
+            options = [*first[5].split(","), *(last[2].split(",") if len(last) > 2 else [])]
+            yield FileSystem(_unescape(first[4]), last[0], _unescape(last[1]), tuple(map(_unescape, options)))
+
+
+def mount_points() -> frozenset[str]:
+    """The paths on which something is mounted: a file among them is a view of another file. Reads the disk."""
+    return frozenset(mount.mount_point for mount in mounts())
+
+
+def is_on_medium(fd: int) -> bool:
+    """Whether an open file is on a type of file system whose cache can be dropped (fstatfs(2)). Reads the disk."""
+    if sys.platform != "linux":
+        return False
+    import ctypes  # noqa: PLC0415 - not needed to show --help
+
+    buffer = (ctypes.c_long * 32)()  # struct statfs begins with f_type
+    fstatfs = libc_function("fstatfs")
+    return fstatfs is not None and fstatfs(fd, buffer) == 0 and buffer[0] & 0xFFFFFFFF in _MAGIC_NUMBERS
+
+
+def is_dos_name(name: str) -> bool:
+    """Whether Windows, exFAT and SMB shares can hold a name (learn.microsoft.com, "Naming Files"). Pure."""
+    return _DOS_NAME.search(name) is None
+
+
+def is_gone_error(error: OSError) -> bool:
+    """Whether an error says that the disk, the driver or the server went away, not that one file is bad. Pure."""
+    return error.errno in _GONE_ERRORS
+
+
+_GONE_ERRORS = frozenset(
+    getattr(errno, name)
+    for name in "ENOTCONN ENODEV ENXIO ESTALE ESHUTDOWN EHOSTDOWN EHOSTUNREACH ENETDOWN ENETUNREACH ETIMEDOUT "
+    "ECONNABORTED ECONNRESET ECONNREFUSED ENOMEDIUM".split()
+    if hasattr(errno, name)
+)
+
+
+def _is_memory(system: FileSystem, layers_left: int) -> bool:
+    if system.type in _MEMORY_TYPES:
+        return True
+    if not layers_left:
+        return False
+    if system.type == _OVERLAY:
+        written_to = _systems_of_layers(system)[:1]
+        return any(_is_memory(below, layers_left - 1) for below in written_to) or (not written_to and _is_live_system())
+    if system.is_fuse and os.path.isabs(system.source) and os.path.isdir(system.source):
+        below = file_system_of(system.source)
+        return below != system and _is_memory(below, layers_left - 1)
+    return any(
+        _MEMORY_DEVICES.fullmatch(name) or (backing and _is_memory(file_system_of(backing), layers_left - 1))
+        for name, backing in _block_devices(system.source)
+    )
+
+
+def _systems_of_layers(overlay: FileSystem) -> list[FileSystem]:
+    """The file systems below an overlay, that which gets what is written first. Reads the disk.
+
+    Empty if the folders can't be reached, as in a container or after a live system has booted.
+    """
+    values = dict(option.partition("=")[::2] for option in overlay.options)
+    folders = [values.get("upperdir", ""), *values.get("lowerdir", "").split(":")]
+    systems = [file_system_of(folder) for folder in folders if folder and os.path.isdir(folder)]
+    return [system for system in systems if system != overlay]
+
+
+def _is_live_system() -> bool:
+    """Whether this system was started from a live medium, by the options of its kernel. Reads the disk."""
+    try:
+        with open("/proc/cmdline", encoding="utf-8", errors="replace") as file:
+            return _LIVE_SYSTEM.search(file.read()) is not None
+    except OSError:
+        return False
+
+
+def _block_devices(device: str) -> Iterator[tuple[str, str]]:
+    """A block device and those of which it is made: their names, and the file behind a loop device. Reads the disk."""
+    if sys.platform == "win32":
+        return
+    try:
+        number = os.stat(device).st_rdev
+    except OSError:
+        return
+    todo = [os.path.realpath(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")] if number else []
+    while todo:
+        folder = todo.pop()
+        backing = ""
+        try:
+            with open(os.path.join(folder, "loop", "backing_file"), "rb") as file:
+                backing = os.fsdecode(file.read().rstrip(b"\n"))
+        except OSError:
+            pass  # no loop device
+        yield os.path.basename(folder), backing
+        slaves = os.path.join(folder, "slaves")
+        if os.path.isdir(slaves):
+            todo += [os.path.realpath(os.path.join(slaves, name)) for name in os.listdir(slaves)]
+
+
+def _unescape(text: str) -> str:
+    """Decode the octal escapes of mountinfo."""
+    if "\\" not in text:
+        return text
+    raw = re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), os.fsencode(text))
+    return os.fsdecode(raw)
