@@ -65,6 +65,11 @@ def command_line() -> argparse.ArgumentParser:
     danger = parser.add_argument_group("permanent deletion: both are needed")
     danger.add_argument("--delete-permanently", action="store_true", help="destroy the originals")
     danger.add_argument("--yes-really-delete", action="store_true", help="yes, really")
+    accepted = parser.add_argument_group("what may be accepted when bytes are destroyed")
+    cached = "archive copies that can't be read from the storage medium itself, as on network and cloud mounts"
+    accepted.add_argument("--accept-cached-reads", action="store_true", help=cached)
+    attributes = "copies that lack tags or other extended attributes of the original"
+    accepted.add_argument("--accept-lost-attributes", action="store_true", help=attributes)
     add_batch_options(parser, "in the folder of the journal")
     add_common_options(parser)
     return parser
@@ -99,7 +104,9 @@ def apply(options: Options, console: Console, stop: StopRequest) -> Summary:
         with open_run(options, kind, manifest, console, stop) as run:
             if run.state.complete:  # by earlier calls
                 return summarize(run, run.state, Counts.from_flat(run.state.counts))
-            executor = TaskExecutor(run.disk, oldest_allowed=options.oldest_allowed, was_purged=run.was_purged)
+            executor = TaskExecutor(
+                run.disk, oldest_allowed=options.oldest_allowed, was_purged=run.was_purged, terms=options.terms
+            )
             if options.dry_run:
                 return summarize(run, run.state, preview(run, executor))
             with ApplySession(run) as session:

@@ -105,3 +105,36 @@ def require_files_in_source(root: str) -> None:
 def archive_failed(path: str, error: OSError) -> StoppedEarly:
     """The exception for an I/O error in the archive: it proves nothing about the file, so the run stops. Pure."""
     return StoppedEarly(f"{printable(path)}: cannot read: {explain_os_error(error)}; check the disk, then run again")
+
+
+def require_outside_archive(source_root: str, archive_id: str) -> None:
+    """Raise ``BadInput`` if the source lies in a view or a clone of its own archive. Reads the disk."""
+    if archive_id and (root := ArchiveLookup().root_around(source_root, archive_id)):
+        raise BadInput(
+            f"{printable(source_root)}: {printable(os.path.join(root, MARKER))} names the very archive, so the source "
+            "is a view or a clone of it, and holds no second copy of anything; name another source (if it is a clone "
+            "on a disk of its own, remove the marker from the clone)"
+        )
+
+
+class ArchiveLookup:
+    """Finds the archives in which folders lie, and remembers them. Any thread may call it. Reads the disk."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, str] = {}
+
+    def root_around(self, folder: str, archive_id: str) -> str:
+        """The folder itself, or the nearest above it, that is the root of this archive; empty if there is none."""
+        while self._id_at(folder) != archive_id:
+            if folder == os.path.dirname(folder):
+                return ""
+            folder = os.path.dirname(folder)
+        return folder
+
+    def _id_at(self, folder: str) -> str:
+        if folder not in self._ids:
+            try:
+                self._ids[folder] = read_archive_id(folder)
+            except (BadInput, StoppedEarly):  # it can't be read, so it is not the marker of a mounted archive
+                self._ids[folder] = ""
+        return self._ids[folder]

@@ -52,7 +52,7 @@ _apply_deletion_manifest() {
         --quarantine-root) compopt +o default -o dirnames 2>/dev/null ;;
         --manifest|--state-file|--review-html|--log-file) : ;;
         --expected-run-id|--max-age|--limit|--offset|--jobs) compopt +o default 2>/dev/null ;;
-        *) COMPREPLY=($(compgen -W "--help --manifest --expected-run-id --quarantine-root --dry-run --restore --prune-empty-dirs --max-age --delete-permanently --yes-really-delete --limit --offset --state-file --jobs --json --quiet --verbose --review-html --log-file" -- "$word")) ;;
+        *) COMPREPLY=($(compgen -W "--help --manifest --expected-run-id --quarantine-root --dry-run --restore --prune-empty-dirs --max-age --delete-permanently --yes-really-delete --accept-cached-reads --accept-lost-attributes --limit --offset --state-file --jobs --json --quiet --verbose --review-html --log-file" -- "$word")) ;;
     esac
 }
 complete -o default -F _apply_deletion_manifest apply_deletion_manifest.py

@@ -47,6 +47,8 @@ complete -c apply_deletion_manifest.py -l prune-empty-dirs -f -d 'remove folders
 complete -c apply_deletion_manifest.py -l max-age -x -d 'refuse rows verified longer ago'
 complete -c apply_deletion_manifest.py -l delete-permanently -f -d 'destroy the originals'
 complete -c apply_deletion_manifest.py -l yes-really-delete -f -d 'yes, really'
+complete -c apply_deletion_manifest.py -l accept-cached-reads -f -d 'archive copies that can\'t be read from the storage medium itself, as on network and cloud mounts'
+complete -c apply_deletion_manifest.py -l accept-lost-attributes -f -d 'copies that lack tags or other extended attributes of the original'
 complete -c apply_deletion_manifest.py -l limit -x -d 'rows in this call (default: all)'
 complete -c apply_deletion_manifest.py -l offset -x -d 'skip this many rows'
 complete -c apply_deletion_manifest.py -l state-file -r -F -d 'default: in the folder of the journal'

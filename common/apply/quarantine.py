@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from common import archive
 from common.apply.folders import folder_times, restore_folder_times
 from common.apply.manifest import ManifestKind, Options
-from common.errors import BadInput, StoppedEarly, explain_os_error
+from common.errors import BadInput, RowFailed, StoppedEarly, explain_os_error
 from common.fileops.folders import make_folders, mark_quarantine
 from common.fileops.locking import Lock, lock_unless_read_only
 from common.fileops.mounts import SameDirectoryCheck, remove_stale_probes
@@ -131,7 +131,9 @@ def _holds_files_of_others(quarantine_root: str) -> bool:
     return not all(is_run_id(name) or is_system_folder(name) for name in os.listdir(quarantine_root))
 
 
-def prepare_quarantine(kind: ManifestKind, survey: ManifestSurvey, paths: RunPaths, locks: ExitStack) -> None:
+def prepare_quarantine(
+    kind: ManifestKind, survey: ManifestSurvey, paths: RunPaths, locks: ExitStack, directories: SameDirectoryCheck
+) -> None:
     """Make the folder of this run, and lock out runs that would use it or change the archive. Changes the disk.
 
     A source that is itself an archive is locked too. Raises ``Locked``, ``BadInput``, and ``StoppedEarly``.
@@ -140,11 +142,9 @@ def prepare_quarantine(kind: ManifestKind, survey: ManifestSurvey, paths: RunPat
     times = folder_times(source)
     for folder in source:
         remove_stale_probes(folder)
-    if kind.needs_archive and SameDirectoryCheck().same_directory(survey.source_root, survey.archive_root):
-        raise BadInput(
-            f"{printable(survey.source_root)} and {printable(survey.archive_root)} show the same folder: "
-            "there is no second copy of anything; nothing was changed"
-        )
+    if kind.needs_archive:
+        archive.require_outside_archive(survey.source_root, survey.archive_id)
+        _require_two_folders(survey, directories)
     # The quarantine is made last, so that a run that is locked out makes none.
     if kind.needs_archive:
         locks.enter_context(lock_unless_read_only(os.path.join(survey.archive_root, archive.LOCK)))
@@ -161,3 +161,17 @@ def prepare_quarantine(kind: ManifestKind, survey: ManifestSurvey, paths: RunPat
         ) from None
     restore_folder_times(times)
     locks.enter_context(Lock(os.path.join(paths.folder, "lock")))
+
+
+def _require_two_folders(survey: ManifestSurvey, directories: SameDirectoryCheck) -> None:
+    """Raise ``BadInput`` if source and archive show the same folder, or may do so. Changes the disk: probes both."""
+    if not os.path.isdir(survey.source_root):
+        return  # a purge doesn't need it
+    try:
+        if directories.same_directory(survey.source_root, survey.archive_root):
+            raise BadInput(
+                f"{printable(survey.source_root)} and {printable(survey.archive_root)} show the same folder: "
+                "there is no second copy of anything; nothing was changed"
+            )
+    except RowFailed as doubt:
+        raise BadInput(str(doubt)) from None

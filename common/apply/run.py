@@ -13,14 +13,17 @@ from common import archive
 from common.apply import quarantine
 from common.apply.journal import Journal, JournalPosition, destroyed_rows
 from common.apply.manifest import JournalCheck, ManifestKind, Options
+from common.apply.preconditions import disk_below_source, require_possible
 from common.apply.tasks import Task, files_folder, read_task
 from common.cli.console import Console
 from common.cli.options import require_distinct_paths, resolve_jobs
 from common.cli.progress import Progress
 from common.cli.signals import StopRequest
-from common.counts import Counts
+from common.counts import Counts, count_text
 from common.errors import BadInput, Interrupted, StoppedEarly
 from common.fileops.context import DiskAccess
+from common.fileops.mounts import SameDirectoryCheck
+from common.filesystems import crosses_file_systems, mount_points
 from common.manifests.outputs import is_unfinished, resume_or_begin
 from common.manifests.reader import Record
 from common.manifests.rows import RowIds
@@ -93,7 +96,12 @@ class RunStart:
         self.run_id = require_run_id(first.values["run_id"], f"{printable(manifest.path)}, line 2")
         self.journal_check = JournalCheck(self.run_id) if kind.type == ManifestType.JOURNAL else None
         self.quarantine_folder = ""
+        self.crossing_files = 0
+        self._mount_points = mount_points()
         paths = quarantine.run_paths(options, kind, self.run_id, first.values["source_root"])
+        self._crosses = kind.type == ManifestType.VERIFIED and crosses_file_systems(
+            first.values["source_root"], paths.folder
+        )
         is_checked = self.journal_check or not quarantine.may_have_state(options, kind, paths)
         digest = self._checked.manifest.sha256 if is_checked else manifest.sha256()
         if self.journal_check:
@@ -119,6 +127,9 @@ class RunStart:
             self.journal_check.add(record.values, where)
             if task and task.from_path and not self.quarantine_folder:
                 self.quarantine_folder = os.path.dirname(files_folder(task.from_path, task.row.source_path))
+        if task and self._kind.type == ManifestType.VERIFIED:
+            on_other_disk = disk_below_source(task.from_path, task.row.source_root, self._mount_points)
+            self.crossing_files += bool(self._crosses or on_other_disk)
         return task.row.size_bytes if task else 0
 
     def load_state(self) -> RunState:
@@ -192,10 +203,19 @@ def open_run(
         console.warning(f"{where}: the last row is cut short and is left out")
     if kind.type == ManifestType.VERIFIED and is_unfinished(options.manifest, Stage.VERIFY):
         console.info("this verification has not come to its end: its other rows are for a later call")
+    # A journal may lie elsewhere than the files that it names.
+    folder = start.quarantine_folder or paths.folder
+    require_possible(kind, survey.source_root, survey.archive_root, folder, options.terms)
+    directories = SameDirectoryCheck()
     with ExitStack() as stack:
         quarantine.require_suitable_quarantine(kind, survey, paths)
         if not options.dry_run:
-            quarantine.prepare_quarantine(kind, survey, paths, stack)
+            if start.crossing_files:
+                console.warning(
+                    f"{count_text(start.crossing_files, 'file')} lie on another file system than the quarantine: they "
+                    "are copied to it, compared with their archive copies, and removed from their disk"
+                )
+            quarantine.prepare_quarantine(kind, survey, paths, stack, directories)
             state = start.load_state()  # again, now that no other run can write it
         state = start.where_to_begin(state, console.info)
         rows = options.row_range.rows_this_call(state)
@@ -212,7 +232,7 @@ def open_run(
             state=state,
             console=console,
             progress=progress,
-            disk=DiskAccess(progress, stop),
+            disk=DiskAccess(progress, stop, directories),
             jobs=jobs,
         )
 
@@ -226,6 +246,7 @@ class Counted(StrEnum):
     FOLDERS_LEFT = "folders left"
     FOLDERS_REMOVED = "folders removed"
     PURGED_BEFORE = "purged before"
+    CROSSED = "copied to another file system"
     FROM_MEMORY = "destroyed by what memory may have answered"
     CHANGED = "changed since it was verified"
 

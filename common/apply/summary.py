@@ -80,7 +80,11 @@ def _notes_on_files(run: ApplyRun, state: RunState, counts: Counts) -> Iterator[
         yield f"skipped: {skipped}, for which nothing was to be done; the journal tells why"
     if counts[Counted.FROM_MEMORY]:
         files = count_text(counts[Counted.FROM_MEMORY], "file")
-        yield f"destroyed after reading from memory, not from the medium: {files} (read_mode is cached)"
+        yield f"destroyed after the archive copies were read from memory, not from the medium: {files}"
+    if counts[Counted.CROSSED]:
+        files = count_text(counts[Counted.CROSSED], "file")
+        verb = "would be copied" if dry_run else "copied"
+        yield f"{verb} to another file system, and removed from the one before: {files}"
     if run.disk.unsupported_attributes:
         yield f"the file system could not hold: {', '.join(sorted(run.disk.unsupported_attributes))}"
     if counts[Counted.FOLDERS_REMOVED]:

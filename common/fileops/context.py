@@ -23,11 +23,13 @@ class DiskAccess:
     copied files that the new file system could not hold, as the summary prints them.
     """
 
-    def __init__(self, progress: Progress, stop_requested: Callable[[], bool]) -> None:
+    def __init__(
+        self, progress: Progress, stop_requested: Callable[[], bool], directories: SameDirectoryCheck | None = None
+    ) -> None:
         self.progress = progress
         self.stop_requested = stop_requested
         self.synced_folders: set[str] = set()
-        self.directories = SameDirectoryCheck()
+        self.directories = directories or SameDirectoryCheck()
         self.mount_points = mount_points()
         self.real_roots = RealRoots()
         self.hard_links = HardLinkLock()

@@ -4,11 +4,14 @@ Older files contain them too: if a phrase changes, its parser must still accept 
 """
 
 import re
+from collections.abc import Sequence
 
 _VERIFY_AGAIN = "; verify again"
 _ORGANIZE_AGAIN = "; organize again"
 _FAILED_IN_PLAN = "failed already when the report was made"
 _PURGED = "it was purged, and is gone for good"
+_LACKS_ATTRIBUTES = "the archive copy lacks "
+_ON_DISK = "on the disk mounted at "
 _SAME_CONTENT = re.compile(r"same content as row ([0-9]{1,19})")
 _SAME_COMPANION = re.compile(r"same content as the companion of row ([0-9]{1,19})")
 
@@ -73,6 +76,26 @@ def row_of_same_companion(reason: str) -> int:
     """Parse the row_id from a ``same_companion`` reason; 0 for any other reason."""
     match = _SAME_COMPANION.fullmatch(reason)
     return int(match[1]) if match else 0
+
+
+def on_disk_below_source(mount_point: str) -> str:
+    """Make the reason of an intention for a file on a disk that is mounted below the source."""
+    return f"{_ON_DISK}{mount_point}"
+
+
+def disk_below_source(reason: str) -> str:
+    """Parse the mount point from an ``on_disk_below_source`` reason; empty for any other reason."""
+    return reason.removeprefix(_ON_DISK) if reason.startswith(_ON_DISK) else ""
+
+
+def lacks_attributes(names: Sequence[str]) -> str:
+    """Make the reason of an identical pair whose copy lacks attributes of the original, such as tags."""
+    return f"{_LACKS_ATTRIBUTES}{', '.join(names)}"
+
+
+def is_lacking_attributes(reason: str) -> bool:
+    """Whether an archive copy lacks attributes of its original."""
+    return reason.startswith(_LACKS_ATTRIBUTES)
 
 
 def folder_permissions(mode: int) -> str:

@@ -10,11 +10,12 @@ from common.cli.console import Console
 from common.cli.options import require_distinct_paths, require_folder, resolve_jobs
 from common.cli.progress import Progress
 from common.cli.signals import StopRequest
-from common.errors import BadInput, StoppedEarly, explain_os_error
+from common.errors import BadInput, RowFailed, StoppedEarly, explain_os_error
 from common.fileops.context import DiskAccess
 from common.fileops.folders import make_folders
 from common.fileops.locking import Lock
 from common.fileops.mounts import SameDirectoryCheck
+from common.filesystems import crosses_file_systems, file_system_of
 from common.manifests.batching import checkpoints
 from common.manifests.rows import ReportRow, RowIds
 from common.manifests.state import SUFFIX
@@ -61,6 +62,9 @@ class OrganizeRun:
             self.source_root, self.archive_root = find_roots(options, survey)
             self.jobs = resolve_jobs(options, console.debug, (self.source_root, self.archive_root))
             self.archive_id = archive.read_archive_id(self.archive_root)
+            archive.require_outside_archive(self.source_root, self.archive_id)
+            if options.mode == Mode.MOVE:
+                _require_medium_for_move(self.source_root, self.archive_root)
             self.is_new_archive = not self.archive_id
             self.run_id = survey.run_id if survey else new_run_id()
             self.session = self._open(resources, survey)
@@ -105,11 +109,15 @@ class OrganizeRun:
         except OSError as error:
             raise BadInput(f"{printable(root)}: cannot make the archive: {explain_os_error(error)}") from None
         resources.enter_context(Lock(os.path.join(root, archive.LOCK)))
-        if SameDirectoryCheck().same_directory(self.source_root, root):
-            raise BadInput(
-                f"{printable(self.source_root)} and {printable(root)} show the same folder (a mount of one on the "
-                "other); name another --destination-root"
-            )
+        try:
+            if SameDirectoryCheck().same_directory(self.source_root, root):
+                raise BadInput(
+                    f"{printable(self.source_root)} and {printable(root)} show the same folder (a mount of one on the "
+                    "other); name another --destination-root"
+                )
+        except RowFailed as doubt:
+            if self.options.mode == Mode.MOVE:  # a copy takes nothing away, and verify asks again
+                raise BadInput(str(doubt)) from None
         self.archive_id = archive.create_archive(root)
         if self.is_new_archive:
             self.console.info(f"a new archive is begun: {printable(root)}")
@@ -250,6 +258,16 @@ def find_roots(options: Options, edited: ManifestSurvey | None) -> tuple[str, st
             "--destination-root"
         )
     return source, root
+
+
+def _require_medium_for_move(source: str, archive_root: str) -> None:
+    """Raise ``BadInput`` if a move would destroy originals after copies that can't be read back. Reads the disk."""
+    system = file_system_of(archive_root)
+    if crosses_file_systems(source, archive_root) and not system.has_medium:
+        raise BadInput(
+            f"{printable(archive_root)}: from {system.describe()} copies can't be read back from a storage medium, and "
+            "a move destroys originals; use --mode copy, then verify and apply"
+        )
 
 
 def row_batches(groups: Iterable[list[ReportRow]], *, acts: bool) -> Iterator[list[ReportRow]]:

@@ -15,7 +15,18 @@ from common.paths import printable
 from common.stages import Stage
 
 _NOT_YET_VERIFIED = dict.fromkeys(
-    ("status", "reason", "source_inode", "archive_inode", "archive_mtime", "read_mode", "verified_at", "row_seal"), ""
+    (
+        "status",
+        "reason",
+        "source_inode",
+        "archive_inode",
+        "archive_mtime",
+        "read_mode",
+        "source_read_mode",
+        "verified_at",
+        "row_seal",
+    ),
+    "",
 )
 
 
@@ -65,7 +76,7 @@ def read_row(record: Record, where: str) -> VerifyRow:
     """Make an unverified row from a row of the input. Raises ``BadInput`` if it is invalid or was changed."""
     values = record.values
     if "row_seal" in values:
-        missing = [column for column in VERIFY.columns if column not in values]
+        missing = [column for column in VERIFY.required if column not in values]
         if missing or seal_of(values) != values["row_seal"]:
             raise BadInput(f"{where}: the row was changed after it was written; restore it or delete the whole row")
     if values["sha256"] and not is_sha256(values["sha256"]):

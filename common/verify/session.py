@@ -14,8 +14,10 @@ from common.counts import Counts
 from common.errors import BadInput
 from common.fileops.locking import Lock
 from common.fileops.writing import Appender
+from common.manifests.integrity import seal
 from common.manifests.outputs import find_unfinished, resume_or_begin, unused_name
 from common.manifests.reader import Reader
+from common.manifests.reasons import is_lacking_attributes
 from common.manifests.rows import VERIFY, VERIFY_INPUT_COLUMNS, VerifyRow, Writer, checksum_line
 from common.manifests.state import SUFFIX, RunState, load_state, save_state
 from common.manifests.statuses import VERIFIED_STATUSES, ReadMode, ReportStatus
@@ -25,10 +27,12 @@ from common.stages import Stage
 from common.verify.manifest import Options, is_plan, read_row, survey_input
 
 # What the state counts besides the statuses: rows that need attention, rows that were verified from memory, and rows
-# that organize has carried out (none in a plan).
+# that organize has carried out (none in a plan), and copies without some attributes of their originals.
 ATTENTION = "attention"
 CACHED = "cached"
 CARRIED_OUT = "carried out"
+LACKING_ATTRIBUTES = "lacking attributes"
+COUNTED = (ATTENTION, CACHED, CARRIED_OUT, LACKING_ATTRIBUTES)
 _TABLES = ("verified", "unverified")
 _OUTPUTS = (*_TABLES, "checksums")
 
@@ -81,8 +85,9 @@ class VerifySession:
         if self.survey.archive_id:
             archive.require_archive(self.survey.archive_root, self.survey.archive_id)
         verified = [row for row in rows if row.status in VERIFIED_STATUSES]
-        self._verified.append_rows(verified)
-        self._unverified.append_rows(row for row in rows if row.status not in VERIFIED_STATUSES)
+        unverified = [row for row in rows if row.status not in VERIFIED_STATUSES]
+        for writer, chosen in ((self._verified, verified), (self._unverified, unverified)):
+            writer.append_rows(seal(row, writer.columns) for row in chosen)
         for row in verified:
             self._checksums.append(checksum_line(row.sha256, relative_to(row.destination_path, row.archive_root)))
         for output in self._outputs.values():
@@ -106,7 +111,7 @@ class VerifySession:
     def recorded_rows(self) -> Iterator[VerifyRow]:
         """Yield all rows of both outputs, the verified ones first. Reads the disk."""
         for kind in _TABLES:
-            with Reader(self.state.outputs[kind][0], VERIFY.columns) as reader:
+            with Reader(self.state.outputs[kind][0], VERIFY.required) as reader:
                 for record in reader:
                     yield VERIFY.decode(record.values, reader.where(record.line))
 
@@ -122,6 +127,7 @@ def count_rows(rows: Sequence[VerifyRow]) -> Counts:
         counts.add_file(row.status, row.media_kind, row.size_bytes)
         if row.status in VERIFIED_STATUSES:
             counts.add(CACHED, row.read_mode == ReadMode.CACHED)
+            counts.add(LACKING_ATTRIBUTES, is_lacking_attributes(row.reason))
         else:  # what organize skipped needs no attention
             counts.add(ATTENTION, row.report_status != ReportStatus.SKIPPED)
         counts.add(CARRIED_OUT, row.report_status in (ReportStatus.COPIED, ReportStatus.MOVED))
@@ -135,6 +141,8 @@ def open_verification(options: Options, manifest: ManifestInput, console: Consol
     survey = survey_input(options, manifest, load_state(state_path, Stage.VERIFY) if state_path else None)
     if survey.archive_id:
         archive.require_archive(survey.archive_root, survey.archive_id)
+    if not options.archive_only:
+        archive.require_outside_archive(survey.source_root, survey.archive_id)
     folder = os.path.dirname(options.input_csv)
     verified = options.verified_out or unused_name(folder, "verified", survey.run_id, SUFFIX)
     state_path = state_path or verified + SUFFIX
