@@ -5,8 +5,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 
 from common.errors import RowFailed, StoppedEarly, explain_os_error
 from common.fileops.folders import set_folder_time, sync_folder
@@ -35,32 +35,42 @@ def is_same_directory(first: str, second: str, patience: float | None = None) ->
     Changes the disk: makes and removes what it looks for, and restores the folder's time. Raises ``StoppedEarly`` if
     nothing can be made although files could be removed, as on a full disk.
     """
-    return any(_probe_appears_in(view, folder, patience) for folder, view in ((first, second), (second, first)))
+    with ExitStack() as probes:
+        wanted = [
+            os.path.join(view, name)
+            for folder, view in ((first, second), (second, first))
+            for name in probes.enter_context(_probes_in(folder, view, with_folder=patience is not None))
+        ]
+        return _wait_for(wanted, patience or 0)
 
 
-def _probe_appears_in(view: str, folder: str, patience: float | None) -> bool:
-    """Whether a new file or, with ``patience``, a new folder appears in a possible view of a folder."""
-    names = [
-        f"{PROBE_PREFIX}{_host_id()}-{os.getpid()}-{os.urandom(8).hex()}" for _ in range(1 if patience is None else 2)
-    ]
+@contextmanager
+def _probes_in(folder: str, view: str, *, with_folder: bool) -> Iterator[list[str]]:
+    """Make a file, and maybe a folder, in a folder, and remove them in the end; yields their names.
+
+    Yields none where nothing can be made. Changes the disk. Raises ``StoppedEarly``.
+    """
+    names: list[str] = []
     time_before = 0
     try:
         time_before = os.stat(folder).st_mtime_ns
+        names.append(_probe_name())
         _make_probe(os.path.join(folder, names[0]))
-        for name in names[1:]:
-            os.mkdir(os.path.join(folder, name), 0o700)
-        return _wait_for(view, names, patience or 0)
+        if with_folder:
+            names.append(_probe_name())
+            os.mkdir(os.path.join(folder, names[1]), 0o700)
     except OSError as error:
-        if error.errno in _UNCHANGEABLE:
-            return False
-        advice = "free some space, then run again" if error.errno in _FULL else "run again when that is put right"
-        raise StoppedEarly(
-            f"{printable(folder)}: cannot make sure that it is no second view of {printable(view)}: "
-            f"{explain_os_error(error)}; {advice}"
-        ) from None
-    finally:
-        if time_before:
+        if error.errno not in _UNCHANGEABLE:
             _remove_probes(folder, names, time_before)
+            advice = "free some space, then run again" if error.errno in _FULL else "run again when that is put right"
+            raise StoppedEarly(
+                f"{printable(folder)}: cannot make sure that it is no second view of {printable(view)}: "
+                f"{explain_os_error(error)}; {advice}"
+            ) from None
+    try:
+        yield names
+    finally:
+        _remove_probes(folder, names, time_before)
 
 
 def _probe_name() -> str:
@@ -79,11 +89,11 @@ def _make_probe(path: str) -> None:
             os.close(fd)
 
 
-def _wait_for(view: str, names: Sequence[str], patience: float) -> bool:
-    """Whether one of the names appears in a folder within ``patience`` seconds."""
+def _wait_for(paths: Sequence[str], patience: float) -> bool:
+    """Whether something appears at one of the paths within ``patience`` seconds. Reads the disk."""
     end = time.monotonic() + patience
     while True:
-        if any(os.path.lexists(os.path.join(view, name)) for name in names):
+        if any(map(os.path.lexists, paths)):
             return True
         if time.monotonic() >= end:
             return False
@@ -97,7 +107,8 @@ def _remove_probes(folder: str, names: Sequence[str], time_before: int) -> None:
         except OSError as error:
             if error.errno != errno.EPERM:  # if nothing can be removed here, no photo can
                 raise
-    set_folder_time(folder, time_before)
+    if names:
+        set_folder_time(folder, time_before)
     with suppress(OSError):  # a probe that reappears after a power cut does no harm
         sync_folder(folder)
 

@@ -4,7 +4,7 @@ import errno
 import os
 import sys
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.errors import ChangedWhileReading, RowFailed, StoppedEarly, explain_os_error
 from common.fileops.attributes import missing_attributes
@@ -226,11 +226,11 @@ def _prove_identical(
         for copy, result in zip(copies, results, strict=True):
             _require_identical(move, copy.path, result)
         after = [_states(opened) for opened in (file, *copies)]
-        if after == before and all(map(_leads_to_open_file, (file, *copies), after)):
+        if all(map(_is_untouched, (file, *copies), before, after)):
             _require_accepted_read(copies[0].path, results[0], terms)
             _require_attributes(file, copies[-1], terms)
             # Once more, since this took a moment.
-            if [_states(opened) for opened in (file, *copies)] == before:
+            if all(map(_is_untouched, (file, *copies), before, map(_states, (file, *copies)))):
                 return results[0]
         before = after
     raise ChangedWhileReading("it or its copy was changed, replaced or removed while they were compared; it was kept")
@@ -241,13 +241,15 @@ def _states(file: OpenFile) -> tuple[Identity, Identity]:
     return identity_of(os.fstat(file.fd)), identity_of(os.lstat(file.path))
 
 
-def _leads_to_open_file(file: OpenFile, states: tuple[Identity, Identity]) -> bool:
-    """Whether a name leads to the open file. FUSE may show a file with two inode numbers, but with the same times."""
-    opened, named = states
-    if opened == named:
+def _is_untouched(file: OpenFile, before: tuple[Identity, Identity], after: tuple[Identity, Identity]) -> bool:
+    """Whether an open file is as before, and its name leads to it, as before.
+
+    FUSE may show one file with several inode numbers, but with the same times.
+    """
+    states = {*before, *after}
+    if len(states) == 1:
         return True
-    same_times = looks_the_same(opened, named) and opened.ctime_ns == named.ctime_ns
-    return same_times and file_system_of(file.path).is_fuse
+    return len({replace(state, inode=0) for state in states}) == 1 and file_system_of(file.path).is_fuse
 
 
 def _require_identical(move: Move, copy: str, result: Comparison) -> None:

@@ -79,9 +79,10 @@ def looks_the_same(present: Identity, expected: Identity) -> bool:
 def require_unchanged(fd: int, before: Identity) -> bool:
     """Raise ``ChangedWhileReading`` if an open file changed since ``before``. Returns whether its change time moved.
 
-    That alone does not count as a change: FUSE and network file systems report it late, after a rename.
+    That alone does not count as a change: FUSE and network file systems report it late, after a rename. Nor does
+    another inode number, which cloud mounts give to an open file.
     """
     now = identity_of(os.fstat(fd))
-    if not same_file_state(now, before):
+    if not looks_the_same(now, before):
         raise ChangedWhileReading
-    return now != before
+    return now.ctime_ns != before.ctime_ns
