@@ -39,7 +39,14 @@ def read_batches(run: ApplyRun) -> Iterator[Batch]:
         rows = islice(reader, run.options.row_range.rows_this_call(run.state))
         for records in chunked(rows, max(BATCH_ROWS, run.state.under_way)):
             tasks = [
-                read_task(run.kind, record, reader.where(record.line), run.paths.quarantine_root, run.journal_check)
+                read_task(
+                    run.kind,
+                    record,
+                    reader.where(record.line),
+                    run.paths.quarantine_root,
+                    run.journal_check,
+                    relocation=run.relocation,
+                )
                 for record in records
             ]
             yield Batch([task for task in tasks if task], len(records), records[-1].end)

@@ -284,7 +284,8 @@ class TaskExecutor:
         source, copy = _look(row.source_path), _look(row.destination_path)
         if source is None:
             raise RowFailed("there is no such file in the source any more")
-        return identity_of(source), check_stat(row, source, copy)
+        is_unsure = check_stat(row, source, copy) or task.relocation.is_relocated
+        return identity_of(source), is_unsure
 
     def _require_young(self, task: Task) -> None:
         verified_at = task.verified_row.verified_at

@@ -13,6 +13,7 @@ from common.hashing.compare import Comparison, compare
 from common.hashing.digest import hash_file
 from common.hashing.identity import Identity
 from common.manifests.integrity import seal
+from common.manifests.relocation import SOURCE_ELSEWHERE
 from common.manifests.rows import VerifyRow
 from common.manifests.statuses import ReportStatus, VerifyStatus
 from common.paths import is_inside, is_plain_absolute, printable
@@ -103,7 +104,7 @@ class PairVerifier:
         copy = _lstat(row.destination_path, lambda error: archive_failed(row.destination_path, error))
         verdict = check_stat(row, source, copy)
         if verdict and verdict[0] == VerifyStatus.SOURCE_MISSING:
-            require_source(row.source_root)
+            require_source(row.source_root, SOURCE_ELSEWHERE)
         if verdict := verdict or self._check_paths(row, has_source=source is not None):
             return _decided(row, *verdict)
         folder = os.path.dirname(row.destination_path)
