@@ -154,6 +154,21 @@ def test_b6_an_unnamed_verification_at_another_place_begins_anew(copied: Drives)
     assert f"{len(TREE)}  identical" in result.stdout
 
 
+def test_b6_a_plan_of_a_place_that_is_left_is_not_advised(library: LibraryMaker) -> None:
+    """Organize would look for the source where it was: only a new plan helps."""
+    home = library(TREE)
+    home.organize(mode="report")
+    assert "--from-report" in home.verify(expect=1).stdout
+    home.verified.unlink()
+    drives_at = home.source.rename(home.root / "USB1")
+    for path in home.out.glob("*verified*"):
+        path.unlink()
+    (home.out / "SHA256SUMS").unlink()
+    told = home.verify("--source-now-at", drives_at, expect=1).stdout
+    assert "--from-report" not in told
+    assert "organize it again" in told
+
+
 def test_b6_a_verification_of_the_recorded_place_may_name_it(copied: Drives) -> None:
     copied.verify("--limit", "1")
     copied.home.verify()
