@@ -20,7 +20,15 @@ from common.apply.manifest import IDENTIFYING_COLUMNS, Options, require_kind
 from common.apply.run import ApplySession, open_run
 from common.apply.summary import summarize, summarize_empty
 from common.cli.console import Console
-from common.cli.options import absolute_path, add_batch_options, add_common_options, days, make_parser, parse_arguments
+from common.cli.options import (
+    absolute_path,
+    add_batch_options,
+    add_common_options,
+    add_relocation_options,
+    days,
+    make_parser,
+    parse_arguments,
+)
 from common.cli.run import run_stage
 from common.cli.signals import StopRequest
 from common.cli.summary import Summary
@@ -70,6 +78,7 @@ def command_line() -> argparse.ArgumentParser:
     accepted.add_argument("--accept-cached-reads", action="store_true", help=cached)
     attributes = "copies that lack tags or other extended attributes of the original"
     accepted.add_argument("--accept-lost-attributes", action="store_true", help=attributes)
+    add_relocation_options(parser)
     add_batch_options(parser, "in the folder of the journal")
     add_common_options(parser)
     return parser

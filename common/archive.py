@@ -76,30 +76,50 @@ def create_archive(root: str) -> str:
     return archive_id
 
 
-def require_archive(root: str, archive_id: str) -> None:
-    """Raise ``StoppedEarly`` if the marker is missing or of another archive (another disk). Reads the disk."""
+def require_archive(root: str, archive_id: str, other_way: str = "") -> None:
+    """Raise ``StoppedEarly`` if the marker is missing or of another archive (another disk). Reads the disk.
+
+    ``other_way`` is what the message offers beside mounting the disk.
+    """
     present_id = read_archive_id(root)
     if not present_id:
         raise StoppedEarly(
             f"{printable(os.path.join(root, MARKER))} is missing: mount the disk with the archive, then run again"
+            f"{_joined(other_way)}"
         )
     if present_id != archive_id:
         raise StoppedEarly(
             f"{printable(root)} holds another archive ({present_id}) than the manifest names ({archive_id}): swap disks"
+            f"{_joined(other_way)}"
         )
 
 
-def require_source(root: str) -> None:
-    """Raise ``StoppedEarly`` if the source does not exist: its disk is not mounted. Reads the disk."""
+def require_source(root: str, other_way: str = "") -> None:
+    """Raise ``StoppedEarly`` if the source does not exist: its disk is not mounted. Reads the disk.
+
+    ``other_way`` is what the message offers beside mounting the disk.
+    """
     if not os.path.isdir(root):
-        raise StoppedEarly(f"{printable(root)} does not exist: mount the disk of the source, then run again")
+        raise StoppedEarly(
+            f"{printable(root)} does not exist: mount the disk of the source, then run again{_joined(other_way)}"
+        )
 
 
-def require_files_in_source(root: str) -> None:
-    """Raise ``StoppedEarly`` if the source is empty, like the mount point of an unmounted disk. Reads the disk."""
+def require_files_in_source(root: str, other_way: str = "") -> None:
+    """Raise ``StoppedEarly`` if the source is empty, like the mount point of an unmounted disk. Reads the disk.
+
+    ``other_way`` is what the message offers beside mounting the disk.
+    """
     with os.scandir(root) as entries:
         if not any(entries):
-            raise StoppedEarly(f"{printable(root)}: the source is empty: is its disk mounted? Nothing was changed")
+            raise StoppedEarly(
+                f"{printable(root)}: the source is empty: is its disk mounted? Nothing was changed; mount it, then run "
+                f"again{_joined(other_way)}"
+            )
+
+
+def _joined(other_way: str) -> str:
+    return other_way and f", {other_way}"
 
 
 def archive_failed(path: str, error: OSError) -> StoppedEarly:

@@ -23,7 +23,7 @@ from common.manifests.reader import Reader
 from common.manifests.rows import JournalRow
 from common.manifests.statuses import Action, ManifestType, Phase, ReadMode
 from common.media_types import kind_of
-from common.paths import path_exists, printable
+from common.paths import path_exists, printable, relative_to
 
 BATCH_ROWS = 512
 Outcomes = list[tuple[Task, Outcome]]
@@ -39,7 +39,14 @@ def read_batches(run: ApplyRun) -> Iterator[Batch]:
         rows = islice(reader, run.options.row_range.rows_this_call(run.state))
         for records in chunked(rows, max(BATCH_ROWS, run.state.under_way)):
             tasks = [
-                read_task(run.kind, record, reader.where(record.line), run.paths.quarantine_root, run.journal_check)
+                read_task(
+                    run.kind,
+                    record,
+                    reader.where(record.line),
+                    run.paths.quarantine_root,
+                    run.journal_check,
+                    relocation=run.relocation,
+                )
                 for record in records
             ]
             yield Batch([task for task in tasks if task], len(records), records[-1].end)
@@ -114,7 +121,8 @@ def intend(
             folder = touched[task.key]
             row = task.intention(folder, times[folder]) if times.get(folder) else task.intention("", "")
             if point := executor.disk_of(task):
-                row = row._replace(reason=reasons.on_disk_below_source(point))
+                on_disk = reasons.on_disk_below_source(relative_to(point, task.row.source_root))
+                row = row._replace(reason=task.relocation.with_roots(on_disk))
             fresh.append(row)
         intentions[task.key] = row
     journal.append(fresh)

@@ -235,7 +235,8 @@ class TaskExecutor:
         self._require_two_folders(task.from_path, row.destination_path, row.archive_id)
         sync_folders_up_to(os.path.dirname(row.destination_path), row.archive_root, self.disk.synced_folders)
         move = Move(task.from_path, row.destination_path, examined, row.sha256, set_aside)
-        return Outcome(Phase.DONE, read_mode=destroy(move, self.disk, self._terms))
+        with self.disk.copies.hold(row.destination_path):  # duplicates have one copy in common
+            return Outcome(Phase.DONE, read_mode=destroy(move, self.disk, self._terms))
 
     def _restore(self, task: Task, interrupted_before: bool) -> Outcome:
         restore_set_aside(task.to_path, set_aside_name(task.to_path, task.row.run_id, task.row.row_id))
@@ -313,7 +314,8 @@ class TaskExecutor:
         source, copy = _look(row.source_path), _look(row.destination_path)
         if source is None:
             raise RowFailed("there is no such file in the source any more")
-        return identity_of(source), check_stat(row, source, copy)
+        is_unsure = check_stat(row, source, copy) or task.relocation.is_relocated
+        return identity_of(source), is_unsure
 
     def _require_young(self, task: Task) -> None:
         verified_at = task.verified_row.verified_at
@@ -357,8 +359,9 @@ class TaskExecutor:
 
 def _require_disk(task: Task) -> None:
     """Raise ``StoppedEarly`` if a file came from a disk below the source that is not mounted now. Reads the disk."""
-    point = reasons.disk_below_source(task.row.reason)
-    if point and not os.path.ismount(point):
+    relative = reasons.disk_below_source(task.row.reason)
+    point = os.path.join(task.row.source_root, relative)
+    if relative and not os.path.ismount(point):
         raise StoppedEarly(
             f"{printable(task.row.source_path)} was taken from the disk that was mounted at {printable(point)}, and "
             "nothing is mounted there now: mount it, then run again"

@@ -12,6 +12,7 @@ from common.errors import BadInput, RowFailed, StoppedEarly, explain_os_error
 from common.fileops.folders import make_folders, mark_quarantine
 from common.fileops.locking import Lock, lock_unless_read_only
 from common.fileops.mounts import SameDirectoryCheck, remove_stale_probes
+from common.manifests.relocation import Relocation
 from common.manifests.state import SUFFIX
 from common.manifests.statuses import Action, ManifestType
 from common.manifests.survey import ManifestSurvey
@@ -91,18 +92,21 @@ def _state_name(options: Options, kind: ManifestKind, digest: str) -> str:
     return f"{kind.action}-{digest}{shard}{SUFFIX}"
 
 
-def require_disks(kind: ManifestKind, survey: ManifestSurvey, quarantine: str) -> None:
+def require_disks(kind: ManifestKind, survey: ManifestSurvey, quarantine: str, relocation: Relocation) -> None:
     """Raise ``StoppedEarly`` unless source, archive and quarantine are mounted, as far as they are needed.
 
     A purge needs no source. ``quarantine`` is the folder that a journal names, or empty. Reads the disk.
     """
     if kind.action != Action.PURGE:
-        archive.require_source(survey.source_root)
+        archive.require_source(survey.source_root, relocation.source_hint)
     if kind.needs_archive:
-        archive.require_archive(survey.archive_root, survey.archive_id)
+        archive.require_archive(survey.archive_root, survey.archive_id, relocation.archive_hint)
     if quarantine and not os.path.isdir(quarantine):
         folder = os.path.join(quarantine, "")
-        raise StoppedEarly(f"{printable(folder)} does not exist: mount its disk, or move the quarantine back")
+        other_way = f", {relocation.source_hint}" if is_inside(quarantine, survey.source_root) else ""
+        raise StoppedEarly(
+            f"{printable(folder)} does not exist: mount its disk, or move the quarantine back{other_way}"
+        )
 
 
 def require_suitable_quarantine(kind: ManifestKind, survey: ManifestSurvey, paths: RunPaths) -> None:

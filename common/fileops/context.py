@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from common.fileops.locking import HardLinkLock
+from common.fileops.locking import HardLinkLock, PathLocks
 from common.fileops.mounts import SameDirectoryCheck
 from common.filesystems import mount_points
 from common.paths import RealRoots
@@ -33,6 +33,7 @@ class DiskAccess:
         self.mount_points = mount_points()
         self.real_roots = RealRoots()
         self.hard_links = HardLinkLock()
+        self.copies = PathLocks()
         self.unsupported_attributes: set[str] = set()
 
     def add_bytes(self, count: int) -> None:

@@ -3,7 +3,8 @@
 import os
 import sys
 import threading
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Self
 
 from common.errors import BadInput, Locked, explain_os_error
@@ -87,3 +88,24 @@ class HardLinkLock:
             if os.lstat(path).st_nlink == 1:
                 return nullcontext()
         return self._lock
+
+
+class PathLocks:
+    """Lets one thread at a time read a file: else none of them finds it gone from the cache, and can read it cold."""
+
+    def __init__(self) -> None:
+        self._held: set[str] = set()
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def hold(self, path: str) -> Iterator[None]:
+        """Wait until no other thread holds a path, and hold it."""
+        with self._changed:
+            self._changed.wait_for(lambda: path not in self._held)
+            self._held.add(path)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held.discard(path)
+                self._changed.notify_all()

@@ -41,7 +41,11 @@ def summarize(run: VerifySession, note: str = "") -> Summary:
         outputs={**{kind: path for kind, (path, _) in state.outputs.items()}, "state": run.state_path},
         notes=[*filter(None, [note]), *_notes(run, counts, attention, cached), *_notes_on_attributes(totals)],
         complete=state.complete,
-        next_steps=list(_next_steps(run, counts, attention, is_plan=run.is_plan and not carried_out)),
+        next_steps=list(
+            _next_steps(
+                run, counts, attention, is_plan=run.is_plan and not carried_out and not run.relocation.is_relocated
+            )
+        ),
     )
     return with_review_page(summary, options.review_html, VerifyCollector, run.recorded_rows())
 
@@ -79,6 +83,7 @@ def summarize_empty(options: Options) -> Summary:
 
 def _notes(run: VerifySession, counts: Mapping[str, int], attention: int, cached: int) -> Iterator[str]:
     """Yield the notes for the user. Reads the disk: whether the source is an archive."""
+    yield from run.relocation.notes
     if attention:
         unverified = printable(run.state.outputs["unverified"][0])
         yield f"to look at: {count_text(attention, 'row')} not verified; the reasons are in {unverified}"

@@ -15,6 +15,7 @@ from common.hashing.compare import Comparison, compare
 from common.hashing.digest import hash_file
 from common.hashing.identity import Identity
 from common.manifests import reasons
+from common.manifests.relocation import SOURCE_ELSEWHERE
 from common.manifests.rows import VerifyRow
 from common.manifests.statuses import ReportStatus, VerifyStatus
 from common.paths import is_inside, is_plain_absolute, printable
@@ -106,7 +107,7 @@ class PairVerifier:
         copy = _lstat(row.destination_path, lambda error: self._copy_failed(row, error))
         verdict = check_stat(row, source, copy)
         if verdict and verdict[0] == VerifyStatus.SOURCE_MISSING:
-            require_source(row.source_root)
+            require_source(row.source_root, SOURCE_ELSEWHERE)
         if verdict := verdict or self._check_paths(row, has_source=source is not None):
             return _decided(row, *verdict)
         folder = os.path.dirname(row.destination_path)
@@ -192,7 +193,8 @@ class PairVerifier:
 
     def _read_both(self, row: VerifyRow) -> Comparison:
         try:
-            return compare(row.source_path, row.destination_path, self._disk, cold=self._cold)
+            with self._disk.copies.hold(row.destination_path):
+                return compare(row.source_path, row.destination_path, self._disk, cold=self._cold)
         except FileNotFoundError as error:
             raise RowFailed(f"went away while it was looked at: {printable(str(error.filename))}") from None
         except OSError as error:
@@ -203,7 +205,8 @@ class PairVerifier:
     def _check_hash(self, row: VerifyRow) -> VerifyRow:
         """Verify the archive copy against the recorded hash."""
         try:
-            hashed = hash_file(row.destination_path, self._disk, cold=self._cold)
+            with self._disk.copies.hold(row.destination_path):
+                hashed = hash_file(row.destination_path, self._disk, cold=self._cold)
         except OSError as error:
             raise self._copy_failed(row, error) from None
         facts = row._replace(
