@@ -36,7 +36,8 @@ from common.hashing.digest import hash_file
 from common.hashing.identity import Identity, identity_of
 from common.manifests import reasons
 from common.manifests.statuses import Action, Phase
-from common.paths import lstat_if_exists, path_exists, printable
+from common.media_types import unsafe_folder_in
+from common.paths import lstat_if_exists, path_exists, printable, relative_to
 from common.timestamps import mtime_nanoseconds, mtime_text
 
 _DESTROYED = "it is gone, and was about to be destroyed when the run was interrupted"
@@ -342,7 +343,10 @@ class TaskExecutor:
             )
 
     def _require_archive_disk(self, task: Task) -> None:
+        """Raise ``RowFailed`` if the archive copy lies where none is safe: in a bin, or on another disk."""
         row = task.row
+        if unsafe := unsafe_folder_in(relative_to(row.destination_path, row.archive_root)):
+            raise RowFailed(f"its archive copy lies in {printable(unsafe)}, a hidden folder or a bin")
         if not is_on_same_disk(os.path.dirname(row.destination_path), row.archive_root, self.disk.mount_points):
             raise RowFailed(
                 f"its archive copy {printable(row.destination_path)} lies on another disk, mounted inside the archive"

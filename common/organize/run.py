@@ -56,6 +56,7 @@ class OrganizeRun:
         self.stop = stop
         self.totals = RunTotals()
         self.duplicates = DuplicateIndex(self._warn_of_unreadable)
+        self.uncounted = DuplicateIndex(self._warn_of_unreadable)
         with ExitStack() as resources:
             self.edited = resources.enter_context(EditedReport(options.from_report)) if options.from_report else None
             survey = self.edited.survey if self.edited else None

@@ -18,7 +18,8 @@ from common.manifests import reasons
 from common.manifests.relocation import SOURCE_ELSEWHERE
 from common.manifests.rows import VerifyRow
 from common.manifests.statuses import ReportStatus, VerifyStatus
-from common.paths import is_inside, is_plain_absolute, printable
+from common.media_types import is_in_year_folder, unsafe_folder_in
+from common.paths import is_inside, is_plain_absolute, printable, relative_to
 from common.timestamps import mtime_text, utc_now_text
 
 Verdict = tuple[VerifyStatus, str]
@@ -47,6 +48,12 @@ def check_row(row: VerifyRow) -> Verdict | None:
         return VerifyStatus.SAME_FILE, "source and destination are one path"
     if is_inside(row.source_path, row.archive_root):
         return VerifyStatus.OUTSIDE_ROOT, "the source path lies in the archive"
+    relative = relative_to(row.destination_path, row.archive_root)
+    if unsafe := unsafe_folder_in(relative):
+        return VerifyStatus.NOT_ARCHIVED, f"the copy lies in {printable(unsafe)}, a hidden folder or a bin"
+    if row.report_status == ReportStatus.ALREADY_ARCHIVED and not is_in_year_folder(relative, exactly=False):
+        reason = "the copy was found in the archive, but in no year folder: move it into one, or organize again"
+        return VerifyStatus.NOT_ARCHIVED, reason
     if not row.archive_id:
         reason = "the archive was not begun when this plan was made; carry it out, then verify its report"
         return VerifyStatus.NOT_ARCHIVED, reason
