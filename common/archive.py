@@ -5,12 +5,13 @@ import os
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.folders import make_folders
 from common.fileops.writing import write_atomically
-from common.paths import printable
+from common.paths import printable, read_small_file
 from common.timestamps import utc_now_text
 
 MARKER = ".media-archive.json"
 LOCK = ".media-archive.lock"
 SCHEMA = "media-archive/1"
+_MOST_BYTES = 65_536
 
 
 def read_archive_id(root: str) -> str:
@@ -23,15 +24,14 @@ def read_archive_id(root: str) -> str:
 
     path = os.path.join(root, MARKER)
     try:
-        with open(path, "rb") as file:
-            document = json.loads(file.read(65536))
+        document = json.loads(read_small_file(path, _MOST_BYTES))
         archive_id = str(document["archive_id"])
         if document["schema"] != SCHEMA or str(uuid.UUID(archive_id)) != archive_id:
             raise ValueError("not a marker")
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise StoppedEarly(f"{printable(path)}: cannot read it: {explain_os_error(error)}; is the disk well?") from None
+        raise StoppedEarly(f"{printable(path)}: cannot read it: {explain_os_error(error)}; check the disk") from None
     except (ValueError, TypeError, KeyError, RecursionError):
         raise BadInput(
             f"{printable(path)} is not a whole archive marker; restore it from a report's archive_id"

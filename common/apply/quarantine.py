@@ -1,7 +1,7 @@
 """The quarantine of a run and the files beside it: their paths, the checks before a run, and its locks."""
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -9,9 +9,11 @@ from common import archive
 from common.apply.folders import folder_times, restore_folder_times
 from common.apply.manifest import ManifestKind, Options
 from common.errors import BadInput, RowFailed, StoppedEarly, explain_os_error
-from common.fileops.folders import make_folders, mark_quarantine
+from common.fileops.folders import make_folders, mark_quarantine, remove_empty_folders_up_to
 from common.fileops.locking import Lock, lock_unless_read_only
 from common.fileops.mounts import SameDirectoryCheck, remove_stale_probes
+from common.fileops.os_errors import UNSUPPORTED
+from common.fileops.writing import require_extendable
 from common.manifests.relocation import Relocation
 from common.manifests.state import SUFFIX
 from common.manifests.statuses import Action, ManifestType
@@ -110,19 +112,17 @@ def require_disks(kind: ManifestKind, survey: ManifestSurvey, quarantine: str, r
 
 
 def require_suitable_quarantine(kind: ManifestKind, survey: ManifestSurvey, paths: RunPaths) -> None:
-    """Raise ``BadInput`` for a quarantine in the archive, or that would hide other files. Reads the disk."""
+    """Raise ``BadInput`` for a quarantine in the archive, or that holds other files. Reads the disk."""
     if kind.type != ManifestType.VERIFIED:
         return
     quarantine_root = os.path.realpath(paths.quarantine_root)
     if is_inside(os.path.join(survey.source_root, "any"), quarantine_root):
         raise BadInput(
-            f"{printable(quarantine_root)} holds the source: a quarantine there would hide it from every later scan; "
-            "choose another --quarantine-root"
+            f"{printable(quarantine_root)} holds the source; choose a folder of its own as --quarantine-root"
         )
     if _holds_files_of_others(quarantine_root):
         raise BadInput(
-            f"{printable(quarantine_root)} holds other files, which a quarantine there would hide from every later "
-            "scan; choose a new or an empty folder as --quarantine-root"
+            f"{printable(quarantine_root)} holds other files; choose a new or an empty folder as --quarantine-root"
         )
     if is_inside(os.path.realpath(paths.folder), os.path.realpath(survey.archive_root)):
         raise BadInput(f"{printable(paths.folder)} lies in the archive; choose another --quarantine-root")
@@ -154,15 +154,7 @@ def prepare_quarantine(
         locks.enter_context(lock_unless_read_only(os.path.join(survey.archive_root, archive.LOCK)))
     if archive.read_archive_id(survey.source_root):
         locks.enter_context(lock_unless_read_only(os.path.join(survey.source_root, archive.LOCK)))
-    try:
-        make_folders(paths.folder, 0o700)
-        if kind.type == ManifestType.VERIFIED:
-            mark_quarantine(paths.quarantine_root)
-    except OSError as error:
-        raise BadInput(
-            f"{printable(paths.folder)}: cannot make the quarantine: {explain_os_error(error)}; choose another "
-            "--quarantine-root"
-        ) from None
+    _make_quarantine(kind, paths)
     restore_folder_times(times)
     locks.enter_context(Lock(os.path.join(paths.folder, "lock")))
 
@@ -179,3 +171,32 @@ def _require_two_folders(survey: ManifestSurvey, directories: SameDirectoryCheck
             )
     except RowFailed as doubt:
         raise BadInput(str(doubt)) from None
+
+
+def _make_quarantine(kind: ManifestKind, paths: RunPaths) -> None:
+    """Make and mark the folder of a run. Changes the disk.
+
+    Raises ``BadInput`` if it can't be made or can't hold a journal, ``StoppedEarly`` on a full disk.
+    """
+    try:
+        make_folders(paths.folder, 0o700)
+    except OSError as error:
+        raise BadInput(
+            f"{printable(paths.folder)}: cannot make the quarantine: {explain_os_error(error)}; choose another "
+            "--quarantine-root"
+        ) from None
+    try:
+        require_extendable(paths.folder)
+        if kind.type == ManifestType.VERIFIED:
+            mark_quarantine(paths.quarantine_root)
+    except OSError as error:
+        with suppress(OSError):
+            remove_empty_folders_up_to(paths.folder, os.path.dirname(paths.quarantine_root))
+        cause = f"{printable(paths.folder)}: a journal can't be written there: {explain_os_error(error)}"
+        if error.errno not in UNSUPPORTED:
+            raise StoppedEarly(f"{cause}; put that right (free some space, for instance), then run again") from None
+        elsewhere = ", or name --quarantine-root on another disk" if kind.type == ManifestType.VERIFIED else ""
+        raise BadInput(
+            f"{cause}, since files can't be extended; mount it with a write cache (rclone: --vfs-cache-mode "
+            f"writes){elsewhere}"
+        ) from None

@@ -14,13 +14,14 @@ from common.concurrency import is_on_spinning_disk, suitable_jobs
 from common.errors import BadInput, explain_os_error
 from common.manifests.relocation import Relocation, Roots
 from common.manifests.state import RowRange
-from common.paths import casefold_name, is_inside, printable
+from common.paths import casefold_name, is_inside, printable, read_small_file
 from common.stages import Stage
 
 ARGUMENTS_FROM_FILE = """@FILE as an argument stands for the arguments in that file, one on each line as it is.
 A name that begins with @ itself is given as ./@name, or as --option=@name.
 """
 _CENTURY_DAYS = 36_525
+_MOST_BYTES_OF_ARGUMENTS = 16 << 20
 EXIT_STATUS = """exit status:
   0  all rows good (also: this batch good, more remain)
   1  finished, some rows need attention
@@ -125,8 +126,7 @@ def arguments_in_file(path: str) -> list[str]:
 
     Windows line ends and a byte order mark are accepted. Names need not be UTF-8.
     """
-    with open(path, "rb") as file:
-        lines = file.read().removeprefix(codecs.BOM_UTF8).split(b"\n")
+    lines = read_small_file(path, _MOST_BYTES_OF_ARGUMENTS).removeprefix(codecs.BOM_UTF8).split(b"\n")
     return [os.fsdecode(line) for line in (line.removesuffix(b"\r") for line in lines) if line]
 
 

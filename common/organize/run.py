@@ -29,7 +29,7 @@ from common.organize.executor import CopyExecutor
 from common.organize.session import OrganizeSession, find_report_path, resume_or_begin_report
 from common.organize.totals import RunTotals, ScanTotals
 from common.paths import is_inside, printable
-from common.run_id import new_run_id
+from common.run_id import is_run_id, new_run_id
 
 BATCH_FILES = 1_024
 BATCH_BYTES = 1 << 30
@@ -76,11 +76,14 @@ class OrganizeRun:
         options = self.options
         expected_id = survey.archive_id if survey else ""
         settings = settings_of(options, self.source_root, self.archive_root, survey.manifest.sha256 if survey else "")
-        path = ""
+        path, is_resumed = "", False
         if options.writes_report:
             path = find_report_path(options.report_csv, settings, self.run_id)
             state = resume_or_begin_report(path, settings, self.run_id)
             expected_id = state.settings.get("archive_id") or expected_id
+            is_resumed = state.outputs["report"][1] > 0
+        if not is_resumed:  # the move that is resumed may have emptied it
+            archive.require_files_in_source(self.source_root)
         require_distinct_paths(options, (path, path + SUFFIX))
         self.archive_id = expected_id or self.archive_id
         if options.acts:
@@ -242,7 +245,7 @@ def find_roots(options: Options, edited: ManifestSurvey | None) -> tuple[str, st
     if os.path.lexists(root) and not os.path.isdir(root):
         raise BadInput(f"{printable(root)}: --destination-root is not a folder; name another")
     for folder, option in ((source, "--source"), (root, "--destination-root")):
-        if os.path.isfile(os.path.join(folder, QUARANTINE_FOLDER)):
+        if _is_quarantine(folder):
             raise BadInput(
                 f"{printable(folder)} is a quarantine, into which no scan looks (its journal with --restore brings "
                 f"files back); name another {option}"
@@ -259,6 +262,13 @@ def find_roots(options: Options, edited: ManifestSurvey | None) -> tuple[str, st
             "--destination-root"
         )
     return source, root
+
+
+def _is_quarantine(folder: str) -> bool:
+    """Whether a folder is marked as a quarantine and holds the files of a run. Reads the disk."""
+    if not os.path.isfile(os.path.join(folder, QUARANTINE_FOLDER)):
+        return False
+    return any(is_run_id(name) for name in os.listdir(folder))
 
 
 def _require_medium_for_move(source: str, archive_root: str) -> None:

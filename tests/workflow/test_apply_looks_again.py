@@ -346,11 +346,11 @@ def test_even_a_sealed_row_is_believed_only_inside_its_roots_and_when_identical(
     assert (ready.root / "outside.jpg").read_bytes() == P3
 
 
-def test_a_quarantine_that_would_hide_the_source_is_refused(six: Library) -> None:
+def test_a_quarantine_around_the_source_is_refused(six: Library) -> None:
     six.organize()
     six.verify()
     for root in (six.source, six.source.parent):
-        assert "would hide it from every later scan" in six.apply("--quarantine-root", root, expect=2).error
+        assert "choose a folder of its own" in six.apply("--quarantine-root", root, expect=2).error
     assert len(six.photos()) == 6
 
 

@@ -154,7 +154,7 @@ def test_a_photo_or_a_report_named_as_the_log_is_not_added_to(six: Library) -> N
 
 def test_a_file_full_of_zeros_at_first_is_not_begun_anew_for_an_empty_report(six: Library) -> None:
     empty, image = six.root / "empty", six.out / "disc.iso"
-    empty.mkdir()
+    (empty / "#recycle").mkdir(parents=True)
     image.write_bytes(bytes(40_000) + b"content")
     before = image.read_bytes()
     line = ("--source", empty, "--destination-root", six.archive, "--mode", "copy", "--report-csv", six.report)
