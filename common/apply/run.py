@@ -62,6 +62,7 @@ class ApplyRun:
     console: Console
     progress: Progress
     disk: DiskAccess
+    mounted: archive.MountedDisks
     jobs: int
 
     @cached_property
@@ -76,6 +77,7 @@ class ApplyRun:
         """The error for a disk that was unmounted during the run; None if all are mounted. Reads the disk."""
         try:
             quarantine.require_disks(self.kind, self.survey, self.quarantine_folder, self.relocation)
+            self.mounted.require()
         except StoppedEarly as error:
             return error
         return None
@@ -243,6 +245,7 @@ def open_run(
             console=console,
             progress=progress,
             disk=DiskAccess(progress, stop, directories),
+            mounted=archive.MountedDisks(survey.source_root, survey.archive_root, folder),
             jobs=jobs,
         )
 

@@ -5,8 +5,8 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 
-from common.errors import ChangedWhileReading, RowFailed, explain_os_error
-from common.fileops.os_errors import write_error
+from common.errors import ChangedWhileReading
+from common.fileops.os_errors import read_error, write_error
 from common.fileops.renaming import rename_no_replace
 from common.fileops.temporary import TEMPORARY_PREFIX, remove_temporary
 from common.fileops.writing import write_all
@@ -75,7 +75,7 @@ def copy_to_temporary(source: str, folder: str, monitor: ReadMonitor = UNMONITOR
                 staged.discard()
                 raise
     except OSError as error:
-        raise RowFailed(f"cannot read: {explain_os_error(error)}") from None
+        raise read_error(error) from None
     staged.sha256 = digest.hexdigest()
     return staged
 

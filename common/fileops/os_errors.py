@@ -1,9 +1,11 @@
 """What a failed write means: errors of the disk or the system stop the run, others fail only a row. Pure."""
 
 import errno
+import os
 import sys
 
 from common.errors import RowFailed, StoppedEarly, explain_os_error
+from common.filesystems import is_gone_error
 from common.paths import printable
 
 # The next file would fail with these errors as well.
@@ -18,6 +20,15 @@ FINAL_ERRORS = frozenset(
 """The errors of an optional operation for which no other way is tried: it would fail for the same reason."""
 UNSUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM, getattr(errno, "EOPNOTSUPP", 95), errno.EMLINK})
 """The errors of an operation that a file system does not support: callers try another way, or do without."""
+
+
+def read_error(error: OSError, what: str = "cannot read") -> Exception:
+    """The exception for a failed read: ``StoppedEarly`` if the disk or the server is gone, else ``RowFailed``."""
+    cause = f"{what}: {explain_os_error(error)}"
+    if is_gone_error(error):
+        where = f"{printable(os.fsdecode(error.filename))}: " if error.filename else ""
+        return StoppedEarly(f"{where}{cause}; mount its disk again, then run the same command again")
+    return RowFailed(cause)
 
 
 def write_error(path: str, error: OSError) -> Exception:

@@ -11,7 +11,7 @@ from common.fileops.context import DiskAccess
 from common.fileops.copying import commit_copy, copy_to_temporary
 from common.fileops.folders import make_folders, sync_folders, sync_folders_up_to
 from common.fileops.moving import Move, drop_second_name, finish_relocation, relocate
-from common.fileops.os_errors import write_error
+from common.fileops.os_errors import read_error, write_error
 from common.fileops.renaming import restore_set_aside
 from common.fileops.temporary import remove_temporaries, set_aside_name
 from common.hashing.digest import hash_file
@@ -145,7 +145,7 @@ class CopyExecutor:
         except FileExistsError:
             return self._with_taken_destination(row, "")
         except OSError as error:
-            raise RowFailed(f"cannot read: {explain_os_error(error)}") from None
+            raise read_error(error) from None
 
     def _stored_by_killed_run(self, row: ReportRow) -> str:
         """The digest of a file that a killed run had stored whole, else empty."""
@@ -155,7 +155,7 @@ class CopyExecutor:
             copy = hash_file(row.destination_path, self._disk)
             original = hash_file(row.source_path, self._disk)
         except OSError as error:
-            raise RowFailed(f"cannot read: {explain_os_error(error)}") from None
+            raise read_error(error) from None
         _require_as_planned(row, original.identity)
         return original.sha256 if original.sha256 == copy.sha256 else ""
 

@@ -77,6 +77,7 @@ def _scan_source(run: OrganizeRun, pool: DatingPool) -> deque[FolderScan]:
             run.console.debug(f"left out: {printable(join_path(folder.path, name))}")
         files += len(folder.files)
         pool.expect(files)
+    run.disks.require()
     return folders
 
 

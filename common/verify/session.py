@@ -21,7 +21,7 @@ from common.manifests.reasons import is_lacking_attributes
 from common.manifests.relocation import Relocation
 from common.manifests.rows import VERIFY, VERIFY_INPUT_COLUMNS, VerifyRow, Writer, checksum_line
 from common.manifests.state import SUFFIX, RunState, load_state, save_state
-from common.manifests.statuses import VERIFIED_STATUSES, ReadMode, ReportStatus
+from common.manifests.statuses import VERIFIED_STATUSES, ReadMode, ReportStatus, VerifyStatus
 from common.manifests.survey import ManifestInput, ManifestSurvey
 from common.paths import casefold_name, printable, relative_to
 from common.stages import Stage
@@ -34,6 +34,8 @@ CACHED = "cached"
 CARRIED_OUT = "carried out"
 LACKING_ATTRIBUTES = "lacking attributes"
 COUNTED = (ATTENTION, CACHED, CARRIED_OUT, LACKING_ATTRIBUTES)
+_MAY_BE_MISSING = (VerifyStatus.SOURCE_MISSING, VerifyStatus.ARCHIVE_MISSING, VerifyStatus.READ_ERROR)
+"""What verify finds where a disk has gone away."""
 _TABLES = ("verified", "unverified")
 _OUTPUTS = (*_TABLES, "checksums")
 
@@ -57,6 +59,7 @@ class VerifySession:
         self.state_path = state_path
         self.state = state
         self.is_plan = is_plan
+        self._mounted = archive.MountedDisks(survey.source_root, survey.archive_root)
         self.was_complete = state.complete
         self.rows_this_call = options.row_range.rows_this_call(state)
         self.done_rows = self.done_bytes = 0
@@ -93,6 +96,8 @@ class VerifySession:
         """
         if self.survey.archive_id:
             archive.require_archive(self.survey.archive_root, self.survey.archive_id, self.relocation.archive_hint)
+        if any(row.status in _MAY_BE_MISSING for row in rows):
+            self._mounted.require()
         verified = [row for row in rows if row.status in VERIFIED_STATUSES]
         unverified = [row for row in rows if row.status not in VERIFIED_STATUSES]
         for writer, chosen in ((self._verified, verified), (self._unverified, unverified)):
