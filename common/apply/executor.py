@@ -38,10 +38,9 @@ from common.manifests import reasons
 from common.manifests.statuses import Action, Phase
 from common.media_types import unsafe_folder_in
 from common.paths import lstat_if_exists, path_exists, printable, relative_to
-from common.timestamps import mtime_nanoseconds, mtime_text
+from common.timestamps import is_rounded_time, mtime_nanoseconds, mtime_text
 
 _DESTROYED = "it is gone, and was about to be destroyed when the run was interrupted"
-_COARSEST_NS = 2_000_000_000  # FAT stores times in steps of two seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,7 +379,7 @@ def _set_aside_name(task: Task) -> str:
 def _restore_rounded_mtime(task: Task, found: Identity) -> None:
     """Restore the modification time of a file if a file system had rounded it. Larger differences are kept."""
     recorded = mtime_nanoseconds(task.row.source_mtime)
-    if recorded != found.mtime_ns and abs(recorded - found.mtime_ns) <= _COARSEST_NS:
+    if recorded != found.mtime_ns and is_rounded_time(recorded, found.mtime_ns):
         restore_mtime(task.to_path, recorded)
 
 

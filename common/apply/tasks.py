@@ -15,7 +15,7 @@ from common.manifests.relocation import NOT_RELOCATED, AnyRow, Relocation
 from common.manifests.rows import JournalRow, ReportRow, VerifyRow
 from common.manifests.statuses import Action, ManifestType, Phase, ReportStatus, VerifyStatus
 from common.paths import is_folder, is_inside, is_plain_absolute, printable
-from common.timestamps import mtime_nanoseconds, mtime_text
+from common.timestamps import may_be_same_time, mtime_nanoseconds, mtime_text
 
 ManifestRow = VerifyRow | JournalRow | ReportRow
 
@@ -188,16 +188,18 @@ def require_sound(row: ManifestRow, where: str) -> None:
     device, _, inode = _source_inode(row).partition(":")
     try:
         mtime_nanoseconds(row.source_mtime)
+        mtime_nanoseconds((isinstance(row, VerifyRow) and row.archive_mtime) or "0")
         for number in (device, inode):
             int(number or 0)
     except ValueError:
-        raise BadInput(f"{where}: source_mtime or source_inode is not as verify writes it") from None
+        raise BadInput(f"{where}: source_mtime, archive_mtime or source_inode is not as verify writes it") from None
 
 
 def check_stat(row: VerifyRow, source: os.stat_result, copy: os.stat_result | None) -> bool:
-    """Whether the inode of the original or its archive copy has changed, so that the contents must be compared.
+    """Whether the inode or time of the original or its archive copy is another, so that the contents must be compared.
 
-    Some file systems renumber inodes at each mount. Raises ``RowFailed`` if anything else has changed. Pure.
+    Some file systems renumber inodes at each mount, and FAT shows other times in another zone. Raises ``RowFailed`` if
+    anything else has changed. Pure.
     """
     if copy is None:
         raise RowFailed(verify_again("its archive copy is gone"))
@@ -205,10 +207,12 @@ def check_stat(row: VerifyRow, source: os.stat_result, copy: os.stat_result | No
         raise RowFailed(verify_again("it, or its archive copy, is not a regular file any more"))
     if (source.st_dev, source.st_ino) == (copy.st_dev, copy.st_ino):
         raise RowFailed("it and its archive copy are one file on disk")
-    if (source.st_size, mtime_text(source.st_mtime_ns)) != (row.size_bytes, row.source_mtime):
-        raise RowFailed(verify_again("it was changed since it was verified"))
-    if (copy.st_size, mtime_text(copy.st_mtime_ns)) != (row.size_bytes, row.archive_mtime):
-        raise RowFailed(verify_again("its archive copy was changed since it was verified"))
+    for what, status, mtime in (("it", source, row.source_mtime), ("its archive copy", copy, row.archive_mtime)):
+        if status.st_size != row.size_bytes or not may_be_same_time(status.st_mtime_ns, mtime_nanoseconds(mtime)):
+            raise RowFailed(verify_again(f"{what} was changed since it was verified"))
+    times = mtime_text(source.st_mtime_ns), mtime_text(copy.st_mtime_ns)
+    if times != (row.source_mtime, row.archive_mtime):
+        return True  # rounded, or shifted with the zone of the machine
     now, then = (source.st_ino, copy.st_ino), (row.source_inode, row.archive_inode)
     return any(str(inode) != place.partition(":")[2] for inode, place in zip(now, then, strict=True))
 

@@ -13,6 +13,9 @@ from common.fileops.writing import write_all
 from common.hashing.chunks import UNMONITORED, ReadMonitor, chunks
 from common.hashing.identity import Identity, close_file, open_regular, require_unchanged
 from common.paths import printable
+from common.timestamps import may_be_same_time
+
+TIMES_NOT_KEPT = "modification times"
 
 
 @dataclass(slots=True)
@@ -110,7 +113,9 @@ def _copy_attributes(source_fd: int, target_fd: int, target: str, identity: Iden
     result = os.fstat(target_fd)
     if sys.platform != "win32" and result.st_mode & 0o777 != mode:
         unsupported.append("permissions")
-    if result.st_mtime_ns != identity.mtime_ns:
+    if not may_be_same_time(result.st_mtime_ns, identity.mtime_ns):
+        unsupported.append(TIMES_NOT_KEPT)
+    elif result.st_mtime_ns != identity.mtime_ns:
         unsupported.append("exact modification times")
     return tuple(unsupported)
 

@@ -21,7 +21,7 @@ from common.manifests.rows import ReportRow
 from common.manifests.statuses import ReportStatus
 from common.organize.config import Mode
 from common.paths import lstat_if_exists, path_exists, printable
-from common.timestamps import mtime_nanoseconds
+from common.timestamps import is_shifted_time, mtime_nanoseconds
 
 _PLANNED, _COPIED, _MOVED = ReportStatus.PLANNED, ReportStatus.COPIED, ReportStatus.MOVED
 _ARCHIVED, _DUPLICATE, _FAILED = ReportStatus.ALREADY_ARCHIVED, ReportStatus.DUPLICATE, ReportStatus.FAILED
@@ -110,7 +110,7 @@ class CopyExecutor:
             return row._replace(status=_COPIED, sha256=sha256)
         staged = copy_to_temporary(row.source_path, os.path.dirname(row.destination_path), self._disk)
         try:
-            _require_as_planned(row, staged.identity)
+            _require_as_planned(row, staged.identity, staged.sha256)
             staged.sync()
             commit_copy(staged, row.destination_path)
         except (OSError, RowFailed) as error:
@@ -131,7 +131,7 @@ class CopyExecutor:
                 if not path_exists(row.source_path) and path_exists(row.destination_path):
                     return self._moved_by_killed_run(row)
             original = hash_file(row.source_path, self._disk)
-            _require_as_planned(row, original.identity)
+            _require_as_planned(row, original.identity, original.sha256)
             move = Move(row.source_path, row.destination_path, original.identity, original.sha256, set_aside)
             is_stored = self._is_retry and path_exists(row.destination_path)
             if is_stored and os.path.samefile(row.source_path, row.destination_path):
@@ -156,7 +156,7 @@ class CopyExecutor:
             original = hash_file(row.source_path, self._disk)
         except OSError as error:
             raise read_error(error) from None
-        _require_as_planned(row, original.identity)
+        _require_as_planned(row, original.identity, original.sha256)
         return original.sha256 if original.sha256 == copy.sha256 else ""
 
     def _moved_by_killed_run(self, row: ReportRow) -> ReportRow:
@@ -181,9 +181,17 @@ def _is_primary(row: ReportRow) -> bool:
     return row.row_id == row.group_id
 
 
-def _require_as_planned(row: ReportRow, identity: Identity) -> None:
-    if (identity.size, identity.mtime_ns) != (row.size_bytes, mtime_nanoseconds(row.source_mtime)):
+def _require_as_planned(row: ReportRow, identity: Identity, sha256: str) -> None:
+    if not _is_as_planned(row, identity.size, identity.mtime_ns):
         raise RowFailed(_CHANGED)
+    if identity.mtime_ns != mtime_nanoseconds(row.source_mtime) and row.sha256 not in ("", sha256):
+        raise RowFailed(_CHANGED)
+
+
+def _is_as_planned(row: ReportRow, size: int, mtime_ns: int) -> bool:
+    """Whether a file has the planned size and time. On FAT, all times shift with the zone of the machine. Pure."""
+    planned_ns = mtime_nanoseconds(row.source_mtime)
+    return size == row.size_bytes and (mtime_ns == planned_ns or is_shifted_time(mtime_ns, planned_ns))
 
 
 def _failed_primaries(
@@ -222,7 +230,7 @@ def _unstored_reason(row: ReportRow, failed: Collection[str] = ()) -> str:
         status = os.lstat(row.source_path)
     except OSError as error:
         return f"cannot look at it: {explain_os_error(error)}"
-    if (status.st_size, status.st_mtime_ns) != (row.size_bytes, mtime_nanoseconds(row.source_mtime)):
+    if not _is_as_planned(row, status.st_size, status.st_mtime_ns):
         return _CHANGED
     return ""
 

@@ -19,7 +19,7 @@ from common.manifests.outputs import find_unfinished, resume_or_begin, unused_na
 from common.manifests.reader import Reader
 from common.manifests.reasons import is_lacking_attributes
 from common.manifests.relocation import Relocation
-from common.manifests.rows import VERIFY, VERIFY_INPUT_COLUMNS, VerifyRow, Writer, checksum_line
+from common.manifests.rows import VERIFY, VERIFY_INPUT_COLUMNS, VerifyRow, Writer, checksum_line, has_lost_time
 from common.manifests.state import SUFFIX, RunState, load_state, save_state
 from common.manifests.statuses import VERIFIED_STATUSES, ReadMode, ReportStatus, VerifyStatus
 from common.manifests.survey import ManifestInput, ManifestSurvey
@@ -28,12 +28,13 @@ from common.stages import Stage
 from common.verify.manifest import Options, is_plan, locate_roots, read_row, survey_input
 
 # What the state counts besides the statuses: rows that need attention, rows that were verified from memory, and rows
-# that organize has carried out (none in a plan), and copies without some attributes of their originals.
+# that organize has carried out (none in a plan), and copies without some attributes, or the time, of their originals.
 ATTENTION = "attention"
 CACHED = "cached"
 CARRIED_OUT = "carried out"
 LACKING_ATTRIBUTES = "lacking attributes"
-COUNTED = (ATTENTION, CACHED, CARRIED_OUT, LACKING_ATTRIBUTES)
+LACKING_TIMES = "lacking times"
+COUNTED = (ATTENTION, CACHED, CARRIED_OUT, LACKING_ATTRIBUTES, LACKING_TIMES)
 _MAY_BE_MISSING = (VerifyStatus.SOURCE_MISSING, VerifyStatus.ARCHIVE_MISSING, VerifyStatus.READ_ERROR)
 """What verify finds where a disk has gone away."""
 _TABLES = ("verified", "unverified")
@@ -142,6 +143,7 @@ def count_rows(rows: Sequence[VerifyRow]) -> Counts:
         if row.status in VERIFIED_STATUSES:
             counts.add(CACHED, row.read_mode == ReadMode.CACHED)
             counts.add(LACKING_ATTRIBUTES, is_lacking_attributes(row.reason))
+            counts.add(LACKING_TIMES, has_lost_time(row))
         else:  # what organize skipped needs no attention
             counts.add(ATTENTION, row.report_status != ReportStatus.SKIPPED)
         counts.add(CARRIED_OUT, row.report_status in (ReportStatus.COPIED, ReportStatus.MOVED))
