@@ -187,6 +187,18 @@ def is_on_same_disk(folder: str, root: str, points: Collection[str]) -> bool:
     return same_device or file_system_of(folder).type == "btrfs"
 
 
+def free_bytes(folder: str) -> int:
+    """How many bytes can still be stored in a folder by this user; -1 if the system doesn't tell. Reads the disk."""
+    if sys.platform == "win32":
+        return -1
+    try:
+        status = os.statvfs(folder)
+    except OSError:
+        return -1
+    # Some network drivers tell of no blocks at all.
+    return status.f_frsize * (status.f_bavail if os.geteuid() else status.f_bfree) if status.f_blocks else -1
+
+
 def is_on_medium(fd: int) -> bool:
     """Whether an open file is on a type of file system whose cache can be dropped (fstatfs(2)). Reads the disk."""
     if sys.platform != "linux":

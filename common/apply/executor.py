@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from common.apply.preconditions import disk_below_source
 from common.apply.tasks import Task, check_stat
 from common.archive import ArchiveLookup, archive_failed
-from common.errors import MediaArchiveError, RowFailed, StoppedEarly, explain_os_error
+from common.errors import MediaArchiveError, NoRoom, RowFailed, StoppedEarly, explain_os_error
 from common.fileops.attributes import missing_attributes
 from common.fileops.context import DiskAccess
 from common.fileops.folders import make_folders, restore_folder, sync_folders_up_to
@@ -40,6 +40,8 @@ from common.media_types import unsafe_folder_in
 from common.paths import lstat_if_exists, path_exists, printable, relative_to
 from common.timestamps import is_rounded_time, mtime_nanoseconds, mtime_text
 
+# One file that does not fit is no reason to stop while there is this much room, in bytes, for others.
+_ROOM_FOR_OTHERS = 16_000_000
 _DESTROYED = "it is gone, and was about to be destroyed when the run was interrupted"
 
 
@@ -93,6 +95,10 @@ class TaskExecutor:
             return Outcome(Phase.FAILED, f"another file stands at {printable(task.to_path)}; it was not touched")
         except RowFailed as error:
             return Outcome(Phase.FAILED, str(error))
+        except NoRoom as error:
+            if error.free < _ROOM_FOR_OTHERS:
+                raise
+            return Outcome(Phase.FAILED, f"too large for that disk: {error.amounts}")
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 return Outcome(Phase.FAILED, f"its path would be too long: {printable(task.to_path or task.from_path)}")

@@ -4,8 +4,9 @@ import errno
 import os
 import sys
 
-from common.errors import RowFailed, StoppedEarly, explain_os_error
-from common.filesystems import is_gone_error
+from common.counts import size_text
+from common.errors import NoRoom, RowFailed, StoppedEarly, explain_os_error
+from common.filesystems import free_bytes, is_gone_error
 from common.paths import printable
 
 # The next file would fail with these errors as well.
@@ -18,8 +19,25 @@ FINAL_ERRORS = frozenset(
     if hasattr(errno, name)
 )
 """The errors of an optional operation for which no other way is tried: it would fail for the same reason."""
+FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+"""The errors of a full disk, or of a quota that is used up."""
 UNSUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM, getattr(errno, "EOPNOTSUPP", 95), errno.EMLINK})
 """The errors of an operation that a file system does not support: callers try another way, or do without."""
+
+
+def no_room(source: str, size: int, folder: str) -> NoRoom:
+    """The exception for a file of ``size`` bytes that does not fit into a folder. Reads the disk."""
+    free = free_bytes(folder)
+    # With a quota, more is free than this user may have.
+    room = f"only {size_text(free)} is free" if 0 <= free < size else "the disk or the quota is full"
+    amounts = f"it has {size_text(size)}, and {room}"
+    return NoRoom(
+        f"{printable(source)} does not fit into {printable(folder)}: {amounts}; free some space, then run the same "
+        "command again",
+        size,
+        free,
+        amounts,
+    )
 
 
 def read_error(error: OSError, what: str = "cannot read") -> Exception:
@@ -33,6 +51,8 @@ def read_error(error: OSError, what: str = "cannot read") -> Exception:
 
 def write_error(path: str, error: OSError) -> Exception:
     """The exception for a failed write: ``StoppedEarly`` if the next file would fail as well, else ``RowFailed``."""
+    if error.errno == errno.EFBIG:
+        return RowFailed(f"it is larger than the file system of {printable(path)} can hold (FAT: 4 GB)")
     if error.errno in _STOPS_RUN:
         return StoppedEarly(
             f"{printable(path)}: cannot write: {explain_os_error(error)}; mend that and run the same command again"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from common.archive import archive_failed
 from common.concurrency import ordered_map
-from common.errors import RowFailed, StoppedEarly, explain_os_error
+from common.errors import NoRoom, RowFailed, StoppedEarly, explain_os_error
 from common.fileops.context import DiskAccess
 from common.fileops.copying import commit_copy, copy_to_temporary
 from common.fileops.folders import make_folders, sync_folders, sync_folders_up_to
@@ -14,6 +14,7 @@ from common.fileops.moving import Move, drop_second_name, finish_relocation, rel
 from common.fileops.os_errors import read_error, write_error
 from common.fileops.renaming import restore_set_aside
 from common.fileops.temporary import remove_temporaries, set_aside_name
+from common.filesystems import free_bytes
 from common.hashing.digest import hash_file
 from common.hashing.identity import Identity, is_regular
 from common.manifests.reasons import organize_again
@@ -41,6 +42,8 @@ class CopyExecutor:
         self._moves = mode == Mode.MOVE
         self._jobs = jobs
         self._is_retry = is_retry
+        self._room_at_start = -1  # in bytes, -1 until it is known
+        self._sizes: dict[int, int] = {}
 
     def apply_batch(self, rows: Sequence[ReportRow]) -> list[ReportRow]:
         """Copy or move the planned rows of a batch durably. Changes the disk.
@@ -48,6 +51,9 @@ class CopyExecutor:
         Raises ``StoppedEarly`` or ``Interrupted``: then the batch must be retried.
         """
         planned = [row for row in rows if row.status == _PLANNED]
+        self._sizes = {row.row_id: row.size_bytes for row in planned}
+        if planned and self._room_at_start < 0:
+            self._room_at_start = free_bytes(planned[0].archive_root)
         companions = [row for row in planned if not _is_primary(row)]
         impossible = self._make_folders(planned)
         done: dict[int, ReportRow] = {}
@@ -100,10 +106,19 @@ class CopyExecutor:
                     return self._move(row)
             except RowFailed as error:
                 return row._replace(status=_FAILED, reason=str(error))
+            except NoRoom as error:
+                if self._others_fit(row, error):
+                    return row._replace(status=_FAILED, reason=f"too large for the archive's disk: {error.amounts}")
+                raise
 
         for row in ordered_map(apply, rows, self._jobs):
             done[row.row_id] = row
             self._disk.progress.add_file()
+
+    def _others_fit(self, row: ReportRow, error: NoRoom) -> bool:
+        """Whether a file alone is larger than all room at the start of this run, and others of the batch still fit."""
+        others = [size for row_id, size in self._sizes.items() if row_id != row.row_id]
+        return 0 <= self._room_at_start < error.size and min(others, default=error.size) <= error.free
 
     def _copy(self, row: ReportRow) -> ReportRow:
         if self._is_retry and (sha256 := self._stored_by_killed_run(row)):
