@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from common.apply.journal import Key
 from common.apply.manifest import JournalCheck, ManifestKind
 from common.errors import BadInput, RowFailed
+from common.filesystems import escape_dos_name
 from common.hashing.digest import is_sha256
 from common.manifests.integrity import seal_of
 from common.manifests.reader import Record
@@ -116,10 +117,12 @@ def read_task(
     journal: JournalCheck | None = None,
     *,
     relocation: Relocation = NOT_RELOCATED,
+    escape_names: bool = False,
 ) -> Task | None:
     """Make the task for a row of the manifest; None if nothing is to be done. Raises ``BadInput`` for an invalid row.
 
     Rows that no longer count by the finished check of a ``journal`` have no task. Reads the disk for failed ones.
+    ``escape_names``: the quarantine lies where not all names can be held.
     """
     if kind.type == ManifestType.VERIFIED and seal_of(record.values) != record.values["row_seal"]:
         raise BadInput(f"{where}: the row was changed after it was verified; restore it, or delete the whole row")
@@ -136,7 +139,7 @@ def read_task(
     if row.status != VerifyStatus.IDENTICAL:
         raise BadInput(f"{where}: status {row.status!r} is not proof of a copy; give a verified.csv")
     verified = _rebase_sound(row, where, relocation)
-    target = quarantine_path(quarantine_root, row.run_id, row.source_path)
+    target = quarantine_path(quarantine_root, row.run_id, row.source_path, escape_names=escape_names)
     return Task(kind.action, verified.source_path, target, verified, relocation)
 
 
@@ -217,19 +220,32 @@ def check_stat(row: VerifyRow, source: os.stat_result, copy: os.stat_result | No
     return any(str(inode) != place.partition(":")[2] for inode, place in zip(now, then, strict=True))
 
 
-def quarantine_path(quarantine_root: str, run_id: str, source_path: str) -> str:
-    """The path of an original in the quarantine: its absolute path below ``<quarantine_root>/<run_id>/files``. Pure."""
-    return os.path.join(quarantine_root, run_id, "files", _relative(source_path))
+def quarantine_path(quarantine_root: str, run_id: str, source_path: str, *, escape_names: bool = False) -> str:
+    """The path of an original in the quarantine: its absolute path below ``<quarantine_root>/<run_id>/files``. Pure.
+
+    ``escape_names``: for file systems that can't hold all names.
+    """
+    relative = _relative(source_path)
+    return os.path.join(quarantine_root, run_id, "files", _escaped(relative) if escape_names else relative)
 
 
 def is_quarantine_path(path: str, run_id: str, source_path: str) -> bool:
     """Whether a path is one that ``quarantine_path`` makes for any quarantine root. Pure."""
-    return is_plain_absolute(path) and path.endswith(os.path.join(os.sep + run_id, "files", _relative(source_path)))
+    files = os.path.join(os.sep + run_id, "files")
+    relative = _relative(source_path)
+    ends = tuple(os.path.join(files, end) for end in (relative, _escaped(relative)))
+    return is_plain_absolute(path) and path.endswith(ends)
 
 
 def files_folder(path: str, source_path: str) -> str:
     """The folder ``files`` above the quarantine path of an original. Pure."""
-    return path.removesuffix(_relative(source_path)).rstrip(os.sep)
+    relative = _relative(source_path)
+    end = relative if path.endswith(os.sep + relative) else _escaped(relative)
+    return path.removesuffix(end).rstrip(os.sep)
+
+
+def _escaped(relative: str) -> str:
+    return os.sep.join(map(escape_dos_name, relative.split(os.sep)))
 
 
 def _relative(path: str) -> str:

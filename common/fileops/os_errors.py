@@ -6,7 +6,7 @@ import sys
 
 from common.counts import size_text
 from common.errors import NoRoom, RowFailed, StoppedEarly, explain_os_error
-from common.filesystems import free_bytes, is_gone_error
+from common.filesystems import free_bytes, is_dos_name, is_gone_error
 from common.paths import printable
 
 # The next file would fail with these errors as well.
@@ -19,10 +19,20 @@ FINAL_ERRORS = frozenset(
     if hasattr(errno, name)
 )
 """The errors of an optional operation for which no other way is tried: it would fail for the same reason."""
+_NAME_ERRORS = frozenset({errno.ENOENT, errno.EINVAL, errno.EILSEQ, errno.EIO, getattr(errno, "EPROTO", errno.EINVAL)})
 FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 """The errors of a full disk, or of a quota that is used up."""
 UNSUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM, getattr(errno, "EOPNOTSUPP", 95), errno.EMLINK})
 """The errors of an operation that a file system does not support: callers try another way, or do without."""
+
+
+def is_refused_name(path: str, error: OSError) -> bool:
+    """Whether nothing can be made at a path since its file system can't hold the name. Reads the disk.
+
+    exFAT answers that there is no such file, NTFS that the argument is invalid.
+    """
+    folder, name = os.path.split(path)
+    return error.errno in _NAME_ERRORS and not is_dos_name(name) and os.path.isdir(folder)
 
 
 def no_room(source: str, size: int, folder: str) -> NoRoom:
@@ -51,6 +61,8 @@ def read_error(error: OSError, what: str = "cannot read") -> Exception:
 
 def write_error(path: str, error: OSError) -> Exception:
     """The exception for a failed write: ``StoppedEarly`` if the next file would fail as well, else ``RowFailed``."""
+    if is_refused_name(path, error):
+        return RowFailed(f"the file system of {printable(os.path.dirname(path))} refuses this name")
     if error.errno == errno.EFBIG:
         return RowFailed(f"it is larger than the file system of {printable(path)} can hold (FAT: 4 GB)")
     if error.errno in _STOPS_RUN:

@@ -11,7 +11,7 @@ from common.fileops.context import DiskAccess
 from common.fileops.copying import commit_copy, copy_to_temporary
 from common.fileops.folders import make_folders, sync_folders, sync_folders_up_to
 from common.fileops.moving import Move, drop_second_name, finish_relocation, relocate
-from common.fileops.os_errors import read_error, write_error
+from common.fileops.os_errors import is_refused_name, read_error, write_error
 from common.fileops.renaming import restore_set_aside
 from common.fileops.temporary import remove_temporaries, set_aside_name
 from common.filesystems import free_bytes
@@ -27,6 +27,8 @@ from common.timestamps import is_shifted_time, mtime_nanoseconds
 _PLANNED, _COPIED, _MOVED = ReportStatus.PLANNED, ReportStatus.COPIED, ReportStatus.MOVED
 _ARCHIVED, _DUPLICATE, _FAILED = ReportStatus.ALREADY_ARCHIVED, ReportStatus.DUPLICATE, ReportStatus.FAILED
 _CHANGED = organize_again("changed since it was scanned")
+_REFUSED = "the archive's file system refuses the name"
+_CORRECT = "make a new report, correct destination_path in it, then carry it out with --from-report"
 # An edited report may ask for a folder that can't exist; running again does not help.
 _NO_SUCH_FOLDER = frozenset({errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
 
@@ -79,6 +81,9 @@ class CopyExecutor:
                 make_folders(folder)
             except OSError as error:
                 cause = f"cannot make {printable(folder)}: {explain_os_error(error)}"
+                if is_refused_name(os.fsdecode(error.filename or folder), error):
+                    impossible[folder] = f"{_REFUSED} {printable(folder)}; {_CORRECT}"
+                    continue
                 if error.errno in _NO_SUCH_FOLDER:
                     impossible[folder] = cause
                     continue
@@ -132,7 +137,7 @@ class CopyExecutor:
             staged.discard()
             if isinstance(error, FileExistsError):
                 return self._with_taken_destination(row, staged.sha256)
-            raise write_error(row.destination_path, error) if isinstance(error, OSError) else error from None
+            raise _store_error(row, error) if isinstance(error, OSError) else error from None
         self._disk.unsupported_attributes.update(staged.unsupported_attributes)
         return row._replace(status=_COPIED, sha256=staged.sha256)
 
@@ -190,6 +195,12 @@ class CopyExecutor:
         except (OSError, RowFailed):
             pass  # the contents can't be compared, and the row fails below
         raise RowFailed(organize_again("another file stands at the destination by now"))
+
+
+def _store_error(row: ReportRow, error: OSError) -> Exception:
+    if is_refused_name(row.destination_path, error):
+        return RowFailed(f"{_REFUSED} {printable(os.path.basename(row.destination_path))}; {_CORRECT}")
+    return write_error(row.destination_path, error)
 
 
 def _is_primary(row: ReportRow) -> bool:
