@@ -78,6 +78,7 @@ class Journey:
     photos: Tree
     before: Contents = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
+    wandered: dict[Path, Path] = field(default_factory=dict)
 
     # --- the lines of the stages -----------------------------------------------------------------------
 
@@ -107,7 +108,7 @@ class Journey:
 
     @property
     def journal(self) -> Path:
-        return (self.quarantine or self.library.quarantine) / self.library.run_id / "journal.csv"
+        return self.now(self.quarantine or self.library.quarantine) / self.library.run_id / "journal.csv"
 
     # --- going through them ------------------------------------------------------------------------------
 
@@ -181,7 +182,8 @@ class Journey:
 
     @property
     def roots(self) -> list[Path]:
-        return [self.library.source, self.library.archive, *([self.quarantine] if self.quarantine else [])]
+        roots = [self.library.source, self.library.archive, *([self.quarantine] if self.quarantine else [])]
+        return [self.now(root) for root in roots]
 
     def digests(self) -> dict[str, str]:
         """Every photo as the mounted disks show it."""
@@ -189,11 +191,30 @@ class Journey:
 
     def photos_below(self, root: Path) -> set[str]:
         """The contents of photos below a root, without what is in the quarantine."""
-        return {digest_of(path) for path in files_below(root) if is_photo(path) and "/.media-quarantine/" not in path}
+        return {
+            digest_of(path)
+            for path in files_below(self.now(root))
+            if is_photo(path) and "/.media-quarantine/" not in path
+        }
 
     def _changed(self, shown: dict[str, str]) -> list[str]:
         now = self.digests()
         return [f"CHANGED THOUGH REFUSED: {path}" for path in {*shown, *now} if shown.get(path) != now.get(path)]
+
+    def move_elsewhere(self, role: str) -> None:
+        """Mount the disk of this role at another place from now on; the lines of the stages still name the old one."""
+        disk = self.disks[role]
+        place = disk.at.with_name(f"{disk.at.name}-elsewhere")
+        self.wandered[disk.at] = place
+        disk.unmount()
+        disk.mount(place)
+
+    def now(self, path: Path) -> Path:
+        """Where a path of the beginning is, by where its disk is mounted now."""
+        for old, new in self.wandered.items():
+            if path.is_relative_to(old):
+                return new / path.relative_to(old)
+        return path
 
     def remount(self) -> list[str]:
         """Unmount everything, read the media, mount everything again: what was lost, or is cut."""

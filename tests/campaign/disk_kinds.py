@@ -319,6 +319,7 @@ DISK_IN_ARCHIVE = Kind(
     _make_two_ext4,
     has_medium=True,
     inner="archive/2019",
+    look=_ext4,
 )
 
 
@@ -349,6 +350,11 @@ CLOUD = (
 def cloud(version: str, mode: str) -> Kind:
     """One of ``CLOUD``."""
     return next(kind for kind in CLOUD if kind.name == f"rclone {version}, cache {mode}")
+
+
+def protocol(version: str, name: str) -> Kind:
+    """One of ``CLOUD`` that goes by WebDAV or SFTP."""
+    return next(kind for kind in CLOUD if kind.name == f"rclone {version}, {name}, cache full")
 
 
 MEMORY = (TMPFS, OVERLAY_IN_MEMORY, EXT4_IN_MEMORY)

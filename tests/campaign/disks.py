@@ -36,10 +36,10 @@ class Kind:
     """How a disk of one kind is made and mounted.
 
     ``programs``: what it needs, each with its Debian package. ``mount`` returns once the disk is mounted at
-    ``disk.at``. ``plain``: the folders of ``disk.store`` in which the bytes lie as they are; empty where only the driver can read
-    them. ``pack`` makes a medium that can't be written afterwards of a folder. ``has_medium``: it can be read without a
+    ``disk.at``. ``plain``: the folders of ``disk.store`` in which the bytes lie as they are; empty where only the
+    driver can read them. ``pack`` makes a medium that can't be written afterwards of a folder. ``has_medium``: it can be read without a
     cache. ``is_memory``: gone at the next boot. ``is_slow``: what is written is uploaded some seconds later. ``inner``:
-    the folder in which another disk is mounted.
+    the folder in which another disk is mounted. ``look``: how it is mounted to be read afterwards, if otherwise.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Kind:
     is_memory: bool = False
     is_slow: bool = False
     inner: str = ""
+    look: Callable[[Disk], None] | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -78,6 +79,7 @@ class Disk:
         self.store = store
         self.size_mib = size_mib
         self.at = store / "nowhere"
+        self.environment: dict[str, str] = {}
         self._drivers: list[subprocess.Popen[bytes]] = []
         self._servers: list[subprocess.Popen[bytes]] = []
         self._loops: list[str] = []
@@ -103,12 +105,12 @@ class Disk:
         self.mount(at)
         write_tree(at / folder, tree)
 
-    def mount(self, at: Path) -> None:
+    def mount(self, at: Path, how: Callable[[Disk], None] | None = None) -> None:
         """Mount the disk at a folder, which is made."""
         at.mkdir(parents=True, exist_ok=True)
         self.at = at
         try:
-            self.kind.mount(self)
+            (how or self.kind.mount)(self)
         except (OSError, subprocess.CalledProcessError, AssertionError) as error:
             told = getattr(error, "stderr", b"") or self.log.read_bytes() if self.log.exists() else b""
             self.pull()
@@ -148,9 +150,9 @@ class Disk:
         if not self.kind.is_slow or not self._is_alive():
             return
         deadline = time.monotonic() + FLUSHED_WITHIN
-        while self._dirty() and time.monotonic() < deadline:
+        while (dirty := self._dirty()) and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert not self._dirty(), f"{self.kind}: not uploaded within {FLUSHED_WITHIN:g} s: {self._dirty()[:5]}"
+        assert not dirty, f"{self.kind}: not uploaded within {FLUSHED_WITHIN:g} s: {dirty[:5]}"
 
     @contextmanager
     def read(self) -> Iterator[list[Path]]:
@@ -159,7 +161,7 @@ class Disk:
             yield [self.store / name for name in self.kind.plain]
             return
         at = self.at
-        self.mount(self.store / "looked-at")
+        self.mount(self.store / "looked-at", self.kind.look or self.kind.mount)
         try:
             yield [self.at]
         finally:
@@ -193,7 +195,8 @@ class Disk:
         run(*make, str(self.image))
 
     def loop(self, *options: str) -> str:
-        """A loop device for the image: another one than the last time."""
+        """A loop device for the image: another one than the last time, which must be gone."""
+        wait_for(lambda: not run("losetup", "--associated", str(self.image)), f"{self.image} is free")
         done = run("losetup", "--find", "--show", *options, str(self.image))
         self._loops.append(done.strip())
         return self._loops[-1]
@@ -239,7 +242,7 @@ class Disk:
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                env={**os.environ, **(environment or {})},
+                env={**os.environ, **self.environment, **(environment or {})},
                 start_new_session=True,
             )
         assert process.stdin
