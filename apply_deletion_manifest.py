@@ -20,7 +20,15 @@ from common.apply.manifest import IDENTIFYING_COLUMNS, Options, require_kind
 from common.apply.run import ApplySession, open_run
 from common.apply.summary import summarize, summarize_empty
 from common.cli.console import Console
-from common.cli.options import absolute_path, add_batch_options, add_common_options, days, make_parser, parse_arguments
+from common.cli.options import (
+    absolute_path,
+    add_batch_options,
+    add_common_options,
+    add_relocation_options,
+    days,
+    make_parser,
+    parse_arguments,
+)
 from common.cli.run import run_stage
 from common.cli.signals import StopRequest
 from common.cli.summary import Summary
@@ -65,6 +73,12 @@ def command_line() -> argparse.ArgumentParser:
     danger = parser.add_argument_group("permanent deletion: both are needed")
     danger.add_argument("--delete-permanently", action="store_true", help="destroy the originals")
     danger.add_argument("--yes-really-delete", action="store_true", help="yes, really")
+    accepted = parser.add_argument_group("what may be accepted when bytes are destroyed")
+    cached = "archive copies that can't be read from the storage medium itself, as on network and cloud mounts"
+    accepted.add_argument("--accept-cached-reads", action="store_true", help=cached)
+    attributes = "copies that lack tags or other extended attributes of the original"
+    accepted.add_argument("--accept-lost-attributes", action="store_true", help=attributes)
+    add_relocation_options(parser)
     add_batch_options(parser, "in the folder of the journal")
     add_common_options(parser)
     return parser
@@ -99,7 +113,9 @@ def apply(options: Options, console: Console, stop: StopRequest) -> Summary:
         with open_run(options, kind, manifest, console, stop) as run:
             if run.state.complete:  # by earlier calls
                 return summarize(run, run.state, Counts.from_flat(run.state.counts))
-            executor = TaskExecutor(run.disk, oldest_allowed=options.oldest_allowed, was_purged=run.was_purged)
+            executor = TaskExecutor(
+                run.disk, oldest_allowed=options.oldest_allowed, was_purged=run.was_purged, terms=options.terms
+            )
             if options.dry_run:
                 return summarize(run, run.state, preview(run, executor))
             with ApplySession(run) as session:

@@ -18,6 +18,7 @@ from common.cli.options import (
     absolute_path,
     add_batch_options,
     add_common_options,
+    add_relocation_options,
     make_parser,
     parse_arguments,
     require_distinct_paths,
@@ -75,6 +76,7 @@ def command_line() -> argparse.ArgumentParser:
     main.add_argument("--read-mode", choices=("cold", "cached"), default="cold", help=cold)
     scrub = "check the archive alone against recorded hashes: a yearly scrub"
     main.add_argument("--archive-only", action="store_true", help=scrub)
+    add_relocation_options(parser)
     add_batch_options(parser, "<verified-out>.state.json")
     add_common_options(parser)
     return parser

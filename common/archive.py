@@ -5,12 +5,13 @@ import os
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.folders import make_folders
 from common.fileops.writing import write_atomically
-from common.paths import printable
+from common.paths import printable, read_small_file
 from common.timestamps import utc_now_text
 
 MARKER = ".media-archive.json"
 LOCK = ".media-archive.lock"
 SCHEMA = "media-archive/1"
+_MOST_BYTES = 65_536
 
 
 def read_archive_id(root: str) -> str:
@@ -23,15 +24,14 @@ def read_archive_id(root: str) -> str:
 
     path = os.path.join(root, MARKER)
     try:
-        with open(path, "rb") as file:
-            document = json.loads(file.read(65536))
+        document = json.loads(read_small_file(path, _MOST_BYTES))
         archive_id = str(document["archive_id"])
         if document["schema"] != SCHEMA or str(uuid.UUID(archive_id)) != archive_id:
             raise ValueError("not a marker")
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise StoppedEarly(f"{printable(path)}: cannot read it: {explain_os_error(error)}; is the disk well?") from None
+        raise StoppedEarly(f"{printable(path)}: cannot read it: {explain_os_error(error)}; check the disk") from None
     except (ValueError, TypeError, KeyError, RecursionError):
         raise BadInput(
             f"{printable(path)} is not a whole archive marker; restore it from a report's archive_id"
@@ -76,32 +76,85 @@ def create_archive(root: str) -> str:
     return archive_id
 
 
-def require_archive(root: str, archive_id: str) -> None:
-    """Raise ``StoppedEarly`` if the marker is missing or of another archive (another disk). Reads the disk."""
+def require_archive(root: str, archive_id: str, other_way: str = "") -> None:
+    """Raise ``StoppedEarly`` if the marker is missing or of another archive (another disk). Reads the disk.
+
+    ``other_way`` is what the message offers beside mounting the disk.
+    """
     present_id = read_archive_id(root)
     if not present_id:
         raise StoppedEarly(
             f"{printable(os.path.join(root, MARKER))} is missing: mount the disk with the archive, then run again"
+            f"{_joined(other_way)}"
         )
     if present_id != archive_id:
         raise StoppedEarly(
             f"{printable(root)} holds another archive ({present_id}) than the manifest names ({archive_id}): swap disks"
+            f"{_joined(other_way)}"
         )
 
 
-def require_source(root: str) -> None:
-    """Raise ``StoppedEarly`` if the source does not exist: its disk is not mounted. Reads the disk."""
+def require_source(root: str, other_way: str = "") -> None:
+    """Raise ``StoppedEarly`` if the source does not exist: its disk is not mounted. Reads the disk.
+
+    ``other_way`` is what the message offers beside mounting the disk.
+    """
     if not os.path.isdir(root):
-        raise StoppedEarly(f"{printable(root)} does not exist: mount the disk of the source, then run again")
+        raise StoppedEarly(
+            f"{printable(root)} does not exist: mount the disk of the source, then run again{_joined(other_way)}"
+        )
 
 
-def require_files_in_source(root: str) -> None:
-    """Raise ``StoppedEarly`` if the source is empty, like the mount point of an unmounted disk. Reads the disk."""
+def require_files_in_source(root: str, other_way: str = "") -> None:
+    """Raise ``StoppedEarly`` if the source is empty, like the mount point of an unmounted disk. Reads the disk.
+
+    ``other_way`` is what the message offers beside mounting the disk.
+    """
     with os.scandir(root) as entries:
         if not any(entries):
-            raise StoppedEarly(f"{printable(root)}: the source is empty: is its disk mounted? Nothing was changed")
+            raise StoppedEarly(
+                f"{printable(root)}: the source is empty: is its disk mounted? Nothing was changed; mount it, then run "
+                f"again{_joined(other_way)}"
+            )
+
+
+def _joined(other_way: str) -> str:
+    return other_way and f", {other_way}"
 
 
 def archive_failed(path: str, error: OSError) -> StoppedEarly:
     """The exception for an I/O error in the archive: it proves nothing about the file, so the run stops. Pure."""
     return StoppedEarly(f"{printable(path)}: cannot read: {explain_os_error(error)}; check the disk, then run again")
+
+
+def require_outside_archive(source_root: str, archive_id: str) -> None:
+    """Raise ``BadInput`` if the source lies in a view or a clone of its own archive. Reads the disk."""
+    if archive_id and (root := ArchiveLookup().root_around(source_root, archive_id)):
+        raise BadInput(
+            f"{printable(source_root)}: {printable(os.path.join(root, MARKER))} names the very archive, so the source "
+            "is a view or a clone of it, and holds no second copy of anything; name another source (if it is a clone "
+            "on a disk of its own, remove the marker from the clone)"
+        )
+
+
+class ArchiveLookup:
+    """Finds the archives in which folders lie, and remembers them. Any thread may call it. Reads the disk."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, str] = {}
+
+    def root_around(self, folder: str, archive_id: str) -> str:
+        """The folder itself, or the nearest above it, that is the root of this archive; empty if there is none."""
+        while self._id_at(folder) != archive_id:
+            if folder == os.path.dirname(folder):
+                return ""
+            folder = os.path.dirname(folder)
+        return folder
+
+    def _id_at(self, folder: str) -> str:
+        if folder not in self._ids:
+            try:
+                self._ids[folder] = read_archive_id(folder)
+            except (BadInput, StoppedEarly):  # it can't be read, so it is not the marker of a mounted archive
+                self._ids[folder] = ""
+        return self._ids[folder]

@@ -7,7 +7,7 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from common.libc import libc_function
@@ -54,7 +54,6 @@ _DIRECT = _IMAGES | {
     "fuse.ntfs-3g",
     "fuse.exfat",
 }
-_NETWORK_TYPES = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs", "ceph", "afs", "davfs", "ncpfs"})
 _WITH_DOS_NAMES = frozenset({"vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "cifs", "smb3", "fuse.gvfsd-fuse"})
 _DOS_NAME = re.compile(r'[\x00-\x1f<>:"\\|?*]|[. ]$|^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)', re.IGNORECASE)
 # Debian's and Ubuntu's live systems, Fedora's (dracut), Arch's and Manjaro's.
@@ -105,8 +104,8 @@ class FileSystem:
 
     @property
     def is_cached_view(self) -> bool:
-        """Whether what is made below it may show late elsewhere, or the other way round: cloud and network mounts."""
-        return self.type in _NETWORK_TYPES or (self.is_fuse and self.type not in _DIRECT)
+        """Whether a change below it may show late elsewhere, or one made elsewhere late in it: cloud mounts."""
+        return self.is_fuse and self.type not in _DIRECT
 
     @property
     def has_dos_names(self) -> bool:
@@ -153,6 +152,41 @@ def mount_points() -> frozenset[str]:
     return frozenset(mount.mount_point for mount in mounts())
 
 
+def crosses_file_systems(origin: str, target: str) -> bool:
+    """Whether a rename from one folder to another is impossible. Neither needs to exist yet. Reads the disk."""
+    origin, target = _nearest_folder(origin), _nearest_folder(target)
+    try:
+        if os.stat(origin).st_dev != os.stat(target).st_dev:
+            return True
+    except OSError:
+        return True
+    return file_system_of(origin) != file_system_of(target)
+
+
+def _nearest_folder(path: str) -> str:
+    while not os.path.isdir(path) and path != os.path.dirname(path):
+        path = os.path.dirname(path)
+    return path
+
+
+def is_on_same_disk(folder: str, root: str, points: Collection[str]) -> bool:
+    """Whether a folder below a root lies on its file system, not on one that is mounted between. Reads the disk.
+
+    ``points``: the mount points. btrfs gives each subvolume a device number of its own, so there they alone decide.
+    A folder that doesn't exist lies on no other disk.
+    """
+    path = folder
+    while len(path) > len(root):
+        if path in points:
+            return False
+        path = os.path.dirname(path)
+    try:
+        same_device = os.stat(folder).st_dev == os.stat(root).st_dev
+    except OSError:
+        return True
+    return same_device or file_system_of(folder).type == "btrfs"
+
+
 def is_on_medium(fd: int) -> bool:
     """Whether an open file is on a type of file system whose cache can be dropped (fstatfs(2)). Reads the disk."""
     if sys.platform != "linux":
@@ -193,10 +227,7 @@ def _is_memory(system: FileSystem, layers_left: int) -> bool:
     if system.is_fuse and os.path.isabs(system.source) and os.path.isdir(system.source):
         below = file_system_of(system.source)
         return below != system and _is_memory(below, layers_left - 1)
-    return any(
-        _MEMORY_DEVICES.fullmatch(name) or (backing and _is_memory(file_system_of(backing), layers_left - 1))
-        for name, backing in _block_devices(system.source)
-    )
+    return any(map(_MEMORY_DEVICES.fullmatch, _block_devices(system.source)))
 
 
 def _systems_of_layers(overlay: FileSystem) -> list[FileSystem]:
@@ -219,8 +250,8 @@ def _is_live_system() -> bool:
         return False
 
 
-def _block_devices(device: str) -> Iterator[tuple[str, str]]:
-    """A block device and those of which it is made: their names, and the file behind a loop device. Reads the disk."""
+def _block_devices(device: str) -> Iterator[str]:
+    """The names of a block device and of those of which it is made. Reads the disk."""
     if sys.platform == "win32":
         return
     try:
@@ -230,13 +261,7 @@ def _block_devices(device: str) -> Iterator[tuple[str, str]]:
     todo = [os.path.realpath(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")] if number else []
     while todo:
         folder = todo.pop()
-        backing = ""
-        try:
-            with open(os.path.join(folder, "loop", "backing_file"), "rb") as file:
-                backing = os.fsdecode(file.read().rstrip(b"\n"))
-        except OSError:
-            pass  # no loop device
-        yield os.path.basename(folder), backing
+        yield os.path.basename(folder)
         slaves = os.path.join(folder, "slaves")
         if os.path.isdir(slaves):
             todo += [os.path.realpath(os.path.join(slaves, name)) for name in os.listdir(slaves)]

@@ -4,6 +4,7 @@ The extension only decides whether a file is media; its first bytes decide how i
 """
 
 import os
+import re
 from functools import lru_cache
 
 RAW_EXTENSIONS = frozenset(
@@ -28,10 +29,26 @@ _KINDS = {
 # The default name of the quarantine folder in a source.
 QUARANTINE_FOLDER = ".media-quarantine"
 
+# Bins, snapshots, older versions, thumbnails and caches, in lower case. What lies there goes away by itself one day.
 SYSTEM_FOLDERS = frozenset(
-    "@eadir $recycle.bin #recycle .fseventsd .spotlight-v100 .temporaryitems .thumbnails .trash .trashes "
-    "lost+found".split()
-) | {QUARANTINE_FOLDER, "system volume information"}
+    # Windows
+    "$recycle.bin recycler recycled filehistory "
+    # macOS
+    ".fseventsd .spotlight-v100 .temporaryitems .trash .trashes .documentrevisions-v100 .mobilebackups "
+    "backups.backupdb "
+    # Linux, file systems and their snapshots
+    "lost+found .thumbnails .snapshot .snapshots ~snapshot .zfs .btrbk_snapshots _btrbk_snap timeshift-btrfs "
+    # NAS: Synology, QNAP, Samba's recycle module, Buffalo, Thecus, ReadyNAS
+    "@eadir #recycle #snapshot @tmp @sharebin @sharesnap @recycle @recently-snapshot @recently-snapshots .@__thumb "
+    ".@upload_cache @transcode .@qsync .recycle .recycler .recycle.bin trashbox @snapshots "
+    # Syncthing, Resilio, Dropbox, Google Drive, Nextcloud, ownCloud
+    ".stversions .stfolder .sync .dropbox.cache .tmp.drivedownload .tmp.driveupload files_trashbin "
+    "files_versions".split()
+) | {QUARANTINE_FOLDER, "system volume information", "network trash folder", "temporary items"}
+_SYSTEM_FOLDER = re.compile(r"\.trash-.*|found\.[0-9]{3}|_nas_recycle_.*|\.mobilebackups.*|@gmt-[0-9.-]+")
+UNDATED_FOLDER = "unknown-date"
+_YEAR_FOLDER = re.compile(r"1[89][0-9]{2}|20[0-9]{2}|2100")
+_YEAR_IN_NAME = re.compile(r"(?<![0-9])(?:1[89][0-9]{2}|20[0-9]{2}|2100)(?![0-9])")
 SYSTEM_FILES = frozenset({".ds_store", "desktop.ini", "thumbs.db", "ehthumbs.db", ".nomedia", ".picasa.ini"})
 
 
@@ -49,12 +66,24 @@ def kind_of(name: str) -> str:
 
 def is_system_folder(name: str) -> bool:
     """Whether a folder belongs to an operating system, a NAS or this project."""
-    return name.lower() in SYSTEM_FOLDERS or name.lower().startswith(".trash-")
+    folded = name.lower()
+    return folded in SYSTEM_FOLDERS or _SYSTEM_FOLDER.fullmatch(folded) is not None
 
 
-def system_folder_in(relative: str) -> str:
-    """The first system folder in a relative path; empty if there is none."""
-    return next(filter(is_system_folder, relative.split(os.sep)), "")
+def unsafe_folder_in(relative: str) -> str:
+    """The first folder of a relative path in which no copy is safe: a hidden or a system folder; empty if none."""
+    folders = relative.split(os.sep)[:-1]
+    return next((name for name in folders if name.startswith(".") or is_system_folder(name)), "")
+
+
+def is_in_year_folder(relative: str, *, exactly: bool = True) -> bool:
+    """Whether a file at a relative path in an archive lies where a layout puts files: a year folder, or no date.
+
+    Without ``exactly``, a year anywhere in the name of a folder is enough, since layouts differ.
+    """
+    folders = relative.split(os.sep)[:-1]
+    is_year = _YEAR_FOLDER.fullmatch if exactly else _YEAR_IN_NAME.search
+    return any(name == UNDATED_FOLDER or is_year(name) for name in folders)
 
 
 def is_system_file(name: str) -> bool:

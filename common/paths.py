@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 import unicodedata
+from io import BufferedReader
 
 _NOT_FOUND_ERRORS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 """The error numbers that mean that nothing exists at a path."""
@@ -96,6 +97,27 @@ def path_exists(path: str) -> bool:
     return lstat_if_exists(path) is not None
 
 
+def open_regular_file(path: str) -> BufferedReader:
+    """Open a regular file for reading, without waiting for a writer as a pipe would. Links are followed.
+
+    Raises ``OSError`` if it can't be opened or is anything else.
+    """
+    fd = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return os.fdopen(fd, "rb")
+
+
+def read_small_file(path: str, limit: int) -> bytes:
+    """Read a whole file of at most ``limit`` bytes. Raises ``OSError`` if it is larger or no regular file."""
+    with open_regular_file(path) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"larger than {limit:,} bytes", path)
+    return data
+
+
 def read_prefix(path: str, length: int) -> bytes | None:
     """Read the first bytes of a regular file; return None for anything else, such as a link or a pipe.
 
@@ -103,7 +125,7 @@ def read_prefix(path: str, length: int) -> bytes | None:
     """
     if os.path.islink(path) or not os.path.isfile(path):
         return None
-    with open(path, "rb") as file:
+    with open_regular_file(path) as file:
         return file.read(length)
 
 

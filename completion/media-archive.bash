@@ -32,9 +32,10 @@ _verify_media_archive() {
     case $before in
         --hash) COMPREPLY=($(compgen -W "sha256" -- "$word")) ;;
         --read-mode) COMPREPLY=($(compgen -W "cold cached" -- "$word")) ;;
+        --source-now-at|--archive-now-at) compopt +o default -o dirnames 2>/dev/null ;;
         --input-csv|--verified-out|--unverified-out|--state-file|--review-html|--log-file) : ;;
         --limit|--offset|--jobs) compopt +o default 2>/dev/null ;;
-        *) COMPREPLY=($(compgen -W "--help --input-csv --verified-out --unverified-out --hash --read-mode --archive-only --limit --offset --state-file --jobs --json --quiet --verbose --review-html --log-file" -- "$word")) ;;
+        *) COMPREPLY=($(compgen -W "--help --input-csv --verified-out --unverified-out --hash --read-mode --archive-only --source-now-at --archive-now-at --limit --offset --state-file --jobs --json --quiet --verbose --review-html --log-file" -- "$word")) ;;
     esac
 }
 complete -o default -F _verify_media_archive verify_media_archive.py
@@ -49,10 +50,10 @@ _apply_deletion_manifest() {
         before="${COMP_WORDS[COMP_CWORD - 2]}"
     fi
     case $before in
-        --quarantine-root) compopt +o default -o dirnames 2>/dev/null ;;
+        --quarantine-root|--source-now-at|--archive-now-at) compopt +o default -o dirnames 2>/dev/null ;;
         --manifest|--state-file|--review-html|--log-file) : ;;
         --expected-run-id|--max-age|--limit|--offset|--jobs) compopt +o default 2>/dev/null ;;
-        *) COMPREPLY=($(compgen -W "--help --manifest --expected-run-id --quarantine-root --dry-run --restore --prune-empty-dirs --max-age --delete-permanently --yes-really-delete --limit --offset --state-file --jobs --json --quiet --verbose --review-html --log-file" -- "$word")) ;;
+        *) COMPREPLY=($(compgen -W "--help --manifest --expected-run-id --quarantine-root --dry-run --restore --prune-empty-dirs --max-age --delete-permanently --yes-really-delete --accept-cached-reads --accept-lost-attributes --source-now-at --archive-now-at --limit --offset --state-file --jobs --json --quiet --verbose --review-html --log-file" -- "$word")) ;;
     esac
 }
 complete -o default -F _apply_deletion_manifest apply_deletion_manifest.py

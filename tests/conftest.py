@@ -52,6 +52,15 @@ def ready(six: Library) -> Library:
 
 
 @pytest.fixture
+def ready_across(tmp_path: Path, other_disk: Path) -> Library:
+    """As ``ready``, but the source lies on another file system than the archive and all other folders."""
+    home = Library.at(tmp_path / "across", {f"p{n}.jpg": jpeg(seed=n) for n in range(1, 7)}, other_disk / "source")
+    home.organize()
+    home.verify()
+    return home
+
+
+@pytest.fixture
 def other_disk(tmp_path: Path) -> Iterator[Path]:
     """An empty folder on another file system than the test's own."""
     here = tmp_path.stat().st_dev

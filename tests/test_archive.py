@@ -66,7 +66,7 @@ def test_a_marker_that_is_not_whole_is_refused_and_left_as_it_is(tmp_path: Path,
 
 def test_a_marker_that_cannot_be_read_is_not_taken_for_a_missing_one(tmp_path: Path) -> None:
     (tmp_path / MARKER).mkdir()
-    with pytest.raises(StoppedEarly, match=r"cannot read it: Is a directory"):
+    with pytest.raises(StoppedEarly, match=r"cannot read it: not a regular file"):
         read_archive_id(str(tmp_path))
 
 

@@ -87,7 +87,7 @@ CASES = [
     (f"{ORGANIZE} --destin\tarch\t\n", ["--destination-root", "archive of all/"]),
     (f"{ORGANIZE} --mode c\t\n", ["--mode", "copy"]),
     (f"{ORGANIZE} --from-report my\t\n", ["--from-report", "my $report's.csv"]),
-    (f"{VERIFY} --arch\t--read-mode ca\t\n", ["--archive-only", "--read-mode", "cached"]),
+    (f"{VERIFY} --archive-o\t--read-mode ca\t\n", ["--archive-only", "--read-mode", "cached"]),
     (f"{APPLY} --mani\tmy\t--rest\t\n", ["--manifest", "my $report's.csv", "--restore"]),
 ]
 

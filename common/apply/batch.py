@@ -17,13 +17,13 @@ from common.cli.console import Console
 from common.concurrency import ordered_map
 from common.counts import Counts
 from common.errors import Interrupted, MediaArchiveError, StoppedEarly
+from common.manifests import reasons
 from common.manifests.batching import chunked
 from common.manifests.reader import Reader
-from common.manifests.reasons import asks_to_verify_again, is_purged
 from common.manifests.rows import JournalRow
 from common.manifests.statuses import Action, ManifestType, Phase, ReadMode
 from common.media_types import kind_of
-from common.paths import path_exists, printable
+from common.paths import path_exists, printable, relative_to
 
 BATCH_ROWS = 512
 Outcomes = list[tuple[Task, Outcome]]
@@ -34,12 +34,19 @@ def read_batches(run: ApplyRun) -> Iterator[Batch]:
 
     The first batch contains at least the rows that a killed call had begun.
     """
-    with Reader(run.options.manifest, run.kind.table.columns) as reader:
+    with Reader(run.options.manifest, run.kind.table.required) as reader:
         reader.seek(run.state.byte_offset)
         rows = islice(reader, run.options.row_range.rows_this_call(run.state))
         for records in chunked(rows, max(BATCH_ROWS, run.state.under_way)):
             tasks = [
-                read_task(run.kind, record, reader.where(record.line), run.paths.quarantine_root, run.journal_check)
+                read_task(
+                    run.kind,
+                    record,
+                    reader.where(record.line),
+                    run.paths.quarantine_root,
+                    run.journal_check,
+                    relocation=run.relocation,
+                )
                 for record in records
             ]
             yield Batch([task for task in tasks if task], len(records), records[-1].end)
@@ -113,6 +120,9 @@ def intend(
         if row is None:
             folder = touched[task.key]
             row = task.intention(folder, times[folder]) if times.get(folder) else task.intention("", "")
+            if point := executor.disk_of(task):
+                on_disk = reasons.on_disk_below_source(relative_to(point, task.row.source_root))
+                row = row._replace(reason=task.relocation.with_roots(on_disk))
             fresh.append(row)
         intentions[task.key] = row
     journal.append(fresh)
@@ -175,8 +185,9 @@ def tidy(batch: Batch, recalled: RecalledBatch, outcomes: Outcomes, session: App
     finished = outcomes + recalled.uncounted
     for task, outcome in finished:
         count_task(counts, outcome.phase, task)
-        counts.add(Counted.CHANGED, outcome.phase == Phase.FAILED and asks_to_verify_again(outcome.reason))
-        counts.add(Counted.PURGED_BEFORE, is_purged(outcome.reason))
+        counts.add(Counted.CHANGED, outcome.phase == Phase.FAILED and reasons.asks_to_verify_again(outcome.reason))
+        counts.add(Counted.PURGED_BEFORE, reasons.is_purged(outcome.reason))
+        counts.add(Counted.CROSSED, outcome.phase == Phase.DONE and outcome.crossed)
         counts.add(Counted.FROM_MEMORY, outcome.phase == Phase.DONE and outcome.read_mode == ReadMode.CACHED)
     for task in recalled.already_applied:
         count_task(counts, Counted.DONE_BEFORE, task)
@@ -217,6 +228,7 @@ def preview(run: ApplyRun, executor: TaskExecutor) -> Counts:
             if not executor.is_applied(task, destroyed.__contains__):
                 outcome = executor.preview(task)
                 status, reason = outcome.phase, outcome.reason
+                counts.add(Counted.CROSSED, outcome.crossed)
             count_task(counts, status, task)
             if not (run.options.json or run.options.quiet):
                 is_done = status == Phase.DONE

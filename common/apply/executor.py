@@ -9,22 +9,35 @@ import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from common.apply.preconditions import disk_below_source
 from common.apply.tasks import Task, check_stat
-from common.archive import archive_failed
-from common.errors import MediaArchiveError, RowFailed, explain_os_error
+from common.archive import ArchiveLookup, archive_failed
+from common.errors import MediaArchiveError, RowFailed, StoppedEarly, explain_os_error
+from common.fileops.attributes import missing_attributes
 from common.fileops.context import DiskAccess
 from common.fileops.folders import make_folders, restore_folder, sync_folders_up_to
 from common.fileops.mounts import remove_stale_probes
-from common.fileops.moving import Move, destroy, drop_second_name, finish_relocation, relocate, restore_mtime
+from common.fileops.moving import (
+    STRICT,
+    Move,
+    Terms,
+    destroy,
+    drop_second_name,
+    finish_relocation,
+    relocate,
+    restore_mtime,
+)
 from common.fileops.os_errors import write_error
-from common.fileops.renaming import remove_placeholder, restore_set_aside
+from common.fileops.renaming import restore_set_aside
 from common.fileops.temporary import remove_temporaries, set_aside_name
+from common.filesystems import crosses_file_systems, file_system_of, is_on_same_disk
 from common.hashing.compare import compare
 from common.hashing.digest import hash_file
 from common.hashing.identity import Identity, identity_of
 from common.manifests import reasons
 from common.manifests.statuses import Action, Phase
-from common.paths import lstat_if_exists, path_exists, printable
+from common.media_types import unsafe_folder_in
+from common.paths import lstat_if_exists, path_exists, printable, relative_to
 from common.timestamps import mtime_nanoseconds, mtime_text
 
 _DESTROYED = "it is gone, and was about to be destroyed when the run was interrupted"
@@ -38,19 +51,27 @@ class Outcome:
     phase: Phase
     reason: str = ""
     read_mode: str = ""
+    crossed: bool = False  # the file was moved to another file system
 
 
 class TaskExecutor:
     """Carries out tasks of apply. Only ``apply_task`` changes the disk.
 
     Verifications before ``oldest_allowed`` have expired. ``was_purged`` returns whether a purge of the quarantine has
-    destroyed the file of a row_id.
+    destroyed the file of a row_id. ``terms`` are those under which a file may be destroyed.
     """
 
     def __init__(
-        self, disk: DiskAccess, *, oldest_allowed: str = "", was_purged: Callable[[int], bool] = lambda _row_id: False
+        self,
+        disk: DiskAccess,
+        *,
+        oldest_allowed: str = "",
+        was_purged: Callable[[int], bool] = lambda _row_id: False,
+        terms: Terms = STRICT,
     ) -> None:
         self.disk = disk
+        self._terms = terms
+        self._archives = ArchiveLookup()
         self._oldest_allowed = oldest_allowed
         self._was_purged = was_purged
         self._acts: dict[Action, Callable[[Task, bool], Outcome]] = {
@@ -115,7 +136,10 @@ class TaskExecutor:
             return Outcome(Phase.DONE, "it is in the quarantine, from where it goes for good")
         if task.action in (Action.QUARANTINE, Action.DELETE):
             self._look_again(task)
-            return Outcome(Phase.DONE)
+            crosses = crosses_file_systems(os.path.dirname(task.from_path), os.path.dirname(task.to_path))
+            if crosses or task.action == Action.DELETE:
+                self._require_accepted(task)
+            return Outcome(Phase.DONE, crossed=crosses)
         if task.action == Action.RESTORE_FOLDER:
             return Outcome(Phase.DONE)
         if not path_exists(task.from_path):
@@ -124,43 +148,46 @@ class TaskExecutor:
             return Outcome(Phase.SKIPPED, "it is not there to be taken")
         if task.action == Action.PURGE:
             _require_copy(task)
+            self._require_accepted(task)
+        if task.action == Action.RESTORE:
+            _require_disk(task)
         if _as_recorded(task.from_path, task) is None:
             raise RowFailed(f"{printable(task.from_path)} was changed since it was put there")
         if task.action == Action.RESTORE and path_exists(task.to_path) and not _as_recorded(task.to_path, task):
             raise RowFailed(f"another file stands at {printable(task.to_path)}; it was not touched")
         return Outcome(Phase.DONE)
 
-    def _quarantine(self, task: Task, interrupted_before: bool) -> Outcome:
+    def _quarantine(self, task: Task, _interrupted_before: bool) -> Outcome:
         restore_set_aside(task.from_path, _set_aside_name(task))
         if not path_exists(task.from_path):
             if not _as_recorded(task.to_path, task):
                 raise RowFailed("there is no such file in the source any more")
             self._require_young(task)
             return Outcome(Phase.DONE, "was in the quarantine already")
-        self._move(task, self._require_unchanged(task), 0o700, interrupted_before)
-        return Outcome(Phase.DONE)
+        return self._move(task, self._require_unchanged(task), 0o700, archive_copy=task.row.destination_path)
 
-    def _move(self, task: Task, examined: Identity, folder_mode: int, interrupted_before: bool) -> None:
+    def _move(self, task: Task, examined: Identity, folder_mode: int, archive_copy: str = "") -> Outcome:
         """Move the examined file to ``to_path``, or finish this if a killed run had already linked or copied it.
 
         Raises ``FileExistsError`` if another file exists there.
         """
-        move = Move(task.from_path, task.to_path, examined, task.row.sha256, _set_aside_name(task))
-        if interrupted_before:
-            remove_placeholder(task.to_path, task.from_path)
+        move = Move(task.from_path, task.to_path, examined, task.row.sha256, _set_aside_name(task), archive_copy)
         if not path_exists(task.to_path):
             folder = os.path.dirname(task.to_path)
             try:
                 make_folders(folder, folder_mode)
             except OSError as error:
                 raise write_error(folder, error) from None
-            self.disk.unsupported_attributes.update(relocate(move, self.disk))
-        elif not _as_recorded(task.to_path, task):
+            relocation = relocate(move, self.disk, self._terms)
+            self.disk.unsupported_attributes.update(relocation.unsupported_attributes)
+            return Outcome(Phase.DONE, crossed=relocation.crossed)
+        if not _as_recorded(task.to_path, task):
             raise FileExistsError
-        elif identity_of(os.lstat(task.to_path)).inode_key == examined.inode_key:
+        if identity_of(os.lstat(task.to_path)).inode_key == examined.inode_key:
             drop_second_name(move)
-        else:
-            finish_relocation(move, self.disk)
+            return Outcome(Phase.DONE)
+        finish_relocation(move, self.disk, self._terms)
+        return Outcome(Phase.DONE, crossed=True)
 
     def _delete(self, task: Task, interrupted_before: bool) -> Outcome:
         """Quarantine the original, and purge it at once from there; move it back if it can't be purged."""
@@ -177,7 +204,7 @@ class TaskExecutor:
             # A file that was not destroyed is moved back, so that the same row can be tried again.
             if left := _as_recorded(task.to_path, task):
                 try:
-                    relocate(Move(task.to_path, task.from_path, left, task.row.sha256, set_aside))
+                    relocate(Move(task.to_path, task.from_path, left, task.row.sha256, set_aside), terms=self._terms)
                 except FileExistsError:
                     raise RowFailed(
                         f"another file has its name by now; the original is kept at {printable(task.to_path)}: "
@@ -199,22 +226,25 @@ class TaskExecutor:
             raise RowFailed("a symbolic link stands on the way in the archive")
         if row.destination_path in self.disk.mount_points:
             raise RowFailed("its archive copy is a mount point, a view of some other file")
+        self._require_archive_disk(task)
         _require_copy(task)
         examined = _as_recorded(task.from_path, task)
         if self.disk.real_roots.leads_through_link(task.from_path, task.from_root):
             raise RowFailed("a symbolic link stands on the way in the quarantine")
         if examined is None:
             raise RowFailed("it was changed since it was put into the quarantine; it was kept")
-        self._require_two_folders(task.from_path, row.destination_path)
+        self._require_two_folders(task.from_path, row.destination_path, row.archive_id)
         sync_folders_up_to(os.path.dirname(row.destination_path), row.archive_root, self.disk.synced_folders)
         move = Move(task.from_path, row.destination_path, examined, row.sha256, set_aside)
-        return Outcome(Phase.DONE, read_mode=destroy(move, self.disk))
+        with self.disk.copies.hold(row.destination_path):  # duplicates have one copy in common
+            return Outcome(Phase.DONE, read_mode=destroy(move, self.disk, self._terms))
 
     def _restore(self, task: Task, interrupted_before: bool) -> Outcome:
         restore_set_aside(task.to_path, set_aside_name(task.to_path, task.row.run_id, task.row.row_id))
         restore_set_aside(task.from_path, _set_aside_name(task))
         if not path_exists(task.from_path):
             return self._explain_nothing_to_restore(task, interrupted_before)
+        _require_disk(task)
         # Examine the file first, then the path to it: only this file is moved in the end, so a link that appears
         # between the two can't lead to another.
         examined = _as_recorded(task.from_path, task)
@@ -224,9 +254,9 @@ class TaskExecutor:
             raise RowFailed(f"a symbolic link stands on the way to {printable(task.from_path)}")
         if examined is None:
             raise RowFailed(f"{printable(task.from_path)} was changed since it was put there")
-        self._move(task, examined, 0o777, interrupted_before)
+        outcome = self._move(task, examined, 0o777)
         _restore_rounded_mtime(task, examined)
-        return Outcome(Phase.DONE)
+        return outcome
 
     def _explain_nothing_to_restore(self, task: Task, interrupted_before: bool) -> Outcome:
         arrived = _as_recorded(task.to_path, task)
@@ -261,7 +291,7 @@ class TaskExecutor:
         """Check both files just before the act; only the file returned may be moved. Raises ``RowFailed``."""
         examined, is_unsure = self._look_again(task)
         row = task.row
-        self._require_two_folders(row.source_path, row.destination_path)
+        self._require_two_folders(row.source_path, row.destination_path, row.archive_id)
         if is_unsure:
             try:
                 result = compare(row.source_path, row.destination_path, self.disk, cold=True)
@@ -280,20 +310,66 @@ class TaskExecutor:
                 raise RowFailed(f"a symbolic link stands on the way to {printable(path)}")
             if path in self.disk.mount_points:
                 raise RowFailed(f"{printable(path)} is a mount point, a view of some other file")
+        self._require_archive_disk(task)
         self._require_young(task)
         source, copy = _look(row.source_path), _look(row.destination_path)
         if source is None:
             raise RowFailed("there is no such file in the source any more")
-        return identity_of(source), check_stat(row, source, copy)
+        is_unsure = check_stat(row, source, copy) or task.relocation.is_relocated
+        return identity_of(source), is_unsure
 
     def _require_young(self, task: Task) -> None:
         verified_at = task.verified_row.verified_at
         if verified_at < self._oldest_allowed:
             raise RowFailed(reasons.verify_again(f"it was verified on {verified_at[:10]}, longer ago than --max-age"))
 
-    def _require_two_folders(self, path: str, copy: str) -> None:
-        if self.disk.directories.same_directory(os.path.dirname(path), os.path.dirname(copy)):
+    def disk_of(self, task: Task) -> str:
+        """The mount point below the source on whose disk a file lies that is taken; empty for the source's own."""
+        if task.action not in (Action.QUARANTINE, Action.DELETE):
+            return ""
+        return disk_below_source(task.from_path, task.row.source_root, self.disk.mount_points)
+
+    def _require_accepted(self, task: Task) -> None:
+        """Raise ``RowFailed`` for what ``destroy`` would not do under these terms, as far as it shows before."""
+        row, archive_system = task.row, file_system_of(task.row.archive_root)
+        if not self._terms.cached_reads and not archive_system.has_medium:
+            raise RowFailed(
+                f"its archive copy can't be read from the storage medium of {archive_system.describe()}: to accept "
+                "that, add --accept-cached-reads"
+            )
+        if not self._terms.lost_attributes and (missing := missing_attributes(task.from_path, row.destination_path)):
+            raise RowFailed(
+                f"its archive copy lacks its {', '.join(missing)}: to accept that, add --accept-lost-attributes"
+            )
+
+    def _require_archive_disk(self, task: Task) -> None:
+        """Raise ``RowFailed`` if the archive copy lies where none is safe: in a bin, or on another disk."""
+        row = task.row
+        if unsafe := unsafe_folder_in(relative_to(row.destination_path, row.archive_root)):
+            raise RowFailed(f"its archive copy lies in {printable(unsafe)}, a hidden folder or a bin")
+        if not is_on_same_disk(os.path.dirname(row.destination_path), row.archive_root, self.disk.mount_points):
+            raise RowFailed(
+                f"its archive copy {printable(row.destination_path)} lies on another disk, mounted inside the archive"
+            )
+
+    def _require_two_folders(self, path: str, copy: str, archive_id: str) -> None:
+        """Raise ``RowFailed`` if a file lies in a view of the archive. ``path`` is in the source or the quarantine."""
+        folder = os.path.dirname(path)
+        if self.disk.directories.same_directory(folder, os.path.dirname(copy)):
             raise RowFailed("it and its archive copy are in one folder seen twice (a mount)")
+        if root := self._archives.root_around(folder, archive_id):
+            raise RowFailed(f"it lies in {printable(root)}, a view or a clone of the archive itself")
+
+
+def _require_disk(task: Task) -> None:
+    """Raise ``StoppedEarly`` if a file came from a disk below the source that is not mounted now. Reads the disk."""
+    relative = reasons.disk_below_source(task.row.reason)
+    point = os.path.join(task.row.source_root, relative)
+    if relative and not os.path.ismount(point):
+        raise StoppedEarly(
+            f"{printable(task.row.source_path)} was taken from the disk that was mounted at {printable(point)}, and "
+            "nothing is mounted there now: mount it, then run again"
+        )
 
 
 def _set_aside_name(task: Task) -> str:
@@ -332,6 +408,8 @@ def clear_leftovers(tasks: Iterable[Task]) -> None:
 def _look(path: str) -> os.stat_result | None:
     try:
         return lstat_if_exists(path)
+    except PermissionError as error:
+        raise RowFailed(f"cannot examine {printable(path)}: {explain_os_error(error)}") from None
     except OSError as error:
         raise archive_failed(path, error) from None
 

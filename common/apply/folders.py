@@ -58,16 +58,18 @@ def prune(journal: Journal, folders: Iterable[str], task: Task) -> tuple[int, li
     fresh = [row for row in _prune_intentions(folders, task) if row.from_path not in pruning]
     journal.append(fresh)
     rows = [*pruning.values(), *fresh]
+    present_rows = [journal.relocation.rebase_journal_row(row) for row in rows]
     outcomes, refusals = [], []
-    for row in rows:
+    for row, present in zip(rows, present_rows, strict=True):
         try:
-            removed = remove_empty_folder(row.from_path)
+            removed = remove_empty_folder(present.from_path)
         except OSError as error:
             removed = False
-            refusals.append(_refusal(row.from_path, error))
+            refusals.append(_refusal(present.from_path, error))
         outcomes.append(row._replace(phase=Phase.DONE if removed else Phase.FAILED))
-    restore_folder_times({row.folder: row.folder_mtime for row in reversed(rows)} | journal.recovery.folder_times)
-    sync_folders({row.folder for row in rows if os.path.isdir(row.folder)})
+    times = {row.folder: row.folder_mtime for row in reversed(present_rows)}
+    restore_folder_times(times | journal.recovery.folder_times)
+    sync_folders({row.folder for row in present_rows if os.path.isdir(row.folder)})
     journal.append(outcomes)
     return sum(outcome.phase == Phase.DONE for outcome in outcomes), refusals
 
@@ -91,11 +93,11 @@ def _prune_intentions(folders: Iterable[str], task: Task) -> list[JournalRow]:
         rows.append(
             intention._replace(
                 action=Action.PRUNE,
-                reason=folder_permissions(stat.S_IMODE(status.st_mode)),
+                reason=task.relocation.with_roots(folder_permissions(stat.S_IMODE(status.st_mode))),
                 row_id=0,
                 from_path=folder,
                 to_path="",
-                source_path=folder,
+                source_path=task.relocation.recorded_source_path(folder),
                 size_bytes=0,
                 source_mtime=mtime_text(status.st_mtime_ns),
                 sha256="",
@@ -118,8 +120,8 @@ def tidy_quarantine(tasks: Iterable[Task]) -> list[str]:
     for task in tasks:
         if task.action in (Action.RESTORE, Action.PURGE, Action.DELETE):
             path = task.to_path if task.action == Action.DELETE else task.from_path
-            if is_quarantine_path(path, task.row.run_id, task.row.source_path):
-                root_of[os.path.dirname(path)] = files_folder(path, task.row.source_path)
+            if is_quarantine_path(path, task.row.run_id, task.recorded_source_path):
+                root_of[os.path.dirname(path)] = files_folder(path, task.recorded_source_path)
     refusals = []
     for folder, root in root_of.items():
         try:

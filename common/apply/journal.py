@@ -10,6 +10,7 @@ from typing import NamedTuple, Self
 from common.errors import BadInput
 from common.manifests.integrity import chain_of, first_chain
 from common.manifests.reader import Reader
+from common.manifests.relocation import NOT_RELOCATED, Relocation
 from common.manifests.rows import JOURNAL, JournalRow, RowIds, Writer
 from common.manifests.statuses import Action, Phase
 from common.paths import path_exists, printable
@@ -69,10 +70,13 @@ class JournalRecovery:
 
     ``intentions`` have no outcome: a killed run may have carried them out in part. ``uncounted`` are the outcomes after
     the checkpoint from which this call resumes. ``pruning`` has, by path, the intentions without outcome to remove
-    folders, ``folder_times`` the times that folders had before a killed run changed them.
+    folders, ``folder_times`` the times that folders had before a killed run changed them. Keys and paths by which these
+    are found are those at present, even if source or archive were elsewhere then; the rows are as they were written.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, relocation: Relocation = NOT_RELOCATED) -> None:
+        self._relocation = relocation
+        self._rebased: dict[Key, JournalRow] = {}  # by the key as written: intentions from when a root was elsewhere
         self.intentions: dict[Key, JournalRow] = {}
         self.uncounted: dict[Key, JournalRow] = {}
         self.pruning: dict[str, JournalRow] = {}
@@ -80,21 +84,31 @@ class JournalRecovery:
 
     def add(self, row: JournalRow, *, uncounted: bool) -> None:
         """Add a row of the journal."""
-        if uncounted and row.folder:
-            self.folder_times.setdefault(row.folder, row.folder_mtime)
+        present = self._rebase(row)
+        if uncounted and present.folder:
+            self.folder_times.setdefault(present.folder, row.folder_mtime)
         if row.action == Action.PRUNE:
             if row.phase == Phase.PLANNED:
-                self.pruning[row.from_path] = row
+                self.pruning[present.from_path] = row
             else:
-                self.pruning.pop(row.from_path, None)
+                self.pruning.pop(present.from_path, None)
             return
-        key = (row.row_id, row.action, row.from_path, row.to_path)
+        key = _key_of(present)
         if row.phase == Phase.PLANNED:
             self.intentions[key] = row
             return
         self.intentions.pop(key, None)
         if uncounted:
             self.uncounted[key] = row
+
+    def _rebase(self, row: JournalRow) -> JournalRow:
+        """The row with its paths at present. Only its intention tells where the roots were at an outcome."""
+        if row.phase != Phase.PLANNED and (rebased := self._rebased.pop(_key_of(row), None)):
+            return rebased
+        rebased = self._relocation.rebase_journal_row(row)
+        if row.phase == Phase.PLANNED and rebased is not row:
+            self._rebased[_key_of(row)] = rebased
+        return rebased
 
     def forget_uncounted(self) -> None:
         """Drop outcomes and folder times: the rows after the checkpoint are finished work of other calls."""
@@ -109,15 +123,22 @@ class JournalRecovery:
         self.pruning.clear()
 
 
+def _key_of(row: JournalRow) -> Key:
+    return row.row_id, row.action, row.from_path, row.to_path
+
+
 class Journal:
     """A journal to which rows are appended, read from a checkpoint on. Changes the disk.
 
     Raises ``BadInput`` if it is missing although a state names it, or a row after the checkpoint was changed.
     """
 
-    def __init__(self, path: str, run_id: str, checkpoint: JournalPosition = START) -> None:
+    def __init__(
+        self, path: str, run_id: str, checkpoint: JournalPosition = START, relocation: Relocation = NOT_RELOCATED
+    ) -> None:
         self.path = path
-        self.recovery = JournalRecovery()
+        self.relocation = relocation
+        self.recovery = JournalRecovery(relocation)
         self._run_id = run_id
         self._destroyed = RowIds()
         self._has_unread_rows = checkpoint.offset > 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from common.apply.journal import require_chained
 from common.cli.options import BatchOptions
 from common.errors import BadInput
+from common.fileops.moving import Terms
 from common.manifests.integrity import first_chain
 from common.manifests.outputs import require_finished
 from common.manifests.rows import JOURNAL, REPORT, VERIFY, JournalRow, ReportRow, RowIds, Table, VerifyRow
@@ -38,7 +39,14 @@ class Options(BatchOptions):
     restore: bool
     prune_empty_dirs: bool
     max_age: int
+    accept_cached_reads: bool
+    accept_lost_attributes: bool
     oldest_allowed: str
+
+    @property
+    def terms(self) -> Terms:
+        """The terms under which files may be destroyed."""
+        return Terms(cached_reads=self.accept_cached_reads, lost_attributes=self.accept_lost_attributes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,7 @@ def require_kind(manifest: ManifestInput, options: Options) -> ManifestKind:
         raise BadInput(f"{option} goes with a verified.csv, not with a {kind.type}; leave it out")
     if kind.type == ManifestType.REPORT:
         require_finished(manifest.path)
-    manifest.require_columns(kind.table.columns)
+    manifest.require_columns(kind.table.required)
     return kind
 
 

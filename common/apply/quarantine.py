@@ -1,17 +1,20 @@
 """The quarantine of a run and the files beside it: their paths, the checks before a run, and its locks."""
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from common import archive
 from common.apply.folders import folder_times, restore_folder_times
 from common.apply.manifest import ManifestKind, Options
-from common.errors import BadInput, StoppedEarly, explain_os_error
-from common.fileops.folders import make_folders, mark_quarantine
+from common.errors import BadInput, RowFailed, StoppedEarly, explain_os_error
+from common.fileops.folders import make_folders, mark_quarantine, remove_empty_folders_up_to
 from common.fileops.locking import Lock, lock_unless_read_only
 from common.fileops.mounts import SameDirectoryCheck, remove_stale_probes
+from common.fileops.os_errors import UNSUPPORTED
+from common.fileops.writing import require_extendable
+from common.manifests.relocation import Relocation
 from common.manifests.state import SUFFIX
 from common.manifests.statuses import Action, ManifestType
 from common.manifests.survey import ManifestSurvey
@@ -91,34 +94,35 @@ def _state_name(options: Options, kind: ManifestKind, digest: str) -> str:
     return f"{kind.action}-{digest}{shard}{SUFFIX}"
 
 
-def require_disks(kind: ManifestKind, survey: ManifestSurvey, quarantine: str) -> None:
+def require_disks(kind: ManifestKind, survey: ManifestSurvey, quarantine: str, relocation: Relocation) -> None:
     """Raise ``StoppedEarly`` unless source, archive and quarantine are mounted, as far as they are needed.
 
     A purge needs no source. ``quarantine`` is the folder that a journal names, or empty. Reads the disk.
     """
     if kind.action != Action.PURGE:
-        archive.require_source(survey.source_root)
+        archive.require_source(survey.source_root, relocation.source_hint)
     if kind.needs_archive:
-        archive.require_archive(survey.archive_root, survey.archive_id)
+        archive.require_archive(survey.archive_root, survey.archive_id, relocation.archive_hint)
     if quarantine and not os.path.isdir(quarantine):
         folder = os.path.join(quarantine, "")
-        raise StoppedEarly(f"{printable(folder)} does not exist: mount its disk, or move the quarantine back")
+        other_way = f", {relocation.source_hint}" if is_inside(quarantine, survey.source_root) else ""
+        raise StoppedEarly(
+            f"{printable(folder)} does not exist: mount its disk, or move the quarantine back{other_way}"
+        )
 
 
 def require_suitable_quarantine(kind: ManifestKind, survey: ManifestSurvey, paths: RunPaths) -> None:
-    """Raise ``BadInput`` for a quarantine in the archive, or that would hide other files. Reads the disk."""
+    """Raise ``BadInput`` for a quarantine in the archive, or that holds other files. Reads the disk."""
     if kind.type != ManifestType.VERIFIED:
         return
     quarantine_root = os.path.realpath(paths.quarantine_root)
     if is_inside(os.path.join(survey.source_root, "any"), quarantine_root):
         raise BadInput(
-            f"{printable(quarantine_root)} holds the source: a quarantine there would hide it from every later scan; "
-            "choose another --quarantine-root"
+            f"{printable(quarantine_root)} holds the source; choose a folder of its own as --quarantine-root"
         )
     if _holds_files_of_others(quarantine_root):
         raise BadInput(
-            f"{printable(quarantine_root)} holds other files, which a quarantine there would hide from every later "
-            "scan; choose a new or an empty folder as --quarantine-root"
+            f"{printable(quarantine_root)} holds other files; choose a new or an empty folder as --quarantine-root"
         )
     if is_inside(os.path.realpath(paths.folder), os.path.realpath(survey.archive_root)):
         raise BadInput(f"{printable(paths.folder)} lies in the archive; choose another --quarantine-root")
@@ -131,7 +135,9 @@ def _holds_files_of_others(quarantine_root: str) -> bool:
     return not all(is_run_id(name) or is_system_folder(name) for name in os.listdir(quarantine_root))
 
 
-def prepare_quarantine(kind: ManifestKind, survey: ManifestSurvey, paths: RunPaths, locks: ExitStack) -> None:
+def prepare_quarantine(
+    kind: ManifestKind, survey: ManifestSurvey, paths: RunPaths, locks: ExitStack, directories: SameDirectoryCheck
+) -> None:
     """Make the folder of this run, and lock out runs that would use it or change the archive. Changes the disk.
 
     A source that is itself an archive is locked too. Raises ``Locked``, ``BadInput``, and ``StoppedEarly``.
@@ -140,24 +146,57 @@ def prepare_quarantine(kind: ManifestKind, survey: ManifestSurvey, paths: RunPat
     times = folder_times(source)
     for folder in source:
         remove_stale_probes(folder)
-    if kind.needs_archive and SameDirectoryCheck().same_directory(survey.source_root, survey.archive_root):
-        raise BadInput(
-            f"{printable(survey.source_root)} and {printable(survey.archive_root)} show the same folder: "
-            "there is no second copy of anything; nothing was changed"
-        )
+    if kind.needs_archive:
+        archive.require_outside_archive(survey.source_root, survey.archive_id)
+        _require_two_folders(survey, directories)
     # The quarantine is made last, so that a run that is locked out makes none.
     if kind.needs_archive:
         locks.enter_context(lock_unless_read_only(os.path.join(survey.archive_root, archive.LOCK)))
     if archive.read_archive_id(survey.source_root):
         locks.enter_context(lock_unless_read_only(os.path.join(survey.source_root, archive.LOCK)))
+    _make_quarantine(kind, paths)
+    restore_folder_times(times)
+    locks.enter_context(Lock(os.path.join(paths.folder, "lock")))
+
+
+def _require_two_folders(survey: ManifestSurvey, directories: SameDirectoryCheck) -> None:
+    """Raise ``BadInput`` if source and archive show the same folder, or may do so. Changes the disk: probes both."""
+    if not os.path.isdir(survey.source_root):
+        return  # a purge doesn't need it
+    try:
+        if directories.same_directory(survey.source_root, survey.archive_root):
+            raise BadInput(
+                f"{printable(survey.source_root)} and {printable(survey.archive_root)} show the same folder: "
+                "there is no second copy of anything; nothing was changed"
+            )
+    except RowFailed as doubt:
+        raise BadInput(str(doubt)) from None
+
+
+def _make_quarantine(kind: ManifestKind, paths: RunPaths) -> None:
+    """Make and mark the folder of a run. Changes the disk.
+
+    Raises ``BadInput`` if it can't be made or can't hold a journal, ``StoppedEarly`` on a full disk.
+    """
     try:
         make_folders(paths.folder, 0o700)
-        if kind.type == ManifestType.VERIFIED:
-            mark_quarantine(paths.quarantine_root)
     except OSError as error:
         raise BadInput(
             f"{printable(paths.folder)}: cannot make the quarantine: {explain_os_error(error)}; choose another "
             "--quarantine-root"
         ) from None
-    restore_folder_times(times)
-    locks.enter_context(Lock(os.path.join(paths.folder, "lock")))
+    try:
+        require_extendable(paths.folder)
+        if kind.type == ManifestType.VERIFIED:
+            mark_quarantine(paths.quarantine_root)
+    except OSError as error:
+        with suppress(OSError):
+            remove_empty_folders_up_to(paths.folder, os.path.dirname(paths.quarantine_root))
+        cause = f"{printable(paths.folder)}: a journal can't be written there: {explain_os_error(error)}"
+        if error.errno not in UNSUPPORTED:
+            raise StoppedEarly(f"{cause}; put that right (free some space, for instance), then run again") from None
+        elsewhere = ", or name --quarantine-root on another disk" if kind.type == ManifestType.VERIFIED else ""
+        raise BadInput(
+            f"{cause}, since files can't be extended; mount it with a write cache (rclone: --vfs-cache-mode "
+            f"writes){elsewhere}"
+        ) from None

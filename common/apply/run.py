@@ -13,16 +13,20 @@ from common import archive
 from common.apply import quarantine
 from common.apply.journal import Journal, JournalPosition, destroyed_rows
 from common.apply.manifest import JournalCheck, ManifestKind, Options
+from common.apply.preconditions import disk_below_source, require_possible
 from common.apply.tasks import Task, files_folder, read_task
 from common.cli.console import Console
-from common.cli.options import require_distinct_paths, resolve_jobs
+from common.cli.options import require_distinct_paths, resolve_jobs, resolve_relocation
 from common.cli.progress import Progress
 from common.cli.signals import StopRequest
-from common.counts import Counts
+from common.counts import Counts, count_text
 from common.errors import BadInput, Interrupted, StoppedEarly
 from common.fileops.context import DiskAccess
+from common.fileops.mounts import SameDirectoryCheck
+from common.filesystems import crosses_file_systems, mount_points
 from common.manifests.outputs import is_unfinished, resume_or_begin
 from common.manifests.reader import Record
+from common.manifests.relocation import Relocation, Roots
 from common.manifests.rows import RowIds
 from common.manifests.state import Manifest, RunState, save_state
 from common.manifests.statuses import Action, ManifestType
@@ -43,12 +47,14 @@ _ONCE_MORE = {
 class ApplyRun:
     """The facts about a run before it changes anything. ``state`` is that at the beginning of this call.
 
-    ``journal_check`` and ``quarantine_folder`` are set if the manifest is a journal.
+    ``survey`` has the roots at present, by ``relocation``. ``journal_check`` and ``quarantine_folder`` are set if the
+    manifest is a journal.
     """
 
     options: Options
     kind: ManifestKind
     survey: ManifestSurvey
+    relocation: Relocation
     journal_check: JournalCheck | None
     quarantine_folder: str
     paths: quarantine.RunPaths
@@ -69,7 +75,7 @@ class ApplyRun:
     def missing_disk(self) -> StoppedEarly | None:
         """The error for a disk that was unmounted during the run; None if all are mounted. Reads the disk."""
         try:
-            quarantine.require_disks(self.kind, self.survey, self.quarantine_folder)
+            quarantine.require_disks(self.kind, self.survey, self.quarantine_folder, self.relocation)
         except StoppedEarly as error:
             return error
         return None
@@ -93,7 +99,13 @@ class RunStart:
         self.run_id = require_run_id(first.values["run_id"], f"{printable(manifest.path)}, line 2")
         self.journal_check = JournalCheck(self.run_id) if kind.type == ManifestType.JOURNAL else None
         self.quarantine_folder = ""
-        paths = quarantine.run_paths(options, kind, self.run_id, first.values["source_root"])
+        self.crossing_files = 0
+        self._mount_points = mount_points()
+        recorded = Roots(first.values["source_root"], first.values["archive_root"])
+        self.relocation = resolve_relocation(options, recorded)
+        source_root = self.relocation.present.source
+        paths = quarantine.run_paths(options, kind, self.run_id, source_root)
+        self._crosses = kind.type == ManifestType.VERIFIED and crosses_file_systems(source_root, paths.folder)
         is_checked = self.journal_check or not quarantine.may_have_state(options, kind, paths)
         digest = self._checked.manifest.sha256 if is_checked else manifest.sha256()
         if self.journal_check:
@@ -114,11 +126,14 @@ class RunStart:
         )
 
     def _check(self, record: Record, where: str) -> int:
-        task = read_task(self._kind, record, where)
+        task = read_task(self._kind, record, where, relocation=self.relocation)
         if self.journal_check:
             self.journal_check.add(record.values, where)
             if task and task.from_path and not self.quarantine_folder:
-                self.quarantine_folder = os.path.dirname(files_folder(task.from_path, task.row.source_path))
+                self.quarantine_folder = os.path.dirname(files_folder(task.from_path, task.recorded_source_path))
+        if task and self._kind.type == ManifestType.VERIFIED:
+            on_other_disk = disk_below_source(task.from_path, task.row.source_root, self._mount_points)
+            self.crossing_files += bool(self._crosses or on_other_disk)
         return task.row.size_bytes if task else 0
 
     def load_state(self) -> RunState:
@@ -127,13 +142,18 @@ class RunStart:
         def begin() -> RunState:
             return self._first_state(self._checked.manifest, self._checked.start_byte)
 
-        return resume_or_begin(self.paths.state, Stage.APPLY, self._require_same_run, begin)
+        # The state may be from when the quarantine, with the journal in it, was mounted elsewhere.
+        outputs = {"journal": self.paths.journal}
+        return resume_or_begin(self.paths.state, Stage.APPLY, self._require_same_run, begin, outputs)
 
     def survey(self, state: RunState) -> ManifestSurvey:
-        """The survey of the manifest, from the state of a resumed run or from checking all rows. Reads the disk."""
-        if state.manifest and state.outputs:
-            return self._manifest.known_survey(state.manifest)
-        return self._checked
+        """The survey of the manifest, with the roots at present. Reads the disk.
+
+        It is made from the state of a resumed run, or by checking all rows.
+        """
+        survey = self._manifest.known_survey(state.manifest) if state.manifest and state.outputs else self._checked
+        source_root, archive_root = self.relocation.present
+        return replace(survey, source_root=source_root, archive_root=archive_root)
 
     def _require_same_run(self, state: RunState) -> None:
         state_file = printable(self.paths.state)
@@ -183,19 +203,28 @@ def open_run(
     require_distinct_paths(options, (paths.journal, paths.state))
     if kind.type == ManifestType.REPORT and not survey.archive_id:
         raise BadInput(f"{printable(options.manifest)} is a plan: nothing was moved, so there is nothing to take back")
-    quarantine.require_disks(kind, survey, start.quarantine_folder)
+    quarantine.require_disks(kind, survey, start.quarantine_folder, start.relocation)
     if kind.type == ManifestType.VERIFIED and not state.outputs and survey.manifest.media_bytes:
-        archive.require_files_in_source(survey.source_root)
+        archive.require_files_in_source(survey.source_root, start.relocation.source_hint)
     jobs = resolve_jobs(options, console.debug, (survey.source_root, survey.archive_root))
     if survey.torn_line:
         where = f"{printable(options.manifest)}, line {survey.torn_line}"
         console.warning(f"{where}: the last row is cut short and is left out")
     if kind.type == ManifestType.VERIFIED and is_unfinished(options.manifest, Stage.VERIFY):
         console.info("this verification has not come to its end: its other rows are for a later call")
+    # A journal may lie elsewhere than the files that it names.
+    folder = start.quarantine_folder or paths.folder
+    require_possible(kind, survey.source_root, survey.archive_root, folder, options.terms)
+    directories = SameDirectoryCheck()
     with ExitStack() as stack:
         quarantine.require_suitable_quarantine(kind, survey, paths)
         if not options.dry_run:
-            quarantine.prepare_quarantine(kind, survey, paths, stack)
+            if start.crossing_files:
+                console.warning(
+                    f"{count_text(start.crossing_files, 'file')} lie on another file system than the quarantine: they "
+                    "are copied to it, compared with their archive copies, and removed from their disk"
+                )
+            quarantine.prepare_quarantine(kind, survey, paths, stack, directories)
             state = start.load_state()  # again, now that no other run can write it
         state = start.where_to_begin(state, console.info)
         rows = options.row_range.rows_this_call(state)
@@ -206,13 +235,14 @@ def open_run(
             options=options,
             kind=kind,
             survey=survey,
+            relocation=start.relocation,
             journal_check=start.journal_check,
             quarantine_folder=start.quarantine_folder,
             paths=paths,
             state=state,
             console=console,
             progress=progress,
-            disk=DiskAccess(progress, stop),
+            disk=DiskAccess(progress, stop, directories),
             jobs=jobs,
         )
 
@@ -226,6 +256,7 @@ class Counted(StrEnum):
     FOLDERS_LEFT = "folders left"
     FOLDERS_REMOVED = "folders removed"
     PURGED_BEFORE = "purged before"
+    CROSSED = "copied to another file system"
     FROM_MEMORY = "destroyed by what memory may have answered"
     CHANGED = "changed since it was verified"
 
@@ -252,7 +283,7 @@ class ApplySession:
         run.console.debug(f"journal: {printable(run.paths.journal)}")
         length = self.state.outputs.get("journal", ("", 0))[1]
         checkpoint = JournalPosition(length, self.state.chain, self.state.counts.get(Counted.JOURNAL_ROWS, 0))
-        self.journal = Journal(run.paths.journal, run.survey.run_id, checkpoint)
+        self.journal = Journal(run.paths.journal, run.survey.run_id, checkpoint, run.relocation)
         if not self.state.under_way:
             self.journal.recovery.forget_uncounted()
         if not length:
@@ -263,7 +294,8 @@ class ApplySession:
     def begin(self, batch: Batch) -> None:
         """Record that a batch begins, so that a later call finishes all of it. Raises ``StoppedEarly``."""
         if self.run.kind.needs_archive:
-            archive.require_archive(self.run.survey.archive_root, self.run.survey.archive_id)
+            survey, hint = self.run.survey, self.run.relocation.archive_hint
+            archive.require_archive(survey.archive_root, survey.archive_id, hint)
         self._save(replace(self.state, under_way=batch.rows))
 
     def checkpoint(self, batch: Batch, counts: Counts) -> None:

@@ -80,7 +80,11 @@ def _notes_on_files(run: ApplyRun, state: RunState, counts: Counts) -> Iterator[
         yield f"skipped: {skipped}, for which nothing was to be done; the journal tells why"
     if counts[Counted.FROM_MEMORY]:
         files = count_text(counts[Counted.FROM_MEMORY], "file")
-        yield f"destroyed after reading from memory, not from the medium: {files} (read_mode is cached)"
+        yield f"destroyed after the archive copies were read from memory, not from the medium: {files}"
+    if counts[Counted.CROSSED]:
+        files = count_text(counts[Counted.CROSSED], "file")
+        verb = "would be copied" if dry_run else "copied"
+        yield f"{verb} to another file system, and removed from the one before: {files}"
     if run.disk.unsupported_attributes:
         yield f"the file system could not hold: {', '.join(sorted(run.disk.unsupported_attributes))}"
     if counts[Counted.FOLDERS_REMOVED]:
@@ -91,6 +95,7 @@ def _notes_on_files(run: ApplyRun, state: RunState, counts: Counts) -> Iterator[
 
 def _notes_on_manifest(run: ApplyRun, state: RunState, shown_counts: Mapping[str, int]) -> Iterator[str]:
     survey, is_journal = run.survey, run.kind.type == ManifestType.JOURNAL
+    yield from run.relocation.notes
     if archive.is_archive(survey.source_root):
         yield f"THE SOURCE IS AN ARCHIVE ITSELF: {printable(survey.source_root)}"
     if survey.torn_line:
@@ -113,8 +118,8 @@ def _next_steps(run: ApplyRun, state: RunState, counts: Counts) -> list[str]:
         return [f"next: {rerun_command(Stage.APPLY, options)}"]
     steps = []
     if run.kind.action == Action.QUARANTINE and run.paths.holds_files():
-        restore = _apply_command(run.paths.journal, state, "--restore")
-        purge = _apply_command(run.paths.journal, state, "--delete-permanently", "--yes-really-delete")
+        restore = _apply_command(run, run.paths.journal, "--restore")
+        purge = _apply_command(run, run.paths.journal, "--delete-permanently", "--yes-really-delete")
         steps = ["next: look around for some weeks", f"to bring all back: {restore}", f"to free the space: {purge}"]
     if counts[Phase.FAILED] or state.counts.get(Phase.FAILED):
         # The same command would do nothing for a complete shard.
@@ -126,10 +131,11 @@ def _next_steps(run: ApplyRun, state: RunState, counts: Counts) -> list[str]:
         copy = script_command(Stage.ORGANIZE, *roots, "--mode", "copy")
         steps.append(f"for what was changed since it was verified, store it as it is now, then verify that: {copy}")
     if run.kind.action == Action.PURGE and counts[Phase.FAILED]:
-        restore = _apply_command(options.manifest, state, "--restore")
+        restore = _apply_command(run, options.manifest, "--restore")
         steps.append(f"what was kept may be the only good copy; to bring it back, and store it again: {restore}")
     return steps
 
 
-def _apply_command(manifest: str, state: RunState, *options: str) -> str:
-    return script_command(Stage.APPLY, "--manifest", manifest, "--expected-run-id", state.run_id, *options)
+def _apply_command(run: ApplyRun, manifest: str, *options: str) -> str:
+    given = ("--manifest", manifest, "--expected-run-id", run.survey.run_id, *options)
+    return script_command(Stage.APPLY, *given, *run.relocation.arguments)

@@ -11,6 +11,7 @@ from common.hashing.digest import is_sha256
 from common.manifests.integrity import seal_of
 from common.manifests.reader import Record
 from common.manifests.reasons import parse_folder_permissions, verify_again
+from common.manifests.relocation import NOT_RELOCATED, AnyRow, Relocation
 from common.manifests.rows import JournalRow, ReportRow, VerifyRow
 from common.manifests.statuses import Action, ManifestType, Phase, ReportStatus, VerifyStatus
 from common.paths import is_folder, is_inside, is_plain_absolute, printable
@@ -23,13 +24,15 @@ ManifestRow = VerifyRow | JournalRow | ReportRow
 class Task:
     """The task for one row: moving a file from ``from_path`` to ``to_path``.
 
-    ``from_path`` is empty for a folder to be recreated, ``to_path`` for the purge of a quarantined file.
+    ``from_path`` is empty for a folder to be recreated, ``to_path`` for the purge of a quarantined file. All paths, and
+    those in ``row``, are the present ones, by ``relocation``; manifest and journal rows have the recorded ones.
     """
 
     action: Action
     from_path: str
     to_path: str
     row: ManifestRow
+    relocation: Relocation = NOT_RELOCATED
 
     @property
     def key(self) -> Key:
@@ -44,6 +47,11 @@ class Task:
         return self.row
 
     @property
+    def recorded_source_path(self) -> str:
+        """The path of the original in the manifest, by which its path in the quarantine is made."""
+        return self.relocation.recorded_source_path(self.row.source_path)
+
+    @property
     def folder_mode(self) -> int:
         """The permissions of a folder to be recreated."""
         return parse_folder_permissions(self.row.reason)
@@ -53,8 +61,8 @@ class Task:
         """The folder from which no link may lead to ``from_path``: in the source, archive or quarantine."""
         if is_inside(self.from_path, self.row.archive_root):
             return self.row.archive_root
-        if is_quarantine_path(self.from_path, self.row.run_id, self.row.source_path):
-            return files_folder(self.from_path, self.row.source_path)
+        if is_quarantine_path(self.from_path, self.row.run_id, self.recorded_source_path):
+            return files_folder(self.from_path, self.recorded_source_path)
         return self.row.source_root
 
     def touched_folder(self) -> str:
@@ -65,14 +73,17 @@ class Task:
         return folder
 
     def intention(self, folder: str, folder_mtime: str) -> JournalRow:
-        """Make the journal row for the intention; the journal adds number, time and chain. Pure."""
-        row = self.row
+        """Make the journal row for the intention; the journal adds number, time and chain. Pure.
+
+        It has the recorded roots and paths, and in its reason where the roots are at present.
+        """
+        row = self.relocation.recorded_row(self.row)
         return JournalRow(
             sequence=0,
             time="",
             phase=Phase.PLANNED,
             action=self.action,
-            reason="",
+            reason=self.relocation.with_roots(""),
             run_id=row.run_id,
             row_id=row.row_id,
             from_path=self.from_path,
@@ -98,7 +109,13 @@ def _source_inode(row: ManifestRow) -> str:
 
 
 def read_task(
-    kind: ManifestKind, record: Record, where: str, quarantine_root: str = "", journal: JournalCheck | None = None
+    kind: ManifestKind,
+    record: Record,
+    where: str,
+    quarantine_root: str = "",
+    journal: JournalCheck | None = None,
+    *,
+    relocation: Relocation = NOT_RELOCATED,
 ) -> Task | None:
     """Make the task for a row of the manifest; None if nothing is to be done. Raises ``BadInput`` for an invalid row.
 
@@ -108,35 +125,51 @@ def read_task(
         raise BadInput(f"{where}: the row was changed after it was verified; restore it, or delete the whole row")
     row = kind.table.decode(record.values, where)
     if isinstance(row, JournalRow):
-        return _task_of_journal(kind.action, row, where, journal)
+        return _task_of_journal(kind.action, row, where, journal, relocation)
     if isinstance(row, ReportRow):
         if row.status != ReportStatus.MOVED:
             return None
-        task = Task(Action.RESTORE, row.destination_path, row.source_path, row)
-    else:
-        if row.status == VerifyStatus.ARCHIVE_INTACT:
-            return None
-        if row.status != VerifyStatus.IDENTICAL:
-            raise BadInput(f"{where}: status {row.status!r} is not proof of a copy; give a verified.csv")
-        place = quarantine_path(quarantine_root, row.run_id, row.source_path)
-        task = Task(kind.action, row.source_path, place, row)
-    require_sound(row, where)
-    return task
+        present = _rebase_sound(row, where, relocation)
+        return Task(Action.RESTORE, present.destination_path, present.source_path, present, relocation)
+    if row.status == VerifyStatus.ARCHIVE_INTACT:
+        return None
+    if row.status != VerifyStatus.IDENTICAL:
+        raise BadInput(f"{where}: status {row.status!r} is not proof of a copy; give a verified.csv")
+    verified = _rebase_sound(row, where, relocation)
+    target = quarantine_path(quarantine_root, row.run_id, row.source_path)
+    return Task(kind.action, verified.source_path, target, verified, relocation)
 
 
-def _task_of_journal(action: Action, row: JournalRow, where: str, journal: JournalCheck | None) -> Task | None:
-    if row.phase != Phase.PLANNED or (journal and journal.is_superseded(row)):
+def _task_of_journal(
+    action: Action, row: JournalRow, where: str, journal: JournalCheck | None, relocation: Relocation
+) -> Task | None:
+    if row.phase != Phase.PLANNED:
+        return None
+    present = relocation.rebase_journal_row(row, where)
+    if journal and journal.is_superseded(present):
         return None
     if row.action == Action.PRUNE and action == Action.RESTORE:
-        if not is_plain_absolute(row.from_path) or not is_inside(row.from_path, row.source_root):
-            raise BadInput(f"{where}: {printable(row.from_path)} does not lie in the source root; restore the journal")
-        return Task(Action.RESTORE_FOLDER, "", row.from_path, row._replace(source_inode=""))  # that of some file in it
+        folder = present.from_path
+        if not is_plain_absolute(folder) or not is_inside(folder, present.source_root):
+            raise BadInput(f"{where}: {printable(folder)} does not lie in the source root; restore the journal")
+        # The inode is that of some file in it.
+        return Task(Action.RESTORE_FOLDER, "", folder, present._replace(source_inode=""), relocation)
     if row.action not in (Action.QUARANTINE, Action.DELETE):
         return None
     if not is_quarantine_path(row.to_path, row.run_id, row.source_path):
         raise BadInput(f"{where}: {printable(row.to_path)} is no place in a quarantine; restore the journal")
+    _rebase_sound(row, where, relocation)
+    to_path = present.source_path if action == Action.RESTORE else ""
+    return Task(action, present.to_path, to_path, present, relocation)
+
+
+def _rebase_sound(row: AnyRow, where: str, relocation: Relocation) -> AnyRow:
+    """The row with its paths at present. Raises ``BadInput`` unless it is sound as recorded and at present. Pure."""
     require_sound(row, where)
-    return Task(action, row.to_path, row.source_path if action == Action.RESTORE else "", row)
+    present = relocation.rebase_row(row, where)
+    if present is not row:
+        require_sound(present, where)
+    return present
 
 
 def require_sound(row: ManifestRow, where: str) -> None:

@@ -12,14 +12,16 @@ from functools import partial
 from common.cli.shell import script_command
 from common.concurrency import is_on_spinning_disk, suitable_jobs
 from common.errors import BadInput, explain_os_error
+from common.manifests.relocation import Relocation, Roots
 from common.manifests.state import RowRange
-from common.paths import casefold_name, printable
+from common.paths import casefold_name, is_inside, printable, read_small_file
 from common.stages import Stage
 
 ARGUMENTS_FROM_FILE = """@FILE as an argument stands for the arguments in that file, one on each line as it is.
 A name that begins with @ itself is given as ./@name, or as --option=@name.
 """
 _CENTURY_DAYS = 36_525
+_MOST_BYTES_OF_ARGUMENTS = 16 << 20
 EXIT_STATUS = """exit status:
   0  all rows good (also: this batch good, more remain)
   1  finished, some rows need attention
@@ -48,11 +50,16 @@ class CommonOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchOptions(CommonOptions):
-    """The options that verify and apply add to those of all scripts (``add_batch_options``)."""
+    """The options that verify and apply add to those of all scripts.
+
+    They are added by ``add_batch_options`` and ``add_relocation_options``.
+    """
 
     offset: int | None
     limit: int
     state_file: str
+    source_now_at: str
+    archive_now_at: str
 
     @property
     def row_range(self) -> RowRange:
@@ -119,8 +126,7 @@ def arguments_in_file(path: str) -> list[str]:
 
     Windows line ends and a byte order mark are accepted. Names need not be UTF-8.
     """
-    with open(path, "rb") as file:
-        lines = file.read().removeprefix(codecs.BOM_UTF8).split(b"\n")
+    lines = read_small_file(path, _MOST_BYTES_OF_ARGUMENTS).removeprefix(codecs.BOM_UTF8).split(b"\n")
     return [os.fsdecode(line) for line in (line.removesuffix(b"\r") for line in lines) if line]
 
 
@@ -130,6 +136,33 @@ def add_batch_options(parser: argparse.ArgumentParser, state_file: str) -> None:
     group.add_argument("--limit", type=positive, default=0, metavar="N", help="rows in this call (default: all)")
     group.add_argument("--offset", type=non_negative, metavar="N", help="skip this many rows")
     group.add_argument("--state-file", type=absolute_path, default="", metavar="PATH", help=f"default: {state_file}")
+
+
+def add_relocation_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of verify and apply for a source or archive that is mounted elsewhere today."""
+    group = parser.add_argument_group("drives that are mounted elsewhere today than the manifest says")
+    folder = partial(group.add_argument, type=absolute_path, default="", metavar="DIR")
+    folder("--source-now-at", help="where the source is today")
+    folder("--archive-now-at", help="where the archive is today")
+
+
+def resolve_relocation(options: BatchOptions, recorded: Roots) -> Relocation:
+    """Where the roots that a manifest names are at present, by ``--source-now-at`` and ``--archive-now-at``.
+
+    Raises ``BadInput`` if an option names no folder, or the source would be the archive or in it. Reads the disk.
+    """
+    source, archive = recorded
+    if options.source_now_at:
+        source = require_folder(options.source_now_at, "--source-now-at")
+    if options.archive_now_at:
+        archive = require_folder(options.archive_now_at, "--archive-now-at")
+    relocation = Relocation(recorded, Roots(source, archive))
+    if relocation.is_relocated and is_inside(os.path.join(os.path.realpath(source), "any"), os.path.realpath(archive)):
+        raise BadInput(
+            f"{printable(source)} is in the archive {printable(archive)}, which is no place of the originals; "
+            "correct --source-now-at or --archive-now-at"
+        )
+    return relocation
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from common.dates.findings import Findings
 from common.dates.model import EPOCH, Candidate, Clock, Reading, Source
 from common.dates.readers import xmp
 from common.errors import explain_os_error
+from common.paths import open_regular_file
 
 _MOST_BYTES = 1 << 20
 # After all dates in XMP, which were written for this one picture.
@@ -24,7 +25,7 @@ def candidates_from_sidecar(path: str) -> Reading:
     JSON of another program) gives no candidates and no problem.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular_file(path) as file:
             content = file.read(_MOST_BYTES)
     except OSError as error:
         return Reading(problem=f"cannot read the companion: {explain_os_error(error)}", unreadable=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from common.fileops.locking import HardLinkLock
+from common.fileops.locking import HardLinkLock, PathLocks
 from common.fileops.mounts import SameDirectoryCheck
 from common.filesystems import mount_points
 from common.paths import RealRoots
@@ -23,14 +23,17 @@ class DiskAccess:
     copied files that the new file system could not hold, as the summary prints them.
     """
 
-    def __init__(self, progress: Progress, stop_requested: Callable[[], bool]) -> None:
+    def __init__(
+        self, progress: Progress, stop_requested: Callable[[], bool], directories: SameDirectoryCheck | None = None
+    ) -> None:
         self.progress = progress
         self.stop_requested = stop_requested
         self.synced_folders: set[str] = set()
-        self.directories = SameDirectoryCheck()
+        self.directories = directories or SameDirectoryCheck()
         self.mount_points = mount_points()
         self.real_roots = RealRoots()
         self.hard_links = HardLinkLock()
+        self.copies = PathLocks()
         self.unsupported_attributes: set[str] = set()
 
     def add_bytes(self, count: int) -> None:

@@ -11,7 +11,7 @@ from common.fileops.renaming import rename_no_replace
 from common.fileops.temporary import TEMPORARY_PREFIX, remove_temporary
 from common.fileops.writing import write_all
 from common.hashing.chunks import UNMONITORED, ReadMonitor, chunks
-from common.hashing.identity import Identity, close_file, identity_of, open_regular
+from common.hashing.identity import Identity, close_file, open_regular, require_unchanged
 from common.paths import printable
 
 
@@ -68,7 +68,7 @@ def copy_to_temporary(source: str, folder: str, monitor: ReadMonitor = UNMONITOR
                         write_all(target_fd, chunk)
                     except OSError as error:
                         raise write_error(folder, error) from None
-                if identity_of(os.fstat(source_fd)) != identity:
+                if require_unchanged(source_fd, identity):
                     raise ChangedWhileReading
                 staged.unsupported_attributes = _copy_attributes(source_fd, target_fd, temporary, identity)
             except BaseException:

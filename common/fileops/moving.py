@@ -3,25 +3,31 @@
 import errno
 import os
 import sys
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 
 from common.errors import ChangedWhileReading, RowFailed, StoppedEarly, explain_os_error
+from common.fileops.attributes import missing_attributes
 from common.fileops.copying import commit_copy, copy_to_temporary
 from common.fileops.folders import sync_folders
 from common.fileops.os_errors import write_error
 from common.fileops.renaming import rename_no_replace
+from common.filesystems import file_system_of
 from common.hashing.chunks import UNMONITORED, ReadMonitor
-from common.hashing.compare import Comparison, compare
-from common.hashing.identity import Identity, identity_of, open_regular, same_file_state
+from common.hashing.compare import Comparison, OpenFile, compare, compare_open
+from common.hashing.digest import hash_file
+from common.hashing.identity import Identity, identity_of, looks_the_same, open_regular, same_file_state
 from common.paths import printable
+
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
     """A file to be moved, with its identity and digest from when this run examined it.
 
-    ``set_aside``: a name in the folder of the source for ``destroy`` to use.
+    ``set_aside``: a name in the folder of the source for ``destroy`` to use. ``archive_copy``: for a quarantine, the
+    copy that must be identical before the bytes of the source may leave their file system.
     """
 
     source: str
@@ -29,10 +35,34 @@ class Move:
     expected: Identity
     sha256: str
     set_aside: str
+    archive_copy: str = ""
 
 
-def relocate(move: Move, monitor: ReadMonitor = UNMONITORED) -> tuple[str, ...]:
-    """Move an examined file, replacing nothing; return the attributes that the new file system could not hold.
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the user accepts when a file is destroyed.
+
+    ``cached_reads``: that its copy was read from memory. ``lost_attributes``: that its copy lacks attributes of it.
+    """
+
+    cached_reads: bool = False
+    lost_attributes: bool = False
+
+
+STRICT = Terms()
+"""Nothing is accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relocation:
+    """How a file was moved: ``crossed`` to another file system, which could not hold ``unsupported_attributes``."""
+
+    crossed: bool = False
+    unsupported_attributes: tuple[str, ...] = ()
+
+
+def relocate(move: Move, monitor: ReadMonitor = UNMONITORED, terms: Terms = STRICT) -> Relocation:
+    """Move an examined file, replacing nothing.
 
     Within one file system it is renamed, and renamed back if it is not the expected file after all; the folders are not
     synced. Across file systems it is copied, the copy is made durable, and ``destroy`` destroys the source.
@@ -41,32 +71,49 @@ def relocate(move: Move, monitor: ReadMonitor = UNMONITORED) -> tuple[str, ...]:
     ``StoppedEarly`` if the next file would fail as well, ``Interrupted``. Changes the disk: both folders.
     """
     try:
-        with open_regular(move.source) as (fd, identity):
-            if not same_file_state(identity, move.expected):
-                raise RowFailed("it was replaced since it was examined")
-            if sys.platform != "win32":
-                # The open file stays the same, whatever happens to names meanwhile.
-                folder = identity_of(os.stat(os.path.dirname(move.destination))).inode_key
-                rename_no_replace(move.source, move.destination)
-                try:
-                    arrived = identity_of(os.lstat(move.destination))
-                    is_expected = identity_of(os.fstat(fd)).inode_key == arrived.inode_key
-                except OSError:  # the moved file can't be examined: it may be another
-                    _take_back(move, folder)
-                    raise
-                if not is_expected or not same_file_state(arrived, move.expected):
-                    _take_back(move, folder)
-                    raise RowFailed("it was changed or replaced while it was being moved; it is back in its place")
-        if sys.platform == "win32":  # an open file can't be renamed there
-            rename_no_replace(move.source, move.destination)
+        _rename_expected(move, monitor)
     except FileExistsError:
         raise
     except OSError as error:
         if error.errno != errno.EXDEV:
             _require_writable(os.path.dirname(move.source))
             raise write_error(move.destination, error) from None
-        return _relocate_across(move, monitor)
-    return ()
+        return Relocation(True, _relocate_across(move, monitor, terms))
+    return Relocation()
+
+
+def _rename_expected(move: Move, monitor: ReadMonitor) -> None:
+    """Rename a file that is the expected one both before and after. Raises ``OSError`` and ``RowFailed``."""
+    with open_regular(move.source) as (_, identity):
+        if not _is_expected(move, move.source, identity, monitor):
+            raise RowFailed("it was replaced since it was examined")
+        if sys.platform != "win32":
+            # While the file is open, its inode number is not given to another.
+            folder = identity_of(os.stat(os.path.dirname(move.destination))).inode_key
+            rename_no_replace(move.source, move.destination)
+            try:
+                arrived = identity_of(os.lstat(move.destination))
+                is_expected = _is_expected(move, move.destination, arrived, monitor)
+            except BaseException as error:  # the moved file can't be examined: it may be another
+                _take_back(move, folder)
+                if isinstance(error, OSError):
+                    raise RowFailed(f"cannot examine it: {explain_os_error(error)}; it is back in its place") from None
+                raise
+            if not is_expected:
+                _take_back(move, folder)
+                raise RowFailed("it was changed or replaced while it was being moved; it is back in its place")
+    if sys.platform == "win32":  # an open file can't be renamed there
+        rename_no_replace(move.source, move.destination)
+
+
+def _is_expected(move: Move, path: str, present: Identity, monitor: ReadMonitor) -> bool:
+    """Whether a file is the expected one. Where its inode number is another, its contents decide. Reads the disk.
+
+    FUSE file systems and FAT give a file another number when it is renamed. Raises ``OSError``, ``RowFailed``.
+    """
+    if same_file_state(present, move.expected):
+        return True
+    return looks_the_same(present, move.expected) and hash_file(path, monitor).sha256 == move.sha256
 
 
 def _take_back(move: Move, folder: tuple[int, int]) -> None:
@@ -89,11 +136,19 @@ def _require_writable(folder: str) -> None:
         raise RowFailed(f"nothing can be taken out of {printable(folder)}: it can't be written; it was not touched")
 
 
-def _relocate_across(move: Move, monitor: ReadMonitor) -> tuple[str, ...]:
+def _relocate_across(move: Move, monitor: ReadMonitor, terms: Terms) -> tuple[str, ...]:
+    folder = os.path.dirname(move.destination)
     _require_writable(os.path.dirname(move.source))  # or it would be copied but could not be removed
-    staged = copy_to_temporary(move.source, os.path.dirname(move.destination), monitor)
+    if move.archive_copy:
+        _require_archive_copy(move, monitor, terms)
+    elif not terms.cached_reads and not (target := file_system_of(folder)).has_medium:
+        raise RowFailed(
+            f"it would be destroyed after a copy to {printable(folder)}, {target.describe()}, where the copy can't be "
+            f"read back from a storage medium; it was not touched"
+        )
+    staged = copy_to_temporary(move.source, folder, monitor)
     try:
-        if not same_file_state(staged.identity, move.expected) or staged.sha256 != move.sha256:
+        if not looks_the_same(staged.identity, move.expected) or staged.sha256 != move.sha256:
             raise RowFailed("it was changed since it was examined")
         staged.sync()
         commit_copy(staged, move.destination)
@@ -102,22 +157,33 @@ def _relocate_across(move: Move, monitor: ReadMonitor) -> tuple[str, ...]:
         if isinstance(error, OSError) and not isinstance(error, FileExistsError):
             raise write_error(move.destination, error) from None
         raise
-    finish_relocation(move, monitor)
+    finish_relocation(move, monitor, terms)
     return staged.unsupported_attributes
 
 
-def finish_relocation(move: Move, monitor: ReadMonitor = UNMONITORED) -> None:
+def _require_archive_copy(move: Move, monitor: ReadMonitor, terms: Terms) -> None:
+    """Raise unless the archive copy of a file is identical: its bytes are about to leave their disk. Reads the disk."""
+    try:
+        result = compare(move.source, move.archive_copy, monitor, cold=True)
+    except OSError as error:
+        raise _cannot_compare(move, error) from None
+    _require_identical(move, move.archive_copy, result)
+    _require_accepted_read(move.archive_copy, result, terms)
+
+
+def finish_relocation(move: Move, monitor: ReadMonitor = UNMONITORED, terms: Terms = STRICT) -> None:
     """Make the name of a copy durable, then ``destroy`` its source. Changes the disk: both folders."""
     sync_folders([os.path.dirname(move.destination)])
-    destroy(move, monitor)
+    destroy(move, monitor, terms)
 
 
-def destroy(move: Move, monitor: ReadMonitor = UNMONITORED) -> str:
+def destroy(move: Move, monitor: ReadMonitor = UNMONITORED, terms: Terms = STRICT) -> str:
     """Destroy ``move.source``, if it is the expected file and ``move.destination`` holds the same bytes.
 
-    The only place where content is destroyed. The file is renamed to ``move.set_aside`` and held open; both files are
-    read, from the storage medium if possible, and compared; the file is examined once more; only then is it unlinked.
-    Otherwise it is renamed back. Returns how the two files were read, ``cold`` or ``cached``.
+    The only place where content is destroyed. The file is renamed to ``move.set_aside``; it and its copies are held
+    open, read, from the storage medium if possible, and compared; then each name must still lead to the very file that
+    was read, unchanged; only then is it unlinked. Otherwise it is renamed back. Returns how the copy was read, ``cold``
+    or ``cached``.
 
     Raises ``RowFailed`` if the file was kept, ``StoppedEarly`` if the copy can't be read or the file can't be renamed
     back, ``Interrupted``. A program that has the file open could still write to it in the last microseconds.
@@ -127,44 +193,98 @@ def destroy(move: Move, monitor: ReadMonitor = UNMONITORED) -> str:
     except OSError as error:
         raise write_error(move.source, error) from None
     try:
-        with open_regular(move.set_aside) as (fd, identity):
-            if not same_file_state(identity, move.expected):
+        with ExitStack() as stack:
+            file, *copies = (
+                OpenFile(path, *stack.enter_context(open_regular(path)))
+                for path in (move.set_aside, move.archive_copy, move.destination)
+                if path
+            )
+            if not looks_the_same(file.identity, move.expected):
                 raise RowFailed("it was replaced since it was examined; it was kept")
-            result = _prove_identical(move, fd, monitor)
+            result = _prove_identical(move, file, copies, monitor, terms)
         os.unlink(move.set_aside)
     except OSError as error:
         _put_back(move.set_aside, move.source)
-        is_gone = error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
-        if error.filename == move.destination and not is_gone:
-            raise StoppedEarly(
-                f"{printable(move.destination)}: cannot read it back: {explain_os_error(error)}; the original was "
-                "kept; check the disk, then run again"
-            ) from None
-        raise RowFailed(f"cannot compare or remove it: {explain_os_error(error)}; it was kept") from None
+        raise _cannot_compare(move, error) from None
     except BaseException:
         _put_back(move.set_aside, move.source)
         raise
     return result.read_mode
 
 
-def _prove_identical(move: Move, fd: int, monitor: ReadMonitor) -> Comparison:
-    """Compare the set-aside file with its copy, and require that nothing changed meanwhile.
+def _prove_identical(
+    move: Move, file: OpenFile, copies: list[OpenFile], monitor: ReadMonitor, terms: Terms
+) -> Comparison:
+    """Compare the set-aside file with its copies, and require that nothing changed meanwhile. Returns the first result.
 
     An edit whose modification time was set back shows only in the change time. But FUSE file systems report the change
     time of the rename late, so if it moved, the files are read a second time.
     """
-    before = identity_of(os.fstat(fd))
+    before = [_states(opened) for opened in (file, *copies)]
     for _ in range(2):
-        result = compare(move.set_aside, move.destination, monitor, cold=True)
-        if not result.equal or result.sha256 != move.sha256:
-            raise RowFailed(f"{printable(move.destination)} differs from it; it was kept")
-        after = identity_of(os.fstat(fd))
-        if after == before:
-            return result
-        if not same_file_state(after, before):
-            break
+        results = [compare_open(file, copy, monitor, cold=True) for copy in copies]
+        for copy, result in zip(copies, results, strict=True):
+            _require_identical(move, copy.path, result)
+        after = [_states(opened) for opened in (file, *copies)]
+        if all(map(_is_untouched, (file, *copies), before, after)):
+            _require_accepted_read(copies[0].path, results[0], terms)
+            _require_attributes(file, copies[-1], terms)
+            # Once more, since this took a moment.
+            if all(map(_is_untouched, (file, *copies), before, map(_states, (file, *copies)))):
+                return results[0]
         before = after
-    raise ChangedWhileReading
+    raise ChangedWhileReading("it or its copy was changed, replaced or removed while they were compared; it was kept")
+
+
+def _states(file: OpenFile) -> tuple[Identity, Identity]:
+    """The identity of an open file, and of the file to which its name leads now. Raises ``OSError``."""
+    return identity_of(os.fstat(file.fd)), identity_of(os.lstat(file.path))
+
+
+def _is_untouched(file: OpenFile, before: tuple[Identity, Identity], after: tuple[Identity, Identity]) -> bool:
+    """Whether an open file is as before, and its name leads to it, as before.
+
+    FUSE may show one file with several inode numbers, but with the same times.
+    """
+    states = {*before, *after}
+    if len(states) == 1:
+        return True
+    return len({replace(state, inode=0) for state in states}) == 1 and file_system_of(file.path).is_fuse
+
+
+def _require_identical(move: Move, copy: str, result: Comparison) -> None:
+    if not result.equal or result.sha256 != move.sha256:
+        raise RowFailed(f"{printable(copy)} differs from it; it was kept")
+
+
+def _require_accepted_read(copy: str, result: Comparison, terms: Terms) -> None:
+    if result.read_mode != "cold" and not terms.cached_reads:
+        raise RowFailed(
+            f"{printable(copy)} was read from memory, not from the storage medium; it was kept: to accept that, add "
+            "--accept-cached-reads"
+        )
+
+
+def _require_attributes(file: OpenFile, copy: OpenFile, terms: Terms) -> None:
+    if not terms.lost_attributes and (missing := missing_attributes(file.fd, copy.fd)):
+        raise RowFailed(
+            f"{printable(copy.path)} lacks its {', '.join(missing)}; it was kept: to accept that, add "
+            "--accept-lost-attributes"
+        )
+
+
+def _cannot_compare(move: Move, error: OSError) -> Exception:
+    """The exception for a file that can't be compared or removed: only an I/O error of the copy stops the run."""
+    if error.filename in (move.destination, move.archive_copy):
+        copy = printable(error.filename)
+        if error.errno in _GONE:
+            return RowFailed(f"its copy {copy} is gone; it was kept")
+        if not isinstance(error, PermissionError):
+            return StoppedEarly(
+                f"{copy}: cannot read it back: {explain_os_error(error)}; the original was kept; check the disk, then "
+                "run again"
+            )
+    return RowFailed(f"cannot compare or remove it: {explain_os_error(error)}; it was kept")
 
 
 def restore_mtime(path: str, mtime_ns: int) -> None:

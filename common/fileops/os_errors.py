@@ -10,6 +10,12 @@ from common.paths import printable
 _STOPS_RUN = {errno.EIO, errno.ENOSPC, errno.EROFS}
 if sys.platform != "win32":
     _STOPS_RUN |= {errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENODEV, errno.ENOTCONN, errno.ENXIO, errno.ESTALE}
+FINAL_ERRORS = frozenset(
+    getattr(errno, name)
+    for name in ("EEXIST", "ENOENT", "ENOTDIR", "ENAMETOOLONG", "EROFS", "ENOSPC", "EDQUOT")
+    if hasattr(errno, name)
+)
+"""The errors of an optional operation for which no other way is tried: it would fail for the same reason."""
 UNSUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM, getattr(errno, "EOPNOTSUPP", 95), errno.EMLINK})
 """The errors of an operation that a file system does not support: callers try another way, or do without."""
 

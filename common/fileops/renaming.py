@@ -5,8 +5,7 @@ import os
 import sys
 from contextlib import suppress
 
-from common.fileops.os_errors import UNSUPPORTED
-from common.hashing.identity import is_regular
+from common.fileops.os_errors import FINAL_ERRORS
 from common.libc import libc_function
 from common.paths import path_exists
 
@@ -15,8 +14,9 @@ def rename_no_replace(source: str, destination: str) -> None:
     """Rename a file, never replacing another. Changes the disk.
 
     ``renameat2(2)`` with RENAME_NOREPLACE on Linux, ``renamex_np`` with RENAME_EXCL on macOS, ``os.rename`` on Windows
-    (which never replaces). On a file system that supports none of these: a hard link and an unlink; without hard links:
-    a rename over a placeholder that was created exclusively.
+    (which never replaces). Where one of these fails for any reason of its own, a hard link and an unlink; without hard
+    links, a look that the name is free and a plain rename. No file is ever created under the new name, not even an
+    empty one: the write-back cache of a cloud mount would upload it later, over the file.
 
     Raises ``FileExistsError`` if the new name is taken, else ``OSError`` (EXDEV across file systems).
     """
@@ -25,9 +25,11 @@ def rename_no_replace(source: str, destination: str) -> None:
             return rename(source, destination)
         except OSError as error:
             # An error without a second path comes from the unlink: links work here, and removing failed.
-            if error.errno not in UNSUPPORTED or error.filename2 is None:
+            if error.errno in FINAL_ERRORS or error.filename2 is None:
                 raise
-    return _rename_over_placeholder(source, destination)
+    if path_exists(destination):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), source, None, destination)
+    return os.rename(source, destination)
 
 
 def _rename_exclusive(source: str, destination: str) -> None:
@@ -43,7 +45,7 @@ def _rename_exclusive(source: str, destination: str) -> None:
         at_cwd, no_replace = -100, 1
         rename, arguments = libc_function("renameat2"), (at_cwd, old, at_cwd, new, no_replace)
     if rename is None:
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), source, None, destination)
     if rename(*arguments) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), source, None, destination)
@@ -59,32 +61,6 @@ def _link_then_unlink(source: str, destination: str) -> None:
         raise
 
 
-def _rename_over_placeholder(source: str, destination: str) -> None:
-    os.close(os.open(destination, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    try:
-        os.rename(source, destination)
-    except OSError:
-        os.unlink(destination)
-        raise
-
-
-def remove_placeholder(path: str, original: str) -> bool:
-    """Remove the empty file with which a killed run reserved a name for ``original``; return whether it was removed.
-
-    Of two empty files the younger is the placeholder: copies have the original's time. Changes the disk.
-    """
-    try:
-        status, original_status = os.lstat(path), os.lstat(original)
-        if not is_regular(status) or status.st_size != 0 or os.path.samestat(status, original_status):
-            return False
-        if original_status.st_size == 0 and status.st_mtime_ns <= original_status.st_mtime_ns:
-            return False
-        os.unlink(path)
-    except OSError:
-        return False
-    return True
-
-
 def restore_set_aside(path: str, set_aside: str) -> bool:
     """Rename a file that a killed run had set aside back to its own name; return whether it was renamed.
 
@@ -93,13 +69,10 @@ def restore_set_aside(path: str, set_aside: str) -> bool:
     if not path_exists(set_aside):
         return False
     if path_exists(path):
-        # The run was killed in the middle of a rename, between link and unlink or with a placeholder in place: remove
-        # the second name of the file, or the placeholder.
+        # The run was killed in the middle of a rename, between link and unlink: remove the second name of the file.
         status = os.lstat(path)
         if os.path.samestat(status, os.lstat(set_aside)) and status.st_nlink > 1:
             os.unlink(set_aside)
-            return False
-        if remove_placeholder(set_aside, path) or not remove_placeholder(path, set_aside):
-            return False
+        return False
     rename_no_replace(set_aside, path)
     return True

@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 
 from common.hashing.identity import is_regular
 from common.paths import path_exists
@@ -24,12 +25,18 @@ def set_aside_name(path: str, run_id: str, row_id: int) -> str:
 
 
 def remove_temporary(path: str) -> None:
-    """Remove a regular file with a temporary name, if it exists. Changes the disk. Raises ``OSError``."""
+    """Remove a regular file or an empty folder with a temporary name, if it exists. Changes the disk.
+
+    Raises ``OSError``.
+    """
     if not is_temporary_name(os.path.basename(path)):
         raise ValueError(f"not a temporary name: {path}")
     try:
-        if is_regular(os.lstat(path)):
+        status = os.lstat(path)
+        if is_regular(status):
             os.unlink(path)
+        elif stat.S_ISDIR(status.st_mode):
+            os.rmdir(path)
     except FileNotFoundError:
         return
 

@@ -1,11 +1,14 @@
 """Small files that are replaced as a whole, and files that only grow."""
 
+import errno
 import os
+from contextlib import suppress
 from typing import Self
 
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.folders import sync_folder
-from common.hashing.identity import close_file
+from common.fileops.temporary import TEMPORARY_PREFIX, remove_temporary
+from common.hashing.identity import close_file, is_regular
 from common.paths import path_exists, printable, read_prefix
 
 _PREFIX_BYTES = 16
@@ -40,6 +43,34 @@ def write_all(fd: int, data: bytes | memoryview) -> None:
         view = view[os.write(fd, view) :]
 
 
+def require_extendable(folder: str) -> None:
+    """Raise ``OSError`` if a file in a folder can't be opened again, extended and cut, as journals are.
+
+    Cloud mounts without a write cache can't do it. Changes the disk: makes and removes a temporary file.
+    """
+    path = os.path.join(folder, TEMPORARY_PREFIX + os.urandom(8).hex())
+    binary = getattr(os, "O_BINARY", 0)
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, 0o600)
+        try:
+            write_all(fd, b"first")
+        finally:
+            close_file(fd, path)
+        fd = os.open(path, os.O_RDWR | binary)
+        try:
+            os.lseek(fd, 0, os.SEEK_END)
+            write_all(fd, b", second")
+            os.fsync(fd)
+            os.ftruncate(fd, len(b"first"))
+        finally:
+            close_file(fd, path)
+        if read_prefix(path, 100) != b"first":
+            raise OSError(errno.EIO, "what was written there is not what is read", path)
+    finally:
+        with suppress(OSError):
+            remove_temporary(path)
+
+
 class Appender:
     """A file that only grows, made durable by ``sync``. Changes the disk.
 
@@ -54,7 +85,7 @@ class Appender:
         self, path: str, length: int | None = None, start: bytes = b"", *, ours: bool = False, lines: bool = True
     ) -> None:
         self.path = path
-        flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+        flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         if not lines:
             flags |= os.O_APPEND  # several runs may write to the same log
         if length is None:
@@ -68,6 +99,9 @@ class Appender:
         except OSError as error:
             raise BadInput(f"{printable(path)}: cannot open it for writing: {explain_os_error(error)}") from None
         self.length = length or 0
+        if lines and not is_regular(os.fstat(self._fd)):
+            os.close(self._fd)
+            raise BadInput(f"{printable(path)} is no regular file; choose another name or move it away")
         try:
             if fault := self._find_fault(start, ours, lines):
                 raise BadInput(f"{printable(path)} {fault}")

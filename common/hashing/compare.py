@@ -4,6 +4,7 @@ import hashlib
 import os
 import sys
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from common.errors import Interrupted, SameFile
 from common.hashing.chunks import BUFFERS, UNMONITORED, ReadMonitor, fill_buffer
@@ -14,20 +15,30 @@ from common.hashing.reflinks import share_blocks
 _READ_AHEAD_BYTES = 1 << 20
 
 
+class OpenFile(NamedTuple):
+    """A regular file that is open for reading, with its identity."""
+
+    path: str
+    fd: int
+    identity: Identity
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """The result of comparing two files.
 
     ``sha256`` is the digest of equal files, else empty. ``first_difference`` is a byte offset, -1 if they are equal.
-    ``read_mode`` is ``cold`` if both were read from the storage medium. ``touched``: a change time (ctime) moved, but
-    neither size nor modification time did: after an edit whose time was set back, or on a file system that reports a
-    rename late. ``shares_blocks``: both begin with the same block, as reflinked copies do: one bad block damages both.
+    ``read_mode``, of the right file, and ``left_read_mode`` are ``cold`` after a read from the storage medium.
+    ``touched``: a change time (ctime) moved, but neither size nor modification time did: after an edit whose time was
+    set back, or on a file system that reports a rename late. ``shares_blocks``: both begin with the same block, as
+    reflinked copies do: one bad block damages both.
     """
 
     equal: bool
     sha256: str
     first_difference: int
     read_mode: str
+    left_read_mode: str
     left: Identity
     right: Identity
     touched: bool
@@ -42,28 +53,48 @@ def compare(left: str, right: str, monitor: ReadMonitor = UNMONITORED, *, cold: 
     (with the path in it) if one can't be read; ``Interrupted`` if the monitor requests it.
     """
     with open_regular(left) as (left_fd, left_identity), open_regular(right) as (right_fd, right_identity):
-        if left_identity.inode_key == right_identity.inode_key:
-            raise SameFile
-        # The left file, the source, need not be durable. Its first bytes are fetched while the right one syncs.
-        left_cold = cold and drop_cache(left, left_fd, left_identity.size, durably=False)
-        if cold:
-            _read_ahead(left_fd, 0)
-        right_cold = cold and drop_cache(right, right_fd, right_identity.size)
-        if cold:
-            _read_ahead(right_fd, 0)
-        else:
-            sync_open(right, right_fd)
-        read_mode = "cold" if left_cold and right_cold else "cached"
-        # Without ``cold`` most of it is in memory already, and reading ahead would be wasted.
-        ahead_end = left_identity.size if cold else 0
-        sha256, difference = _compare_open((left, left_fd), (right, right_fd), ahead_end, monitor)
-        touched = [require_unchanged(left_fd, left_identity), require_unchanged(right_fd, right_identity)]
-        equal = difference < 0
-        shares_blocks = equal and left_identity.device == right_identity.device and share_blocks(left_fd, right_fd)
-    return Comparison(equal, sha256, difference, read_mode, left_identity, right_identity, any(touched), shares_blocks)
+        files = OpenFile(left, left_fd, left_identity), OpenFile(right, right_fd, right_identity)
+        return compare_open(*files, monitor, cold=cold)
 
 
-def _compare_open(
+def compare_open(left: OpenFile, right: OpenFile, monitor: ReadMonitor = UNMONITORED, *, cold: bool) -> Comparison:
+    """Compare two open files from their first byte, as ``compare`` does; both stay open."""
+    if left.identity.inode_key == right.identity.inode_key:
+        raise SameFile
+    for file in (left, right):
+        os.lseek(file.fd, 0, os.SEEK_SET)
+    # The left file, the source, need not be durable. Its first bytes are fetched while the right one syncs.
+    left_cold = cold and drop_cache(left.path, left.fd, left.identity.size, durably=False)
+    if cold:
+        _read_ahead(left.fd, 0)
+    right_cold = cold and drop_cache(right.path, right.fd, right.identity.size)
+    if cold:
+        _read_ahead(right.fd, 0)
+    else:
+        sync_open(right.path, right.fd)
+    # Without ``cold`` most of it is in memory already, and reading ahead would be wasted.
+    ahead_end = left.identity.size if cold else 0
+    sha256, difference = _compare_bytes((left.path, left.fd), (right.path, right.fd), ahead_end, monitor)
+    touched = [require_unchanged(file.fd, file.identity) for file in (left, right)]
+    equal = difference < 0
+    return Comparison(
+        equal=equal,
+        sha256=sha256,
+        first_difference=difference,
+        read_mode=_read_mode(right_cold),
+        left_read_mode=_read_mode(left_cold),
+        left=left.identity,
+        right=right.identity,
+        touched=any(touched),
+        shares_blocks=equal and left.identity.device == right.identity.device and share_blocks(left.fd, right.fd),
+    )
+
+
+def _read_mode(is_cold: bool) -> str:
+    return "cold" if is_cold else "cached"
+
+
+def _compare_bytes(
     left: tuple[str, int], right: tuple[str, int], ahead_end: int, monitor: ReadMonitor
 ) -> tuple[str, int]:
     """The digest of equal files and -1, or no digest and the first difference. Reads ahead up to ``ahead_end``."""

@@ -70,12 +70,19 @@ def same_file_state(present: Identity, expected: Identity) -> bool:
     return (present.inode_key, present.size, present.mtime_ns) == (expected.inode_key, expected.size, expected.mtime_ns)
 
 
+def looks_the_same(present: Identity, expected: Identity) -> bool:
+    """Whether two identities have the same size and time: FUSE and FAT give a file another inode number, so it alone
+    says nothing. Then the contents decide."""
+    return (present.size, present.mtime_ns) == (expected.size, expected.mtime_ns)
+
+
 def require_unchanged(fd: int, before: Identity) -> bool:
     """Raise ``ChangedWhileReading`` if an open file changed since ``before``. Returns whether its change time moved.
 
-    That alone does not count as a change: FUSE and network file systems report it late, after a rename.
+    That alone does not count as a change: FUSE and network file systems report it late, after a rename. Nor does
+    another inode number, which cloud mounts give to an open file.
     """
     now = identity_of(os.fstat(fd))
-    if not same_file_state(now, before):
+    if not looks_the_same(now, before):
         raise ChangedWhileReading
-    return now != before
+    return now.ctime_ns != before.ctime_ns

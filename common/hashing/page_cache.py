@@ -6,30 +6,37 @@ Changes no contents, but may flush data that was written earlier.
 import errno
 import mmap
 import os
+import platform
 import sys
 import time
 
+from common.filesystems import is_on_medium
 from common.libc import libc_function
 
 # The kernel adds recently used pages to its lists in batches, and can't drop them before that.
 _DROP_ATTEMPTS = 3
+_SYS_CACHESTAT = 451  # linux/unistd.h
+_MINCORE_BYTES = 1 << 30
 
 
 def drop_cache(path: str, fd: int, size: int, durably: bool = True) -> bool:
     """Drop an open file from the page cache, so that it is read from the storage medium. Returns whether that worked.
 
-    It never works on Windows and macOS, nor on file systems in memory or over the network. ``posix_fadvise(2)`` drops
-    clean pages only, so the file is synced first. Unless ``durably``, its contents are only written out to the drive
+    It never works on Windows and macOS, nor on file systems in memory, in user space or over the network, and not while
+    another program has a part of the file mapped. ``posix_fadvise(2)`` drops clean pages only, so the file is synced
+    first. Unless ``durably``, its contents are only written out to the drive
     (``sync_file_range(2)``), which need not flush its own cache. Raises ``OSError`` if syncing fails.
     """
     if sys.platform != "linux":
         return False
     if durably or not _write_out(fd):
         sync_open(path, fd)
+    if not is_on_medium(fd):
+        return False
     try:
         for _ in range(_DROP_ATTEMPTS):
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-            if not _is_any_cached(fd, size):
+            if not is_any_page_cached(fd, size):
                 return True
             time.sleep(0.001)
     except OSError:
@@ -63,16 +70,59 @@ def _write_out(fd: int) -> bool:
     return bool(sync_file_range(fd, c_int64(0), c_int64(0), wait_write_wait) == 0)
 
 
-def _is_any_cached(fd: int, size: int) -> bool:
-    """Whether the first, middle or last page of an open file is in memory."""
+def is_any_page_cached(fd: int, size: int) -> bool:
+    """Whether any page of an open file is in memory; True where that can't be found out. Raises ``OSError``.
+
+    ``cachestat(2)`` counts the pages (Linux 6.5), ``mincore(2)`` shows each of them to the owner of the file, and
+    ``preadv2(2)`` with RWF_NOWAIT answers anybody, page by page.
+    """
     if sys.platform != "linux":
         return True
-    pages = {position // mmap.PAGESIZE * mmap.PAGESIZE for position in (0, size // 2, size - 1)} if size else set()
-    # Without this, probing one page would start a read-ahead that the next probe finds.
+    if size == 0:
+        return False
+    count = _count_cached_pages(fd)
+    if count is not None:
+        return count > 0
+    if os.geteuid() in (0, os.fstat(fd).st_uid):
+        return _is_any_page_resident(fd, size)
+    # Without this, asking for one page would start a read-ahead that the next question finds.
     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
-    cached = any(_is_cached(fd, page) for page in pages)
+    cached = any(_is_cached(fd, page) for page in range(0, size, mmap.PAGESIZE))
     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
     return cached
+
+
+def _count_cached_pages(fd: int) -> int | None:
+    """How many pages of an open file are in memory; None if the system doesn't tell (``cachestat(2)``)."""
+    call = libc_function("syscall")
+    if call is None or platform.machine() not in ("x86_64", "aarch64"):
+        return None
+    from ctypes import byref, c_uint64  # noqa: PLC0415 - not needed to show --help
+
+    whole_file, counts = (c_uint64 * 2)(0, 0), (c_uint64 * 5)()  # the first of the five is nr_cache
+    return int(counts[0]) if call(_SYS_CACHESTAT, fd, byref(whole_file), byref(counts), 0) == 0 else None
+
+
+def _is_any_page_resident(fd: int, size: int) -> bool:
+    """Whether any page of an open file is in memory, for its owner (``mincore(2)``)."""
+    if sys.platform == "win32":
+        return True
+    import ctypes  # noqa: PLC0415 - not needed to show --help
+
+    libc = ctypes.CDLL(None)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    for start in range(0, size, _MINCORE_BYTES):
+        length = min(_MINCORE_BYTES, size - start)
+        address = libc.mmap(None, length, mmap.PROT_READ, mmap.MAP_SHARED, fd, start)
+        if address in (None, ctypes.c_void_p(-1).value):
+            return True
+        pages = ctypes.create_string_buffer(-(-length // mmap.PAGESIZE))
+        failed = libc.mincore(ctypes.c_void_p(address), ctypes.c_size_t(length), pages)
+        libc.munmap(ctypes.c_void_p(address), ctypes.c_size_t(length))
+        if failed or pages.raw.count(0) != len(pages.raw):
+            return True
+    return False
 
 
 def _is_cached(fd: int, position: int) -> bool:

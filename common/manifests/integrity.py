@@ -1,7 +1,7 @@
 """Seals and chains, by which a changed or missing row is detected. Pure."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from common.manifests.rows import JOURNAL, VERIFY, VerifyRow
 
@@ -12,14 +12,16 @@ def _digest(parts: Iterable[str]) -> str:
     return hashlib.sha256(b"".join([b"%d:%b" % (len(part), part) for part in encoded])).hexdigest()
 
 
-def seal(row: VerifyRow) -> VerifyRow:
-    """Return the row with its ``row_seal`` set. Pure."""
-    return row._replace(row_seal=seal_of(VERIFY.as_text(row)))
+def seal(row: VerifyRow, columns: Sequence[str] = VERIFY.columns) -> VerifyRow:
+    """Return the row with its ``row_seal`` set, for a file with these columns. Pure."""
+    values = VERIFY.as_text(row)
+    return row._replace(row_seal=seal_of({column: values[column] for column in columns}))
 
 
 def seal_of(values: dict[str, str]) -> str:
-    """The ``row_seal`` of a verify row: a digest of all its other columns. Pure."""
-    return _digest(f"{column}={values[column]}" for column in VERIFY.columns if column != "row_seal")
+    """The ``row_seal`` of a verify row: a digest of all its other columns, as far as the file has them. Pure."""
+    sealed = (column for column in VERIFY.columns if column in values and column != "row_seal")
+    return _digest(f"{column}={values[column]}" for column in sealed)
 
 
 def first_chain(run_id: str) -> str:

@@ -1,7 +1,7 @@
 """The output files of a run: unused names for new ones, and resuming a run with those of an earlier call."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import chain, count
 
 from common.errors import BadInput
@@ -35,13 +35,18 @@ def require_finished(report: str) -> None:
 
 
 def resume_or_begin(
-    state_path: str, stage: Stage, require_same_run: Callable[[RunState], None], begin: Callable[[], RunState]
+    state_path: str,
+    stage: Stage,
+    require_same_run: Callable[[RunState], None],
+    begin: Callable[[], RunState],
+    present_outputs: Mapping[str, str] | None = None,
 ) -> RunState:
     """The state of the run to resume, or that of a new one. Reads the disk.
 
     Call it before taking the lock, so that a wrong command line is refused before anything is changed, and again while
     holding it, since another call may have written the state meanwhile. Raises ``BadInput`` if an output is missing;
     so do ``require_same_run`` for the state of another run, and ``begin`` if the outputs of a new run can't be made.
+    ``present_outputs``: paths of outputs that may be elsewhere than the state says, by kind.
     """
     state = load_state(state_path, stage)
     if state is None:
@@ -53,7 +58,7 @@ def resume_or_begin(
             if state is None:
                 raise
     require_same_run(state)
-    if missing := _missing_output(state):
+    if missing := _missing_output(state, present_outputs or {}):
         raise BadInput(
             f"{printable(missing)} is gone, but its state file {printable(state_path)} is there: bring it back, "
             "or move that state file and the other outputs away, to begin anew"
@@ -61,8 +66,9 @@ def resume_or_begin(
     return state
 
 
-def _missing_output(state: RunState) -> str:
-    return next((path for path, length in state.outputs.values() if length and not os.path.lexists(path)), "")
+def _missing_output(state: RunState, present_outputs: Mapping[str, str]) -> str:
+    begun = (present_outputs.get(kind, path) for kind, (path, length) in state.outputs.items() if length)
+    return next((path for path in begun if not os.path.lexists(path)), "")
 
 
 def find_unfinished(folder: str, prefix: str, tool: str, belongs: Callable[[RunState], bool]) -> str:
@@ -75,7 +81,7 @@ def find_unfinished(folder: str, prefix: str, tool: str, belongs: Callable[[RunS
     pattern = os.path.join(glob.escape(folder), f"{glob.escape(prefix)}*{SUFFIX}")
     for path in sorted(glob.glob(pattern), reverse=True):
         state = load_state_beside(path.removesuffix(SUFFIX), tool)  # the user did not name it: ignore an invalid one
-        if state and not state.complete and not _missing_output(state) and belongs(state):
+        if state and not state.complete and not _missing_output(state, {}) and belongs(state):
             return path
     return ""
 

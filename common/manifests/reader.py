@@ -14,7 +14,7 @@ from io import BufferedReader
 from typing import Self
 
 from common.errors import BadInput, StoppedEarly, explain_os_error
-from common.paths import printable
+from common.paths import open_regular_file, printable
 
 MAX_LINE_BYTES = 1 << 20
 # The encoding of file names, so that their bytes come back unchanged even if Python was started in an ASCII locale.
@@ -49,7 +49,7 @@ class Reader:
             if not os.path.isfile(path):  # opening a pipe would block
                 fault = "it is no regular file; give a CSV file" if os.path.lexists(path) else "there is no such file"
                 raise BadInput(f"{printable(path)}: {fault}")
-            self._file: BufferedReader = open(path, "rb")  # noqa: SIM115 - this object is the context manager
+            self._file: BufferedReader = open_regular_file(path)
         except OSError as error:
             raise BadInput(f"{printable(path)}: cannot read it: {explain_os_error(error)}") from None
         try:

@@ -4,12 +4,16 @@ Older files contain them too: if a phrase changes, its parser must still accept 
 """
 
 import re
+from collections.abc import Sequence
 
 _VERIFY_AGAIN = "; verify again"
 _ORGANIZE_AGAIN = "; organize again"
 _FAILED_IN_PLAN = "failed already when the report was made"
 _PURGED = "it was purged, and is gone for good"
+_LACKS_ATTRIBUTES = "the archive copy lacks "
+_ON_DISK = re.compile(r'on the disk mounted below the source at ("(?:[^"\\]|\\.)*")')
 _SAME_CONTENT = re.compile(r"same content as row ([0-9]{1,19})")
+_ROOTS = re.compile(r'(?:.*; )?source now at ("(?:[^"\\]|\\.)*"), archive now at ("(?:[^"\\]|\\.)*")')
 _SAME_COMPANION = re.compile(r"same content as the companion of row ([0-9]{1,19})")
 
 
@@ -75,6 +79,36 @@ def row_of_same_companion(reason: str) -> int:
     return int(match[1]) if match else 0
 
 
+def on_disk_below_source(relative: str) -> str:
+    """Make the reason of an intention for a file on a disk that is mounted below the source, at a relative path."""
+    import json  # noqa: PLC0415 - only for such disks
+
+    return f"on the disk mounted below the source at {json.dumps(relative)}"
+
+
+def disk_below_source(reason: str) -> str:
+    """Parse the relative path of the mount point from the reason of an intention; empty if it has none."""
+    match = _ON_DISK.match(reason) if reason else None
+    if match is None:
+        return ""
+    import json  # noqa: PLC0415 - see above
+
+    try:
+        return str(json.loads(match[1]))
+    except ValueError:
+        return ""
+
+
+def lacks_attributes(names: Sequence[str]) -> str:
+    """Make the reason of an identical pair whose copy lacks attributes of the original, such as tags."""
+    return f"{_LACKS_ATTRIBUTES}{', '.join(names)}"
+
+
+def is_lacking_attributes(reason: str) -> bool:
+    """Whether an archive copy lacks attributes of its original."""
+    return reason.startswith(_LACKS_ATTRIBUTES)
+
+
 def folder_permissions(mode: int) -> str:
     """Make the reason of a pruned folder: its permissions in octal."""
     return f"{mode:o}"
@@ -82,4 +116,28 @@ def folder_permissions(mode: int) -> str:
 
 def parse_folder_permissions(reason: str) -> int:
     """Parse the permissions of a pruned folder; 0o755 if the reason holds none."""
-    return int(reason, 8) if re.fullmatch(r"[0-7]{1,4}", reason) else 0o755
+    match = re.match(r"([0-7]{1,4})(?:; |\Z)", reason)
+    return int(match[1], 8) if match else 0o755
+
+
+def add_roots(reason: str, source: str, archive: str) -> str:
+    """Add to the reason of an intention where source and archive were when it was carried out, as JSON strings."""
+    import json  # noqa: PLC0415 - only for roots that are mounted elsewhere
+
+    paths = (json.dumps(path, ensure_ascii=False) for path in (source, archive))
+    roots = "source now at {}, archive now at {}".format(*paths)
+    return f"{reason}; {roots}" if reason else roots
+
+
+def parse_roots(reason: str) -> tuple[str, str] | None:
+    """Parse the paths of source and archive from the reason of an intention; None if it has none."""
+    match = _ROOTS.fullmatch(reason) if reason else None
+    if match is None:
+        return None
+    import json  # noqa: PLC0415 - see above
+
+    try:
+        source, archive = (json.loads(text) for text in match.groups())
+    except ValueError:
+        return None
+    return source, archive

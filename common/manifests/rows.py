@@ -3,11 +3,12 @@
 The fields of a row class are the columns of its file, in this order; they are not listed anywhere else.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 
 from common.errors import BadInput
 from common.fileops.writing import Appender
+from common.paths import read_prefix
 
 # Named tuples, since rows are made and copied by the million: frozen dataclasses take two to three times as long.
 
@@ -38,6 +39,7 @@ class VerifyRow(NamedTuple):
     """One row of ``verified.csv`` or ``unverified.csv``: what was proved about a pair of files, or why nothing was.
 
     ``report_status`` is the status in the report. ``source_inode`` and ``archive_inode`` are ``device:inode``.
+    ``read_mode`` is that of the archive copy.
     ``row_seal`` is a digest of all other fields.
     """
 
@@ -60,6 +62,7 @@ class VerifyRow(NamedTuple):
     archive_inode: str
     archive_mtime: str
     read_mode: str
+    source_read_mode: str
     verified_at: str
     row_seal: str
 
@@ -101,11 +104,12 @@ Row = TypeVar("Row", bound=ReportRow | VerifyRow | JournalRow)
 
 
 class Table(Generic[Row]):
-    """The format of one kind of file."""
+    """The format of one kind of file. ``newer`` columns may be missing: version 155a136 did not write them."""
 
-    def __init__(self, row_class: type[Row]) -> None:
+    def __init__(self, row_class: type[Row], newer: Iterable[str] = ()) -> None:
         self._row_class = row_class
         self.columns = row_class._fields
+        self.required = tuple(column for column in self.columns if column not in newer)
         types = get_type_hints(row_class)
         self._integers = tuple((index, column) for index, column in enumerate(self.columns) if types[column] is int)
 
@@ -113,9 +117,17 @@ class Table(Generic[Row]):
         """Encode the header row."""
         return encode_record(self.columns)
 
-    def encode(self, row: Row) -> bytes:
-        """Encode a row as a line of the file."""
-        return encode_record(map(str, row))
+    def columns_of(self, path: str) -> tuple[str, ...]:
+        """The columns of a file that an earlier call began, maybe with an older version. Reads the disk."""
+        older = encode_record(self.required)
+        return self.required if read_prefix(path, len(older)) == older else self.columns
+
+    def encode(self, row: Row, columns: Sequence[str] = ()) -> bytes:
+        """Encode a row as a line of the file, with these ``columns`` if given."""
+        if not columns or columns == self.columns:
+            return encode_record(map(str, row))
+        values = self.as_text(row)
+        return encode_record(values[column] for column in columns)
 
     def as_text(self, row: Row) -> dict[str, str]:
         """The fields of a row by column, as they are written to the file."""
@@ -133,7 +145,7 @@ class Table(Generic[Row]):
 
 
 REPORT = Table(ReportRow)
-VERIFY = Table(VerifyRow)
+VERIFY = Table(VerifyRow, newer=("source_read_mode",))
 JOURNAL = Table(JournalRow)
 
 VERIFY_INPUT_COLUMNS = (
@@ -147,14 +159,16 @@ class Writer(Appender, Generic[Row]):
     """Appends rows to a file of one kind, after its header. Changes the disk; rows are durable after ``sync``."""
 
     def __init__(self, table: Table[Row], path: str, length: int | None = None) -> None:
-        super().__init__(path, length, start=table.header())
+        self.columns = table.columns_of(path) if length else table.columns
+        header = encode_record(self.columns)
+        super().__init__(path, length, start=header)
         self._table = table
         if self.length == 0:
-            self.append(table.header())
+            self.append(header)
 
     def append_rows(self, rows: Iterable[Row]) -> None:
         """Append rows; they are durable after ``sync``. Raises ``StoppedEarly``."""
-        self.append(b"".join(map(self._table.encode, rows)))
+        self.append(b"".join(self._table.encode(row, self.columns) for row in rows))
 
 
 class RowIds:

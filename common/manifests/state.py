@@ -7,10 +7,11 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.writing import write_atomically
-from common.paths import printable
+from common.paths import printable, read_small_file
 
 SCHEMA = "media-archive-state/1"
 SUFFIX = ".state.json"
+_MOST_BYTES = 256 << 20  # a batch of long paths may be pending
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,7 @@ def load_state(path: str, tool: str) -> RunState | None:
     import json  # noqa: PLC0415 - not needed to show --help
 
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = read_small_file(path, _MOST_BYTES)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from common.cli.options import CommonOptions, parse_arguments
 from common.errors import BadInput
-from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS, system_folder_in
+from common.media_types import IMAGE_EXTENSIONS, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS, unsafe_folder_in
 from common.paths import is_plain_absolute
 
 SOURCES = ("metadata", "sidecar", "filename", "filesystem")
@@ -124,8 +124,8 @@ def parse_layout(text: str) -> str:
         example = ""
     is_known = all(letter in _DIRECTIVES for letter in re.findall(r"%(.)", text)) and "\0" not in example
     is_below = example and not os.path.isabs(example) and is_plain_absolute(os.path.join(os.sep, example))
-    if left_out := system_folder_in(example):
-        raise argparse.ArgumentTypeError(f"{text!r}: no scan looks into a folder {left_out}; try %Y or %Y/%m")
+    if unsafe := unsafe_folder_in(os.path.join(example, "any")):
+        raise argparse.ArgumentTypeError(f"{text!r}: in a folder {unsafe} no copy counts as archived; try %Y or %Y/%m")
     if not (is_known and is_below):
         raise argparse.ArgumentTypeError(f"{text!r} is no pattern for folders below the archive; try %Y or %Y/%m")
     return text

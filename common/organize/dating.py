@@ -14,11 +14,10 @@ from common.dates.formats import read_media
 from common.dates.model import Candidate, Choice, Dated, Reading, Source
 from common.dates.sidecar import candidates_from_sidecar
 from common.errors import RowFailed
-from common.media_types import extension_of, kind_of
+from common.media_types import UNDATED_FOLDER, extension_of, kind_of
 from common.organize.grouping import MediaGroup
 from common.organize.scan import FoundFile
 
-UNKNOWN_DATE = "unknown-date"
 _METADATA, _FILESYSTEM = Source.METADATA, Source.FILESYSTEM  # in Python 3.11 an enum member costs a function call
 
 
@@ -117,7 +116,7 @@ def _movies_of_photo(group: MediaGroup) -> list[FoundFile]:
 
 def dated_as(choice: Choice, layout: str) -> Dated:
     """A decision as the folder by a strftime pattern, and as columns of the report. Pure."""
-    folder = UNKNOWN_DATE
+    folder = UNDATED_FOLDER
     if moment := choice.moment:
         # strftime calls the C library and takes as long as all other columns: avoid it for the default layout.
         folder = f"{moment.year:04}" if layout == "%Y" else moment.strftime(layout)

@@ -17,7 +17,14 @@ from common.manifests.statuses import ReportStatus
 from common.media_types import kind_of
 from common.organize.duplicates import DuplicateIndex, IndexedFile
 from common.organize.grouping import MediaGroup
-from common.organize.naming import NameRegistry, collision_suffixes, companion_name, suffix_between, with_suffix
+from common.organize.naming import (
+    CountedPlaces,
+    NameRegistry,
+    collision_suffixes,
+    companion_name,
+    suffix_between,
+    with_suffix,
+)
 from common.organize.scan import FoundFile, NotScanned
 from common.paths import casefold_name, path_exists, relative_to
 from common.timestamps import mtime_text
@@ -45,6 +52,8 @@ class DestinationPlanner:
     """Decides where files go, group by group in scan order, and remembers the names that it assigned."""
 
     duplicates: DuplicateIndex
+    uncounted: DuplicateIndex
+    places: CountedPlaces
     names: NameRegistry
     run_id: str
     source_root: str
@@ -97,7 +106,20 @@ class DestinationPlanner:
         folder = self._folder(group.dated.folder)
         spot = self._choose_name(group, folder, candidate)
         self._claim(spot, folder, candidate, primary.size, is_indexed=not self.keep_duplicates)
-        return self._row(group, 0, spot.status, target=candidate.path, sha256=candidate.sha256), candidate
+        row = self._row(group, 0, spot.status, target=candidate.path, sha256=candidate.sha256)
+        if spot.status == _PLANNED and (note := self._note_on_uncounted(group)):
+            row = row._replace(review=NOTE_SEPARATOR.join(filter(None, [row.review, note])))
+        return row, candidate
+
+    def _note_on_uncounted(self, group: MediaGroup) -> str:
+        """A note if the archive holds the content of the primary in a place where no copy counts."""
+        primary = group.primary
+        candidate = IndexedFile("", "", group.row_id, primary.folder, primary.name)
+        same = self.uncounted.find(candidate, primary.size)
+        if same is None:
+            return ""
+        reason = self.places.reason_against(same.folder)
+        return f"the same content lies in {same.path}, which does not count as archived: {reason}"
 
     def _folder(self, relative: str) -> str:
         """The path of a folder of the archive, as one shared string: it may have a million files."""

@@ -18,7 +18,7 @@ from common.manifests.reasons import failed_in_plan, row_of_same_companion, row_
 from common.manifests.rows import REPORT, ReportRow, RowIds
 from common.manifests.statuses import ReportStatus
 from common.manifests.survey import ManifestInput
-from common.media_types import extension_of, system_folder_in
+from common.media_types import extension_of, unsafe_folder_in
 from common.paths import casefold_name, is_inside, is_plain_absolute, printable, relative_to
 from common.run_id import require_run_id
 from common.timestamps import mtime_nanoseconds
@@ -171,8 +171,8 @@ def _require_sound_destination(row: ReportRow, where: str) -> None:
             f"{where}: {shown} does not end as the file does ({printable(extension_of(original)) or 'no ending'}): "
             "give the whole path, with the file's name"
         )
-    if left_out := system_folder_in(relative_to(row.destination_path, row.archive_root)):
-        raise BadInput(f"{where}: {shown} lies in {printable(left_out)}, which no scan looks into; correct it")
+    if unsafe := unsafe_folder_in(relative_to(row.destination_path, row.archive_root)):
+        raise BadInput(f"{where}: {shown} lies in {printable(unsafe)}, where no copy counts as archived; correct it")
     # An original may be hidden: phones hide files that are in their trash.
     if name.startswith(".") and not original.startswith("."):
         raise BadInput(f"{where}: {shown} would be a hidden file; give it another name")

@@ -12,7 +12,7 @@ from common.fileops.copying import commit_copy, copy_to_temporary
 from common.fileops.folders import make_folders, sync_folders, sync_folders_up_to
 from common.fileops.moving import Move, drop_second_name, finish_relocation, relocate
 from common.fileops.os_errors import write_error
-from common.fileops.renaming import remove_placeholder, restore_set_aside
+from common.fileops.renaming import restore_set_aside
 from common.fileops.temporary import remove_temporaries, set_aside_name
 from common.hashing.digest import hash_file
 from common.hashing.identity import Identity, is_regular
@@ -139,7 +139,8 @@ class CopyExecutor:
             elif is_stored and self._stored_by_killed_run(row):
                 finish_relocation(move, self._disk)
             else:
-                self._disk.unsupported_attributes.update(relocate(move, self._disk))
+                relocation = relocate(move, self._disk)
+                self._disk.unsupported_attributes.update(relocation.unsupported_attributes)
             return row._replace(status=_MOVED, sha256=original.sha256)
         except FileExistsError:
             return self._with_taken_destination(row, "")
@@ -147,8 +148,8 @@ class CopyExecutor:
             raise RowFailed(f"cannot read: {explain_os_error(error)}") from None
 
     def _stored_by_killed_run(self, row: ReportRow) -> str:
-        """The digest of a file that a killed run had stored whole, else empty. May remove that run's placeholder."""
-        if not path_exists(row.destination_path) or remove_placeholder(row.destination_path, row.source_path):
+        """The digest of a file that a killed run had stored whole, else empty."""
+        if not path_exists(row.destination_path):
             return ""
         try:
             copy = hash_file(row.destination_path, self._disk)

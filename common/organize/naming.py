@@ -1,12 +1,16 @@
 """Names in the archive: which are taken, and the name for a file whose own name is taken."""
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from itertools import count
 
-from common.paths import casefold_name
+from common.filesystems import is_on_same_disk
+from common.media_types import is_in_year_folder, unsafe_folder_in
+from common.paths import casefold_name, printable, relative_to
 
 MAX_NAME_BYTES = 255
+_DIGITS = "YymdHIMSUWwjGf"  # the strftime codes that stand for digits
 
 
 def with_suffix(name: str, suffix: str, spare: int = 0) -> str:
@@ -79,3 +83,42 @@ class NameRegistry:
     @staticmethod
     def _key(folder: str, name: str) -> int:
         return hash((folder, casefold_name(name)))
+
+
+class CountedPlaces:
+    """Where in an archive a copy counts as archived: in the folders of a layout, in year folders, and without a date.
+
+    Never on another disk that is mounted inside the archive, and never in hidden folders.
+    """
+
+    def __init__(self, archive_root: str, layout: str, mount_points: Collection[str]) -> None:
+        self._root = archive_root
+        self._mount_points = mount_points
+        self._layout = re.compile(_layout_pattern(layout) + r"(?:/.*)?", re.DOTALL)
+        self._reasons: dict[str, str] = {}
+
+    def reason_against(self, folder: str) -> str:
+        """Why copies in a folder of the archive do not count, or an empty string. Reads the disk."""
+        if folder not in self._reasons:
+            self._reasons[folder] = self._find_reason(folder)
+        return self._reasons[folder]
+
+    def _find_reason(self, folder: str) -> str:
+        relative = relative_to(os.path.join(folder, "any"), self._root)
+        if unsafe := unsafe_folder_in(relative):
+            return f"{printable(unsafe)} is a hidden folder or a bin"
+        path = os.path.dirname(relative).replace(os.sep, "/")
+        if not (is_in_year_folder(relative) or self._layout.fullmatch(path)):
+            return "it lies in no year folder"
+        if not is_on_same_disk(folder, self._root, self._mount_points):
+            return "another disk is mounted there"
+        return ""
+
+
+def _layout_pattern(layout: str) -> str:
+    """A regular expression for the folders that a strftime pattern makes."""
+    parts = re.split(r"%(.)", layout)
+    return "".join(
+        re.escape(part) if not index % 2 else r"[0-9]+" if part in _DIGITS else "%" if part == "%" else r"[^/]+"
+        for index, part in enumerate(parts)
+    )

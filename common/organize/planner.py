@@ -12,6 +12,7 @@ from common.dates.model import UNDATED, Dated, Source
 from common.dates.timezones import resolve_timezone
 from common.errors import Interrupted
 from common.fileops.temporary import SET_ASIDE_PREFIX, TEMPORARY_PREFIX, is_temporary_name, remove_temporary
+from common.filesystems import mount_points
 from common.manifests.batching import chunked
 from common.manifests.rows import ReportRow
 from common.manifests.statuses import ReportStatus
@@ -22,7 +23,7 @@ from common.organize.dating_pool import DatingPool
 from common.organize.destinations import DestinationPlanner
 from common.organize.duplicates import IndexedFile
 from common.organize.grouping import MediaGroup, is_takeout_name, media_groups
-from common.organize.naming import NameRegistry
+from common.organize.naming import CountedPlaces, NameRegistry
 from common.organize.run import OrganizeRun
 from common.organize.scan import FolderScan, NotScanned, scan_tree
 from common.organize.totals import RunTotals, ScanTotals, count_scanned
@@ -37,9 +38,12 @@ def plan_source(run: OrganizeRun) -> tuple[ScanTotals, Iterator[list[ReportRow]]
     pool = _open_dating_pool(run)
     folders = _scan_source(run, pool)
     names = NameRegistry()
-    _index_archive(run, {file.size for folder in folders for file in folder.files}, names)
+    places = CountedPlaces(run.archive_root, run.options.layout, mount_points())
+    _index_archive(run, {file.size for folder in folders for file in folder.files}, names, places)
     destinations = DestinationPlanner(
         duplicates=run.duplicates,
+        uncounted=run.uncounted,
+        places=places,
         names=names,
         run_id=run.run_id,
         source_root=run.source_root,
@@ -76,8 +80,10 @@ def _scan_source(run: OrganizeRun, pool: DatingPool) -> deque[FolderScan]:
     return folders
 
 
-def _index_archive(run: OrganizeRun, sizes: set[int], names: NameRegistry) -> None:
+def _index_archive(run: OrganizeRun, sizes: set[int], names: NameRegistry, places: CountedPlaces) -> None:
     """Register the names in the archive, and index its files of these sizes: only they can equal one in the source.
+
+    Files in places where no copy counts have an index of their own.
 
     Changes the disk if this run acts: removes temporary files that a killed run left.
     """
@@ -99,7 +105,8 @@ def _index_archive(run: OrganizeRun, sizes: set[int], names: NameRegistry) -> No
                 continue
             names.add_existing(file.folder, file.name)
             if file.size in sizes:
-                run.duplicates.add(file.size, IndexedFile(file.folder, file.name))
+                index = run.uncounted if places.reason_against(file.folder) else run.duplicates
+                index.add(file.size, IndexedFile(file.folder, file.name))
 
 
 def _plan_groups(

@@ -10,11 +10,12 @@ from common.cli.console import Console
 from common.cli.options import require_distinct_paths, require_folder, resolve_jobs
 from common.cli.progress import Progress
 from common.cli.signals import StopRequest
-from common.errors import BadInput, StoppedEarly, explain_os_error
+from common.errors import BadInput, RowFailed, StoppedEarly, explain_os_error
 from common.fileops.context import DiskAccess
 from common.fileops.folders import make_folders
 from common.fileops.locking import Lock
 from common.fileops.mounts import SameDirectoryCheck
+from common.filesystems import crosses_file_systems, file_system_of
 from common.manifests.batching import checkpoints
 from common.manifests.rows import ReportRow, RowIds
 from common.manifests.state import SUFFIX
@@ -28,7 +29,7 @@ from common.organize.executor import CopyExecutor
 from common.organize.session import OrganizeSession, find_report_path, resume_or_begin_report
 from common.organize.totals import RunTotals, ScanTotals
 from common.paths import is_inside, printable
-from common.run_id import new_run_id
+from common.run_id import is_run_id, new_run_id
 
 BATCH_FILES = 1_024
 BATCH_BYTES = 1 << 30
@@ -55,12 +56,16 @@ class OrganizeRun:
         self.stop = stop
         self.totals = RunTotals()
         self.duplicates = DuplicateIndex(self._warn_of_unreadable)
+        self.uncounted = DuplicateIndex(self._warn_of_unreadable)
         with ExitStack() as resources:
             self.edited = resources.enter_context(EditedReport(options.from_report)) if options.from_report else None
             survey = self.edited.survey if self.edited else None
             self.source_root, self.archive_root = find_roots(options, survey)
             self.jobs = resolve_jobs(options, console.debug, (self.source_root, self.archive_root))
             self.archive_id = archive.read_archive_id(self.archive_root)
+            archive.require_outside_archive(self.source_root, self.archive_id)
+            if options.mode == Mode.MOVE:
+                _require_medium_for_move(self.source_root, self.archive_root)
             self.is_new_archive = not self.archive_id
             self.run_id = survey.run_id if survey else new_run_id()
             self.session = self._open(resources, survey)
@@ -71,11 +76,14 @@ class OrganizeRun:
         options = self.options
         expected_id = survey.archive_id if survey else ""
         settings = settings_of(options, self.source_root, self.archive_root, survey.manifest.sha256 if survey else "")
-        path = ""
+        path, is_resumed = "", False
         if options.writes_report:
             path = find_report_path(options.report_csv, settings, self.run_id)
             state = resume_or_begin_report(path, settings, self.run_id)
             expected_id = state.settings.get("archive_id") or expected_id
+            is_resumed = state.outputs["report"][1] > 0
+        if not is_resumed:  # the move that is resumed may have emptied it
+            archive.require_files_in_source(self.source_root)
         require_distinct_paths(options, (path, path + SUFFIX))
         self.archive_id = expected_id or self.archive_id
         if options.acts:
@@ -105,11 +113,15 @@ class OrganizeRun:
         except OSError as error:
             raise BadInput(f"{printable(root)}: cannot make the archive: {explain_os_error(error)}") from None
         resources.enter_context(Lock(os.path.join(root, archive.LOCK)))
-        if SameDirectoryCheck().same_directory(self.source_root, root):
-            raise BadInput(
-                f"{printable(self.source_root)} and {printable(root)} show the same folder (a mount of one on the "
-                "other); name another --destination-root"
-            )
+        try:
+            if SameDirectoryCheck().same_directory(self.source_root, root):
+                raise BadInput(
+                    f"{printable(self.source_root)} and {printable(root)} show the same folder (a mount of one on the "
+                    "other); name another --destination-root"
+                )
+        except RowFailed as doubt:
+            if self.options.mode == Mode.MOVE:  # a copy takes nothing away, and verify asks again
+                raise BadInput(str(doubt)) from None
         self.archive_id = archive.create_archive(root)
         if self.is_new_archive:
             self.console.info(f"a new archive is begun: {printable(root)}")
@@ -233,7 +245,7 @@ def find_roots(options: Options, edited: ManifestSurvey | None) -> tuple[str, st
     if os.path.lexists(root) and not os.path.isdir(root):
         raise BadInput(f"{printable(root)}: --destination-root is not a folder; name another")
     for folder, option in ((source, "--source"), (root, "--destination-root")):
-        if os.path.isfile(os.path.join(folder, QUARANTINE_FOLDER)):
+        if _is_quarantine(folder):
             raise BadInput(
                 f"{printable(folder)} is a quarantine, into which no scan looks (its journal with --restore brings "
                 f"files back); name another {option}"
@@ -250,6 +262,23 @@ def find_roots(options: Options, edited: ManifestSurvey | None) -> tuple[str, st
             "--destination-root"
         )
     return source, root
+
+
+def _is_quarantine(folder: str) -> bool:
+    """Whether a folder is marked as a quarantine and holds the files of a run. Reads the disk."""
+    if not os.path.isfile(os.path.join(folder, QUARANTINE_FOLDER)):
+        return False
+    return any(is_run_id(name) for name in os.listdir(folder))
+
+
+def _require_medium_for_move(source: str, archive_root: str) -> None:
+    """Raise ``BadInput`` if a move would destroy originals after copies that can't be read back. Reads the disk."""
+    system = file_system_of(archive_root)
+    if crosses_file_systems(source, archive_root) and not system.has_medium:
+        raise BadInput(
+            f"{printable(archive_root)}: from {system.describe()} copies can't be read back from a storage medium, and "
+            "a move destroys originals; use --mode copy, then verify and apply"
+        )
 
 
 def row_batches(groups: Iterable[list[ReportRow]], *, acts: bool) -> Iterator[list[ReportRow]]:

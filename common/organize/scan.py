@@ -9,6 +9,7 @@ from typing import NamedTuple
 from common.errors import explain_os_error
 from common.media_types import QUARANTINE_FOLDER, is_system_file, is_system_folder
 from common.paths import join_path
+from common.run_id import is_run_id
 
 
 class FoundFile(NamedTuple):
@@ -90,14 +91,15 @@ def _scan_folder(
         failure = NotScanned(folder, f"cannot read folder: {explain_os_error(error)}", failed=True)
         return FolderScan(folder, (), (failure,)), [], inode
 
-    if any(entry.name == QUARANTINE_FOLDER and entry.is_file(follow_symlinks=False) for entry in entries):
-        return FolderScan(folder, (), (), (QUARANTINE_FOLDER,)), [], inode
+    # The mark says which folders are left out, and nothing of other files: somebody may have put photos beside them.
+    is_quarantine = any(entry.name == QUARANTINE_FOLDER and entry.is_file(follow_symlinks=False) for entry in entries)
     for entry in entries:
         try:
             if entry.is_symlink():
                 not_scanned.append(NotScanned(entry.path, "symbolic link, not followed", failed=False))
             elif entry.is_dir(follow_symlinks=False):
-                if is_system_folder(entry.name) or entry.path in skip_folders:
+                is_of_run = is_quarantine and is_run_id(entry.name)
+                if is_of_run or is_system_folder(entry.name) or entry.path in skip_folders:
                     if entry.name != QUARANTINE_FOLDER:  # apply's own
                         system_entries.append(entry.name + os.sep)
                 elif exclusion(entry.path):
@@ -106,7 +108,7 @@ def _scan_folder(
                     subfolders.append(entry.path)
             elif not entry.is_file(follow_symlinks=False):
                 not_scanned.append(NotScanned(entry.path, "not a regular file", failed=False))
-            elif is_system_file(entry.name):
+            elif is_system_file(entry.name) or entry.name == QUARANTINE_FOLDER:
                 system_entries.append(entry.name)
             elif pattern := exclusion(entry.path):
                 not_scanned.append(NotScanned(entry.path, f"left out by --exclude {pattern}", failed=False))

@@ -1,13 +1,14 @@
 """The options of verify, and its input: a report, or an output of verify whose rows are to be verified again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from common.cli.options import BatchOptions
+from common.cli.options import BatchOptions, resolve_relocation
 from common.errors import BadInput
 from common.hashing.digest import is_sha256
 from common.manifests.integrity import seal_of
 from common.manifests.outputs import load_state_beside
 from common.manifests.reader import Record
+from common.manifests.relocation import Relocation, Roots
 from common.manifests.rows import REPORT, VERIFY, VerifyRow
 from common.manifests.state import SUFFIX, RunState
 from common.manifests.survey import ManifestInput, ManifestSurvey
@@ -15,7 +16,18 @@ from common.paths import printable
 from common.stages import Stage
 
 _NOT_YET_VERIFIED = dict.fromkeys(
-    ("status", "reason", "source_inode", "archive_inode", "archive_mtime", "read_mode", "verified_at", "row_seal"), ""
+    (
+        "status",
+        "reason",
+        "source_inode",
+        "archive_inode",
+        "archive_mtime",
+        "read_mode",
+        "source_read_mode",
+        "verified_at",
+        "row_seal",
+    ),
+    "",
 )
 
 
@@ -41,14 +53,31 @@ class Options(BatchOptions):
         return {"archive_only": "yes" if self.archive_only else "", **self.row_range.settings}
 
 
-def survey_input(options: Options, manifest: ManifestInput, state: RunState | None) -> ManifestSurvey:
+def locate_roots(options: Options, manifest: ManifestInput) -> Relocation:
+    """Where the roots that the input names are at present. Reads the disk. Raises ``BadInput`` for a wrong option."""
+    first = manifest.first_record()
+    recorded = Roots(first.values["source_root"], first.values["archive_root"]) if first else Roots()
+    return resolve_relocation(options, recorded)
+
+
+def survey_input(
+    options: Options, manifest: ManifestInput, state: RunState | None, relocation: Relocation
+) -> ManifestSurvey:
     """Check the whole input, or only that it is still the file to which the resumed state belongs. Reads the disk.
 
-    Raises ``BadInput`` if the input is invalid or not the state's, or if ``--offset`` is past its end.
+    The survey has the present roots. Raises ``BadInput`` if the input is invalid or not the state's, or if ``--offset``
+    is past its end.
     """
+    survey = _survey_recorded(options, manifest, state, relocation)
+    return replace(survey, source_root=relocation.present.source, archive_root=relocation.present.archive)
+
+
+def _survey_recorded(
+    options: Options, manifest: ManifestInput, state: RunState | None, relocation: Relocation
+) -> ManifestSurvey:
     if state is None or state.manifest is None:
         start = options.row_range.start
-        survey = manifest.survey(lambda record, where: read_row(record, where).size_bytes, start=start)
+        survey = manifest.survey(lambda record, where: read_row(record, where, relocation).size_bytes, start=start)
         if survey.manifest.rows < start:
             raise BadInput(f"{printable(options.input_csv)} has no row behind --offset {start}; give a smaller one")
         return survey
@@ -61,16 +90,20 @@ def survey_input(options: Options, manifest: ManifestInput, state: RunState | No
     return manifest.known_survey(state.manifest)
 
 
-def read_row(record: Record, where: str) -> VerifyRow:
-    """Make an unverified row from a row of the input. Raises ``BadInput`` if it is invalid or was changed."""
+def read_row(record: Record, where: str, relocation: Relocation) -> VerifyRow:
+    """Make an unverified row, with the present paths, from a row of the input.
+
+    Raises ``BadInput`` if it is invalid or was changed.
+    """
     values = record.values
     if "row_seal" in values:
-        missing = [column for column in VERIFY.columns if column not in values]
+        missing = [column for column in VERIFY.required if column not in values]
         if missing or seal_of(values) != values["row_seal"]:
             raise BadInput(f"{where}: the row was changed after it was written; restore it or delete the whole row")
     if values["sha256"] and not is_sha256(values["sha256"]):
         raise BadInput(f"{where}: sha256 holds {values['sha256'][:80]!r}, not 64 lower-case hex digits")
-    return VERIFY.decode({"report_status": values["status"], **values, **_NOT_YET_VERIFIED}, where)
+    row = VERIFY.decode({"report_status": values["status"], **values, **_NOT_YET_VERIFIED}, where)
+    return relocation.rebase_row(row, where)
 
 
 def is_plan(manifest: ManifestInput) -> bool:

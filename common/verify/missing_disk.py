@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from common.errors import StoppedEarly
+from common.manifests.relocation import SOURCE_ELSEWHERE
 from common.manifests.rows import VerifyRow
 from common.manifests.statuses import ReportStatus, VerifyStatus
 from common.paths import printable
@@ -35,14 +36,15 @@ def stop_at_missing_disk(rows: Iterable[VerifyRow]) -> Iterator[VerifyRow]:
             if missing_originals == ROWS:
                 raise StoppedEarly(
                     f"{printable(row.source_root)}: the first {ROWS} originals are all missing; nothing was written "
-                    "about them: mount the right disk and run again; if they are quarantined or purged, add "
-                    "--archive-only"
+                    f"about them: mount the right disk and run again, {SOURCE_ELSEWHERE}; if they are quarantined or "
+                    "purged, add --archive-only"
                 )
             if missing == ROWS:
                 raise StoppedEarly(
                     f"{printable(row.archive_root)}: the first {ROWS} files are all missing, in the archive or the "
-                    "source; nothing was written about them: mount the right disks and run again, or begin behind "
-                    "them with --offset"
+                    "source; nothing was written about them: mount the right disks and run again, or, if they are "
+                    "mounted elsewhere today, add --archive-now-at DIR or --source-now-at DIR; or begin behind them "
+                    "with --offset"
                 )
         else:
             break

@@ -14,21 +14,26 @@ from common.counts import Counts
 from common.errors import BadInput
 from common.fileops.locking import Lock
 from common.fileops.writing import Appender
+from common.manifests.integrity import seal
 from common.manifests.outputs import find_unfinished, resume_or_begin, unused_name
 from common.manifests.reader import Reader
+from common.manifests.reasons import is_lacking_attributes
+from common.manifests.relocation import Relocation
 from common.manifests.rows import VERIFY, VERIFY_INPUT_COLUMNS, VerifyRow, Writer, checksum_line
 from common.manifests.state import SUFFIX, RunState, load_state, save_state
 from common.manifests.statuses import VERIFIED_STATUSES, ReadMode, ReportStatus
 from common.manifests.survey import ManifestInput, ManifestSurvey
 from common.paths import casefold_name, printable, relative_to
 from common.stages import Stage
-from common.verify.manifest import Options, is_plan, read_row, survey_input
+from common.verify.manifest import Options, is_plan, locate_roots, read_row, survey_input
 
 # What the state counts besides the statuses: rows that need attention, rows that were verified from memory, and rows
-# that organize has carried out (none in a plan).
+# that organize has carried out (none in a plan), and copies without some attributes of their originals.
 ATTENTION = "attention"
 CACHED = "cached"
 CARRIED_OUT = "carried out"
+LACKING_ATTRIBUTES = "lacking attributes"
+COUNTED = (ATTENTION, CACHED, CARRIED_OUT, LACKING_ATTRIBUTES)
 _TABLES = ("verified", "unverified")
 _OUTPUTS = (*_TABLES, "checksums")
 
@@ -37,10 +42,18 @@ class VerifySession:
     """The outputs and the state of a run, and the rows of this call. Changes the disk: the outputs and the state."""
 
     def __init__(
-        self, options: Options, survey: ManifestSurvey, state_path: str, state: RunState, *, is_plan: bool
+        self,
+        options: Options,
+        survey: ManifestSurvey,
+        relocation: Relocation,
+        state_path: str,
+        state: RunState,
+        *,
+        is_plan: bool,
     ) -> None:
         self.options = options
         self.survey = survey
+        self.relocation = relocation
         self.state_path = state_path
         self.state = state
         self.is_plan = is_plan
@@ -71,7 +84,7 @@ class VerifySession:
             reader.seek(self.state.byte_offset)
             for record in islice(reader, self.rows_this_call):
                 self._row_ends.append(record.end)
-                yield read_row(record, reader.where(record.line))
+                yield read_row(record, reader.where(record.line), self.relocation)
 
     def record(self, rows: Sequence[VerifyRow]) -> None:
         """Append rows durably to the outputs, then advance the state. Changes the disk.
@@ -79,10 +92,11 @@ class VerifySession:
         Raises ``StoppedEarly`` if writing fails, or if the archive is gone: its disk may be missing, not its files.
         """
         if self.survey.archive_id:
-            archive.require_archive(self.survey.archive_root, self.survey.archive_id)
+            archive.require_archive(self.survey.archive_root, self.survey.archive_id, self.relocation.archive_hint)
         verified = [row for row in rows if row.status in VERIFIED_STATUSES]
-        self._verified.append_rows(verified)
-        self._unverified.append_rows(row for row in rows if row.status not in VERIFIED_STATUSES)
+        unverified = [row for row in rows if row.status not in VERIFIED_STATUSES]
+        for writer, chosen in ((self._verified, verified), (self._unverified, unverified)):
+            writer.append_rows(seal(row, writer.columns) for row in chosen)
         for row in verified:
             self._checksums.append(checksum_line(row.sha256, relative_to(row.destination_path, row.archive_root)))
         for output in self._outputs.values():
@@ -106,7 +120,7 @@ class VerifySession:
     def recorded_rows(self) -> Iterator[VerifyRow]:
         """Yield all rows of both outputs, the verified ones first. Reads the disk."""
         for kind in _TABLES:
-            with Reader(self.state.outputs[kind][0], VERIFY.columns) as reader:
+            with Reader(self.state.outputs[kind][0], VERIFY.required) as reader:
                 for record in reader:
                     yield VERIFY.decode(record.values, reader.where(record.line))
 
@@ -122,6 +136,7 @@ def count_rows(rows: Sequence[VerifyRow]) -> Counts:
         counts.add_file(row.status, row.media_kind, row.size_bytes)
         if row.status in VERIFIED_STATUSES:
             counts.add(CACHED, row.read_mode == ReadMode.CACHED)
+            counts.add(LACKING_ATTRIBUTES, is_lacking_attributes(row.reason))
         else:  # what organize skipped needs no attention
             counts.add(ATTENTION, row.report_status != ReportStatus.SKIPPED)
         counts.add(CARRIED_OUT, row.report_status in (ReportStatus.COPIED, ReportStatus.MOVED))
@@ -131,19 +146,24 @@ def count_rows(rows: Sequence[VerifyRow]) -> Counts:
 @contextmanager
 def open_verification(options: Options, manifest: ManifestInput, console: Console) -> Iterator[VerifySession]:
     """Begin or resume a run. Changes the disk. Raises ``BadInput``, ``Locked``, or ``StoppedEarly`` without a disk."""
-    state_path = _find_state(options, manifest)
-    survey = survey_input(options, manifest, load_state(state_path, Stage.VERIFY) if state_path else None)
+    relocation = locate_roots(options, manifest)
+    settings = options.settings | relocation.settings
+    state_path = _find_state(options, manifest, settings)
+    known = load_state(state_path, Stage.VERIFY) if state_path else None
+    survey = survey_input(options, manifest, known, relocation)
     if survey.archive_id:
-        archive.require_archive(survey.archive_root, survey.archive_id)
+        archive.require_archive(survey.archive_root, survey.archive_id, relocation.archive_hint)
+    if not options.archive_only:
+        archive.require_outside_archive(survey.source_root, survey.archive_id)
     folder = os.path.dirname(options.input_csv)
     verified = options.verified_out or unused_name(folder, "verified", survey.run_id, SUFFIX)
     state_path = state_path or verified + SUFFIX
-    require_same_run = partial(_require_same_run, options, survey, state_path)
-    begin = partial(_first_state, options, survey, verified, state_path)
+    require_same_run = partial(_require_same_run, options, survey, settings, state_path)
+    begin = partial(_first_state, options, survey, settings, verified, state_path)
     resume = partial(resume_or_begin, state_path, Stage.VERIFY, require_same_run, begin)
     resume()
     with Lock(state_path + ".lock"):
-        run = VerifySession(options, survey, state_path, resume(), is_plan=is_plan(manifest))
+        run = VerifySession(options, survey, relocation, state_path, resume(), is_plan=is_plan(manifest))
         with closing(run):
             for kind, (path, _) in run.state.outputs.items():
                 console.debug(f"{kind}: {printable(path)}")
@@ -153,19 +173,21 @@ def open_verification(options: Options, manifest: ManifestInput, console: Consol
             yield run
 
 
-def _find_state(options: Options, manifest: ManifestInput) -> str:
+def _find_state(options: Options, manifest: ManifestInput, settings: dict[str, str]) -> str:
     """The named state file, that of the named output, an unfinished one of the same input, or an empty string."""
     if options.state_file or options.verified_out:
         return options.state_file or options.verified_out + SUFFIX
 
     def belongs(state: RunState) -> bool:
-        is_same_call = state.settings == options.settings
+        is_same_call = state.settings == settings
         return bool(is_same_call and state.manifest and state.manifest.sha256 == manifest.sha256())
 
     return find_unfinished(os.path.dirname(options.input_csv), "verified-", Stage.VERIFY, belongs)
 
 
-def _first_state(options: Options, survey: ManifestSurvey, verified: str, state_path: str) -> RunState:
+def _first_state(
+    options: Options, survey: ManifestSurvey, settings: dict[str, str], verified: str, state_path: str
+) -> RunState:
     """Make the state of a new run. Raises ``BadInput`` if an output exists, has no folder, or is named twice."""
     folder = os.path.dirname(verified)
     unverified = options.unverified_out or unused_name(folder, "unverified", survey.run_id, SUFFIX)
@@ -185,7 +207,7 @@ def _first_state(options: Options, survey: ManifestSurvey, verified: str, state_
     return RunState(
         Stage.VERIFY,
         survey.run_id,
-        options.settings,
+        settings,
         survey.manifest,
         next_offset=options.row_range.start,
         byte_offset=survey.start_byte,
@@ -194,16 +216,18 @@ def _first_state(options: Options, survey: ManifestSurvey, verified: str, state_
     )
 
 
-def _require_same_run(options: Options, survey: ManifestSurvey, state_path: str, state: RunState) -> None:
+def _require_same_run(
+    options: Options, survey: ManifestSurvey, settings: dict[str, str], state_path: str, state: RunState
+) -> None:
     """Raise ``BadInput`` unless the state belongs to this input, these options and these outputs."""
     if state.manifest is None or state.manifest.sha256 != survey.manifest.sha256:
         raise BadInput(f"{printable(state_path)} is the state file of another input by now; choose another")
     if state.run_id != survey.run_id or set(state.outputs) != set(_OUTPUTS):
         raise BadInput(f"{printable(state_path)} is the state file of another run; it is left as it is: choose another")
-    if state.settings != options.settings:
+    if state.settings != settings:
         raise BadInput(
-            f"{printable(state_path)} belongs to a call with another --offset, --limit or --archive-only; "
-            "give the same, or another state file"
+            f"{printable(state_path)} belongs to a call with another --offset, --limit, --archive-only, "
+            "--source-now-at or --archive-now-at; give the same, or another state file and other outputs"
         )
     for kind, path in zip(_TABLES, (options.verified_out, options.unverified_out), strict=True):
         present = state.outputs[kind][0]

@@ -17,7 +17,7 @@ from common.paths import printable
 from common.review.verify_page import VerifyCollector
 from common.stages import Stage
 from common.verify.manifest import Options
-from common.verify.session import ATTENTION, CACHED, CARRIED_OUT, VerifySession
+from common.verify.session import ATTENTION, CACHED, CARRIED_OUT, COUNTED, LACKING_ATTRIBUTES, VerifySession
 from common.verify.verifier import PairVerifier
 
 
@@ -26,7 +26,7 @@ def summarize(run: VerifySession, note: str = "") -> Summary:
     options, state, survey = run.options, run.state, run.survey
     totals = Counts.from_flat(state.counts) if state.complete else run.counts_this_call
     attention, cached, carried_out = (totals[name] for name in (ATTENTION, CACHED, CARRIED_OUT))
-    statuses = {name: name for name in totals.rows if name not in (ATTENTION, CACHED, CARRIED_OUT)}
+    statuses = {name: name for name in totals.rows if name not in COUNTED}
     counts, amounts = counts_and_amounts("rows", totals, statuses)
     first = state.next_offset - counts["rows"] + 1
     window = f"rows {first:,} to {state.next_offset:,}" if counts["rows"] else "none"
@@ -39,9 +39,13 @@ def summarize(run: VerifySession, note: str = "") -> Summary:
         counts=counts,
         amounts=amounts,
         outputs={**{kind: path for kind, (path, _) in state.outputs.items()}, "state": run.state_path},
-        notes=[*filter(None, [note]), *_notes(run, counts, attention, cached)],
+        notes=[*filter(None, [note]), *_notes(run, counts, attention, cached), *_notes_on_attributes(totals)],
         complete=state.complete,
-        next_steps=list(_next_steps(run, counts, attention, is_plan=run.is_plan and not carried_out)),
+        next_steps=list(
+            _next_steps(
+                run, counts, attention, is_plan=run.is_plan and not carried_out and not run.relocation.is_relocated
+            )
+        ),
     )
     return with_review_page(summary, options.review_html, VerifyCollector, run.recorded_rows())
 
@@ -67,7 +71,7 @@ def summarize_empty(options: Options) -> Summary:
     outputs = {kind: path for kind, path in named if path}
     for path in outputs.values():
         if os.path.lexists(path):
-            with ManifestInput(path, VERIFY.columns) as existing:
+            with ManifestInput(path, VERIFY.required) as existing:
                 if not existing.is_empty():
                     raise BadInput(f"{printable(path)} exists already; choose another name or move it away")
             continue
@@ -79,6 +83,7 @@ def summarize_empty(options: Options) -> Summary:
 
 def _notes(run: VerifySession, counts: Mapping[str, int], attention: int, cached: int) -> Iterator[str]:
     """Yield the notes for the user. Reads the disk: whether the source is an archive."""
+    yield from run.relocation.notes
     if attention:
         unverified = printable(run.state.outputs["unverified"][0])
         yield f"to look at: {count_text(attention, 'row')} not verified; the reasons are in {unverified}"
@@ -86,13 +91,21 @@ def _notes(run: VerifySession, counts: Mapping[str, int], attention: int, cached
     if missing and missing + counts.get(VerifyStatus.NOT_ARCHIVED, 0) == counts["rows"]:
         yield "no original is where it was: if all are quarantined or purged, --archive-only reads the copies"
     if cached:
-        yield f"read from memory, not from the medium: {count_text(cached, 'file')} (read_mode is cached)"
+        yield f"copies read from memory, not from the medium: {count_text(cached, 'file')} (read_mode is cached)"
     if archive.is_archive(run.survey.source_root):
         yield f"THE SOURCE IS AN ARCHIVE ITSELF: {printable(run.survey.source_root)}"
     if run.survey.torn_line:
         yield f"the last row of the input (line {run.survey.torn_line}) was cut short and is left out"
     if not run.state.complete:
         yield f"left to do: {count_text(run.state.remaining_rows, 'row')}"
+
+
+def _notes_on_attributes(totals: Counts) -> Iterator[str]:
+    if lacking := totals[LACKING_ATTRIBUTES]:
+        yield (
+            f"without tags or other extended attributes of the original: {count_text(lacking, 'archive copy')}; "
+            "the reasons name them, and apply destroys such originals only with --accept-lost-attributes"
+        )
 
 
 def _next_steps(run: VerifySession, counts: Mapping[str, int], attention: int, is_plan: bool) -> Iterator[str]:

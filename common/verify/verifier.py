@@ -4,18 +4,22 @@ import os
 import stat
 from collections.abc import Callable
 
-from common.archive import archive_failed, require_source
+from common.archive import ArchiveLookup, archive_failed, require_source
 from common.errors import ChangedWhileReading, Interrupted, NotRegular, RowFailed, SameFile, explain_os_error
+from common.fileops.attributes import missing_attributes
 from common.fileops.context import DiskAccess
 from common.fileops.folders import sync_folders_up_to
 from common.fileops.mounts import remove_stale_probes
+from common.filesystems import is_on_same_disk
 from common.hashing.compare import Comparison, compare
 from common.hashing.digest import hash_file
 from common.hashing.identity import Identity
-from common.manifests.integrity import seal
+from common.manifests import reasons
+from common.manifests.relocation import SOURCE_ELSEWHERE
 from common.manifests.rows import VerifyRow
 from common.manifests.statuses import ReportStatus, VerifyStatus
-from common.paths import is_inside, is_plain_absolute, printable
+from common.media_types import is_in_year_folder, unsafe_folder_in
+from common.paths import is_inside, is_plain_absolute, printable, relative_to
 from common.timestamps import mtime_text, utc_now_text
 
 Verdict = tuple[VerifyStatus, str]
@@ -44,6 +48,12 @@ def check_row(row: VerifyRow) -> Verdict | None:
         return VerifyStatus.SAME_FILE, "source and destination are one path"
     if is_inside(row.source_path, row.archive_root):
         return VerifyStatus.OUTSIDE_ROOT, "the source path lies in the archive"
+    relative = relative_to(row.destination_path, row.archive_root)
+    if unsafe := unsafe_folder_in(relative):
+        return VerifyStatus.NOT_ARCHIVED, f"the copy lies in {printable(unsafe)}, a hidden folder or a bin"
+    if row.report_status == ReportStatus.ALREADY_ARCHIVED and not is_in_year_folder(relative, exactly=False):
+        reason = "the copy was found in the archive, but in no year folder: move it into one, or organize again"
+        return VerifyStatus.NOT_ARCHIVED, reason
     if not row.archive_id:
         reason = "the archive was not begun when this plan was made; carry it out, then verify its report"
         return VerifyStatus.NOT_ARCHIVED, reason
@@ -79,10 +89,11 @@ class PairVerifier:
         self._disk = disk
         self._cold = cold
         self._archive_only = archive_only
+        self._archives = ArchiveLookup()
         self.shared_blocks: list[str] = []
 
     def verify(self, row: VerifyRow) -> VerifyRow:
-        """Verify a row; return it with its status, the facts about both files, and its seal.
+        """Verify a row; return it with its status and the facts about both files.
 
         Raises ``StoppedEarly`` if a disk is missing or the archive can't be read, ``Interrupted`` on a stop request.
         """
@@ -96,14 +107,14 @@ class PairVerifier:
         except RowFailed as error:
             row = _decided(row, _FAILURES.get(type(error), VerifyStatus.READ_ERROR), str(error))
         self._disk.progress.add_file()
-        return seal(row._replace(verified_at=utc_now_text()))
+        return row._replace(verified_at=utc_now_text())
 
     def _verify_pair(self, row: VerifyRow) -> VerifyRow:
         source = _lstat(row.source_path, lambda error: _row_failed("look at the source", error))
-        copy = _lstat(row.destination_path, lambda error: archive_failed(row.destination_path, error))
+        copy = _lstat(row.destination_path, lambda error: self._copy_failed(row, error))
         verdict = check_stat(row, source, copy)
         if verdict and verdict[0] == VerifyStatus.SOURCE_MISSING:
-            require_source(row.source_root)
+            require_source(row.source_root, SOURCE_ELSEWHERE)
         if verdict := verdict or self._check_paths(row, has_source=source is not None):
             return _decided(row, *verdict)
         folder = os.path.dirname(row.destination_path)
@@ -129,9 +140,18 @@ class PairVerifier:
             folders = os.path.dirname(row.source_path), os.path.dirname(row.destination_path)
             if disk.directories.same_directory(*folders):
                 return VerifyStatus.SAME_FILE, "source and destination folder are one folder seen twice (a mount)"
+            if root := self._archives.root_around(folders[0], row.archive_id):
+                reason = f"the source lies in {printable(root)}, a view or a clone of the archive itself"
+                return VerifyStatus.SAME_FILE, reason
         if disk.real_roots.leads_through_link(row.destination_path, row.archive_root):
             return _LINK_IN_ARCHIVE
-        return None
+        return self._check_disk(row)
+
+    def _check_disk(self, row: VerifyRow) -> Verdict | None:
+        """Return a verdict if the copy lies on another disk than the archive, which may be taken away alone."""
+        if is_on_same_disk(os.path.dirname(row.destination_path), row.archive_root, self._disk.mount_points):
+            return None
+        return VerifyStatus.OUTSIDE_ROOT, "the archive copy lies on another disk, mounted inside the archive"
 
     def _verify_copy(self, row: VerifyRow) -> VerifyRow:
         """Verify the archive copy alone."""
@@ -144,6 +164,8 @@ class PairVerifier:
             return _decided(row, VerifyStatus.NOT_REGULAR, "the archive path is no regular file of the archive")
         if self._disk.real_roots.leads_through_link(row.destination_path, row.archive_root):
             return _decided(row, *_LINK_IN_ARCHIVE)
+        if verdict := self._check_disk(row):
+            return _decided(row, *verdict)
         return self._check_hash(row)
 
     def _compare(self, row: VerifyRow) -> VerifyRow:
@@ -160,6 +182,7 @@ class PairVerifier:
             archive_inode=_inode_text(copy),
             archive_mtime=mtime_text(copy.mtime_ns),
             read_mode=comparison.read_mode,
+            source_read_mode=comparison.left_read_mode,
         )
         if not comparison.equal:
             reason = f"first difference at byte {comparison.first_difference}"
@@ -171,11 +194,14 @@ class PairVerifier:
             return _decided(facts, VerifyStatus.CONTENT_DIFFERS, reason)
         if comparison.shares_blocks:
             self.shared_blocks.append(row.destination_path)
-        return facts._replace(status=VerifyStatus.IDENTICAL, sha256=comparison.sha256)
+        missing = missing_attributes(row.source_path, row.destination_path)
+        reason = reasons.lacks_attributes(missing) if missing else ""
+        return facts._replace(status=VerifyStatus.IDENTICAL, reason=reason, sha256=comparison.sha256)
 
     def _read_both(self, row: VerifyRow) -> Comparison:
         try:
-            return compare(row.source_path, row.destination_path, self._disk, cold=self._cold)
+            with self._disk.copies.hold(row.destination_path):
+                return compare(row.source_path, row.destination_path, self._disk, cold=self._cold)
         except FileNotFoundError as error:
             raise RowFailed(f"went away while it was looked at: {printable(str(error.filename))}") from None
         except OSError as error:
@@ -186,7 +212,8 @@ class PairVerifier:
     def _check_hash(self, row: VerifyRow) -> VerifyRow:
         """Verify the archive copy against the recorded hash."""
         try:
-            hashed = hash_file(row.destination_path, self._disk, cold=self._cold)
+            with self._disk.copies.hold(row.destination_path):
+                hashed = hash_file(row.destination_path, self._disk, cold=self._cold)
         except OSError as error:
             raise self._copy_failed(row, error) from None
         facts = row._replace(

@@ -265,10 +265,6 @@ def linked(task: Task) -> None:
     os.link(task.from_path, task.to_path)
 
 
-def placeholder_made(task: Task) -> None:
-    Path(task.to_path).touch()
-
-
 def copied(task: Task) -> None:
     shutil.copy2(task.from_path, task.to_path)
 
@@ -283,7 +279,7 @@ def renamed(task: Task) -> None:
 
 
 @pytest.mark.parametrize("act", ["quarantine", "delete", "restore"])
-@pytest.mark.parametrize("left", [linked, placeholder_made, copied, parked_behind_a_copy, renamed])
+@pytest.mark.parametrize("left", [linked, copied, parked_behind_a_copy, renamed])
 def test_a_task_given_again_finishes_what_a_killed_run_left(home: Home, act: str, left: Callable[[Task], None]) -> None:
     task = {"quarantine": home.task, "delete": home.delete, "restore": home.restore}[act]
     if act == "restore":

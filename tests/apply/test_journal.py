@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from common.apply import folders
 from common.apply.journal import Journal, JournalPosition, JournalReader, Key
+from common.apply.tasks import Task
 from common.errors import BadInput
+from common.manifests.integrity import first_chain
+from common.manifests.reasons import add_roots
+from common.manifests.relocation import Relocation, Roots
 from common.manifests.rows import JOURNAL, JournalRow
+from common.manifests.statuses import Action
 
 RUN_ID = "3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b"
 
@@ -144,3 +150,55 @@ def test_a_missing_journal_that_the_state_knows_is_not_made_anew(path: str) -> N
     with pytest.raises(BadInput, match="is missing though the state file knows it"):
         Journal(path, RUN_ID, JournalPosition(offset=500))
     assert not Path(path).exists()
+
+
+def written_at(place: str, written: JournalRow) -> JournalRow:
+    """A row of a run for which the source was elsewhere."""
+    reason = add_roots(written.reason, place, "/archive") if written.phase == "planned" else written.reason
+    moved = {name: getattr(written, name).replace("/source", place) for name in ("from_path", "to_path", "folder")}
+    return written._replace(**moved, reason=reason)
+
+
+def test_b6_what_was_under_way_at_another_place_is_found_at_the_present_one(path: str) -> None:
+    present = Relocation(Roots("/source", "/archive"), Roots("/usb2", "/archive"))
+    one, two = (
+        row(number, "planned")._replace(
+            source_root="/source", archive_root="/archive", destination_path="/archive/a.jpg", folder="/source"
+        )
+        for number in (1, 2)
+    )
+    intentions = [written_at("/usb1", found) for found in (one, two)]
+    write(path, *intentions, intentions[0]._replace(phase="done", reason=""))
+    journal = Journal(path, RUN_ID, JournalPosition(len(JOURNAL.header()), first_chain(RUN_ID)), present)
+    assert list(journal.recovery.intentions) == [(2, "quarantine", "/usb2/2.jpg", "/q")]
+    assert list(journal.recovery.uncounted) == [(1, "quarantine", "/usb2/1.jpg", "/q")]
+    assert list(journal.recovery.folder_times) == ["/usb2"]
+    unfinished = journal.recovery.intentions[2, "quarantine", "/usb2/2.jpg", "/q"]
+    assert unfinished.from_path == "/usb1/2.jpg"  # as it was written, so that its outcome goes with it
+    journal.close()
+
+
+def test_b6_a_folder_whose_removal_was_under_way_elsewhere_is_removed_at_the_present_place(
+    path: str, tmp_path: Path
+) -> None:
+    usb2 = tmp_path / "usb2"
+    (usb2 / "trip").mkdir(parents=True)
+    prune = row(0, "planned", "prune")._replace(
+        source_root="/source", archive_root="/archive", destination_path="/archive/a.jpg", from_path="/source/trip",
+        source_path="/source/trip", to_path="", folder="/source", folder_mtime="2019-05-01T00:00:00.000000000Z",
+        source_mtime="2019-05-01T00:00:00.000000000Z", reason="755",
+    )  # fmt: skip
+    write(path, written_at("/usb1", prune))
+    relocation = Relocation(Roots("/source", "/archive"), Roots(str(usb2), "/archive"))
+    journal = Journal(path, RUN_ID, JournalPosition(), relocation)
+    assert list(journal.recovery.pruning) == [str(usb2 / "trip")]
+    task = Task(Action.QUARANTINE, "", "", relocation.rebase_row(prune, ""), relocation)
+    assert folders.prune(journal, [str(usb2 / "trip")], task) == (1, [])
+    journal.close()
+    assert list(usb2.iterdir()) == []
+    assert usb2.stat().st_mtime == 1556668800
+    with JournalReader(path, RUN_ID) as reader:
+        assert [(found.phase, found.from_path) for found in reader] == [
+            ("planned", "/usb1/trip"),
+            ("done", "/usb1/trip"),
+        ]

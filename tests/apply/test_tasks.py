@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
-from common.apply.manifest import ManifestKind
+from common.apply.manifest import JournalCheck, ManifestKind
 from common.apply.tasks import (
     Task,
     check_stat,
@@ -18,8 +19,10 @@ from common.apply.tasks import (
     require_sound,
 )
 from common.errors import BadInput, RowFailed
-from common.manifests.integrity import seal
+from common.manifests.integrity import chain_of, first_chain, seal
 from common.manifests.reader import Record
+from common.manifests.reasons import add_roots, parse_roots
+from common.manifests.relocation import Relocation, Roots
 from common.manifests.rows import JOURNAL, REPORT, VERIFY, JournalRow, ReportRow, VerifyRow
 from common.manifests.statuses import Action, ManifestType
 from common.timestamps import mtime_text
@@ -233,3 +236,49 @@ def test_the_place_in_a_quarantine_holds_the_whole_path_of_the_original() -> Non
     assert quarantine_path("/q", RUN_ID, "/source/sub/a.jpg") == PLACE
     assert files_folder(PLACE, "/source/sub/a.jpg") == f"/q/{RUN_ID}/files"
     assert quarantine_path("/q", RUN_ID, "//source/a.jpg") == f"/q/{RUN_ID}/files/source/a.jpg"
+
+
+# --- a source or archive that is elsewhere today ----------------------------------------------------
+
+
+def rebased(row: VerifyRow, source: str, archive: str) -> Task | None:
+    relocation = Relocation(Roots("/source", "/archive"), Roots(source, archive))
+    return read_task(QUARANTINE, Record(VERIFY.as_text(row), 2, 100), "line 2", "/q", relocation=relocation)
+
+
+def test_b6_an_original_elsewhere_has_its_recorded_path_in_the_quarantine() -> None:
+    task = rebased(seal(VERIFIED), "/usb1", "/disk1")
+    assert task
+    assert (task.from_path, task.to_path) == ("/usb1/sub/a.jpg", PLACE)
+    intention = task.intention("/usb1/sub", "")
+    assert intention._replace(reason="", folder="", folder_mtime="") == PLANNED._replace(
+        from_path="/usb1/sub/a.jpg", source_inode="1:11"
+    )
+    assert parse_roots(intention.reason) == ("/usb1", "/disk1")
+
+
+def test_b6_an_original_that_would_be_the_archive_s_own_file_is_refused() -> None:
+    row = VERIFIED._replace(source_path="/source/archive/2019/a.jpg")
+    with pytest.raises(BadInput, match="lies in the archive itself"):
+        rebased(seal(row), "/usb1", "/usb1/archive")
+
+
+def test_b6_what_a_failed_act_has_left_in_the_quarantine_elsewhere_still_counts(tmp_path: Path) -> None:
+    usb1, usb2 = tmp_path / "usb1", tmp_path / "usb2"
+    place = f"{usb1}/q/{RUN_ID}/files/source/sub/a.jpg"
+    row = PLANNED._replace(sequence=1, to_path=place, reason=add_roots("", str(usb1), "/archive"))
+    values = [JOURNAL.as_text(row), JOURNAL.as_text(row._replace(sequence=2, phase="failed", reason=""))]
+    check = JournalCheck(RUN_ID)
+    chain = first_chain(RUN_ID)
+    for number, row_values in enumerate(values):
+        chain = row_values["chain"] = chain_of(row_values, chain)
+        check.add(row_values, f"line {number}")
+    check.finish()
+    relocation = Relocation(Roots("/source", "/archive"), Roots(str(usb2), "/archive"))
+    assert read_task(RESTORE, Record(values[0], 2, 100), "line 2", "", check, relocation=relocation) is None
+    left = Path(place.replace("usb1", "usb2"))
+    left.parent.mkdir(parents=True)
+    left.touch()
+    task = read_task(RESTORE, Record(values[0], 2, 100), "line 2", "", check, relocation=relocation)
+    assert task
+    assert (task.from_path, task.to_path) == (str(left), f"{usb2}/sub/a.jpg")

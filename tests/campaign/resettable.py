@@ -8,10 +8,7 @@ are kept as bytes and written anew, since runs append to them in place.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,20 +26,6 @@ def is_table(path: str) -> bool:
 def is_lock(path: str) -> bool:
     """Whether a path is one of the lock files, which are made by any run and mean nothing."""
     return path.endswith(".lock") or os.path.basename(path) == "lock"
-
-
-@contextmanager
-def quick_folder(otherwise: Path) -> Iterator[Path]:
-    """A folder in memory where the system has one, for runs by the thousand; else a folder that the test has."""
-    memory = Path("/dev/shm")
-    if not (memory.is_dir() and os.access(memory, os.W_OK)):
-        yield otherwise
-        return
-    folder = Path(tempfile.mkdtemp(prefix="media-tests-", dir=memory))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -403,16 +403,11 @@ def failing(name: str, number: int, folder: Path, below: str = "") -> Iterator[N
         yield
 
 
-def onto(disk: Path, library: Library) -> Library:
-    """The same library with its archive on another disk."""
-    return dataclasses.replace(library, archive=disk / "archive")
-
-
 @pytest.mark.parametrize("step", ["write", "fsync"])
 def test_incident_06_czkawka_the_original_stays_until_its_replacement_is_in_place(
-    six: Library, other_disk: Path, step: str
+    tmp_path: Path, other_disk: Path, step: str
 ) -> None:
-    home = onto(other_disk, six)
+    home = Library.at(tmp_path / "library", {f"p{n}.jpg": jpeg(seed=n) for n in range(1, 7)}, other_disk / "source")
     before = home.photos()
     with failing(step, errno.ENOSPC, home.archive, ".media-tmp-"):
         result = home.organize(mode="move", expect=3)
@@ -450,33 +445,35 @@ def test_incident_07_czkawka_a_roll_back_that_fails_is_loud_and_says_where_the_f
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_incident_12_trash_cli_a_move_between_disks_may_be_interrupted_at_any_moment(
-    ready: Library, other_disk: Path, number: signal.Signals
+    ready_across: Library, number: signal.Signals
 ) -> None:
+    ready, elsewhere = ready_across, ready_across.root / "q"
     before = ready.source_snapshot()
     photos = contents(ready.photos())
-    line = ready.apply_line("--quarantine-root", other_disk / "q", "--jobs", "1")
-    journal = other_disk / "q" / ready.run_id / "journal.csv"
+    line = ready.apply_line("--quarantine-root", elsewhere, "--jobs", "1")
+    journal = elsewhere / ready.run_id / "journal.csv"
     names = moments_of(lambda: call(APPLY, *line, cwd=ready.out))
     telling = [moment for moment, name in enumerate(names, 1) if name in ("renameat2", "unlink", "write")]
-    ready.restore(journal)
+    ready.restore(journal, "--accept-cached-reads")
     for moment in telling[len(telling) // 2 :][:9]:  # all of one file, and more
         ended = in_a_child(APPLY, *line, cwd=ready.out, kill_at=moment, how=number)
         assert ended in ((-signal.SIGKILL, 0) if number == signal.SIGKILL else (0, 130))
-        there = contents(read_tree(ready.source)) + contents(read_tree(other_disk))
+        there = contents(read_tree(ready.source)) + contents(read_tree(elsewhere))
         assert there.keys() >= photos.keys(), f"lost at moment {moment}"
         call(APPLY, *line, cwd=ready.out)
         assert ready.photos() == {}
-        ready.restore(journal)
+        ready.restore(journal, "--accept-cached-reads")
         assert ready.source_snapshot() == before
-        assert not [path for path in other_disk.rglob(".media-*") if path.name != ".media-quarantine"]
+        assert not [path for path in elsewhere.rglob(".media-*") if path.name != ".media-quarantine"]
 
 
 def test_incident_13_trash_cli_when_the_source_can_not_be_changed_no_copy_is_left_astray(
-    ready: Library, other_disk: Path, monkeypatch: pytest.MonkeyPatch
+    ready_across: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A move between disks copies first: if the original may not go then, the copy must be of use, or gone."""
+    ready, elsewhere = ready_across, ready_across.root / "q"
     before = ready.source_snapshot()
-    quarantine = ("--quarantine-root", other_disk / "q")
+    quarantine = ("--quarantine-root", elsewhere)
     rename = rename_no_replace
 
     def as_if_read_only(source: str, destination: str) -> None:
@@ -491,13 +488,13 @@ def test_incident_13_trash_cli_when_the_source_can_not_be_changed_no_copy_is_lef
     assert {name: entry for name, entry in ready.source_snapshot().items() if entry.kind == "file"} == {
         name: entry for name, entry in before.items() if entry.kind == "file"
     }
-    assert not list(other_disk.rglob(".media-tmp-*"))
+    assert not list(elsewhere.rglob(".media-tmp-*"))
 
     ready.apply(*quarantine)
     assert ready.photos() == {}
-    ready.restore(other_disk / "q" / ready.run_id / "journal.csv")
+    ready.restore(elsewhere / ready.run_id / "journal.csv", "--accept-cached-reads")
     assert ready.source_snapshot() == before
-    assert not list(other_disk.rglob("*.jpg"))
+    assert not list(elsewhere.rglob("*.jpg"))
 
 
 @pytest.mark.parametrize("action", ["delete", "purge"])

@@ -21,10 +21,11 @@ from tests.campaign.figures import RecordPoints
 from tests.campaign.invariants import broken_promises, rows_not_once
 from tests.campaign.mutants import complaints_about
 from tests.campaign.planted_bugs import PlantedBug
-from tests.campaign.resettable import Resettable, is_lock, is_table, quick_folder, see
+from tests.campaign.resettable import Resettable, is_lock, is_table, see
 from tests.campaign.rival_acts import ACTS, UNSEEN, Rival
 from tests.campaign.scale import dice, sized
 from tests.campaign.syscall_points import at_moment, in_a_child, moments_of, start_child, wait_for
+from tests.campaign.two_disks import quick_folder
 from tests.support.library import Library
 from tests.support.media import jpeg
 from tests.support.scripts import APPLY, ORGANIZE, VERIFY, Argument, Codes, Result, call

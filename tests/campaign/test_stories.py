@@ -16,9 +16,9 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.campaign.figures import RecordPoints
 from tests.campaign.mutants import complaints_about
 from tests.campaign.planted_bugs import PlantedBug
-from tests.campaign.resettable import quick_folder
 from tests.campaign.scale import FULL, SEED, sized
 from tests.campaign.stories import Story, Told
+from tests.campaign.two_disks import quick_folder
 
 pytestmark = pytest.mark.campaign
 

@@ -21,10 +21,11 @@ from common.media_types import QUARANTINE_FOLDER
 from tests.campaign.figures import RecordPoints
 from tests.campaign.mutants import complaints_about
 from tests.campaign.planted_bugs import PlantedBug
-from tests.campaign.resettable import Resettable, quick_folder
+from tests.campaign.resettable import Resettable
 from tests.campaign.scale import dice, sized
 from tests.campaign.syscall_points import in_a_child, moments_of
 from tests.campaign.tampering import Bait, Mutation, mutate_json, mutate_table
+from tests.campaign.two_disks import quick_folder
 from tests.support.library import Library
 from tests.support.media import jpeg
 from tests.support.scripts import APPLY, ORGANIZE, VERIFY, Argument, Result, call

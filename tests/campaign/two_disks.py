@@ -42,6 +42,21 @@ def two_disks(folder: Path) -> Iterator[tuple[Path, Path]]:
         yield places[0], places[1]
 
 
+@contextmanager
+def quick_folder(otherwise: Path) -> Iterator[Path]:
+    """A folder on a disk whose image is in memory, for runs by the thousand; else a folder that the test has.
+
+    Not the memory itself: nothing is destroyed whose archive lies there.
+    """
+    with ExitStack() as stack:
+        place = None
+        if os.geteuid() == 0 and _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK):
+            memory = Path(tempfile.mkdtemp(prefix="media-tests-", dir=_MEMORY))
+            stack.callback(shutil.rmtree, memory)
+            place = _mounted(stack, memory, "quick")
+        yield place or otherwise
+
+
 def _mounted(stack: ExitStack, memory: Path, name: str) -> Path | None:
     """A folder on a new ext4 image in memory, or None where it can't be made or mounted."""
     disk = Disk(_QUICK, memory / f"{name}.img", memory / name)

@@ -61,9 +61,16 @@ def test_the_next_call_begins_anew_and_takes_what_is_new(library: LibraryMaker) 
 
 
 def test_a_night_without_new_photos_is_a_good_night(library: LibraryMaker) -> None:
-    photos = library({})
+    photos = library({"notes.txt": b"no media"})
     run_example("three_stages.sh", *chain(photos), cwd=photos.root)
     assert len(done(photos)) == 1
+
+
+def test_b15_a_source_that_is_not_mounted_is_no_good_night(library: LibraryMaker) -> None:
+    photos = library({})
+    result = run_example("three_stages.sh", *chain(photos), cwd=photos.root, expect=3)
+    assert "the source is empty: is its disk mounted?" in result.stderr
+    assert not photos.archive.exists()
 
 
 def test_bad_input_ends_it_at_the_first_stage_with_that_stages_status(library: LibraryMaker) -> None:

@@ -12,25 +12,42 @@ import pytest
 from common.fileops.renaming import (
     _link_then_unlink,
     _rename_exclusive,
-    _rename_over_placeholder,
-    remove_placeholder,
     rename_no_replace,
     restore_set_aside,
 )
 from common.fileops.temporary import set_aside_name
 from tests.fileops.fault_actions import put
-from tests.support.trees import read_tree, write_tree
+from tests.support.trees import read_tree
 
 RUN_ID = "3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b"
+
+
+Way = Callable[[str, str], None]
+
+
+def refuse(number: int) -> Way:
+    """A file system that can't do it."""
+
+    def cannot(source: str, destination: str) -> None:
+        raise OSError(number, os.strerror(number), source, None, destination)
+
+    return cannot
+
+
+def look_then_rename(source: str, destination: str) -> None:
+    """As on a file system that has neither an exclusive rename nor hard links."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_rename_exclusive", "_link_then_unlink"):
+            patch.setattr(f"common.fileops.renaming.{name}", refuse(errno.EOPNOTSUPP))
+        rename_no_replace(source, destination)
 
 
 WAYS = {
     "exclusive rename": _rename_exclusive,
     "link, then unlink": _link_then_unlink,
-    "rename over a placeholder": _rename_over_placeholder,
+    "look, then rename": look_then_rename,
     "whatever the file system has": rename_no_replace,
 }
-Way = Callable[[str, str], None]
 in_every_way = pytest.mark.parametrize("rename", WAYS.values(), ids=WAYS.keys())
 
 
@@ -76,18 +93,9 @@ def test_a_link_is_renamed_itself(folder: Path, rename: Way) -> None:
     assert not os.path.lexists(folder / "a")
 
 
-def refuse(number: int) -> Way:
-    """A file system that can't do it."""
-
-    def cannot(source: str, destination: str) -> None:
-        raise OSError(number, os.strerror(number), source, None, destination)
-
-    return cannot
-
-
-@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.EOPNOTSUPP])
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.EOPNOTSUPP, errno.EIO])
 @pytest.mark.parametrize("missing", [1, 2])
-def test_where_one_way_is_unknown_the_next_is_gone(
+def test_b2_where_one_way_fails_the_next_is_gone(
     folder: Path, monkeypatch: pytest.MonkeyPatch, number: int, missing: int
 ) -> None:
     for name in ("_rename_exclusive", "_link_then_unlink")[:missing]:
@@ -100,32 +108,31 @@ def test_where_one_way_is_unknown_the_next_is_gone(
     assert read_tree(folder) == {"b": b"content", "taken": b"stranger"}
 
 
-def test_an_error_of_the_disk_is_not_taken_for_an_unknown_way(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("common.fileops.renaming._rename_exclusive", refuse(errno.EIO))
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC, errno.ENOENT])
+def test_b2_an_error_that_every_way_would_meet_ends_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr("common.fileops.renaming._rename_exclusive", refuse(number))
     put(folder / "a", b"content")
-    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+    with pytest.raises(OSError, match=os.strerror(number)):
         rename_no_replace(f"{folder}/a", f"{folder}/b")
     assert read_tree(folder) == {"a": b"content"}
 
 
-def test_only_an_empty_file_is_taken_for_a_placeholder(folder: Path) -> None:
-    write_tree(folder, {"empty": b"", "photo": b"p", "sub/": b""})
-    os.symlink("empty", folder / "link")
-    assert not remove_placeholder(f"{folder}/photo", f"{folder}/photo")
-    assert not remove_placeholder(f"{folder}/link", f"{folder}/photo")
-    assert not remove_placeholder(f"{folder}/sub", f"{folder}/photo")
-    assert not remove_placeholder(f"{folder}/missing", f"{folder}/photo")
-    assert remove_placeholder(f"{folder}/empty", f"{folder}/photo")
-    assert sorted(os.listdir(folder)) == ["link", "photo", "sub"]
+def test_a2_no_file_is_ever_created_under_the_new_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(folder / "a", b"content")
+    opened: list[str] = []
+    plain_open = os.open
 
+    def record_and_open(path: str, flags: int, mode: int = 0o777) -> int:
+        opened.append(path)
+        return plain_open(path, flags, mode)
 
-def test_of_an_empty_original_and_the_empty_file_that_holds_its_name_the_younger_goes(folder: str) -> None:
-    for name, seconds in (("original", 1_400_000_000), ("copy", 1_400_000_000), ("placeholder", 1_700_000_000)):
-        Path(folder, name).touch()
-        os.utime(Path(folder, name), (seconds, seconds))
-    assert not remove_placeholder(f"{folder}/copy", f"{folder}/original")
-    assert not remove_placeholder(f"{folder}/original", f"{folder}/placeholder")
-    assert remove_placeholder(f"{folder}/placeholder", f"{folder}/original")
+    monkeypatch.setattr(os, "open", record_and_open)
+    for way in WAYS.values():
+        way(f"{folder}/a", f"{folder}/b")
+        os.rename(folder / "b", folder / "a")
+    assert not opened
 
 
 def test_a_parked_file_gets_its_name_back_unless_somebody_has_it(folder: Path) -> None:

@@ -15,7 +15,7 @@ from common.manifests.rows import ReportRow
 from common.organize.destinations import DestinationPlanner
 from common.organize.duplicates import DuplicateIndex, IndexedFile
 from common.organize.grouping import MediaGroup
-from common.organize.naming import NameRegistry, companion_name
+from common.organize.naming import CountedPlaces, NameRegistry, companion_name
 from common.organize.scan import FoundFile, NotScanned
 
 
@@ -43,6 +43,8 @@ class Desk:
             self.contents.add(path.stat().st_size, IndexedFile(str(self.year), path.name))
         self.planner = DestinationPlanner(
             duplicates=self.contents,
+            uncounted=DuplicateIndex(lambda _path, _error: None),
+            places=CountedPlaces(str(self.root / "archive"), "%Y", ()),
             names=self.names,
             run_id="a run",
             source_root=str(self.source),

@@ -77,7 +77,7 @@ def test_planned_files_are_stored_and_others_passed_by(place: Place, mode: Mode)
 
 @both_modes
 def test_on_another_disk_the_same_comes_out(tmp_path: Path, other_disk: Path, mode: Mode) -> None:
-    place = Place(tmp_path, other_disk)
+    place = Place(other_disk, tmp_path)
     assert place.store(mode, place.rows()) == [DONE[mode]] * 2
     assert read_tree(place.archive) == {"2019/a.jpg": b"aaa", "2019/b.jpg": b"bbb"}
     assert read_tree(place.source) == ({"a.jpg": b"aaa", "sub/b.jpg": b"bbb"} if mode == Mode.COPY else {})
@@ -131,10 +131,6 @@ def stored_by_the_killed_run(row: ReportRow) -> None:
     os.unlink(row.destination_path + ".x")
 
 
-def placeholder(row: ReportRow) -> None:
-    Path(row.destination_path).write_bytes(b"")
-
-
 def set_aside(row: ReportRow) -> None:
     os.rename(row.source_path, set_aside_name(row.source_path, row.run_id, row.row_id))
 
@@ -149,8 +145,8 @@ def renamed(row: ReportRow) -> None:
 
 
 KILLED_AT = {
-    Mode.COPY: [stored_by_the_killed_run, placeholder],
-    Mode.MOVE: [stored_by_the_killed_run, placeholder, set_aside, parked_behind_a_copy, renamed],
+    Mode.COPY: [stored_by_the_killed_run],
+    Mode.MOVE: [stored_by_the_killed_run, set_aside, parked_behind_a_copy, renamed],
 }
 
 

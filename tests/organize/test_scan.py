@@ -95,10 +95,21 @@ def test_what_belongs_to_a_system_is_counted_and_left_out(tmp_path: Path) -> Non
 
 
 def test_a_quarantine_of_any_name_is_known_by_the_mark_in_it(tmp_path: Path) -> None:
-    write_tree(tmp_path, {"put-away/.media-quarantine": b"", "put-away/run/files/x.jpg": b"x", "a.jpg": b"a"})
+    run_id = "3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b"
+    write_tree(tmp_path, {"put-away/.media-quarantine": b"", f"put-away/{run_id}/files/x.jpg": b"x", "a.jpg": b"a"})
     folders = scan(tmp_path)
     assert names(folders, tmp_path) == ["a.jpg"]
-    assert [name for folder in folders for name in folder.system_entries] == [".media-quarantine"]
+    assert [name for folder in folders for name in folder.system_entries] == [".media-quarantine", f"{run_id}/"]
+
+
+def test_b14_a_mark_beside_photos_hides_none_of_them(tmp_path: Path) -> None:
+    run_id = "3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b"
+    write_tree(
+        tmp_path,
+        {"a/.media-quarantine": b"", "a/1.jpg": b"1", "b/.media-quarantine": b"", "b/2.jpg": b"2", "b/c/3.jpg": b"3"}
+        | {f"b/{run_id}/files/x.jpg": b"x"},
+    )
+    assert names(scan(tmp_path), tmp_path) == ["a/1.jpg", "b/2.jpg", "b/c/3.jpg"]
 
 
 def test_the_archive_inside_the_source_is_left_out_by_its_path(tmp_path: Path) -> None:

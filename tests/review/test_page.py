@@ -58,6 +58,7 @@ PROVED = VerifyRow(
     archive_inode="",
     archive_mtime="",
     read_mode="cold",
+    source_read_mode="cold",
     verified_at="",
     row_seal="",
 )

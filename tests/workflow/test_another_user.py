@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,21 +22,28 @@ if sys.platform == "win32":
     pytest.skip("Windows has no such users: run the tests on Linux or macOS", allow_module_level=True)
 
 
-@pytest.fixture
-def shared() -> Iterator[Library]:
+@contextmanager
+def shared_library(source: Path | None = None) -> Iterator[Library]:
     """Three photos, copied, in a place that every user may enter."""
     place = Path(tempfile.mkdtemp(prefix="media-tests-"))
     try:
         another_user.need_way_to(place)
-        home = Library.at(place, {f"p{seed}.jpg": jpeg(seed=seed) for seed in (1, 2, 3)})
+        home = Library.at(place, {f"p{seed}.jpg": jpeg(seed=seed) for seed in (1, 2, 3)}, source)
         home.organize()
-        another_user.open_to_all(place)
+        for root in (place, home.source):
+            another_user.open_to_all(root)
         home.out.chmod(0o777)
         yield home
         for folder in (home.source, home.archive):
             folder.chmod(0o755)
     finally:
         shutil.rmtree(place)
+
+
+@pytest.fixture
+def shared() -> Iterator[Library]:
+    with shared_library() as home:
+        yield home
 
 
 def test_one_copy_that_may_not_be_read_fails_its_row_and_the_rest_is_verified(shared: Library) -> None:
@@ -59,15 +67,16 @@ def test_who_may_only_read_the_archive_can_quarantine_photos_of_his_own(shared: 
 
 
 def test_what_cannot_be_taken_out_of_its_folder_leaves_no_copy_in_a_quarantine_elsewhere(
-    shared: Library, other_disk: Path
+    other_disk: Path,
 ) -> None:
     """A purge of such a copy would say that the original is gone."""
     another_user.need_way_to(other_disk)
-    other_disk.chmod(0o777)
-    shared.source.chmod(0o555)
-    before = snapshot(shared.source)
-    another_user.run(VERIFY, *shared.verify_line(), cwd=shared.out)
-    line = shared.apply_line("--quarantine-root", other_disk / "q")
-    another_user.run(APPLY, *line, cwd=shared.out, expect=1)
-    assert snapshot(shared.source) == before
-    assert not list((other_disk / "q").glob("*/files/**/*.jpg"))
+    other_disk.chmod(0o755)
+    with shared_library(other_disk / "source") as home:
+        home.source.chmod(0o555)
+        before = snapshot(home.source)
+        another_user.run(VERIFY, *home.verify_line(), cwd=home.out)
+        elsewhere = home.out / "q"
+        another_user.run(APPLY, *home.apply_line("--quarantine-root", elsewhere), cwd=home.out, expect=1)
+        assert snapshot(home.source) == before
+        assert not list(elsewhere.glob("*/files/**/*.jpg"))

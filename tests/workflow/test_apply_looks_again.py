@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from common.filesystems import file_system_of
 from common.manifests.integrity import seal
 from common.manifests.rows import VERIFY
 from tests.support import scripts
@@ -345,23 +346,39 @@ def test_even_a_sealed_row_is_believed_only_inside_its_roots_and_when_identical(
     assert (ready.root / "outside.jpg").read_bytes() == P3
 
 
-def test_a_quarantine_that_would_hide_the_source_is_refused(six: Library) -> None:
+def test_a_quarantine_around_the_source_is_refused(six: Library) -> None:
     six.organize()
     six.verify()
     for root in (six.source, six.source.parent):
-        assert "would hide it from every later scan" in six.apply("--quarantine-root", root, expect=2).error
+        assert "choose a folder of its own" in six.apply("--quarantine-root", root, expect=2).error
     assert len(six.photos()) == 6
 
 
-@pytest.mark.parametrize("in_memory", [False, True])
-def test_it_is_told_when_a_file_was_destroyed_after_memory_answered(
-    tmp_path: Path, other_disk: Path, in_memory: bool
-) -> None:
-    """The storage medium can't be asked everywhere: shares on a network and file systems in memory don't let us."""
-    home = Library.at((other_disk if in_memory else tmp_path) / "home", {"p1.jpg": jpeg(seed=1)})
+def test_a4_nothing_is_destroyed_whose_archive_is_in_memory(other_disk: Path) -> None:
+    if not file_system_of(str(other_disk)).is_memory:
+        pytest.skip("no file system in memory: /dev/shm is missing")
+    home = Library.at(other_disk / "home", {"p1.jpg": jpeg(seed=1)})
     home.organize()
     home.verify()
-    told = home.apply(*FOREVER).stdout
-    [journal] = home.source.rglob("journal*.csv")
-    [mode] = {row["read_mode"] for row in read_rows(journal) if row["phase"] == "done"}
-    assert ("destroyed after reading from memory, not from the medium: 1 file" in told) == (mode == "cached")
+    for line in ((*FOREVER, "--dry-run"), FOREVER, (*FOREVER, "--accept-cached-reads")):
+        assert "the archive is in memory (tmpfs)" in home.apply(*line, expect=2).error
+    assert len(home.photos()) == 1
+
+
+def test_a4_no_quarantine_is_made_in_memory(ready: Library, other_disk: Path) -> None:
+    if not file_system_of(str(other_disk)).is_memory:
+        pytest.skip("no file system in memory: /dev/shm is missing")
+    refused = ready.apply("--quarantine-root", other_disk / "q", "--accept-cached-reads", expect=2)
+    assert "is in memory" in refused.error
+    assert len(ready.photos()) == 6
+
+
+def test_a5_a_copy_that_memory_may_have_answered_for_is_no_proof(
+    ready: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.hashing.compare.drop_cache", lambda *_, **__: False)
+    assert "read from memory, not from the storage medium; it was kept" in ready.apply(*FOREVER, expect=1).stderr
+    assert len(ready.photos()) == 6
+    told = ready.apply(*FOREVER, "--accept-cached-reads").stdout
+    assert "destroyed after the archive copies were read from memory, not from the medium: 6 files" in told
+    assert ready.photos() == {}

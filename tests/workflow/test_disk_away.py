@@ -138,7 +138,7 @@ def test_a_plan_that_is_not_finished_is_not_carried_out(half_done: Library) -> N
 
 def test_a_source_with_nothing_in_it_is_told_of(library: LibraryMaker) -> None:
     home = library({})
-    home.source.mkdir(exist_ok=True)
+    (home.source / "#recycle").mkdir()
     assert f"there is nothing in {home.source}" in home.organize().stdout
 
 

@@ -250,9 +250,12 @@ def test_an_archive_inside_the_source_is_never_scanned(library: LibraryMaker) ->
     assert archived(inside.archive) == {"2019/a.jpg": jpeg()}
 
 
-def test_an_empty_source_is_no_error(library: LibraryMaker) -> None:
+@pytest.mark.parametrize("mode", ["report", "copy", "move"])
+def test_b15_an_empty_source_is_taken_for_a_disk_that_is_not_mounted(library: LibraryMaker, mode: str) -> None:
     home = library({})
-    assert home.organize("--json").count("scanned") == 0
+    assert "is its disk mounted?" in home.organize(mode=mode, expect=3).error
+    assert not home.archive.exists()
+    assert not list(home.out.iterdir())
 
 
 def test_default_names_carry_a_person_through_all_three_stages_in_one_folder(home: Library) -> None:

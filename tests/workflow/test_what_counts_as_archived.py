@@ -1,0 +1,133 @@
+"""Only what lies where a layout puts files, on the archive's own disk, counts as archived."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from common.manifests.integrity import seal
+from common.manifests.rows import VERIFY
+from tests.support.library import Library
+from tests.support.media import jpeg
+from tests.support.tables import by_name, read_rows, statuses, write_rows
+from tests.support.trees import write_tree
+
+BINS = (
+    "@Recycle #recycle .recycle RECYCLER RECYCLED $RECYCLE.BIN .snapshots .snapshot #snapshot @Recently-Snapshot "
+    "~snapshot .zfs .stversions .dropbox.cache .Trash-1000 .Trashes @eaDir lost+found found.000 _NAS_Recycle_RAID "
+    "files_trashbin Backups.backupdb .hidden"
+).split()
+FOREVER = ("--delete-permanently", "--yes-really-delete")
+
+
+def organized_beside(home: Library, place: str) -> dict[str, str]:
+    """The row of the only photo, where the archive holds its content at a place."""
+    home.organize()
+    [row] = read_rows(home.report)
+    stored = Path(row["destination_path"])
+    write_tree(home.archive, {f"{place}/2019/{stored.name}": stored.read_bytes()})
+    stored.unlink()
+    home.report.unlink()
+    (home.out / "report.csv.state.json").unlink()
+    home.organize(mode="report")
+    [row] = read_rows(home.report)
+    return row
+
+
+@pytest.mark.parametrize("folder", BINS)
+def test_a7_a_copy_in_a_bin_or_a_snapshot_does_not_count(library_of_one: Library, folder: str) -> None:
+    row = organized_beside(library_of_one, folder)
+    assert row["status"] == "planned"
+    assert f"/{folder}/" not in row["destination_path"]
+
+
+def test_a7_a_copy_in_no_year_folder_does_not_count_and_is_named(library_of_one: Library) -> None:
+    home = library_of_one
+    home.organize()
+    [row] = read_rows(home.report)
+    stored = Path(row["destination_path"])
+    write_tree(home.archive, {"Backup/old.jpg": stored.read_bytes()})
+    stored.unlink()
+    home.report.unlink()
+    (home.out / "report.csv.state.json").unlink()
+    home.organize(mode="report")
+    [row] = read_rows(home.report)
+    assert row["status"] == "planned"
+    assert "Backup/old.jpg, which does not count as archived: it lies in no year folder" in row["review"]
+
+
+def test_a7_folders_of_another_layout_count_for_who_uses_it(library_of_one: Library) -> None:
+    home = library_of_one
+    home.organize("--layout", "photos/%B")
+    home.report.unlink()
+    (home.out / "report.csv.state.json").unlink()
+    home.organize("--layout", "photos/%B", mode="report")
+    assert statuses(read_rows(home.report)) == {"already_archived": 1}
+
+
+@pytest.mark.parametrize("folder", ["@Recycle", ".hidden", ".stversions/2019"])
+def test_a7_verify_and_apply_take_no_copy_in_a_bin_for_proof(library_of_one: Library, folder: str) -> None:
+    home = library_of_one
+    home.organize()
+    home.verify()
+    [row] = read_rows(home.verified)
+    moved = home.archive / folder / "p1.jpg"
+    moved.parent.mkdir(parents=True)
+    os.rename(row["destination_path"], moved)
+    status = moved.stat()
+    changed = VERIFY.decode({**row, "destination_path": str(moved)}, "")
+    write_rows(home.verified, [VERIFY.as_text(seal(changed))])
+    for line in ((), FOREVER):
+        assert "a hidden folder or a bin" in home.apply(*line, expect=1).stderr
+    assert len(home.photos()) == 1
+    assert status.st_size == moved.stat().st_size
+    report = by_name(read_rows(home.report))["p1.jpg"]
+    write_rows(home.report, [{**report, "destination_path": str(moved)}])
+    for path in home.out.glob("*verified*"):
+        path.unlink()
+    home.verify(expect=1)
+    [row] = read_rows(home.unverified)
+    assert (row["status"], "a hidden folder or a bin" in row["reason"]) == ("not_archived", True)
+
+
+@pytest.fixture
+def library_of_one(tmp_path: Path) -> Library:
+    return Library.at(tmp_path / "one", {"p1.jpg": jpeg(seed=1)})
+
+
+@pytest.fixture
+def stick(library_of_one: Library) -> Iterator[Path]:
+    """Another disk, mounted at a year folder of the archive, which holds the copies of that year."""
+    library_of_one.organize()
+    [folder] = [path for path in library_of_one.archive.iterdir() if path.is_dir()]
+    aside = folder.with_name("aside")
+    shutil.copytree(folder, aside)
+    if os.name == "nt" or subprocess.run(["mount", "-t", "tmpfs", "none", folder], check=False).returncode:
+        pytest.skip("a disk can't be mounted inside the archive: run the tests as root on Linux")
+    shutil.copytree(aside, folder, dirs_exist_ok=True)
+    shutil.rmtree(aside)
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a8_a_copy_on_a_disk_that_is_mounted_inside_the_archive_is_no_proof(
+    library_of_one: Library, stick: Path
+) -> None:
+    home = library_of_one
+    home.verify(expect=1)
+    [row] = read_rows(home.unverified)
+    assert row["status"] == "outside_root"
+    assert "another disk, mounted inside the archive" in row["reason"]
+    home.report.unlink()
+    (home.out / "report.csv.state.json").unlink()
+    home.organize(mode="report")
+    [row] = read_rows(home.report)
+    assert (
+        "which does not count as archived: another disk is mounted there" in row["review"]
+        or stick.name in row["destination_path"]
+    )
