@@ -10,6 +10,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.campaign.disk_table import DiskTable
 from tests.campaign.figures import Figures
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
@@ -18,6 +19,7 @@ from tests.support.trees import Tree
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Figures(), "campaign figures")
+    config.pluginmanager.register(DiskTable(), "table of disks")
     # How long one example takes depends on what else the machine does, such as the other tests.
     hypothesis.settings.register_profile("no deadline", deadline=None)
     hypothesis.settings.load_profile("no deadline")
