@@ -54,6 +54,7 @@ _DIRECT = _IMAGES | {
     "fuse.ntfs-3g",
     "fuse.exfat",
 }
+_WITHOUT_STABLE_INODES = frozenset({"vfat", "msdos", "exfat", "cifs", "smb3", "9p", "virtiofs", _OVERLAY})
 _WITH_DOS_NAMES = frozenset({"vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "cifs", "smb3", "fuse.gvfsd-fuse"})
 _DOS_NAME = re.compile(r'[\x00-\x1f<>:"\\|?*]|[. ]$|^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)', re.IGNORECASE)
 _DOS_CHARACTER = re.compile(r'[\x00-\x1f<>:"\\|?*%]|[. ]$')
@@ -108,6 +109,11 @@ class FileSystem:
     def is_cached_view(self) -> bool:
         """Whether a change below it may show late elsewhere, or one made elsewhere late in it: cloud mounts."""
         return self.is_fuse and self.type not in _DIRECT
+
+    @property
+    def has_stable_inodes(self) -> bool:
+        """Whether a file keeps its inode number when it is renamed. FUSE and FAT may give it another."""
+        return not self.is_fuse and self.type not in _WITHOUT_STABLE_INODES
 
     @property
     def has_dos_names(self) -> bool:

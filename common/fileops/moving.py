@@ -18,7 +18,7 @@ from common.hashing.chunks import UNMONITORED, ReadMonitor
 from common.hashing.compare import Comparison, OpenFile, compare, compare_open
 from common.hashing.digest import hash_file
 from common.hashing.identity import Identity, identity_of, looks_the_same, open_regular, same_file_state
-from common.paths import printable
+from common.paths import path_exists, printable
 
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
@@ -114,7 +114,18 @@ def _is_expected(move: Move, path: str, present: Identity, monitor: ReadMonitor)
     """
     if same_file_state(present, move.expected):
         return True
-    return looks_the_same(present, move.expected) and hash_file(path, monitor).sha256 == move.sha256
+    if not _may_be_expected(move, path, present) or hash_file(path, monitor).sha256 != move.sha256:
+        return False
+    # Through a link that appeared on the way, this could be the archive copy itself.
+    return not move.archive_copy or path_exists(move.archive_copy)
+
+
+def _may_be_expected(move: Move, path: str, present: Identity) -> bool:
+    """Whether a file is the expected one by its inode number or, where that may change, by device, size and time."""
+    if same_file_state(present, move.expected):
+        return True
+    same_looks = present.device == move.expected.device and looks_the_same(present, move.expected)
+    return same_looks and not file_system_of(path).has_stable_inodes
 
 
 def _take_back(move: Move, folder: tuple[int, int]) -> None:
@@ -149,7 +160,7 @@ def _relocate_across(move: Move, monitor: ReadMonitor, terms: Terms) -> tuple[st
         )
     staged = copy_to_temporary(move.source, folder, monitor)
     try:
-        if not looks_the_same(staged.identity, move.expected) or staged.sha256 != move.sha256:
+        if not _may_be_expected(move, move.source, staged.identity) or staged.sha256 != move.sha256:
             raise RowFailed("it was changed since it was examined")
         staged.sync()
         commit_copy(staged, move.destination)
@@ -200,7 +211,7 @@ def destroy(move: Move, monitor: ReadMonitor = UNMONITORED, terms: Terms = STRIC
                 for path in (move.set_aside, move.archive_copy, move.destination)
                 if path
             )
-            if not looks_the_same(file.identity, move.expected):
+            if not _may_be_expected(move, move.set_aside, file.identity):
                 raise RowFailed("it was replaced since it was examined; it was kept")
             result = _prove_identical(move, file, copies, monitor, terms)
         retry_while_busy(os.unlink, move.set_aside)

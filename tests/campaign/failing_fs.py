@@ -332,7 +332,8 @@ def _serve(root: str, words: dict[str, Any]) -> None:
                 return -errno.EINVAL
             return int(self.rename_fuse_2(old, new) or 0)
 
-    Fuse(Disk(), root, foreground=True, nothreads=True, direct_io=True, use_ino=True)
+    # By this type the project knows that changes show at once, as they do here.
+    Fuse(Disk(), root, foreground=True, nothreads=True, direct_io=True, use_ino=True, subtype="bindfs")
 
 
 def getattr_ns(status: os.stat_result, kind: str) -> int:

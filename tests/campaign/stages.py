@@ -59,11 +59,13 @@ def _from_journal(*more: str) -> LineOf:
 
 def _from_report(world: World) -> Line:
     manifest = ("--manifest", world.library.report, "--expected-run-id", "auto", "--restore")
-    return Line(APPLY, (*manifest, "--quarantine-root", world.quarantine, *_ALWAYS), world.library.out)
+    return Line(APPLY, (*manifest, "--quarantine-root", world.quarantine, *_ACCEPTED, *_ALWAYS), world.library.out)
 
 
 _ALWAYS = ("--jobs", "1", "--json")
-_FOR_GOOD = ("--delete-permanently", "--yes-really-delete")
+# FUSE is among the campaign's file systems: nothing is read from it but through a cache, and some hold no attributes.
+_ACCEPTED = ("--accept-cached-reads", "--accept-lost-attributes")
+_FOR_GOOD = ("--delete-permanently", "--yes-really-delete", *_ACCEPTED)
 _keep_all = _organize("copy", "--duplicates", "keep")
 _copy, _move = _organize("copy"), _organize("move")
 _prove = _verify()

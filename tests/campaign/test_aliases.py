@@ -133,7 +133,7 @@ def require_no_pair_proved(scene: Scene) -> None:
 
 
 def test_the_campaign_sees_a_missing_probe(tmp_path: Path) -> None:
-    alias = next(alias for alias in ALIASES if alias.name == "FUSE view of the source, as the archive")
+    alias = next(alias for alias in ALIASES if alias.name == "FUSE view of a folder, in the source")
     bugged = plant(NO_ALIAS_PROBE, tmp_path / "bug")
     with alias_at(tmp_path, alias, lambda _: None) as scene, Product(bugged) as product:
         roots = (scene.roots.source, scene.roots.archive)

@@ -17,6 +17,7 @@ from common.fileops import moving
 from common.fileops.moving import Move, Terms, destroy, relocate
 from common.fileops.renaming import rename_no_replace
 from common.fileops.temporary import set_aside_name
+from common.filesystems import FileSystem
 from common.hashing.identity import identity_of
 from tests.fileops.fault_actions import put
 from tests.support.monitor import Monitor
@@ -92,7 +93,10 @@ def test_a1_what_a_rival_does_to_either_file_keeps_the_content(
 def test_b1_a_file_with_another_inode_number_is_known_by_its_contents(
     move: Move, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """sshfs, mergerfs and FAT give a file another number when it is renamed."""
+    """sshfs, mergerfs and FAT give a file another number with another name; elsewhere it is another file."""
+    with pytest.raises(RowFailed, match="it was replaced since it was examined"):
+        relocate(replace(move, expected=replace(move.expected, inode=1), destination=move.destination + ".moved"))
+    monkeypatch.setattr(FileSystem, "has_stable_inodes", False)
     renumbered = replace(move, expected=replace(move.expected, inode=1), destination=move.destination + ".moved")
     assert not relocate(renumbered).crossed
     assert Path(renumbered.destination).read_bytes() == CONTENT
@@ -104,7 +108,7 @@ def test_b1_a_file_with_another_inode_number_is_known_by_its_contents(
     os.utime(move.source, ns=(OLD, OLD))
 
     def swap_and_rename(source: str, destination: str) -> None:
-        monkeypatch.undo()
+        monkeypatch.setattr("common.fileops.moving.rename_no_replace", rename_no_replace)
         put(Path(source), CONTENT[:-1] + b"?")
         os.utime(source, ns=(OLD, OLD))
         rename_no_replace(source, destination)
@@ -112,6 +116,21 @@ def test_b1_a_file_with_another_inode_number_is_known_by_its_contents(
     monkeypatch.setattr("common.fileops.moving.rename_no_replace", swap_and_rename)
     with pytest.raises(RowFailed, match="it is back in its place"):
         relocate(replace(renumbered, destination=move.destination + ".last"))
+
+
+def test_b1_through_a_link_the_archive_copy_is_not_taken_for_the_original(
+    move: Move, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FileSystem, "has_stable_inodes", False)
+    folder = Path(move.source).parent
+    around = folder / "sub"
+    around.symlink_to(folder / "copy")
+    quarantine = replace(
+        move, source=str(around / "a.jpg"), destination=f"{folder}/taken.jpg", archive_copy=move.destination
+    )
+    with pytest.raises(RowFailed, match="it is back in its place"):
+        relocate(quarantine)
+    assert Path(move.destination).read_bytes() == CONTENT
 
 
 def test_a4_bytes_leave_their_disk_only_after_their_archive_copy_was_read(
