@@ -1,11 +1,14 @@
 """The marker file of an archive, and checks that the disks of archive and source are mounted."""
 
 import os
+import sys
+from contextlib import suppress
 
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.folders import make_folders
 from common.fileops.writing import write_atomically
-from common.paths import printable, read_small_file
+from common.filesystems import file_system_of, mount_points
+from common.paths import is_inside, printable, read_small_file
 from common.timestamps import utc_now_text
 
 MARKER = ".media-archive.json"
@@ -120,6 +123,48 @@ def require_files_in_source(root: str, other_way: str = "") -> None:
 
 def _joined(other_way: str) -> str:
     return other_way and f", {other_way}"
+
+
+class MountedDisks:
+    """The disks of a run as they were mounted at its start, those below the source among them. Reads the disk.
+
+    A disk that goes away leaves an empty folder, or errors, in its place: neither is a fault of any file.
+    """
+
+    def __init__(self, *roots: str) -> None:
+        below = (point for point in mount_points() if any(is_inside(point, root) for root in roots))
+        self._mounted: dict[str, tuple[int, str]] = {}
+        for folder in (*roots, *below):
+            with suppress(OSError):
+                self._mounted[folder] = os.stat(folder).st_dev, file_system_of(folder).mount_point
+        blocks = (_block_device(device) for device, _ in self._mounted.values())
+        self._blocks = [path for path in blocks if os.path.exists(path)]
+
+    def require(self) -> None:
+        """Raise ``StoppedEarly`` if a disk is not there any more, or can't be reached. Reads the disk."""
+        for folder, (device, mount_point) in self._mounted.items():
+            cause = ""
+            try:
+                with os.scandir(folder) as entries:
+                    next(entries, None)
+                if (os.stat(folder).st_dev, file_system_of(folder).mount_point) != (device, mount_point):
+                    cause = "its disk was taken away while this run was at work"
+            except OSError as error:
+                cause = f"its disk can't be reached: {explain_os_error(error)}"
+            if not cause and not os.path.exists(_block_device(device)) and _block_device(device) in self._blocks:
+                cause = "its disk was unplugged while this run was at work"
+            if cause:
+                raise StoppedEarly(
+                    f"{printable(folder)}: {cause}; nothing was recorded about the files on it: mount it again, then "
+                    "run the same command again"
+                )
+
+
+def _block_device(device: int) -> str:
+    """Where Linux shows a block device while it is plugged in."""
+    if sys.platform == "win32":
+        return ""
+    return f"/sys/dev/block/{os.major(device)}:{os.minor(device)}"
 
 
 def archive_failed(path: str, error: OSError) -> StoppedEarly:

@@ -30,6 +30,17 @@ class StoppedEarly(MediaArchiveError):
     """The environment failed: disk full, archive gone, I/O error. Running again resumes once it is fixed."""
 
 
+class NoRoom(StoppedEarly):
+    """A file does not fit into what is free. ``size`` and ``free`` are in bytes, ``free`` is -1 if unknown;
+    ``amounts`` has both in words."""
+
+    def __init__(self, message: str, size: int, free: int, amounts: str) -> None:
+        super().__init__(message)
+        self.size = size
+        self.free = free
+        self.amounts = amounts
+
+
 class Locked(MediaArchiveError):
     """Another run is working on the same files."""
 

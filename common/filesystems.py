@@ -56,6 +56,8 @@ _DIRECT = _IMAGES | {
 }
 _WITH_DOS_NAMES = frozenset({"vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "cifs", "smb3", "fuse.gvfsd-fuse"})
 _DOS_NAME = re.compile(r'[\x00-\x1f<>:"\\|?*]|[. ]$|^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)', re.IGNORECASE)
+_DOS_CHARACTER = re.compile(r'[\x00-\x1f<>:"\\|?*%]|[. ]$')
+_ESCAPE = re.compile(r"%[0-9A-F]{2}")
 # Debian's and Ubuntu's live systems, Fedora's (dracut), Arch's and Manjaro's.
 _LIVE_SYSTEM = re.compile(r"\bboot=(?:live|casper)\b|\brd\.live\.|\barchiso|\bmiso(?:basedir|label)")
 _MOST_LAYERS = 8
@@ -187,6 +189,18 @@ def is_on_same_disk(folder: str, root: str, points: Collection[str]) -> bool:
     return same_device or file_system_of(folder).type == "btrfs"
 
 
+def free_bytes(folder: str) -> int:
+    """How many bytes can still be stored in a folder by this user; -1 if the system doesn't tell. Reads the disk."""
+    if sys.platform == "win32":
+        return -1
+    try:
+        status = os.statvfs(folder)
+    except OSError:
+        return -1
+    # Some network drivers tell of no blocks at all.
+    return status.f_frsize * (status.f_bavail if os.geteuid() else status.f_bfree) if status.f_blocks else -1
+
+
 def is_on_medium(fd: int) -> bool:
     """Whether an open file is on a type of file system whose cache can be dropped (fstatfs(2)). Reads the disk."""
     if sys.platform != "linux":
@@ -196,6 +210,17 @@ def is_on_medium(fd: int) -> bool:
     buffer = (ctypes.c_long * 32)()  # struct statfs begins with f_type
     fstatfs = libc_function("fstatfs")
     return fstatfs is not None and fstatfs(fd, buffer) == 0 and buffer[0] & 0xFFFFFFFF in _MAGIC_NUMBERS
+
+
+def escape_dos_name(name: str) -> str:
+    """A name that Windows, exFAT and SMB shares can hold, with other characters as ``%3A``; others stay as they are.
+
+    Two different names never get the same one: a name that holds such an escape itself is escaped as well. Pure.
+    """
+    if is_dos_name(name) and not _ESCAPE.search(name):
+        return name
+    escaped = _DOS_CHARACTER.sub(lambda match: f"%{ord(match[0]):02X}", name)
+    return escaped if is_dos_name(escaped) else f"%{ord(escaped[0]):02X}{escaped[1:]}"
 
 
 def is_dos_name(name: str) -> bool:

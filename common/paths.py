@@ -8,7 +8,7 @@ import sys
 import unicodedata
 from io import BufferedReader
 
-_NOT_FOUND_ERRORS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
+_NOT_FOUND_ERRORS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ})
 """The error numbers that mean that nothing exists at a path."""
 # Load the codec of ``printable`` now: when it is first used, the disk with Python on it may already have failed.
 codecs.lookup("unicode_escape")
@@ -83,7 +83,10 @@ def _has_plain_folders_only(folder: str, root: str) -> bool:
 
 
 def lstat_if_exists(path: str) -> os.stat_result | None:
-    """The ``lstat`` of a path; None if nothing exists there or the path is too long. Raises any other ``OSError``."""
+    """The ``lstat`` of a path; None if nothing exists there, or nothing can (the path is too long).
+
+    Raises any other ``OSError``.
+    """
     try:
         return os.lstat(path)
     except OSError as error:

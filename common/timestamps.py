@@ -9,6 +9,9 @@ _FIRST_DAY = date(1970, 1, 1)
 _TWO_DIGITS = tuple(f"{number:02}" for number in range(60))
 _MTIME = re.compile(r"(-?\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})Z")
 _BILLION = 1_000_000_000
+COARSEST_NS = 2 * _BILLION
+_QUARTER_HOUR_NS = 900 * _BILLION
+_WIDEST_SHIFT_NS = 26 * 3600 * _BILLION
 
 
 def utc_now_text() -> str:
@@ -55,3 +58,24 @@ def mtime_nanoseconds(text: str) -> int:
         since = datetime.fromisoformat(match[1]) - _EPOCH
         return (since.days * 86_400 + since.seconds) * _BILLION + int(match[2])
     return int(text)
+
+
+def is_rounded_time(one_ns: int, other_ns: int) -> bool:
+    """Whether two times are equal up to the steps of the coarsest file system: two seconds, on FAT. Pure."""
+    return abs(one_ns - other_ns) <= COARSEST_NS
+
+
+def is_shifted_time(one_ns: int, other_ns: int) -> bool:
+    """Whether two times differ by a change of zone or daylight saving: by whole quarter hours, up to 26 hours. Pure.
+
+    FAT holds times in local time, so all of them shift with the zone of the machine. Between the zones of the world lie
+    26 hours at most (UTC-12 to UTC+14), and zones differ by quarter hours.
+    """
+    difference = abs(one_ns - other_ns)
+    off = (difference + COARSEST_NS) % _QUARTER_HOUR_NS
+    return difference > COARSEST_NS and off <= 2 * COARSEST_NS and difference <= _WIDEST_SHIFT_NS + COARSEST_NS
+
+
+def may_be_same_time(one_ns: int, other_ns: int) -> bool:
+    """Whether two modification times may be that of one unchanged file: its contents decide. Pure."""
+    return is_rounded_time(one_ns, other_ns) or is_shifted_time(one_ns, other_ns)

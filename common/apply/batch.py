@@ -46,6 +46,7 @@ def read_batches(run: ApplyRun) -> Iterator[Batch]:
                     run.paths.quarantine_root,
                     run.journal_check,
                     relocation=run.relocation,
+                    escape_names=run.paths.escapes_names,
                 )
                 for record in records
             ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from common.apply.preconditions import disk_below_source
 from common.apply.tasks import Task, check_stat
 from common.archive import ArchiveLookup, archive_failed
-from common.errors import MediaArchiveError, RowFailed, StoppedEarly, explain_os_error
+from common.errors import MediaArchiveError, NoRoom, RowFailed, StoppedEarly, explain_os_error
 from common.fileops.attributes import missing_attributes
 from common.fileops.context import DiskAccess
 from common.fileops.folders import make_folders, restore_folder, sync_folders_up_to
@@ -38,10 +38,11 @@ from common.manifests import reasons
 from common.manifests.statuses import Action, Phase
 from common.media_types import unsafe_folder_in
 from common.paths import lstat_if_exists, path_exists, printable, relative_to
-from common.timestamps import mtime_nanoseconds, mtime_text
+from common.timestamps import is_rounded_time, mtime_nanoseconds, mtime_text
 
+# One file that does not fit is no reason to stop while there is this much room, in bytes, for others.
+_ROOM_FOR_OTHERS = 16_000_000
 _DESTROYED = "it is gone, and was about to be destroyed when the run was interrupted"
-_COARSEST_NS = 2_000_000_000  # FAT stores times in steps of two seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,10 @@ class TaskExecutor:
             return Outcome(Phase.FAILED, f"another file stands at {printable(task.to_path)}; it was not touched")
         except RowFailed as error:
             return Outcome(Phase.FAILED, str(error))
+        except NoRoom as error:
+            if error.free < _ROOM_FOR_OTHERS:
+                raise
+            return Outcome(Phase.FAILED, f"too large for that disk: {error.amounts}")
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 return Outcome(Phase.FAILED, f"its path would be too long: {printable(task.to_path or task.from_path)}")
@@ -380,7 +385,7 @@ def _set_aside_name(task: Task) -> str:
 def _restore_rounded_mtime(task: Task, found: Identity) -> None:
     """Restore the modification time of a file if a file system had rounded it. Larger differences are kept."""
     recorded = mtime_nanoseconds(task.row.source_mtime)
-    if recorded != found.mtime_ns and abs(recorded - found.mtime_ns) <= _COARSEST_NS:
+    if recorded != found.mtime_ns and is_rounded_time(recorded, found.mtime_ns):
         restore_mtime(task.to_path, recorded)
 
 

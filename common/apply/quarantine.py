@@ -14,6 +14,7 @@ from common.fileops.locking import Lock, lock_unless_read_only
 from common.fileops.mounts import SameDirectoryCheck, remove_stale_probes
 from common.fileops.os_errors import UNSUPPORTED
 from common.fileops.writing import require_extendable
+from common.filesystems import file_system_of
 from common.manifests.relocation import Relocation
 from common.manifests.state import SUFFIX
 from common.manifests.statuses import Action, ManifestType
@@ -25,12 +26,16 @@ from common.run_id import is_run_id
 
 @dataclass(frozen=True, slots=True)
 class RunPaths:
-    """The paths of a run. Journal, state and lock are beside the quarantined files."""
+    """The paths of a run. Journal, state and lock are beside the quarantined files.
+
+    ``escapes_names``: the file system of the quarantine can't hold all names.
+    """
 
     quarantine_root: str
     folder: str
     journal: str
     state: str = ""
+    escapes_names: bool = False
 
     @property
     def purge_journal(self) -> str:
@@ -62,7 +67,8 @@ def run_paths(options: Options, kind: ManifestKind, run_id: str, source_root: st
         raise BadInput(f"{printable(quarantine_root)} is a file, no folder; choose another --quarantine-root")
     if kind.type == ManifestType.VERIFIED:
         folder = os.path.join(quarantine_root, run_id)
-        return RunPaths(quarantine_root, folder, os.path.join(folder, "journal.csv"))
+        escapes_names = file_system_of(quarantine_root).has_dos_names
+        return RunPaths(quarantine_root, folder, os.path.join(folder, "journal.csv"), escapes_names=escapes_names)
     journal = _sibling_journal(options.manifest, kind.action)
     return RunPaths(quarantine_root, os.path.dirname(options.manifest), journal)
 

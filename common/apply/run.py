@@ -27,7 +27,7 @@ from common.filesystems import crosses_file_systems, mount_points
 from common.manifests.outputs import is_unfinished, resume_or_begin
 from common.manifests.reader import Record
 from common.manifests.relocation import Relocation, Roots
-from common.manifests.rows import RowIds
+from common.manifests.rows import RowIds, has_lost_time
 from common.manifests.state import Manifest, RunState, save_state
 from common.manifests.statuses import Action, ManifestType
 from common.manifests.survey import ManifestInput, ManifestSurvey, require_expected_run_id
@@ -62,6 +62,7 @@ class ApplyRun:
     console: Console
     progress: Progress
     disk: DiskAccess
+    mounted: archive.MountedDisks
     jobs: int
 
     @cached_property
@@ -76,6 +77,7 @@ class ApplyRun:
         """The error for a disk that was unmounted during the run; None if all are mounted. Reads the disk."""
         try:
             quarantine.require_disks(self.kind, self.survey, self.quarantine_folder, self.relocation)
+            self.mounted.require()
         except StoppedEarly as error:
             return error
         return None
@@ -99,7 +101,7 @@ class RunStart:
         self.run_id = require_run_id(first.values["run_id"], f"{printable(manifest.path)}, line 2")
         self.journal_check = JournalCheck(self.run_id) if kind.type == ManifestType.JOURNAL else None
         self.quarantine_folder = ""
-        self.crossing_files = 0
+        self.crossing_files = self.lost_times = 0
         self._mount_points = mount_points()
         recorded = Roots(first.values["source_root"], first.values["archive_root"])
         self.relocation = resolve_relocation(options, recorded)
@@ -134,6 +136,7 @@ class RunStart:
         if task and self._kind.type == ManifestType.VERIFIED:
             on_other_disk = disk_below_source(task.from_path, task.row.source_root, self._mount_points)
             self.crossing_files += bool(self._crosses or on_other_disk)
+            self.lost_times += has_lost_time(task.verified_row)
         return task.row.size_bytes if task else 0
 
     def load_state(self) -> RunState:
@@ -215,15 +218,11 @@ def open_run(
     # A journal may lie elsewhere than the files that it names.
     folder = start.quarantine_folder or paths.folder
     require_possible(kind, survey.source_root, survey.archive_root, folder, options.terms)
+    _warn_before(start, console)
     directories = SameDirectoryCheck()
     with ExitStack() as stack:
         quarantine.require_suitable_quarantine(kind, survey, paths)
         if not options.dry_run:
-            if start.crossing_files:
-                console.warning(
-                    f"{count_text(start.crossing_files, 'file')} lie on another file system than the quarantine: they "
-                    "are copied to it, compared with their archive copies, and removed from their disk"
-                )
             quarantine.prepare_quarantine(kind, survey, paths, stack, directories)
             state = start.load_state()  # again, now that no other run can write it
         state = start.where_to_begin(state, console.info)
@@ -243,7 +242,23 @@ def open_run(
             console=console,
             progress=progress,
             disk=DiskAccess(progress, stop, directories),
+            mounted=archive.MountedDisks(survey.source_root, survey.archive_root, folder),
             jobs=jobs,
+        )
+
+
+def _warn_before(start: RunStart, console: Console) -> None:
+    """Warn of what the originals lose, or where their bytes go, before any of them is touched."""
+    if start.lost_times:
+        copies = count_text(start.lost_times, "archive copy", "archive copies")
+        console.warning(
+            f"{copies} with another modification time than the original: what only it tells, such as the year, goes "
+            "with the original"
+        )
+    if start.crossing_files:
+        console.warning(
+            f"on another file system than the quarantine: {count_text(start.crossing_files, 'file')}, to be copied to "
+            "it, compared with their archive copies, and removed from their disk"
         )
 
 

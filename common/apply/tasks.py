@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from common.apply.journal import Key
 from common.apply.manifest import JournalCheck, ManifestKind
 from common.errors import BadInput, RowFailed
+from common.filesystems import escape_dos_name
 from common.hashing.digest import is_sha256
 from common.manifests.integrity import seal_of
 from common.manifests.reader import Record
@@ -15,7 +16,7 @@ from common.manifests.relocation import NOT_RELOCATED, AnyRow, Relocation
 from common.manifests.rows import JournalRow, ReportRow, VerifyRow
 from common.manifests.statuses import Action, ManifestType, Phase, ReportStatus, VerifyStatus
 from common.paths import is_folder, is_inside, is_plain_absolute, printable
-from common.timestamps import mtime_nanoseconds, mtime_text
+from common.timestamps import may_be_same_time, mtime_nanoseconds, mtime_text
 
 ManifestRow = VerifyRow | JournalRow | ReportRow
 
@@ -116,10 +117,12 @@ def read_task(
     journal: JournalCheck | None = None,
     *,
     relocation: Relocation = NOT_RELOCATED,
+    escape_names: bool = False,
 ) -> Task | None:
     """Make the task for a row of the manifest; None if nothing is to be done. Raises ``BadInput`` for an invalid row.
 
     Rows that no longer count by the finished check of a ``journal`` have no task. Reads the disk for failed ones.
+    ``escape_names``: the quarantine lies where not all names can be held.
     """
     if kind.type == ManifestType.VERIFIED and seal_of(record.values) != record.values["row_seal"]:
         raise BadInput(f"{where}: the row was changed after it was verified; restore it, or delete the whole row")
@@ -136,7 +139,7 @@ def read_task(
     if row.status != VerifyStatus.IDENTICAL:
         raise BadInput(f"{where}: status {row.status!r} is not proof of a copy; give a verified.csv")
     verified = _rebase_sound(row, where, relocation)
-    target = quarantine_path(quarantine_root, row.run_id, row.source_path)
+    target = quarantine_path(quarantine_root, row.run_id, row.source_path, escape_names=escape_names)
     return Task(kind.action, verified.source_path, target, verified, relocation)
 
 
@@ -188,16 +191,18 @@ def require_sound(row: ManifestRow, where: str) -> None:
     device, _, inode = _source_inode(row).partition(":")
     try:
         mtime_nanoseconds(row.source_mtime)
+        mtime_nanoseconds((isinstance(row, VerifyRow) and row.archive_mtime) or "0")
         for number in (device, inode):
             int(number or 0)
     except ValueError:
-        raise BadInput(f"{where}: source_mtime or source_inode is not as verify writes it") from None
+        raise BadInput(f"{where}: source_mtime, archive_mtime or source_inode is not as verify writes it") from None
 
 
 def check_stat(row: VerifyRow, source: os.stat_result, copy: os.stat_result | None) -> bool:
-    """Whether the inode of the original or its archive copy has changed, so that the contents must be compared.
+    """Whether the inode or time of the original or its archive copy is another, so that the contents must be compared.
 
-    Some file systems renumber inodes at each mount. Raises ``RowFailed`` if anything else has changed. Pure.
+    Some file systems renumber inodes at each mount, and FAT shows other times in another zone. Raises ``RowFailed`` if
+    anything else has changed. Pure.
     """
     if copy is None:
         raise RowFailed(verify_again("its archive copy is gone"))
@@ -205,27 +210,42 @@ def check_stat(row: VerifyRow, source: os.stat_result, copy: os.stat_result | No
         raise RowFailed(verify_again("it, or its archive copy, is not a regular file any more"))
     if (source.st_dev, source.st_ino) == (copy.st_dev, copy.st_ino):
         raise RowFailed("it and its archive copy are one file on disk")
-    if (source.st_size, mtime_text(source.st_mtime_ns)) != (row.size_bytes, row.source_mtime):
-        raise RowFailed(verify_again("it was changed since it was verified"))
-    if (copy.st_size, mtime_text(copy.st_mtime_ns)) != (row.size_bytes, row.archive_mtime):
-        raise RowFailed(verify_again("its archive copy was changed since it was verified"))
+    for what, status, mtime in (("it", source, row.source_mtime), ("its archive copy", copy, row.archive_mtime)):
+        if status.st_size != row.size_bytes or not may_be_same_time(status.st_mtime_ns, mtime_nanoseconds(mtime)):
+            raise RowFailed(verify_again(f"{what} was changed since it was verified"))
+    times = mtime_text(source.st_mtime_ns), mtime_text(copy.st_mtime_ns)
+    if times != (row.source_mtime, row.archive_mtime):
+        return True  # rounded, or shifted with the zone of the machine
     now, then = (source.st_ino, copy.st_ino), (row.source_inode, row.archive_inode)
     return any(str(inode) != place.partition(":")[2] for inode, place in zip(now, then, strict=True))
 
 
-def quarantine_path(quarantine_root: str, run_id: str, source_path: str) -> str:
-    """The path of an original in the quarantine: its absolute path below ``<quarantine_root>/<run_id>/files``. Pure."""
-    return os.path.join(quarantine_root, run_id, "files", _relative(source_path))
+def quarantine_path(quarantine_root: str, run_id: str, source_path: str, *, escape_names: bool = False) -> str:
+    """The path of an original in the quarantine: its absolute path below ``<quarantine_root>/<run_id>/files``. Pure.
+
+    ``escape_names``: for file systems that can't hold all names.
+    """
+    relative = _relative(source_path)
+    return os.path.join(quarantine_root, run_id, "files", _escaped(relative) if escape_names else relative)
 
 
 def is_quarantine_path(path: str, run_id: str, source_path: str) -> bool:
     """Whether a path is one that ``quarantine_path`` makes for any quarantine root. Pure."""
-    return is_plain_absolute(path) and path.endswith(os.path.join(os.sep + run_id, "files", _relative(source_path)))
+    files = os.path.join(os.sep + run_id, "files")
+    relative = _relative(source_path)
+    ends = tuple(os.path.join(files, end) for end in (relative, _escaped(relative)))
+    return is_plain_absolute(path) and path.endswith(ends)
 
 
 def files_folder(path: str, source_path: str) -> str:
     """The folder ``files`` above the quarantine path of an original. Pure."""
-    return path.removesuffix(_relative(source_path)).rstrip(os.sep)
+    relative = _relative(source_path)
+    end = relative if path.endswith(os.sep + relative) else _escaped(relative)
+    return path.removesuffix(end).rstrip(os.sep)
+
+
+def _escaped(relative: str) -> str:
+    return os.sep.join(map(escape_dos_name, relative.split(os.sep)))
 
 
 def _relative(path: str) -> str:

@@ -5,14 +5,18 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 
-from common.errors import ChangedWhileReading, RowFailed, explain_os_error
-from common.fileops.os_errors import write_error
+from common.errors import ChangedWhileReading
+from common.fileops.os_errors import FULL, no_room, read_error, write_error
 from common.fileops.renaming import rename_no_replace
 from common.fileops.temporary import TEMPORARY_PREFIX, remove_temporary
 from common.fileops.writing import write_all
+from common.filesystems import free_bytes
 from common.hashing.chunks import UNMONITORED, ReadMonitor, chunks
 from common.hashing.identity import Identity, close_file, open_regular, require_unchanged
 from common.paths import printable
+from common.timestamps import may_be_same_time
+
+TIMES_NOT_KEPT = "modification times"
 
 
 @dataclass(slots=True)
@@ -35,10 +39,13 @@ class StagedCopy:
             close_file(fd, self.path)
 
     def discard(self) -> None:
-        """Remove the temporary file. Changes the disk."""
-        try:
+        """Remove the temporary file. Changes the disk. Errors are ignored: there was one before, and it is told.
+
+        What can't be removed now is removed by the next run.
+        """
+        with suppress(OSError):
             self.close()
-        finally:
+        with suppress(OSError):
             remove_temporary(self.path)
 
 
@@ -46,8 +53,8 @@ def copy_to_temporary(source: str, folder: str, monitor: ReadMonitor = UNMONITOR
     """Copy a regular file to a temporary name in a folder, and hash it. Changes the disk: the folder.
 
     The copy gets the source's times and permissions, on Linux its extended attributes and, for root, its owner.
-    Raises ``RowFailed`` if the source can't be read or changes meanwhile, ``StoppedEarly`` or ``RowFailed`` if the copy
-    can't be written, and ``Interrupted``; in these cases the temporary file is removed.
+    Raises ``RowFailed`` if the source can't be read or changes meanwhile, ``NoRoom``, ``StoppedEarly`` or ``RowFailed``
+    if the copy can't be written, and ``Interrupted``; in these cases the temporary file is removed.
     """
     import hashlib  # noqa: PLC0415 - copying alone needs it
 
@@ -55,6 +62,8 @@ def copy_to_temporary(source: str, folder: str, monitor: ReadMonitor = UNMONITOR
     temporary = os.path.join(folder, TEMPORARY_PREFIX + os.urandom(8).hex())
     try:
         with open_regular(source) as (source_fd, identity):
+            if 0 <= free_bytes(folder) < identity.size:
+                raise no_room(source, identity.size, folder)
             try:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
                 target_fd = os.open(temporary, flags, 0o600)
@@ -67,6 +76,8 @@ def copy_to_temporary(source: str, folder: str, monitor: ReadMonitor = UNMONITOR
                     try:
                         write_all(target_fd, chunk)
                     except OSError as error:
+                        if error.errno in FULL:
+                            raise no_room(source, identity.size, folder) from None
                         raise write_error(folder, error) from None
                 if require_unchanged(source_fd, identity):
                     raise ChangedWhileReading
@@ -75,7 +86,7 @@ def copy_to_temporary(source: str, folder: str, monitor: ReadMonitor = UNMONITOR
                 staged.discard()
                 raise
     except OSError as error:
-        raise RowFailed(f"cannot read: {explain_os_error(error)}") from None
+        raise read_error(error) from None
     staged.sha256 = digest.hexdigest()
     return staged
 
@@ -110,7 +121,9 @@ def _copy_attributes(source_fd: int, target_fd: int, target: str, identity: Iden
     result = os.fstat(target_fd)
     if sys.platform != "win32" and result.st_mode & 0o777 != mode:
         unsupported.append("permissions")
-    if result.st_mtime_ns != identity.mtime_ns:
+    if not may_be_same_time(result.st_mtime_ns, identity.mtime_ns):
+        unsupported.append(TIMES_NOT_KEPT)
+    elif result.st_mtime_ns != identity.mtime_ns:
         unsupported.append("exact modification times")
     return tuple(unsupported)
 

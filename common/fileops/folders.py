@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from common.errors import StoppedEarly, explain_os_error
+from common.fileops.busy import retry_while_busy
 from common.fileops.os_errors import UNSUPPORTED
-from common.hashing.identity import close_file
+from common.hashing.identity import closed_after
 from common.media_types import QUARANTINE_FOLDER
 from common.paths import is_folder, is_inside, printable
 
@@ -18,13 +19,12 @@ def sync_folder(path: str) -> None:
     if sys.platform == "win32":
         return
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    except OSError as error:
-        if error.errno not in UNSUPPORTED:
-            raise OSError(error.errno, error.strerror, path) from error
-    finally:
-        close_file(fd, path)
+    with closed_after(fd, path):
+        try:
+            os.fsync(fd)
+        except OSError as error:
+            if error.errno not in UNSUPPORTED:
+                raise OSError(error.errno, error.strerror, path) from error
 
 
 def sync_folders(folders: Iterable[str]) -> None:
@@ -76,7 +76,7 @@ def remove_empty_folder(path: str) -> bool:
     Raises ``OSError`` if it can't be listed, or is empty and can't be removed.
     """
     try:
-        os.rmdir(path)
+        retry_while_busy(os.rmdir, path)
     except FileNotFoundError:
         return True
     except OSError:

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from common.errors import RowFailed, StoppedEarly, explain_os_error
 from common.fileops.folders import set_folder_time, sync_folder
+from common.fileops.os_errors import FULL
 from common.fileops.temporary import PROBE_PREFIX, is_temporary_name, remove_temporary
 from common.filesystems import FileSystem, file_system_of
 from common.paths import printable
@@ -18,7 +19,6 @@ from common.paths import printable
 _UNCHANGEABLE = frozenset(
     {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.ENOSYS, errno.EOPNOTSUPP}
 )
-_FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _MAX_REMEMBERED = 100_000
 # davfs2 uploads a file 10 seconds after it was closed (delay_upload), rclone 5 (--vfs-write-back).
 _UPLOAD_SECONDS = 12.0
@@ -61,16 +61,20 @@ def _probes_in(folder: str, view: str, *, with_folder: bool) -> Iterator[list[st
             os.mkdir(os.path.join(folder, names[1]), 0o700)
     except OSError as error:
         if error.errno not in _UNCHANGEABLE:
-            _remove_probes(folder, names, time_before)
-            advice = "free some space, then run again" if error.errno in _FULL else "run again when that is put right"
+            with suppress(OSError):
+                _remove_probes(folder, names, time_before)
+            advice = "free some space, then run again" if error.errno in FULL else "run again when that is put right"
             raise StoppedEarly(
                 f"{printable(folder)}: cannot make sure that it is no second view of {printable(view)}: "
                 f"{explain_os_error(error)}; {advice}"
             ) from None
     try:
         yield names
-    finally:
-        _remove_probes(folder, names, time_before)
+    except BaseException:
+        with suppress(OSError):
+            _remove_probes(folder, names, time_before)
+        raise
+    _remove_probes(folder, names, time_before)
 
 
 def _probe_name() -> str:

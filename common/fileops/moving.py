@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from common.errors import ChangedWhileReading, RowFailed, StoppedEarly, explain_os_error
 from common.fileops.attributes import missing_attributes
+from common.fileops.busy import retry_while_busy
 from common.fileops.copying import commit_copy, copy_to_temporary
 from common.fileops.folders import sync_folders
 from common.fileops.os_errors import write_error
@@ -202,7 +203,7 @@ def destroy(move: Move, monitor: ReadMonitor = UNMONITORED, terms: Terms = STRIC
             if not looks_the_same(file.identity, move.expected):
                 raise RowFailed("it was replaced since it was examined; it was kept")
             result = _prove_identical(move, file, copies, monitor, terms)
-        os.unlink(move.set_aside)
+        retry_while_busy(os.unlink, move.set_aside)
     except OSError as error:
         _put_back(move.set_aside, move.source)
         raise _cannot_compare(move, error) from None

@@ -5,6 +5,7 @@ import os
 import sys
 from contextlib import suppress
 
+from common.fileops.busy import retry_while_busy
 from common.fileops.os_errors import FINAL_ERRORS
 from common.libc import libc_function
 from common.paths import path_exists
@@ -29,12 +30,12 @@ def rename_no_replace(source: str, destination: str) -> None:
                 raise
     if path_exists(destination):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), source, None, destination)
-    return os.rename(source, destination)
+    return retry_while_busy(os.rename, source, destination)
 
 
 def _rename_exclusive(source: str, destination: str) -> None:
     if sys.platform == "win32":
-        os.rename(source, destination)
+        retry_while_busy(os.rename, source, destination)
         return
     import ctypes  # noqa: PLC0415 - not needed to show --help
 
@@ -54,7 +55,7 @@ def _rename_exclusive(source: str, destination: str) -> None:
 def _link_then_unlink(source: str, destination: str) -> None:
     os.link(source, destination, follow_symlinks=False)
     try:
-        os.unlink(source)
+        retry_while_busy(os.unlink, source)
     except OSError:
         with suppress(OSError):  # if nothing can be removed from the folder, both names stay
             os.unlink(destination)

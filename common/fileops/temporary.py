@@ -4,6 +4,7 @@ import os
 import re
 import stat
 
+from common.fileops.busy import retry_while_busy
 from common.hashing.identity import is_regular
 from common.paths import path_exists
 
@@ -34,9 +35,9 @@ def remove_temporary(path: str) -> None:
     try:
         status = os.lstat(path)
         if is_regular(status):
-            os.unlink(path)
+            retry_while_busy(os.unlink, path)
         elif stat.S_ISDIR(status.st_mode):
-            os.rmdir(path)
+            retry_while_busy(os.rmdir, path)
     except FileNotFoundError:
         return
 

@@ -6,9 +6,10 @@ from contextlib import suppress
 from typing import Self
 
 from common.errors import BadInput, StoppedEarly, explain_os_error
+from common.fileops.busy import retry_while_busy
 from common.fileops.folders import sync_folder
 from common.fileops.temporary import TEMPORARY_PREFIX, remove_temporary
-from common.hashing.identity import close_file, is_regular
+from common.hashing.identity import closed_after, is_regular
 from common.paths import path_exists, printable, read_prefix
 
 _PREFIX_BYTES = 16
@@ -27,12 +28,10 @@ def write_atomically(path: str, data: bytes) -> None:
     if prefix is None or (prefix.strip(b"\0") and not data.startswith(prefix)):
         raise BadInput(f"{printable(temporary)} is in the way and none of ours; move it away, then run again")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o644)
-    try:
+    with closed_after(fd, temporary):
         write_all(fd, data)
         os.fsync(fd)
-    finally:
-        close_file(fd, temporary)
-    os.replace(temporary, path)
+    retry_while_busy(os.replace, temporary, path)
     sync_folder(os.path.dirname(path) or ".")
 
 
@@ -52,18 +51,14 @@ def require_extendable(folder: str) -> None:
     binary = getattr(os, "O_BINARY", 0)
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, 0o600)
-        try:
+        with closed_after(fd, path):
             write_all(fd, b"first")
-        finally:
-            close_file(fd, path)
         fd = os.open(path, os.O_RDWR | binary)
-        try:
+        with closed_after(fd, path):
             os.lseek(fd, 0, os.SEEK_END)
             write_all(fd, b", second")
             os.fsync(fd)
             os.ftruncate(fd, len(b"first"))
-        finally:
-            close_file(fd, path)
         if read_prefix(path, 100) != b"first":
             raise OSError(errno.EIO, "what was written there is not what is read", path)
     finally:

@@ -60,6 +60,18 @@ def close_file(fd: int, path: str) -> None:
         raise OSError(error.errno, error.strerror, path) from error
 
 
+@contextmanager
+def closed_after(fd: int, path: str) -> Iterator[None]:
+    """Close a descriptor after a block, as ``close_file`` does. An error in the block comes before one of closing."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            os.close(fd)
+        raise
+    close_file(fd, path)
+
+
 def is_regular(status: os.stat_result) -> bool:
     """Whether a result of ``stat`` describes a regular file."""
     return stat.S_ISREG(status.st_mode)

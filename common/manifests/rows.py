@@ -9,6 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 from common.errors import BadInput
 from common.fileops.writing import Appender
 from common.paths import read_prefix
+from common.timestamps import may_be_same_time, mtime_nanoseconds
 
 # Named tuples, since rows are made and copied by the million: frozen dataclasses take two to three times as long.
 
@@ -169,6 +170,16 @@ class Writer(Appender, Generic[Row]):
     def append_rows(self, rows: Iterable[Row]) -> None:
         """Append rows; they are durable after ``sync``. Raises ``StoppedEarly``."""
         self.append(b"".join(self._table.encode(row, self.columns) for row in rows))
+
+
+def has_lost_time(row: VerifyRow) -> bool:
+    """Whether the archive copy of a file has another modification time, not only a rounded one. Pure.
+
+    That of a duplicate may have it: it is a copy of another file.
+    """
+    if row.report_status != "copied" or not row.archive_mtime or row.source_mtime == row.archive_mtime:
+        return False
+    return not may_be_same_time(mtime_nanoseconds(row.source_mtime), mtime_nanoseconds(row.archive_mtime))
 
 
 class RowIds:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from common.dates.model import Dated
 from common.dates.notes import NOTE_SEPARATOR
 from common.errors import RowFailed, explain_os_error
+from common.filesystems import is_dos_name
 from common.hashing.digest import hash_file
 from common.hashing.identity import is_regular
 from common.manifests.reasons import same_companion, same_content
@@ -60,6 +61,7 @@ class DestinationPlanner:
     archive_root: str
     archive_id: str
     keep_duplicates: bool
+    has_dos_names: bool = False
     _folders: dict[str, str] = field(default_factory=dict)
 
     def plan(self, group: MediaGroup) -> list[ReportRow]:
@@ -201,6 +203,13 @@ class DestinationPlanner:
         stored = f"row {same.row_id} of this content is in {relative_to(same.folder, self.archive_root)}"
         return f"by {dated.date_source} it would go to {dated.folder}, and {stored}"
 
+    def _with_note_on_name(self, review: str, target: str) -> str:
+        """The review text, with a note if the file system of the archive may refuse the planned name."""
+        if not self.has_dos_names or all(map(is_dos_name, relative_to(target, self.archive_root).split(os.sep))):
+            return review
+        note = "the archive's file system may refuse this name: correct destination_path"
+        return NOTE_SEPARATOR.join(filter(None, [review, note]))
+
     def _row(
         self, group: MediaGroup, position: int, status: str, *, target: str = "", reason: str = "", sha256: str = ""
     ) -> ReportRow:
@@ -220,7 +229,7 @@ class DestinationPlanner:
             source_mtime=mtime_text(file.mtime_ns),
             capture_date=dated.capture_date,
             date_source=dated.date_source,
-            review=dated.review,
+            review=self._with_note_on_name(dated.review, target) if status == _PLANNED else dated.review,
             status=status,
             reason=reason,
             sha256=sha256,

@@ -6,14 +6,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from common.archive import archive_failed
 from common.concurrency import ordered_map
-from common.errors import RowFailed, StoppedEarly, explain_os_error
+from common.errors import NoRoom, RowFailed, StoppedEarly, explain_os_error
 from common.fileops.context import DiskAccess
 from common.fileops.copying import commit_copy, copy_to_temporary
 from common.fileops.folders import make_folders, sync_folders, sync_folders_up_to
 from common.fileops.moving import Move, drop_second_name, finish_relocation, relocate
-from common.fileops.os_errors import write_error
+from common.fileops.os_errors import is_refused_name, read_error, write_error
 from common.fileops.renaming import restore_set_aside
 from common.fileops.temporary import remove_temporaries, set_aside_name
+from common.filesystems import free_bytes
 from common.hashing.digest import hash_file
 from common.hashing.identity import Identity, is_regular
 from common.manifests.reasons import organize_again
@@ -21,11 +22,13 @@ from common.manifests.rows import ReportRow
 from common.manifests.statuses import ReportStatus
 from common.organize.config import Mode
 from common.paths import lstat_if_exists, path_exists, printable
-from common.timestamps import mtime_nanoseconds
+from common.timestamps import is_shifted_time, mtime_nanoseconds
 
 _PLANNED, _COPIED, _MOVED = ReportStatus.PLANNED, ReportStatus.COPIED, ReportStatus.MOVED
 _ARCHIVED, _DUPLICATE, _FAILED = ReportStatus.ALREADY_ARCHIVED, ReportStatus.DUPLICATE, ReportStatus.FAILED
 _CHANGED = organize_again("changed since it was scanned")
+_REFUSED = "the archive's file system refuses the name"
+_CORRECT = "make a new report, correct destination_path in it, then carry it out with --from-report"
 # An edited report may ask for a folder that can't exist; running again does not help.
 _NO_SUCH_FOLDER = frozenset({errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
 
@@ -41,6 +44,8 @@ class CopyExecutor:
         self._moves = mode == Mode.MOVE
         self._jobs = jobs
         self._is_retry = is_retry
+        self._room_at_start = -1  # in bytes, -1 until it is known
+        self._sizes: dict[int, int] = {}
 
     def apply_batch(self, rows: Sequence[ReportRow]) -> list[ReportRow]:
         """Copy or move the planned rows of a batch durably. Changes the disk.
@@ -48,6 +53,9 @@ class CopyExecutor:
         Raises ``StoppedEarly`` or ``Interrupted``: then the batch must be retried.
         """
         planned = [row for row in rows if row.status == _PLANNED]
+        self._sizes = {row.row_id: row.size_bytes for row in planned}
+        if planned and self._room_at_start < 0:
+            self._room_at_start = free_bytes(planned[0].archive_root)
         companions = [row for row in planned if not _is_primary(row)]
         impossible = self._make_folders(planned)
         done: dict[int, ReportRow] = {}
@@ -73,6 +81,9 @@ class CopyExecutor:
                 make_folders(folder)
             except OSError as error:
                 cause = f"cannot make {printable(folder)}: {explain_os_error(error)}"
+                if is_refused_name(os.fsdecode(error.filename or folder), error):
+                    impossible[folder] = f"{_REFUSED} {printable(folder)}; {_CORRECT}"
+                    continue
                 if error.errno in _NO_SUCH_FOLDER:
                     impossible[folder] = cause
                     continue
@@ -100,24 +111,33 @@ class CopyExecutor:
                     return self._move(row)
             except RowFailed as error:
                 return row._replace(status=_FAILED, reason=str(error))
+            except NoRoom as error:
+                if self._others_fit(row, error):
+                    return row._replace(status=_FAILED, reason=f"too large for the archive's disk: {error.amounts}")
+                raise
 
         for row in ordered_map(apply, rows, self._jobs):
             done[row.row_id] = row
             self._disk.progress.add_file()
+
+    def _others_fit(self, row: ReportRow, error: NoRoom) -> bool:
+        """Whether a file alone is larger than all room at the start of this run, and others of the batch still fit."""
+        others = [size for row_id, size in self._sizes.items() if row_id != row.row_id]
+        return 0 <= self._room_at_start < error.size and min(others, default=error.size) <= error.free
 
     def _copy(self, row: ReportRow) -> ReportRow:
         if self._is_retry and (sha256 := self._stored_by_killed_run(row)):
             return row._replace(status=_COPIED, sha256=sha256)
         staged = copy_to_temporary(row.source_path, os.path.dirname(row.destination_path), self._disk)
         try:
-            _require_as_planned(row, staged.identity)
+            _require_as_planned(row, staged.identity, staged.sha256)
             staged.sync()
             commit_copy(staged, row.destination_path)
         except (OSError, RowFailed) as error:
             staged.discard()
             if isinstance(error, FileExistsError):
                 return self._with_taken_destination(row, staged.sha256)
-            raise write_error(row.destination_path, error) if isinstance(error, OSError) else error from None
+            raise _store_error(row, error) if isinstance(error, OSError) else error from None
         self._disk.unsupported_attributes.update(staged.unsupported_attributes)
         return row._replace(status=_COPIED, sha256=staged.sha256)
 
@@ -131,7 +151,7 @@ class CopyExecutor:
                 if not path_exists(row.source_path) and path_exists(row.destination_path):
                     return self._moved_by_killed_run(row)
             original = hash_file(row.source_path, self._disk)
-            _require_as_planned(row, original.identity)
+            _require_as_planned(row, original.identity, original.sha256)
             move = Move(row.source_path, row.destination_path, original.identity, original.sha256, set_aside)
             is_stored = self._is_retry and path_exists(row.destination_path)
             if is_stored and os.path.samefile(row.source_path, row.destination_path):
@@ -145,7 +165,7 @@ class CopyExecutor:
         except FileExistsError:
             return self._with_taken_destination(row, "")
         except OSError as error:
-            raise RowFailed(f"cannot read: {explain_os_error(error)}") from None
+            raise read_error(error) from None
 
     def _stored_by_killed_run(self, row: ReportRow) -> str:
         """The digest of a file that a killed run had stored whole, else empty."""
@@ -155,8 +175,8 @@ class CopyExecutor:
             copy = hash_file(row.destination_path, self._disk)
             original = hash_file(row.source_path, self._disk)
         except OSError as error:
-            raise RowFailed(f"cannot read: {explain_os_error(error)}") from None
-        _require_as_planned(row, original.identity)
+            raise read_error(error) from None
+        _require_as_planned(row, original.identity, original.sha256)
         return original.sha256 if original.sha256 == copy.sha256 else ""
 
     def _moved_by_killed_run(self, row: ReportRow) -> ReportRow:
@@ -177,13 +197,27 @@ class CopyExecutor:
         raise RowFailed(organize_again("another file stands at the destination by now"))
 
 
+def _store_error(row: ReportRow, error: OSError) -> Exception:
+    if is_refused_name(row.destination_path, error):
+        return RowFailed(f"{_REFUSED} {printable(os.path.basename(row.destination_path))}; {_CORRECT}")
+    return write_error(row.destination_path, error)
+
+
 def _is_primary(row: ReportRow) -> bool:
     return row.row_id == row.group_id
 
 
-def _require_as_planned(row: ReportRow, identity: Identity) -> None:
-    if (identity.size, identity.mtime_ns) != (row.size_bytes, mtime_nanoseconds(row.source_mtime)):
+def _require_as_planned(row: ReportRow, identity: Identity, sha256: str) -> None:
+    if not _is_as_planned(row, identity.size, identity.mtime_ns):
         raise RowFailed(_CHANGED)
+    if identity.mtime_ns != mtime_nanoseconds(row.source_mtime) and row.sha256 not in ("", sha256):
+        raise RowFailed(_CHANGED)
+
+
+def _is_as_planned(row: ReportRow, size: int, mtime_ns: int) -> bool:
+    """Whether a file has the planned size and time. On FAT, all times shift with the zone of the machine. Pure."""
+    planned_ns = mtime_nanoseconds(row.source_mtime)
+    return size == row.size_bytes and (mtime_ns == planned_ns or is_shifted_time(mtime_ns, planned_ns))
 
 
 def _failed_primaries(
@@ -222,7 +256,7 @@ def _unstored_reason(row: ReportRow, failed: Collection[str] = ()) -> str:
         status = os.lstat(row.source_path)
     except OSError as error:
         return f"cannot look at it: {explain_os_error(error)}"
-    if (status.st_size, status.st_mtime_ns) != (row.size_bytes, mtime_nanoseconds(row.source_mtime)):
+    if not _is_as_planned(row, status.st_size, status.st_mtime_ns):
         return _CHANGED
     return ""
 

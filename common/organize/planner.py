@@ -12,7 +12,7 @@ from common.dates.model import UNDATED, Dated, Source
 from common.dates.timezones import resolve_timezone
 from common.errors import Interrupted
 from common.fileops.temporary import SET_ASIDE_PREFIX, TEMPORARY_PREFIX, is_temporary_name, remove_temporary
-from common.filesystems import mount_points
+from common.filesystems import file_system_of, mount_points
 from common.manifests.batching import chunked
 from common.manifests.rows import ReportRow
 from common.manifests.statuses import ReportStatus
@@ -50,6 +50,7 @@ def plan_source(run: OrganizeRun) -> tuple[ScanTotals, Iterator[list[ReportRow]]
         archive_root=run.archive_root,
         archive_id=run.archive_id,
         keep_duplicates=run.options.duplicates == "keep",
+        has_dos_names=file_system_of(run.archive_root).has_dos_names,
     )
     for row in run.recorded_rows():
         destinations.add_recorded(row)
@@ -77,6 +78,7 @@ def _scan_source(run: OrganizeRun, pool: DatingPool) -> deque[FolderScan]:
             run.console.debug(f"left out: {printable(join_path(folder.path, name))}")
         files += len(folder.files)
         pool.expect(files)
+    run.disks.require()
     return folders
 
 

@@ -61,6 +61,7 @@ class OrganizeRun:
             self.edited = resources.enter_context(EditedReport(options.from_report)) if options.from_report else None
             survey = self.edited.survey if self.edited else None
             self.source_root, self.archive_root = find_roots(options, survey)
+            self.disks = archive.MountedDisks(self.source_root, self.archive_root)
             self.jobs = resolve_jobs(options, console.debug, (self.source_root, self.archive_root))
             self.archive_id = archive.read_archive_id(self.archive_root)
             archive.require_outside_archive(self.source_root, self.archive_id)
@@ -191,6 +192,7 @@ class OrganizeRun:
         Its files are not missing, and no row may say so. Reads the disk.
         """
         archive.require_source(self.source_root)
+        self.disks.require()
         if self.options.acts:
             archive.require_archive(self.archive_root, self.archive_id)
 

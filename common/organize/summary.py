@@ -9,6 +9,7 @@ from common.cli.shell import script_command
 from common.cli.summary import Summary, counts_and_amounts
 from common.counts import count_text
 from common.errors import ExitCode
+from common.fileops.copying import TIMES_NOT_KEPT
 from common.manifests.statuses import ReportStatus
 from common.organize.config import Mode
 from common.organize.run import OrganizeRun
@@ -29,6 +30,11 @@ def summarize(run: OrganizeRun, scanned: ScanTotals, unsupported_attributes: set
     notes = [*_count_notes(run, counts, scanned), *_archive_notes(run)]
     if unsupported_attributes:
         notes.append(f"the archive's file system can't hold: {', '.join(sorted(unsupported_attributes))}")
+    if TIMES_NOT_KEPT in unsupported_attributes:
+        notes.append(
+            "MODIFICATION TIMES ARE NOT KEPT by the archive's file system: years that only they tell will be lost with "
+            "the originals; mount it for this user (exFAT, NTFS: with the option uid=), then copy anew"
+        )
     if scanned.entries != totals.rows:
         notes.append(
             f"THE COUNTS DO NOT ADD UP: {scanned.entries:,} found, {totals.rows:,} in the report; please report this"

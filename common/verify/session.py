@@ -19,21 +19,24 @@ from common.manifests.outputs import find_unfinished, resume_or_begin, unused_na
 from common.manifests.reader import Reader
 from common.manifests.reasons import is_lacking_attributes
 from common.manifests.relocation import Relocation
-from common.manifests.rows import VERIFY, VERIFY_INPUT_COLUMNS, VerifyRow, Writer, checksum_line
+from common.manifests.rows import VERIFY, VERIFY_INPUT_COLUMNS, VerifyRow, Writer, checksum_line, has_lost_time
 from common.manifests.state import SUFFIX, RunState, load_state, save_state
-from common.manifests.statuses import VERIFIED_STATUSES, ReadMode, ReportStatus
+from common.manifests.statuses import VERIFIED_STATUSES, ReadMode, ReportStatus, VerifyStatus
 from common.manifests.survey import ManifestInput, ManifestSurvey
 from common.paths import casefold_name, printable, relative_to
 from common.stages import Stage
 from common.verify.manifest import Options, is_plan, locate_roots, read_row, survey_input
 
 # What the state counts besides the statuses: rows that need attention, rows that were verified from memory, and rows
-# that organize has carried out (none in a plan), and copies without some attributes of their originals.
+# that organize has carried out (none in a plan), and copies without some attributes, or the time, of their originals.
 ATTENTION = "attention"
 CACHED = "cached"
 CARRIED_OUT = "carried out"
 LACKING_ATTRIBUTES = "lacking attributes"
-COUNTED = (ATTENTION, CACHED, CARRIED_OUT, LACKING_ATTRIBUTES)
+LACKING_TIMES = "lacking times"
+COUNTED = (ATTENTION, CACHED, CARRIED_OUT, LACKING_ATTRIBUTES, LACKING_TIMES)
+_MAY_BE_MISSING = (VerifyStatus.SOURCE_MISSING, VerifyStatus.ARCHIVE_MISSING, VerifyStatus.READ_ERROR)
+"""What verify finds where a disk has gone away."""
 _TABLES = ("verified", "unverified")
 _OUTPUTS = (*_TABLES, "checksums")
 
@@ -57,6 +60,7 @@ class VerifySession:
         self.state_path = state_path
         self.state = state
         self.is_plan = is_plan
+        self._mounted = archive.MountedDisks(survey.source_root, survey.archive_root)
         self.was_complete = state.complete
         self.rows_this_call = options.row_range.rows_this_call(state)
         self.done_rows = self.done_bytes = 0
@@ -93,6 +97,8 @@ class VerifySession:
         """
         if self.survey.archive_id:
             archive.require_archive(self.survey.archive_root, self.survey.archive_id, self.relocation.archive_hint)
+        if any(row.status in _MAY_BE_MISSING for row in rows):
+            self._mounted.require()
         verified = [row for row in rows if row.status in VERIFIED_STATUSES]
         unverified = [row for row in rows if row.status not in VERIFIED_STATUSES]
         for writer, chosen in ((self._verified, verified), (self._unverified, unverified)):
@@ -137,6 +143,7 @@ def count_rows(rows: Sequence[VerifyRow]) -> Counts:
         if row.status in VERIFIED_STATUSES:
             counts.add(CACHED, row.read_mode == ReadMode.CACHED)
             counts.add(LACKING_ATTRIBUTES, is_lacking_attributes(row.reason))
+            counts.add(LACKING_TIMES, has_lost_time(row))
         else:  # what organize skipped needs no attention
             counts.add(ATTENTION, row.report_status != ReportStatus.SKIPPED)
         counts.add(CARRIED_OUT, row.report_status in (ReportStatus.COPIED, ReportStatus.MOVED))

@@ -17,7 +17,15 @@ from common.paths import printable
 from common.review.verify_page import VerifyCollector
 from common.stages import Stage
 from common.verify.manifest import Options
-from common.verify.session import ATTENTION, CACHED, CARRIED_OUT, COUNTED, LACKING_ATTRIBUTES, VerifySession
+from common.verify.session import (
+    ATTENTION,
+    CACHED,
+    CARRIED_OUT,
+    COUNTED,
+    LACKING_ATTRIBUTES,
+    LACKING_TIMES,
+    VerifySession,
+)
 from common.verify.verifier import PairVerifier
 
 
@@ -102,9 +110,16 @@ def _notes(run: VerifySession, counts: Mapping[str, int], attention: int, cached
 
 def _notes_on_attributes(totals: Counts) -> Iterator[str]:
     if lacking := totals[LACKING_ATTRIBUTES]:
+        copies = count_text(lacking, "archive copy", "archive copies")
         yield (
-            f"without tags or other extended attributes of the original: {count_text(lacking, 'archive copy')}; "
+            f"without tags or other extended attributes of the original: {copies}; "
             "the reasons name them, and apply destroys such originals only with --accept-lost-attributes"
+        )
+    if lacking := totals[LACKING_TIMES]:
+        copies = count_text(lacking, "archive copy", "archive copies")
+        yield (
+            f"MODIFICATION TIMES LOST: {copies} with another time than the original, which "
+            "may be all that tells its year; before the originals go, copy them again to a disk that keeps times"
         )
 
 

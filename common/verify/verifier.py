@@ -5,11 +5,12 @@ import stat
 from collections.abc import Callable
 
 from common.archive import ArchiveLookup, archive_failed, require_source
-from common.errors import ChangedWhileReading, Interrupted, NotRegular, RowFailed, SameFile, explain_os_error
+from common.errors import ChangedWhileReading, Interrupted, NotRegular, RowFailed, SameFile
 from common.fileops.attributes import missing_attributes
 from common.fileops.context import DiskAccess
 from common.fileops.folders import sync_folders_up_to
 from common.fileops.mounts import remove_stale_probes
+from common.fileops.os_errors import read_error
 from common.filesystems import is_on_same_disk
 from common.hashing.compare import Comparison, compare
 from common.hashing.digest import hash_file
@@ -243,8 +244,8 @@ def _lstat(path: str, failure: Callable[[OSError], Exception]) -> os.stat_result
         raise failure(error) from None
 
 
-def _row_failed(act: str, error: OSError) -> RowFailed:
-    return RowFailed(f"cannot {act}: {explain_os_error(error)}")
+def _row_failed(act: str, error: OSError) -> Exception:
+    return read_error(error, f"cannot {act}")
 
 
 def _decided(row: VerifyRow, status: VerifyStatus, reason: str) -> VerifyRow:

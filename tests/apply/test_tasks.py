@@ -30,7 +30,7 @@ from common.timestamps import mtime_text
 RUN_ID = "3f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b"
 OTHER_RUN_ID = "4f2b8c1e-9d4a-4e6f-8a1b-0c2d3e4f5a6b"
 TIME = 1_500_000_000_123_456_789
-LATER = 1_500_000_000_123_456_790
+LATER = TIME + 10_000_000_000
 NUMBERS = {"row_id": "7", "group_id": "7", "size_bytes": "10", "sequence": "0"}
 SHARED = {
     "run_id": RUN_ID,
@@ -208,6 +208,13 @@ LOOKS = {
     "on disks numbered anew": (look(11, device=5), look(22, device=6), ACT),
     "the source's inode is another": (look(12), GOOD_COPY, READ_FIRST),
     "the copy's inode is another": (GOOD_SOURCE, look(23), READ_FIRST),
+    "the source's time is rounded": (look(11, mtime_ns=TIME + 1), GOOD_COPY, READ_FIRST),
+    "the copy's time is shifted by an hour": (GOOD_SOURCE, look(22, mtime_ns=TIME - 3600 * 10**9), READ_FIRST),
+    "the source's time is shifted, and the copy's size is another": (
+        look(11, mtime_ns=TIME + 3600 * 10**9),
+        look(22, size=11),
+        "archive copy was changed",
+    ),
     "no copy": (GOOD_SOURCE, None, "copy is gone"),
     "one file": (look(11), look(11), "one file on disk"),
     "the source is a link": (look(11, kind=stat.S_IFLNK), GOOD_COPY, "not a regular file"),

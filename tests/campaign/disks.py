@@ -37,9 +37,10 @@ class Kind:
 
     ``programs``: what it needs, each with its Debian package. ``mount`` returns once the disk is mounted at
     ``disk.at``. ``plain``: the folders of ``disk.store`` in which the bytes lie as they are; empty where only the
-    driver can read them. ``pack`` makes a medium that can't be written afterwards of a folder. ``has_medium``: it can be read without a
-    cache. ``is_memory``: gone at the next boot. ``is_slow``: what is written is uploaded some seconds later. ``inner``:
-    the folder in which another disk is mounted. ``look``: how it is mounted to be read afterwards, if otherwise.
+    driver can read them. ``pack`` makes a medium that can't be written afterwards of a folder. ``has_medium``: it can
+    be read without a cache. ``is_memory``: gone at the next boot. ``is_slow``: what is written is uploaded some seconds
+    later. ``inner``: the folder in which another disk is mounted. ``look``: how it is mounted to be read afterwards, if
+    otherwise.
     """
 
     name: str

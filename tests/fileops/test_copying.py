@@ -118,7 +118,9 @@ def test_a_full_disk_stops_the_run_and_leaves_nothing(folder: Path, monkeypatch:
     (folder / "target").mkdir()
     source = put(folder / "a.jpg", b"x" * 100)
     monkeypatch.setattr("common.fileops.copying.write_all", full_disk)
-    with pytest.raises(StoppedEarly, match=r"target: cannot write: No space left on device"):
+    with pytest.raises(
+        StoppedEarly, match=r"a\.jpg does not fit into .*target: it has 100 bytes, and the disk or the quota is full"
+    ):
         copy_to_temporary(source, f"{folder}/target")
     assert os.listdir(folder / "target") == []
 
@@ -142,10 +144,9 @@ def test_errors_that_the_next_file_would_meet_as_well_stop_the_run(number: int, 
     assert type(write_error("/a", OSError(number, os.strerror(number)))) is kind
 
 
-def test_a_copy_whose_closing_fails_is_removed_and_the_error_names_it(folder: Path) -> None:
+def test_a_copy_whose_closing_fails_is_removed(folder: Path) -> None:
     put(folder / "a.jpg", b"content")
     staged = copy_to_temporary(f"{folder}/a.jpg", str(folder))
     os.close(staged.fd)  # so that closing it fails, as it does on a disk that tells only then that it is full
-    with pytest.raises(OSError, match="media-tmp"):
-        staged.discard()
+    staged.discard()
     assert read_tree(folder) == {"a.jpg": b"content"}

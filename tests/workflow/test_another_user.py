@@ -80,3 +80,16 @@ def test_what_cannot_be_taken_out_of_its_folder_leaves_no_copy_in_a_quarantine_e
         another_user.run(APPLY, *home.apply_line("--quarantine-root", elsewhere), cwd=home.out, expect=1)
         assert snapshot(home.source) == before
         assert not list(elsewhere.glob("*/files/**/*.jpg"))
+
+
+@pytest.mark.parametrize("line", [("--delete-permanently", "--yes-really-delete"), ()])
+def test_b11_one_copy_that_may_not_be_read_fails_its_row_and_the_rest_goes(
+    shared: Library, line: tuple[str, ...]
+) -> None:
+    shared.source.chmod(0o777)
+    another_user.run(VERIFY, *shared.verify_line(), cwd=shared.out)
+    locked = shared.archive_path("p2.jpg")
+    locked.chmod(0)
+    another_user.run(APPLY, *shared.apply_line(*line), cwd=shared.out, expect=1 if line else 0)
+    assert sorted(shared.photos()) == (["p2.jpg"] if line else [])
+    locked.chmod(0o644)

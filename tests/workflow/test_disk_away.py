@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,13 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from common.archive import MountedDisks
+from common.errors import StoppedEarly
 from common.organize.run import BATCH_FILES
 from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
 from tests.support.media import jpeg
 from tests.support.scripts import files_below, finish, start, wait_until
 from tests.support.tables import read_rows, statuses
-from tests.support.trees import archived, read_tree, snapshot
+from tests.support.trees import archived, read_tree, snapshot, write_tree
 
 if sys.platform == "win32":
     pytest.skip("Windows has no SIGKILL: run the tests on Linux or macOS", allow_module_level=True)
@@ -168,14 +171,55 @@ def test_an_archive_in_an_archive_is_told_of(library: LibraryMaker) -> None:
 
 
 @contextmanager
-def stopped_when(condition: Callable[[], bool], script: str, *args: scripts.Argument, cwd: Path) -> Iterator[None]:
+def stopped_when(
+    condition: Callable[[], bool], script: str, *args: scripts.Argument, cwd: Path, told: str = "mount the disk"
+) -> Iterator[None]:
     """A run that stands still while the block is at work, and then must say that a disk is away (exit 3)."""
     process = start(script, *args, "--jobs", "1", cwd=cwd)
     assert wait_until(condition, process), "was quicker than the stop signal"
     process.send_signal(signal.SIGSTOP)
     yield
     process.send_signal(signal.SIGCONT)
-    assert "mount the disk" in finish(process, expect=3).error
+    assert told in finish(process, expect=3).error
+
+
+@pytest.fixture
+def mounted_source(tmp_path: Path) -> Iterator[Library]:
+    """A library whose source is mounted, and can be taken away by ``umount -l``."""
+    home = Library.at(tmp_path / "home", {}, source=tmp_path / "home" / "source")
+    write_tree(tmp_path / "disk", SOME)
+    if subprocess.run(["mount", "--bind", tmp_path / "disk", home.source], check=False, capture_output=True).returncode:
+        pytest.skip("nothing can be mounted: run the tests as root on Linux")
+    yield home
+    subprocess.run(["umount", "-l", home.source], check=False, capture_output=True)
+
+
+@pytest.mark.parametrize("mode", ["report", "copy"])
+def test_b3_a_source_that_is_pulled_while_it_is_read_leaves_no_row_that_says_so(
+    mounted_source: Library, mode: str
+) -> None:
+    home = mounted_source
+    begun = home.out if mode == "report" else home.archive
+
+    def is_at_work() -> bool:
+        return files_below(begun) > (0 if mode == "report" else 50)
+
+    with stopped_when(is_at_work, scripts.ORGANIZE, *home.organize_line(mode), cwd=home.out, told="mount it again"):
+        subprocess.run(["umount", "-l", home.source], check=True)
+    assert "failed" not in statuses(read_rows(home.report))
+    subprocess.run(["mount", "--bind", home.root.parent / "disk", home.source], check=True)
+    home.organize(mode=mode)
+    assert statuses(read_rows(home.report)) == {"planned" if mode == "report" else "copied": FEW}
+
+
+@pytest.mark.parametrize("roots", [1, 2])
+def test_b3_a_disk_that_is_mounted_below_the_source_is_missed(mounted_source: Library, roots: int) -> None:
+    home = mounted_source
+    disks = MountedDisks(str(home.source), str(home.root)) if roots == 2 else MountedDisks(str(home.root))
+    disks.require()
+    subprocess.run(["umount", "-l", home.source], check=True)
+    with pytest.raises(StoppedEarly, match="was taken away while this run was at work"):
+        disks.require()
 
 
 @pytest.mark.parametrize(("mode", "disk"), [("copy", "source"), ("move", "archive")])

@@ -116,7 +116,7 @@ def test_a_quarantine_on_another_file_system_works_and_can_be_restored(ready_acr
     home, root = ready_across, ready_across.root / "quarantine"
     before = home.source_snapshot()
     told = home.apply("--quarantine-root", root)
-    assert "6 files lie on another file system than the quarantine" in told.stderr
+    assert "on another file system than the quarantine: 6 files" in told.stderr
     assert "copied to another file system, and removed from the one before: 6 files" in told.stdout
     assert home.photos() == {}
     kept = read_tree(Path(f"{root}/{home.run_id}/files{home.source}"))
