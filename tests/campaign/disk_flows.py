@@ -128,12 +128,12 @@ class Journey:
         shown = self.digests()
         result = self._finish(self.line(name, *more), tracer)
         if result.code in (2, 3):
-            faults += self._changed(shown)
+            faults += self._changed(shown, result)
             if CACHED_READS in result.stderr:
                 option = CACHED_READS
                 result = self._finish(self.line(name, *more, option), None)
                 if result.code in (2, 3):
-                    faults += self._changed(shown)
+                    faults += self._changed(shown, result)
         if "Traceback" in result.stderr:
             faults.append(f"TRACEBACK: {result.stderr[-600:]}")
         if result.code not in (0, 1, 2, 3):
@@ -205,9 +205,11 @@ class Journey:
             if is_photo(path) and "/.media-quarantine/" not in path
         }
 
-    def _changed(self, shown: dict[str, str]) -> list[str]:
+    def _changed(self, shown: dict[str, str], result: Result) -> list[str]:
         now = self.digests()
-        return [f"CHANGED THOUGH REFUSED: {path}" for path in {*shown, *now} if shown.get(path) != now.get(path)]
+        changed = sorted(path for path in {*shown, *now} if shown.get(path) != now.get(path))
+        told = f"CHANGED THOUGH REFUSED, exit {result.code}, {sentence_of(result)}"
+        return [f"{told}: {', '.join(changed)}"] if changed else []
 
     def move_elsewhere(self, role: str) -> None:
         """Mount the disk of this role at another place from now on; the lines of the stages still name the old one."""
