@@ -14,7 +14,7 @@ from common.fileops.moving import Move, drop_second_name, finish_relocation, rel
 from common.fileops.os_errors import is_refused_name, read_error, write_error
 from common.fileops.renaming import restore_set_aside
 from common.fileops.temporary import remove_temporaries, set_aside_name
-from common.filesystems import free_bytes
+from common.filesystems import free_bytes, is_on_same_disk
 from common.hashing.digest import hash_file
 from common.hashing.identity import Identity, is_regular
 from common.manifests.reasons import organize_again
@@ -90,6 +90,12 @@ class CopyExecutor:
                 raise StoppedEarly(
                     f"{printable(folder)}: cannot make it: {explain_os_error(error)}; run again"
                 ) from None
+            if not is_on_same_disk(folder, planned[0].archive_root, self._disk.mount_points):
+                impossible[folder] = (
+                    f"{printable(folder)} lies on another disk, mounted inside the archive, which may be taken away "
+                    "alone; unmount it, then organize again"
+                )
+                continue
             if self._is_retry:
                 remove_temporaries(folder)
             sync_folders_up_to(folder, planned[0].archive_root, self._disk.synced_folders)

@@ -131,3 +131,19 @@ def test_a8_a_copy_on_a_disk_that_is_mounted_inside_the_archive_is_no_proof(
         "which does not count as archived: another disk is mounted there" in row["review"]
         or stick.name in row["destination_path"]
     )
+
+
+@pytest.mark.parametrize("mode", ["copy", "move"])
+def test_a8_nothing_is_stored_on_a_disk_that_is_mounted_inside_the_archive(
+    library_of_one: Library, stick: Path, mode: str
+) -> None:
+    home = library_of_one
+    home.report.unlink()
+    (home.out / "report.csv.state.json").unlink()
+    for copy in stick.iterdir():
+        copy.unlink()
+    home.organize(mode=mode, expect=1)
+    [row] = read_rows(home.report)
+    assert (row["status"], "lies on another disk, mounted inside the archive" in row["reason"]) == ("failed", True)
+    assert len(home.photos()) == 1
+    assert list(stick.iterdir()) == []
