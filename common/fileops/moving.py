@@ -214,7 +214,10 @@ def destroy(move: Move, monitor: ReadMonitor = UNMONITORED, terms: Terms = STRIC
             if not _may_be_expected(move, move.set_aside, file.identity):
                 raise RowFailed("it was replaced since it was examined; it was kept")
             result = _prove_identical(move, file, copies, monitor, terms)
-        retry_while_busy(os.unlink, move.set_aside)
+            if sys.platform != "win32":  # nothing, not even a close, comes between the last look and the unlink
+                retry_while_busy(os.unlink, move.set_aside)
+        if sys.platform == "win32":  # an open file can't be unlinked there
+            retry_while_busy(os.unlink, move.set_aside)
     except OSError as error:
         _put_back(move.set_aside, move.source)
         raise _cannot_compare(move, error) from None

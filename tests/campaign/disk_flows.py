@@ -6,6 +6,7 @@ changed nothing. What is found of each is kept for the table in docs/safety.md (
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -127,19 +128,19 @@ class Journey:
         shown = self.digests()
         result = self._finish(self.line(name, *more), tracer)
         if result.code in (2, 3):
-            faults += self._changed(shown)
+            faults += self._changed(shown, result)
             if CACHED_READS in result.stderr:
                 option = CACHED_READS
                 result = self._finish(self.line(name, *more, option), None)
                 if result.code in (2, 3):
-                    faults += self._changed(shown)
+                    faults += self._changed(shown, result)
         if "Traceback" in result.stderr:
             faults.append(f"TRACEBACK: {result.stderr[-600:]}")
         if result.code not in (0, 1, 2, 3):
             faults.append(f"EXIT {'never ends' if result.code == TOO_LONG else result.code}: {result.stderr[-300:]}")
         if result.code in (0, 1):
             faults += self._unfinished(name, result)
-        told = self._reasons(name) if result.code == 1 else ""
+        told = self.reasons(name) if result.code == 1 else ""
         faults += self.remount()
         outcome = Outcome(name, result.code, option, told or sentence_of(result), tuple(faults))
         self.outcomes.append(outcome)
@@ -156,17 +157,24 @@ class Journey:
 
     def _unfinished(self, stage: str, result: Result) -> list[str]:
         """What a stage that ended well has not done."""
-        if result.code or not self.before:
+        if result.code:
             return []
         source, archive = self.photos_below(self.library.source), self.photos_below(self.library.archive)
-        if stage in ("copy", "move", "verify", "quarantine", "purge", "delete") and set(self.before) - archive:
-            return [f"NOT ARCHIVED after {stage}, exit 0"]
-        stays = ("report", "copy", "verify", "restore")
-        if stage in stays and set(self.before) - source:
-            return [f"NOT IN THE SOURCE after {stage}, exit 0"]
-        return [f"STILL IN THE SOURCE after {stage}, exit 0"] if stage in ("quarantine", "delete") and source else []
+        photos = {digest_of_bytes(content) for content in self.photos.values()}
+        if stage in ("copy", "move"):
+            must = photos
+        else:
+            must = {row["sha256"] for row in read_rows(self.library.verified)} if stage != "report" else set()
+        told = [f"NOT ARCHIVED after {stage}, exit 0"] if must - archive else []
+        if stage in ("report", "copy", "verify") and photos - source:
+            told.append(f"NOT IN THE SOURCE after {stage}, exit 0")
+        if stage == "restore" and must - source:
+            told.append("NOT IN THE SOURCE after restore, exit 0")
+        if stage in ("quarantine", "delete") and must & source:
+            told.append(f"STILL IN THE SOURCE after {stage}, exit 0")
+        return told
 
-    def _reasons(self, stage: str) -> str:
+    def reasons(self, stage: str) -> str:
         """Why rows failed, one reason of each kind."""
         tables = {
             "report": self.library.out / "plan.csv",
@@ -197,9 +205,11 @@ class Journey:
             if is_photo(path) and "/.media-quarantine/" not in path
         }
 
-    def _changed(self, shown: dict[str, str]) -> list[str]:
+    def _changed(self, shown: dict[str, str], result: Result) -> list[str]:
         now = self.digests()
-        return [f"CHANGED THOUGH REFUSED: {path}" for path in {*shown, *now} if shown.get(path) != now.get(path)]
+        changed = sorted(path for path in {*shown, *now} if shown.get(path) != now.get(path))
+        told = f"CHANGED THOUGH REFUSED, exit {result.code}, {sentence_of(result)}"
+        return [f"{told}: {', '.join(changed)}"] if changed else []
 
     def move_elsewhere(self, role: str) -> None:
         """Mount the disk of this role at another place from now on; the lines of the stages still name the old one."""
@@ -271,6 +281,11 @@ def is_photo(path: str) -> bool:
     """Whether a file is a photo or video by its name, and none of our temporary files."""
     name = path.rpartition("/")[2]
     return name.lower().endswith(MEDIA) and not name.startswith((TEMPORARY_PREFIX, PROBE_PREFIX))
+
+
+def digest_of_bytes(content: bytes) -> str:
+    """SHA-256, lower-case hex."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def sentence_of(result: Result) -> str:

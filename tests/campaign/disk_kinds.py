@@ -303,9 +303,16 @@ FUSEISO = Kind(
     {"genisoimage": "genisoimage", "fuseiso": "fuseiso"},
     pack=_burn,
 )
-DAVFS = Kind("WebDAV (davfs2)", _davfs, {"mount.davfs": "davfs2", "rclone": "rclone"}, plain=("plain",), is_slow=True)
+DAVFS = Kind(
+    "WebDAV (davfs2)",
+    _davfs,
+    {"mount.davfs": "davfs2", "rclone": "rclone"},
+    plain=("plain",),
+    is_slow=True,
+    is_cached=True,
+)
 DISK_IN_SOURCE = Kind(
-    "ext4, another disk mounted in it",
+    "ext4, a disk mounted in the source",
     _with_disk_inside("photos/card"),
     _EXT4,
     _make_two_ext4,
@@ -313,7 +320,7 @@ DISK_IN_SOURCE = Kind(
     inner="photos/card",
 )
 DISK_IN_ARCHIVE = Kind(
-    "ext4, another disk mounted in it",
+    "ext4, a disk mounted in the archive",
     _with_disk_inside("archive/2019"),
     _EXT4,
     _make_two_ext4,
@@ -332,12 +339,22 @@ def _cloud(version: str, program: Callable[[], str], package: str) -> list[Kind]
             needs,
             plain=("plain",),
             is_slow=mode in WRITTEN_BACK,
+            is_cached=True,
         )
         for mode in CACHE_MODES
     ]
     for protocol, connect in (("WebDAV", _webdav(program)), ("SFTP", _sftp(program))):
         mount = _mount_rclone(program, "full", connect)
-        kinds.append(Kind(f"rclone {version}, {protocol}, cache full", mount, needs, plain=("plain",), is_slow=True))
+        kinds.append(
+            Kind(
+                f"rclone {version}, {protocol}, cache full",
+                mount,
+                needs,
+                plain=("plain",),
+                is_slow=True,
+                is_cached=True,
+            )
+        )
     return kinds
 
 

@@ -31,16 +31,16 @@ LONGEST_USE = 400.0
 DEFAULT_SIZE_MIB = 48
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """How a disk of one kind is made and mounted.
 
     ``programs``: what it needs, each with its Debian package. ``mount`` returns once the disk is mounted at
     ``disk.at``. ``plain``: the folders of ``disk.store`` in which the bytes lie as they are; empty where only the
-    driver can read them. ``pack`` makes a medium that can't be written afterwards of a folder. ``has_medium``: it can
+    driver can read them. ``pack`` makes a medium of a folder, which can't be written afterwards. ``has_medium``: it can
     be read without a cache. ``is_memory``: gone at the next boot. ``is_slow``: what is written is uploaded some seconds
-    later. ``inner``: the folder in which another disk is mounted. ``look``: how it is mounted to be read afterwards, if
-    otherwise.
+    later. ``is_cached``: what is made shows late elsewhere, and the scripts wait for that. ``inner``: the folder in
+    which another disk is mounted. ``look``: how it is mounted to be read afterwards, if otherwise.
     """
 
     name: str
@@ -52,11 +52,17 @@ class Kind:
     has_medium: bool = False
     is_memory: bool = False
     is_slow: bool = False
+    is_cached: bool = False
     inner: str = ""
     look: Callable[[Disk], None] | None = None
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def at_once(self) -> int:
+        """How many runs on disks of this kind a machine of two cores can have at once."""
+        return 8 if self.is_cached else 1
 
     @property
     def is_writable(self) -> bool:

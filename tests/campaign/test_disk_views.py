@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.campaign.invariants import Contents, contents_of, lost_contents
 from tests.campaign.product import Line, Product
 from tests.campaign.scale import sized
 from tests.campaign.sealed_rows import write_report, write_verified
+from tests.campaign.side_by_side import side_by_side
 from tests.campaign.trials import Trial, conclude
 from tests.support.media import jpeg
 from tests.support.scripts import APPLY, ORGANIZE, VERIFY, Argument, Result
@@ -29,7 +31,13 @@ pytestmark = pytest.mark.campaign
 
 PART = "disks"
 PHOTOS: Tree = {f"2019/p{seed}.jpg": jpeg(seed=seed, size=3000) for seed in range(1, 5)}
-OPTIONS = ((), (CACHED_READS,))
+STAGES = (
+    ("copy", "verify", "delete, cached"),
+    ("move",),
+    ("report by hand", "verify"),
+    ("sealed", "delete"),
+    ("sealed", "delete, cached"),
+)
 VIEWS = sized(
     (kinds.SSHFS, kinds.cloud("1.60", "full"), kinds.protocol("newer", "WebDAV"), kinds.DAVFS),
     (kinds.SSHFS, *kinds.CLOUD, kinds.DAVFS),
@@ -73,7 +81,7 @@ class View:
         return complaints + [f"CUT: {name}" for name in cut]
 
 
-def try_view(kind: Kind, as_archive: bool, stages: Sequence[str], folder: Path, product: Product) -> list[str]:
+def try_view(kind: Kind, as_archive: bool, stages: Sequence[str], product: Product, folder: Path) -> list[str]:
     """Go through the stages on one view; what was lost, or proved though it is no second copy."""
     require_medium(folder)
     desk = folder / "desk"
@@ -121,24 +129,20 @@ def go(view: View, stages: Sequence[str]) -> list[str]:
     return told
 
 
-@pytest.mark.parametrize(
-    "stages",
-    [
-        ("copy", "verify", "delete, cached"),
-        ("move",),
-        ("report by hand", "verify"),
-        ("sealed", "delete"),
-        ("sealed", "delete, cached"),
-    ],
-    ids=" - ".join,
-)
-@pytest.mark.parametrize("as_archive", [True, False], ids=["as the archive", "as the source"])
 @pytest.mark.parametrize("kind", VIEWS, ids=str)
 def test_a3_a_view_of_the_source_is_no_archive(
-    kind: Kind, as_archive: bool, stages: Sequence[str], product: Product, tmp_path: Path, record_points: RecordPoints
+    kind: Kind, product: Product, tmp_path: Path, record_points: RecordPoints
 ) -> None:
-    told = try_view(kind, as_archive, stages, tmp_path, product)
-    conclude(record_points, PART, [(f"{kind}, {' - '.join(stages)}", Trial(1, tuple(told)))])
+    kind.require()
+    tasks = {
+        f"{' - '.join(stages)}, {kind} as the {'archive' if as_archive else 'source'}": partial(
+            try_view, kind, as_archive, stages
+        )
+        for as_archive in (True, False)
+        for stages in STAGES
+    }
+    found = side_by_side(tasks, tmp_path, product, kind.at_once)
+    conclude(record_points, PART, [(name, Trial(1, tuple(told))) for name, told in found.items()])
 
 
 # --- bins and snapshots in the archive -----------------------------------------------------------------------------

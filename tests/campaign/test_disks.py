@@ -8,6 +8,7 @@ comes to its end, or asks for an option with which it does, or is refused and ha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.campaign.disks import Kind
 from tests.campaign.figures import RecordPoints
 from tests.campaign.product import Product
 from tests.campaign.scale import sized
+from tests.campaign.side_by_side import Task, side_by_side
 from tests.campaign.trials import Trial, conclude
 
 pytestmark = pytest.mark.campaign
@@ -54,12 +56,6 @@ KINDS = {
     ),
     "quarantine": sized((kinds.EXFAT, kinds.TMPFS, kinds.UNIONFS), kinds.WRITABLE),
 }
-COMBINATIONS = [
-    pytest.param(role, kind, stages, id=f"{kind} as the {role}, {stages[-1]}")
-    for role, chosen in KINDS.items()
-    for kind in chosen
-    for stages in SEQUENCES[role]
-]
 
 
 def may_be_refused(role: str, kind: Kind, stage: str) -> bool:
@@ -95,21 +91,32 @@ def follow_advice(trip: Journey) -> None:
         trip.go("copy")
 
 
-@pytest.mark.parametrize(("role", "kind", "stages"), COMBINATIONS)
+def tasks_of(kind: Kind) -> dict[str, Task[list[tuple[str, Outcome]]]]:
+    """Each sequence of stages with this kind in each role: the outcomes, with their roles."""
+
+    def flow(role: str, stages: Sequence[str], product: Product, folder: Path) -> list[tuple[str, Outcome]]:
+        with journey(product, folder, role=role, kind=kind) as trip:
+            trip.go(*stages)
+            follow_advice(trip)
+            return [(role, trip.neutral_of(outcome)) for outcome in trip.outcomes]
+
+    return {
+        f"{role}: {' - '.join(stages)}": partial(flow, role, stages)
+        for role, chosen in KINDS.items()
+        if kind in chosen
+        for stages in SEQUENCES[role]
+    }
+
+
+@pytest.mark.parametrize("kind", dict.fromkeys(kind for chosen in KINDS.values() for kind in chosen), ids=str)
 def test_the_flow_on_a_disk(
-    role: str,
-    kind: Kind,
-    stages: Sequence[str],
-    product: Product,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
-    record_points: RecordPoints,
+    kind: Kind, product: Product, tmp_path: Path, request: pytest.FixtureRequest, record_points: RecordPoints
 ) -> None:
-    with journey(product, tmp_path, role=role, kind=kind) as trip:
-        trip.go(*stages)
-        follow_advice(trip)
-        outcomes = [trip.neutral_of(outcome) for outcome in trip.outcomes]
-    for outcome in outcomes:
-        record_cell(request.node, role, kind.name, outcome.stage, outcome.describe())
-    trials = [(outcome.stage, Trial(1, tuple(unexpected(role, kind, outcome)))) for outcome in outcomes]
+    kind.require()
+    found = side_by_side(tasks_of(kind), tmp_path, product, kind.at_once)
+    trials = []
+    for name, outcomes in found.items():
+        for role, outcome in outcomes:
+            record_cell(request.node, role, kind.name, outcome.stage, outcome.describe())
+            trials.append((name, Trial(1, tuple(unexpected(role, kind, outcome)))))
     conclude(record_points, PART, trials)
