@@ -54,10 +54,10 @@ def _probes_in(folder: str, view: str, *, with_folder: bool) -> Iterator[list[st
     time_before = 0
     try:
         time_before = os.stat(folder).st_mtime_ns
-        names.append(_probe_name())
-        _make_probe(os.path.join(folder, names[0]))
+        names.append(probe_name())
+        _make_probe(os.path.join(folder, names[0]), uploaded=with_folder)
         if with_folder:
-            names.append(_probe_name())
+            names.append(probe_name())
             os.mkdir(os.path.join(folder, names[1]), 0o700)
     except OSError as error:
         if error.errno not in _UNCHANGEABLE:
@@ -77,17 +77,22 @@ def _probes_in(folder: str, view: str, *, with_folder: bool) -> Iterator[list[st
     _remove_probes(folder, names, time_before)
 
 
-def _probe_name() -> str:
+def probe_name() -> str:
+    """A random name for a probe, by which a later run knows whose it was and removes it."""
     return f"{PROBE_PREFIX}{_host_id()}-{os.getpid()}-{os.urandom(8).hex()}"
 
 
-def _make_probe(path: str) -> None:
-    """Write, sync and close a small file: write-back caches upload it only then. Changes the disk."""
+def _make_probe(path: str, *, uploaded: bool) -> None:
+    """Make an empty file; to be ``uploaded`` by a write-back cache, it has some content and is synced.
+
+    Changes the disk. Raises ``OSError``.
+    """
     fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o600)
     try:
-        os.write(fd, b"probe\n")
-        with suppress(OSError):  # what can't be synced may appear all the same
-            os.fsync(fd)
+        if uploaded:
+            os.write(fd, b"probe\n")
+            with suppress(OSError):  # what can't be synced may appear all the same
+                os.fsync(fd)
     finally:
         with suppress(OSError):  # it holds nothing that could be lost
             os.close(fd)

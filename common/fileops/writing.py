@@ -8,7 +8,8 @@ from typing import Self
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.busy import retry_while_busy
 from common.fileops.folders import sync_folder
-from common.fileops.temporary import TEMPORARY_PREFIX, remove_temporary
+from common.fileops.mounts import probe_name, remove_stale_probes
+from common.fileops.temporary import remove_temporary
 from common.hashing.identity import closed_after, is_regular
 from common.paths import path_exists, printable, read_prefix
 
@@ -47,7 +48,8 @@ def require_extendable(folder: str) -> None:
 
     Cloud mounts without a write cache can't do it. Changes the disk: makes and removes a temporary file.
     """
-    path = os.path.join(folder, TEMPORARY_PREFIX + os.urandom(8).hex())
+    remove_stale_probes(folder)
+    path = os.path.join(folder, probe_name())
     binary = getattr(os, "O_BINARY", 0)
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, 0o600)

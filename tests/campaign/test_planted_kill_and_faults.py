@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from tests.campaign.failing_fs import Fault, Manner, WhileFailing, failing_disk
 from tests.campaign.figures import RecordPoints
 from tests.campaign.fixtures import world_at
-from tests.campaign.invariants import contents_of, lost_contents
+from tests.campaign.invariants import contents_of, files_below, lost_contents
 from tests.campaign.killing import kill_at, points_of, undisturbed
 from tests.campaign.planted_bugs import NO_FSYNC_OF_COPIES, PlantedBug, plant
 from tests.campaign.product import Product
@@ -89,16 +90,27 @@ def test_kills_show_that(hidden: Hidden, tmp_path: Path, disks: tuple[Path, Path
     assert complaints, f"{len(tried)} kills did not show it"
 
 
+def damage(path: Path) -> None:
+    """Change one bit of a photo, and set its time back, as a bad medium does."""
+    if path.suffix.lower() not in (".jpg", ".mov", ".mp4"):
+        return
+    status, data = path.stat(), bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
 def test_a_wrong_bit_shows_that_copies_are_not_read_back(tmp_path: Path, record_points: RecordPoints) -> None:
-    """The move across devices that believes its own copy: the archive has a wrong bit, the source is gone."""
+    """A deletion that believes what was proved before: the archive has a wrong bit since, the source is gone."""
     bug = PlantedBug("copies are not read back", "destroy", "os.unlink(move.source); return 'cold'")
-    stage = _BY_NAME["move across devices"]
+    stage = _BY_NAME["delete permanently"]
     with failing_disk(tmp_path / "fuse", Manner()) as disk, Product(plant(bug, tmp_path / "product")) as product:
         world = world_at(product, tmp_path / "world", disk.root, "archive", tmp_path / "strace.log")
-        world.make()
+        stage.prepare(world)
         photos = contents_of(world.library.source)
-        flips = Fault("write", "flip", pattern="*/.media-tmp-*", times=1000)
-        product.run(stage.line(world), WhileFailing(disk, (flips,)))
+        for copy in files_below(world.library.archive):
+            damage(Path(copy))
+        product.run(stage.line(world))
         lost = lost_contents(photos, *world.photo_roots)
     record_points("planted bugs", 1, 0 if lost else 1)
     assert lost
