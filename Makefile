@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
 READY = .venv/.ready
 
-.PHONY: help demo test lint types campaign campaign-slice campaign-peers bench clean
+.PHONY: help demo test lint types campaign campaign-slice campaign-peers disks-table bench clean
 
 help:
 	@echo "make demo      watch the three scripts work on a small sample library, in ./demo-output"
@@ -43,6 +43,10 @@ campaign-peers: $(READY)
 # Every part of the campaign at the size of a slice, and whatever else wants more than Python: what CI holds to.
 campaign-slice: $(READY)
 	$(VENV_PYTHON) -m pytest -rfEs $(ON_ALL_CORES) -m "campaign and not peers"
+
+# The table of file systems and stages in docs/safety.md, between its two marks: as root, about half an hour.
+disks-table: $(READY)
+	CAMPAIGN=full DISK_TABLE=docs/safety.md $(VENV_PYTHON) -m pytest -rfEs $(ON_ALL_CORES) tests/campaign/test_disks.py
 
 bench: $(READY)
 	$(VENV_PYTHON) -m bench.compare

@@ -139,7 +139,7 @@ class Journey:
         if result.code not in (0, 1, 2, 3):
             faults.append(f"EXIT {'never ends' if result.code == TOO_LONG else result.code}: {result.stderr[-300:]}")
         if result.code in (0, 1):
-            faults += self._unfinished(name, result)
+            faults += self.unfinished(name, result)
         told = self.reasons(name) if result.code == 1 else ""
         faults += self.remount()
         outcome = Outcome(name, result.code, option, told or sentence_of(result), tuple(faults))
@@ -155,8 +155,8 @@ class Journey:
             result = self.product.run(line)
         return result
 
-    def _unfinished(self, stage: str, result: Result) -> list[str]:
-        """What a stage that ended well has not done."""
+    def unfinished(self, stage: str, result: Result) -> list[str]:
+        """What a stage that ended well has not done: by what the mounted disks show."""
         if result.code:
             return []
         source, archive = self.photos_below(self.library.source), self.photos_below(self.library.archive)

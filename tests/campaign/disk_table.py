@@ -1,7 +1,7 @@
 """The table *file system x stage* of docs/safety.md, gathered from the tests and written by them.
 
 A cell travels as a property of its test, as the campaign's figures do. ``DISK_TABLE=docs/safety.md`` replaces what
-stands there between the two marks; any other path gets the table alone. At full size it is printed as well.
+stands there between the two marks; a new path gets the table alone. At full size it is printed as well.
 """
 
 from __future__ import annotations
@@ -86,9 +86,12 @@ def _cell(told: list[str], notes: dict[str, int]) -> str:
 
 
 def write_table(path: Path, text: str) -> None:
-    """Put the table between its marks, or make a file of it."""
-    old = path.read_text(encoding="utf-8") if path.exists() else ""
-    before, begin, rest = old.partition(BEGIN)
+    """Put the table between its marks, or make a new file of it. Raises ``ValueError`` for a file without the marks."""
+    if not path.exists():
+        path.write_text(f"{text}\n", encoding="utf-8")
+        return
+    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
-    whole = f"{before}{BEGIN}\n\n{text}\n\n{END}{after}" if begin and end else f"{text}\n"
-    path.write_text(whole, encoding="utf-8")
+    if not (begin and end):
+        raise ValueError(f"{path} lacks the lines {BEGIN} and {END}: add them where the table is to stand")
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")

@@ -109,6 +109,10 @@ class Disk:
             shutil.rmtree(self.store / "packed")
             self.mount(at)
             return
+        if self.kind.is_cached:  # as what somebody else has put on the server before
+            write_tree(self.folder(self.kind.plain[0]) / folder, tree)
+            self.mount(at)
+            return
         self.mount(at)
         write_tree(at / folder, tree)
 

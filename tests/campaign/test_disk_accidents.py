@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -125,6 +126,8 @@ def shake(trip: Journey, stage: str, role: str, pulls: bool, moment: int) -> tup
         told = trip.reasons(stage) or again.stderr[-400:]
         complaints.append(f"NOT FINISHED: exit {result.code} ({sentence_of(result)}), then {again.code}: {told}")
     complaints += trip.remount()
+    if finished:
+        complaints += trip.unfinished(stage, replace(again, code=0))
     return striker.stops, Trial(1, tuple(map(trip.neutral, complaints)))
 
 
