@@ -21,7 +21,6 @@ from common.errors import Interrupted
 from common.fileops.context import DiskAccess
 from common.manifests.rows import ReportRow, RowIds
 from common.organize import config
-from common.organize.executor import CopyExecutor
 from common.organize.run import OrganizeRun, row_batches
 from common.organize.summary import summarize
 from common.organize.totals import ScanTotals
@@ -88,7 +87,7 @@ def organize(options: config.Options, console: Console, stop: StopRequest) -> Su
         scanned, groups = plan(run)
         with run.progress(scanned) as progress:
             disk = DiskAccess(progress, stop)
-            executor = CopyExecutor(disk, mode=options.mode, jobs=run.jobs)
+            executor = run.executor(disk)
             for batch in row_batches(groups, acts=options.acts):
                 if stop():
                     raise Interrupted

@@ -134,11 +134,29 @@ class MountedDisks:
     def __init__(self, *roots: str) -> None:
         below = (point for point in mount_points() if any(is_inside(point, root) for root in roots))
         self._mounted: dict[str, tuple[int, str]] = {}
+        self._blocks: list[str] = []
         for folder in (*roots, *below):
-            with suppress(OSError):
-                self._mounted[folder] = os.stat(folder).st_dev, file_system_of(folder).mount_point
-        blocks = (_block_device(device) for device, _ in self._mounted.values())
-        self._blocks = [path for path in blocks if os.path.exists(path)]
+            self.add(folder)
+
+    def add(self, folder: str) -> None:
+        """Remember the disk of a folder as it is now, unless it is known already or does not exist. Reads the disk."""
+        if folder in self._mounted:
+            return
+        with suppress(OSError):
+            device = os.stat(folder).st_dev
+            self._mounted[folder] = device, file_system_of(folder).mount_point
+            if os.path.exists(block := _block_device(device)):
+                self._blocks.append(block)
+
+    def require_roots(self) -> None:
+        """As ``require``, but in some microseconds: only by the devices of the folders. Reads the disk."""
+        for folder, (device, _) in self._mounted.items():
+            try:
+                is_same = os.stat(folder).st_dev == device
+            except OSError:
+                is_same = False
+            if not is_same:
+                self.require()
 
     def require(self) -> None:
         """Raise ``StoppedEarly`` if a disk is not there any more, or can't be reached. Reads the disk."""
@@ -155,7 +173,7 @@ class MountedDisks:
                 cause = "its disk was unplugged while this run was at work"
             if cause:
                 raise StoppedEarly(
-                    f"{printable(folder)}: {cause}; nothing was recorded about the files on it: mount it again, then "
+                    f"{printable(folder)}: {cause}; nothing was recorded about its files: mount the disk again, then "
                     "run the same command again"
                 )
 

@@ -258,7 +258,10 @@ def _is_memory(system: FileSystem, layers_left: int) -> bool:
     if system.is_fuse and os.path.isabs(system.source) and os.path.isdir(system.source):
         below = file_system_of(system.source)
         return below != system and _is_memory(below, layers_left - 1)
-    return any(map(_MEMORY_DEVICES.fullmatch, _block_devices(system.source)))
+    return any(
+        _MEMORY_DEVICES.fullmatch(name) or (image and _is_memory(file_system_of(image), layers_left - 1))
+        for name, image in _block_devices(system.source)
+    )
 
 
 def _systems_of_layers(overlay: FileSystem) -> list[FileSystem]:
@@ -281,8 +284,8 @@ def _is_live_system() -> bool:
         return False
 
 
-def _block_devices(device: str) -> Iterator[str]:
-    """The names of a block device and of those of which it is made. Reads the disk."""
+def _block_devices(device: str) -> Iterator[tuple[str, str]]:
+    """A block device and those of which it is made: their names, and the image behind a loop device. Reads the disk."""
     if sys.platform == "win32":
         return
     try:
@@ -292,10 +295,19 @@ def _block_devices(device: str) -> Iterator[str]:
     todo = [os.path.realpath(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")] if number else []
     while todo:
         folder = todo.pop()
-        yield os.path.basename(folder)
+        yield os.path.basename(folder), _image_behind(folder)
         slaves = os.path.join(folder, "slaves")
         if os.path.isdir(slaves):
             todo += [os.path.realpath(os.path.join(slaves, name)) for name in os.listdir(slaves)]
+
+
+def _image_behind(device_folder: str) -> str:
+    """The path of the image behind a loop device, by its folder in /sys; empty for other devices. Reads the disk."""
+    try:
+        with open(os.path.join(device_folder, "loop", "backing_file"), "rb") as file:
+            return os.fsdecode(file.read().rstrip(b"\n"))
+    except OSError:
+        return ""
 
 
 def _unescape(text: str) -> str:

@@ -427,5 +427,8 @@ def _as_recorded(path: str, task: Task) -> Identity | None:
     if mtime_text(status.st_mtime_ns) == task.row.source_mtime:
         return identity_of(status)
     # A file system may have rounded the time of a copy, so the content decides.
-    digest = hash_file(path)
+    try:
+        digest = hash_file(path)
+    except FileNotFoundError:  # on a disk that ignores case, some drivers show a file under a name that they can't open
+        return None
     return digest.identity if digest.sha256 == task.row.sha256 else None

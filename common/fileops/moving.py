@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 
@@ -44,10 +45,13 @@ class Terms:
     """What the user accepts when a file is destroyed.
 
     ``cached_reads``: that its copy was read from memory. ``lost_attributes``: that its copy lacks attributes of it.
+    ``require_disks`` raises ``StoppedEarly`` if a disk was taken away since the run began: the copy may then lie in the
+    folder on which it was mounted.
     """
 
     cached_reads: bool = False
     lost_attributes: bool = False
+    require_disks: Callable[[], None] = lambda: None
 
 
 STRICT = Terms()
@@ -244,6 +248,7 @@ def _prove_identical(
         if all(map(_is_untouched, (file, *copies), before, after)):
             _require_accepted_read(copies[0].path, results[0], terms)
             _require_attributes(file, copies[-1], terms)
+            terms.require_disks()
             # Once more, since this took a moment.
             if all(map(_is_untouched, (file, *copies), before, map(_states, (file, *copies)))):
                 return results[0]

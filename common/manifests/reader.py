@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedReader
 from typing import Self
@@ -171,10 +172,9 @@ class Reader:
         return True
 
     def close(self) -> None:
-        try:
+        """Close the file. Errors are ignored: nothing was written, and what was read is known."""
+        with suppress(OSError):
             self._file.close()
-        except OSError as error:
-            raise self._failed(error) from None
 
     def _failed(self, error: OSError) -> StoppedEarly:
         reason = explain_os_error(error)

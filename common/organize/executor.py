@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from common.archive import archive_failed
 from common.concurrency import ordered_map
@@ -10,7 +10,7 @@ from common.errors import NoRoom, RowFailed, StoppedEarly, explain_os_error
 from common.fileops.context import DiskAccess
 from common.fileops.copying import commit_copy, copy_to_temporary
 from common.fileops.folders import make_folders, sync_folders, sync_folders_up_to
-from common.fileops.moving import Move, drop_second_name, finish_relocation, relocate
+from common.fileops.moving import Move, Terms, drop_second_name, finish_relocation, relocate
 from common.fileops.os_errors import is_refused_name, read_error, write_error
 from common.fileops.renaming import restore_set_aside
 from common.fileops.temporary import remove_temporaries, set_aside_name
@@ -37,10 +37,20 @@ class CopyExecutor:
     """Copies or moves the planned rows of batches. Changes the disk: the archive and, in a move, the source.
 
     ``is_retry``: a killed run may have carried out some of the rows. What it left behind is found and finished.
+    ``require_disks`` raises ``StoppedEarly`` if a disk was taken away.
     """
 
-    def __init__(self, disk: DiskAccess, *, mode: Mode, jobs: int, is_retry: bool = False) -> None:
+    def __init__(
+        self,
+        disk: DiskAccess,
+        *,
+        mode: Mode,
+        jobs: int,
+        is_retry: bool = False,
+        require_disks: Callable[[], None] = lambda: None,
+    ) -> None:
         self._disk = disk
+        self._terms = Terms(require_disks=require_disks)
         self._moves = mode == Mode.MOVE
         self._jobs = jobs
         self._is_retry = is_retry
@@ -163,9 +173,9 @@ class CopyExecutor:
             if is_stored and os.path.samefile(row.source_path, row.destination_path):
                 drop_second_name(move)
             elif is_stored and self._stored_by_killed_run(row):
-                finish_relocation(move, self._disk)
+                finish_relocation(move, self._disk, self._terms)
             else:
-                relocation = relocate(move, self._disk)
+                relocation = relocate(move, self._disk, self._terms)
                 self._disk.unsupported_attributes.update(relocation.unsupported_attributes)
             return row._replace(status=_MOVED, sha256=original.sha256)
         except FileExistsError:

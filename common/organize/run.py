@@ -70,6 +70,7 @@ class OrganizeRun:
             self.is_new_archive = not self.archive_id
             self.run_id = survey.run_id if survey else new_run_id()
             self.session = self._open(resources, survey)
+            self.disks.add(self.archive_root)  # which a first run has made by now
             self.resources = resources.pop_all()
 
     def _open(self, resources: ExitStack, survey: ManifestSurvey | None) -> OrganizeSession | None:
@@ -140,9 +141,15 @@ class OrganizeRun:
             size = sum(row.size_bytes for row in rows)
             with Progress("finish", len(rows), size, self.options) as progress:
                 disk = DiskAccess(progress, self.stop)
-                executor = CopyExecutor(disk, mode=self.options.mode, jobs=self.jobs, is_retry=True)
+                executor = self.executor(disk, is_retry=True)
                 self.session.record(self._apply(rows, executor))
             self.session.checkpoint()
+
+    def executor(self, disk: DiskAccess, *, is_retry: bool = False) -> CopyExecutor:
+        """An executor for this run."""
+        require_disks = self.disks.require_roots
+        mode, jobs = self.options.mode, self.jobs
+        return CopyExecutor(disk, mode=mode, jobs=jobs, is_retry=is_retry, require_disks=require_disks)
 
     def progress(self, scanned: ScanTotals) -> Progress:
         """A progress bar that starts after the recorded rows and counts bytes if contents are read, else files."""
@@ -177,13 +184,14 @@ class OrganizeRun:
         return rows
 
     def _apply(self, rows: Sequence[ReportRow], executor: CopyExecutor) -> list[ReportRow]:
+        self._require_disks()
         try:
             done = executor.apply_batch(rows)
         except StoppedEarly:
             self._require_disks()  # a missing disk explains the error
             raise
-        if _has_failed(done):
-            self._require_disks()
+        # Where a disk was taken away, the folder on which it was mounted takes files all the same.
+        self._require_disks()
         return done
 
     def _require_disks(self) -> None:

@@ -59,13 +59,21 @@ def quick_folder(otherwise: Path) -> Iterator[Path]:
 
 def _mounted(stack: ExitStack, memory: Path, name: str) -> Path | None:
     """A folder on a new ext4 image in memory, or None where it can't be made or mounted."""
-    disk = Disk(_QUICK, memory / f"{name}.img", memory / name)
+    # A tmpfs of its own, taken out of sight once the image is in use: the project refuses what it sees to be memory.
+    hidden = memory / f"{name}.memory"
+    hidden.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "none", hidden], capture_output=True, check=False).returncode:
+        return None
     try:
-        disk.format()
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    if disk.try_mount("rw"):
-        return None
+        disk = Disk(_QUICK, hidden / f"{name}.img", memory / name)
+        try:
+            disk.format()
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        if disk.try_mount("rw"):
+            return None
+    finally:
+        subprocess.run(["umount", "-l", hidden], capture_output=True, check=False)
     stack.callback(disk.unmount)
     shutil.rmtree(disk.mount_point / "lost+found")
     return disk.mount_point

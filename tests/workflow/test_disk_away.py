@@ -204,7 +204,9 @@ def test_b3_a_source_that_is_pulled_while_it_is_read_leaves_no_row_that_says_so(
     def is_at_work() -> bool:
         return files_below(begun) > (0 if mode == "report" else 50)
 
-    with stopped_when(is_at_work, scripts.ORGANIZE, *home.organize_line(mode), cwd=home.out, told="mount it again"):
+    with stopped_when(
+        is_at_work, scripts.ORGANIZE, *home.organize_line(mode), cwd=home.out, told="mount the disk again"
+    ):
         subprocess.run(["umount", "-l", home.source], check=True)
     assert "failed" not in statuses(read_rows(home.report))
     subprocess.run(["mount", "--bind", home.root.parent / "disk", home.source], check=True)
