@@ -29,6 +29,8 @@ MOUNTED_WITHIN = 20.0
 FLUSHED_WITHIN = 60.0
 LONGEST_USE = 400.0
 DEFAULT_SIZE_MIB = 48
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+"""Before a command (util-linux): it is killed when the test that started it ends in whatever way."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,6 +145,8 @@ class Disk:
         for point, how in product(points, ("--force", "--lazy")):
             subprocess.run(["umount", how, str(point)], check=False, capture_output=True)
         self._end_drivers(gracefully=False)
+        for point in self._mount_points():  # a driver that was just mounting
+            run_patiently("umount", "--lazy", str(point))
         self._free_loops()
 
     def close(self) -> None:
@@ -248,7 +252,7 @@ class Disk:
     ) -> subprocess.Popen[bytes]:
         with open(self.log, "ab") as log:
             process = subprocess.Popen(
-                command,
+                [*ENDS_WITH_US, *command],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
