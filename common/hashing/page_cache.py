@@ -6,7 +6,6 @@ Changes no contents, but may flush data that was written earlier.
 import errno
 import mmap
 import os
-import platform
 import sys
 import time
 
@@ -94,8 +93,10 @@ def is_any_page_cached(fd: int, size: int) -> bool:
 
 def _count_cached_pages(fd: int) -> int | None:
     """How many pages of an open file are in memory; None if the system doesn't tell (``cachestat(2)``)."""
+    if sys.platform == "win32":
+        return None
     call = libc_function("syscall")
-    if call is None or platform.machine() not in ("x86_64", "aarch64"):
+    if call is None or os.uname().machine not in ("x86_64", "aarch64"):
         return None
     from ctypes import byref, c_uint64  # noqa: PLC0415 - not needed to show --help
 
