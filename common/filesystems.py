@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from common.libc import libc_function
 
@@ -36,7 +36,7 @@ _MAGIC_OF_MEDIA = {
 }
 _MAGIC_NUMBERS = frozenset(_MAGIC_OF_MEDIA.values())
 _MEMORY_TYPES = frozenset({"tmpfs", "ramfs", "rootfs", "devtmpfs", "hugetlbfs"})
-_MEMORY_DEVICES = re.compile(r"z?ram[0-9]+")
+_MEMORY_DEVICES = r"z?ram[0-9]+"
 # FUSE drivers of images: nothing in them can be changed, whatever their mount flags say.
 _IMAGES = frozenset({"fuse.squashfuse", "fuse.squashfuse_ll", "fuse.fuseiso", "fuse.archivemount", "fuse.ratarmount"})
 # FUSE drivers that ask the file system below, or the server, for each new name: no change shows late.
@@ -56,16 +56,15 @@ _DIRECT = _IMAGES | {
 }
 _WITHOUT_STABLE_INODES = frozenset({"vfat", "msdos", "exfat", "cifs", "smb3", "9p", "virtiofs", _OVERLAY})
 _WITH_DOS_NAMES = frozenset({"vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "cifs", "smb3", "fuse.gvfsd-fuse"})
-_DOS_NAME = re.compile(r'[\x00-\x1f<>:"\\|?*]|[. ]$|^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)', re.IGNORECASE)
-_DOS_CHARACTER = re.compile(r'[\x00-\x1f<>:"\\|?*%]|[. ]$')
-_ESCAPE = re.compile(r"%[0-9A-F]{2}")
+_DOS_NAME = r'[\x00-\x1f<>:"\\|?*]|[. ]$|^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)'
+_DOS_CHARACTER = r'[\x00-\x1f<>:"\\|?*%]|[. ]$'
+_ESCAPE = r"%[0-9A-F]{2}"
 # Debian's and Ubuntu's live systems, Fedora's (dracut), Arch's and Manjaro's.
-_LIVE_SYSTEM = re.compile(r"\bboot=(?:live|casper)\b|\brd\.live\.|\barchiso|\bmiso(?:basedir|label)")
+_LIVE_SYSTEM = r"\bboot=(?:live|casper)\b|\brd\.live\.|\barchiso|\bmiso(?:basedir|label)"
 _MOST_LAYERS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class FileSystem:
+class FileSystem(NamedTuple):
     """A mounted file system. All but ``mount_point`` are empty where the system doesn't tell (Windows, macOS).
 
     ``source``: a device, a folder or whatever the driver calls it. ``options``: those of the mount and of the file
@@ -223,15 +222,15 @@ def escape_dos_name(name: str) -> str:
 
     Two different names never get the same one: a name that holds such an escape itself is escaped as well. Pure.
     """
-    if is_dos_name(name) and not _ESCAPE.search(name):
+    if is_dos_name(name) and not re.search(_ESCAPE, name):
         return name
-    escaped = _DOS_CHARACTER.sub(lambda match: f"%{ord(match[0]):02X}", name)
+    escaped = re.sub(_DOS_CHARACTER, lambda match: f"%{ord(match[0]):02X}", name)
     return escaped if is_dos_name(escaped) else f"%{ord(escaped[0]):02X}{escaped[1:]}"
 
 
 def is_dos_name(name: str) -> bool:
     """Whether Windows, exFAT and SMB shares can hold a name (learn.microsoft.com, "Naming Files"). Pure."""
-    return _DOS_NAME.search(name) is None
+    return re.search(_DOS_NAME, name, re.IGNORECASE) is None
 
 
 def is_gone_error(error: OSError) -> bool:
@@ -259,7 +258,7 @@ def _is_memory(system: FileSystem, layers_left: int) -> bool:
         below = file_system_of(system.source)
         return below != system and _is_memory(below, layers_left - 1)
     return any(
-        _MEMORY_DEVICES.fullmatch(name) or (image and _is_memory(file_system_of(image), layers_left - 1))
+        re.fullmatch(_MEMORY_DEVICES, name) or (image and _is_memory(file_system_of(image), layers_left - 1))
         for name, image in _block_devices(system.source)
     )
 
@@ -279,7 +278,7 @@ def _is_live_system() -> bool:
     """Whether this system was started from a live medium, by the options of its kernel. Reads the disk."""
     try:
         with open("/proc/cmdline", encoding="utf-8", errors="replace") as file:
-            return _LIVE_SYSTEM.search(file.read()) is not None
+            return re.search(_LIVE_SYSTEM, file.read()) is not None
     except OSError:
         return False
 

@@ -45,10 +45,10 @@ SYSTEM_FOLDERS = frozenset(
     ".stversions .stfolder .sync .dropbox.cache .tmp.drivedownload .tmp.driveupload files_trashbin "
     "files_versions".split()
 ) | {QUARANTINE_FOLDER, "system volume information", "network trash folder", "temporary items"}
-_SYSTEM_FOLDER = re.compile(r"\.trash-.*|found\.[0-9]{3}|_nas_recycle_.*|\.mobilebackups.*|@gmt-[0-9.-]+")
+_SYSTEM_FOLDER = r"\.trash-.*|found\.[0-9]{3}|_nas_recycle_.*|\.mobilebackups.*|@gmt-[0-9.-]+"
 UNDATED_FOLDER = "unknown-date"
-_YEAR_FOLDER = re.compile(r"1[89][0-9]{2}|20[0-9]{2}|2100")
-_YEAR_IN_NAME = re.compile(r"(?<![0-9])(?:1[89][0-9]{2}|20[0-9]{2}|2100)(?![0-9])")
+_YEAR_FOLDER = r"1[89][0-9]{2}|20[0-9]{2}|2100"
+_YEAR_IN_NAME = r"(?<![0-9])(?:1[89][0-9]{2}|20[0-9]{2}|2100)(?![0-9])"
 SYSTEM_FILES = frozenset({".ds_store", "desktop.ini", "thumbs.db", "ehthumbs.db", ".nomedia", ".picasa.ini"})
 
 
@@ -67,7 +67,7 @@ def kind_of(name: str) -> str:
 def is_system_folder(name: str) -> bool:
     """Whether a folder belongs to an operating system, a NAS or this project."""
     folded = name.lower()
-    return folded in SYSTEM_FOLDERS or _SYSTEM_FOLDER.fullmatch(folded) is not None
+    return folded in SYSTEM_FOLDERS or re.fullmatch(_SYSTEM_FOLDER, folded) is not None
 
 
 def unsafe_folder_in(relative: str) -> str:
@@ -82,8 +82,8 @@ def is_in_year_folder(relative: str, *, exactly: bool = True) -> bool:
     Without ``exactly``, a year anywhere in the name of a folder is enough, since layouts differ.
     """
     folders = relative.split(os.sep)[:-1]
-    is_year = _YEAR_FOLDER.fullmatch if exactly else _YEAR_IN_NAME.search
-    return any(name == UNDATED_FOLDER or is_year(name) for name in folders)
+    pattern, is_match = (_YEAR_FOLDER, re.fullmatch) if exactly else (_YEAR_IN_NAME, re.search)
+    return any(name == UNDATED_FOLDER or is_match(pattern, name) for name in folders)
 
 
 def is_system_file(name: str) -> bool:

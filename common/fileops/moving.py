@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from common.errors import ChangedWhileReading, RowFailed, StoppedEarly, explain_os_error
 from common.fileops.attributes import missing_attributes
@@ -40,8 +41,7 @@ class Move:
     archive_copy: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What the user accepts when a file is destroyed.
 
     ``cached_reads``: that its copy was read from memory. ``lost_attributes``: that its copy lacks attributes of it.
@@ -58,8 +58,7 @@ STRICT = Terms()
 """Nothing is accepted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Relocation:
+class Relocation(NamedTuple):
     """How a file was moved: ``crossed`` to another file system, which could not hold ``unsupported_attributes``."""
 
     crossed: bool = False

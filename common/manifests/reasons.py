@@ -11,9 +11,9 @@ _ORGANIZE_AGAIN = "; organize again"
 _FAILED_IN_PLAN = "failed already when the report was made"
 _PURGED = "it was purged, and is gone for good"
 _LACKS_ATTRIBUTES = "the archive copy lacks "
-_ON_DISK = re.compile(r'on the disk mounted below the source at ("(?:[^"\\]|\\.)*")')
+_ON_DISK = r'on the disk mounted below the source at ("(?:[^"\\]|\\.)*")'
 _SAME_CONTENT = re.compile(r"same content as row ([0-9]{1,19})")
-_ROOTS = re.compile(r'(?:.*; )?source now at ("(?:[^"\\]|\\.)*"), archive now at ("(?:[^"\\]|\\.)*")')
+_ROOTS = r'(?:.*; )?source now at ("(?:[^"\\]|\\.)*"), archive now at ("(?:[^"\\]|\\.)*")'
 _SAME_COMPANION = re.compile(r"same content as the companion of row ([0-9]{1,19})")
 
 
@@ -88,7 +88,7 @@ def on_disk_below_source(relative: str) -> str:
 
 def disk_below_source(reason: str) -> str:
     """Parse the relative path of the mount point from the reason of an intention; empty if it has none."""
-    match = _ON_DISK.match(reason) if reason else None
+    match = re.match(_ON_DISK, reason) if reason else None
     if match is None:
         return ""
     import json  # noqa: PLC0415 - see above
@@ -131,7 +131,7 @@ def add_roots(reason: str, source: str, archive: str) -> str:
 
 def parse_roots(reason: str) -> tuple[str, str] | None:
     """Parse the paths of source and archive from the reason of an intention; None if it has none."""
-    match = _ROOTS.fullmatch(reason) if reason else None
+    match = re.fullmatch(_ROOTS, reason) if reason else None
     if match is None:
         return None
     import json  # noqa: PLC0415 - see above
