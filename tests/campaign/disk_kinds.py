@@ -230,7 +230,7 @@ def _davfs(disk: Disk) -> None:
     wait_for(lambda: is_mount_point(disk.at), "davfs2 mounted")
     name = str(disk.at).lstrip("/").replace("/", "-")
     number = _DAVFS_NUMBERS / f"{name}.pid"
-    wait_for(number.exists, f"{number}")
+    wait_for(lambda: number.exists() and bool(number.read_text().strip()), f"{number}")
     disk.own(int(number.read_text()))
     disk.remove_in_the_end(*_DAVFS_CACHE.glob(f"*{name}*"))
 
@@ -339,6 +339,7 @@ def _cloud(version: str, program: Callable[[], str], package: str) -> list[Kind]
             needs,
             plain=("plain",),
             is_slow=mode in WRITTEN_BACK,
+            can_append=mode != "off",
             is_cached=True,
         )
         for mode in CACHE_MODES

@@ -41,7 +41,8 @@ class Kind:
     ``disk.at``. ``plain``: the folders of ``disk.store`` in which the bytes lie as they are; empty where only the
     driver can read them. ``pack`` makes a medium of a folder, which can't be written afterwards. ``has_medium``: it can
     be read without a cache. ``is_memory``: gone at the next boot. ``is_slow``: what is written is uploaded some seconds
-    later. ``is_cached``: what is made shows late elsewhere, and the scripts wait for that. ``inner``: the folder in
+    later. ``is_cached``: what is made shows late elsewhere, and the scripts wait for that. ``can_append``: a file
+    can be written on where it ended. ``inner``: the folder in
     which another disk is mounted. ``look``: how it is mounted to be read afterwards, if otherwise.
     """
 
@@ -55,6 +56,7 @@ class Kind:
     is_memory: bool = False
     is_slow: bool = False
     is_cached: bool = False
+    can_append: bool = True
     inner: str = ""
     look: Callable[[Disk], None] | None = None
 

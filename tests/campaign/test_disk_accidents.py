@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from common.archive import MARKER
 from tests.campaign import disk_kinds as kinds
-from tests.campaign.disk_flows import CACHED_READS, Journey, journey, sentence_of
+from tests.campaign.disk_flows import CACHED_READS, Journey, is_photo, journey, sentence_of
 from tests.campaign.disks import DEFAULT_SIZE_MIB, Disk, Kind
 from tests.campaign.figures import RecordPoints
 from tests.campaign.product import KILLED, Product
@@ -132,12 +133,15 @@ def shake(trip: Journey, stage: str, role: str, pulls: bool, moment: int) -> tup
 
 
 def left_behind(disk: Disk) -> list[str]:
-    """What a run has made in the empty folder where a disk had been mounted: nobody would look for it there."""
-    found = [str(path.relative_to(disk.at)) for path in sorted(disk.at.rglob("*")) if not path.is_dir()]
-    folders = [str(path.relative_to(disk.at)) for path in sorted(disk.at.rglob("*")) if path.is_dir()]
-    if folders:
+    """The photos and markers that a run has made in the empty folder where a disk had been mounted.
+
+    Nobody would look for them there. A journal in which nothing was done yet is only litter.
+    """
+    made = [path for path in sorted(disk.at.rglob("*")) if path.is_file()]
+    wrong = [path for path in made if is_photo(str(path)) or path.name == MARKER]
+    if any(disk.at.iterdir()):
         shutil.move(disk.at, disk.at.with_name(f"{disk.at.name}-left"))
-    return [f"MADE WHERE NO DISK IS MOUNTED: {name}" for name in found or folders[-1:]]
+    return [f"MADE WHERE NO DISK IS MOUNTED: {path.relative_to(disk.at)}" for path in wrong]
 
 
 def tasks_of(kind: Kind) -> dict[str, Task[Trial]]:

@@ -62,11 +62,13 @@ def may_be_refused(role: str, kind: Kind, stage: str) -> bool:
     """Whether a refusal of this stage is what a person should get."""
     match role:
         case "source":
-            return not kind.is_writable and stage in ("quarantine", "delete", "move")
+            return (not kind.is_writable and stage in ("quarantine", "delete", "move")) or (
+                not kind.can_append and stage in ("quarantine", "delete")
+            )
         case "archive":
             return stage in DESTROYING and (kind.is_memory or (stage == "move" and not kind.has_medium))
         case _:
-            return kind.is_memory and stage == "quarantine"
+            return stage == "quarantine" and (kind.is_memory or not kind.can_append)
 
 
 def unexpected(role: str, kind: Kind, outcome: Outcome) -> list[str]:
