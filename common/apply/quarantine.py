@@ -1,5 +1,6 @@
 """The quarantine of a run and the files beside it: their paths, the checks before a run, and its locks."""
 
+import errno
 import os
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -199,7 +200,7 @@ def _make_quarantine(kind: ManifestKind, paths: RunPaths) -> None:
         with suppress(OSError):
             remove_empty_folders_up_to(paths.folder, os.path.dirname(paths.quarantine_root))
         cause = f"{printable(paths.folder)}: a journal can't be written there: {explain_os_error(error)}"
-        if error.errno not in UNSUPPORTED:
+        if error.errno not in UNSUPPORTED | {errno.ESPIPE, errno.EBADF}:  # of rclone without a cache
             raise StoppedEarly(f"{cause}; put that right (free some space, for instance), then run again") from None
         elsewhere = ", or name --quarantine-root on another disk" if kind.type == ManifestType.VERIFIED else ""
         raise BadInput(
