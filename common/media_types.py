@@ -64,6 +64,7 @@ def kind_of(name: str) -> str:
     return _KINDS.get(extension_of(name), "")
 
 
+@lru_cache(maxsize=4096)
 def is_system_folder(name: str) -> bool:
     """Whether a folder belongs to an operating system, a NAS or this project."""
     folded = name.lower()

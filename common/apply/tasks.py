@@ -233,8 +233,10 @@ def is_quarantine_path(path: str, run_id: str, source_path: str) -> bool:
     """Whether a path is one that ``quarantine_path`` makes for any quarantine root. Pure."""
     files = os.path.join(os.sep + run_id, "files")
     relative = _relative(source_path)
-    ends = tuple(os.path.join(files, end) for end in (relative, _escaped(relative)))
-    return is_plain_absolute(path) and path.endswith(ends)
+    if not is_plain_absolute(path):
+        return False
+    # Escaping takes longer than all else, and is rare.
+    return path.endswith(os.path.join(files, relative)) or path.endswith(os.path.join(files, _escaped(relative)))
 
 
 def files_folder(path: str, source_path: str) -> str:
