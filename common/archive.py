@@ -1,13 +1,12 @@
 """The marker file of an archive, and checks that the disks of archive and source are mounted."""
 
 import os
-import sys
 from contextlib import suppress
 
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.folders import make_folders
 from common.fileops.writing import write_atomically
-from common.filesystems import file_system_of, mount_points
+from common.filesystems import block_devices_of, file_system_of, mount_points
 from common.paths import is_inside, printable, read_small_file
 from common.timestamps import utc_now_text
 
@@ -134,7 +133,7 @@ class MountedDisks:
     def __init__(self, *roots: str) -> None:
         below = (point for point in mount_points() if any(is_inside(point, root) for root in roots))
         self._mounted: dict[str, tuple[int, str]] = {}
-        self._blocks: list[str] = []
+        self._devices: dict[str, list[str]] = {}  # by folder, where Linux shows them while they are plugged in
         for folder in (*roots, *below):
             self.add(folder)
 
@@ -145,8 +144,7 @@ class MountedDisks:
         with suppress(OSError):
             device = os.stat(folder).st_dev
             self._mounted[folder] = device, file_system_of(folder).mount_point
-            if os.path.exists(block := _block_device(device)):
-                self._blocks.append(block)
+            self._devices[folder] = block_devices_of(folder)
 
     def require_roots(self) -> None:
         """As ``require``, but in some microseconds: only by the devices of the folders. Reads the disk."""
@@ -169,20 +167,13 @@ class MountedDisks:
                     cause = "its disk was taken away while this run was at work"
             except OSError as error:
                 cause = f"its disk can't be reached: {explain_os_error(error)}"
-            if not cause and not os.path.exists(_block_device(device)) and _block_device(device) in self._blocks:
+            if not cause and not all(map(os.path.exists, self._devices.get(folder, ()))):
                 cause = "its disk was unplugged while this run was at work"
             if cause:
                 raise StoppedEarly(
                     f"{printable(folder)}: {cause}; nothing was recorded about its files: mount the disk again, then "
                     "run the same command again"
                 )
-
-
-def _block_device(device: int) -> str:
-    """Where Linux shows a block device while it is plugged in."""
-    if sys.platform == "win32":
-        return ""
-    return f"/sys/dev/block/{os.major(device)}:{os.minor(device)}"
 
 
 def archive_failed(path: str, error: OSError) -> StoppedEarly:

@@ -283,18 +283,41 @@ def _is_live_system() -> bool:
         return False
 
 
+def block_devices_of(path: str) -> list[str]:
+    """The folders in /sys of the block devices on which a path lies, and of those of which these are made.
+
+    They go away when a device is unplugged, though its file system stays mounted. Empty where the system doesn't tell.
+    Reads the disk. Raises ``OSError`` if nothing exists at the path.
+    """
+    # btrfs and some FUSE drivers have a device number of their own, but name their device.
+    return [*_device_folders(os.stat(path).st_dev), *_device_folders(_device_number(file_system_of(path).source))]
+
+
 def _block_devices(device: str) -> Iterator[tuple[str, str]]:
     """A block device and those of which it is made: their names, and the image behind a loop device. Reads the disk."""
+    for folder in _device_folders(_device_number(device)):
+        yield os.path.basename(folder), _image_behind(folder)
+
+
+def _device_number(device: str) -> int:
+    """The number of a device by its path in /dev; 0 if it is none. Reads the disk."""
     if sys.platform == "win32":
-        return
+        return 0
     try:
-        number = os.stat(device).st_rdev
+        return os.stat(device).st_rdev
     except OSError:
+        return 0
+
+
+def _device_folders(number: int) -> Iterator[str]:
+    """The folder in /sys of a block device, then those of the devices of which it is made. Reads the disk."""
+    if sys.platform == "win32":
         return
     todo = [os.path.realpath(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")] if number else []
     while todo:
         folder = todo.pop()
-        yield os.path.basename(folder), _image_behind(folder)
+        if os.path.isdir(folder):
+            yield folder
         slaves = os.path.join(folder, "slaves")
         if os.path.isdir(slaves):
             todo += [os.path.realpath(os.path.join(slaves, name)) for name in os.listdir(slaves)]

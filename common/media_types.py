@@ -48,7 +48,8 @@ SYSTEM_FOLDERS = frozenset(
 _SYSTEM_FOLDER = r"\.trash-.*|found\.[0-9]{3}|_nas_recycle_.*|\.mobilebackups.*|@gmt-[0-9.-]+"
 UNDATED_FOLDER = "unknown-date"
 _YEAR_FOLDER = r"1[89][0-9]{2}|20[0-9]{2}|2100"
-_YEAR_IN_NAME = r"(?<![0-9])(?:1[89][0-9]{2}|20[0-9]{2}|2100)(?![0-9])"
+# Month and day may follow at once: 201905, 20190503.
+_YEAR_IN_NAME = r"(?<![0-9])(?:1[89][0-9]{2}|20[0-9]{2}|2100)(?:[01][0-9](?:[0-3][0-9])?)?(?![0-9])"
 SYSTEM_FILES = frozenset({".ds_store", "desktop.ini", "thumbs.db", "ehthumbs.db", ".nomedia", ".picasa.ini"})
 
 

@@ -152,6 +152,7 @@ class TaskExecutor:
                 return self._lost(task)
             return Outcome(Phase.SKIPPED, "it is not there to be taken")
         if task.action == Action.PURGE:
+            self._require_archive_disk(task)
             _require_copy(task)
             self._require_accepted(task)
         if task.action == Action.RESTORE:

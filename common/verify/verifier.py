@@ -53,7 +53,7 @@ def check_row(row: VerifyRow) -> Verdict | None:
     if unsafe := unsafe_folder_in(relative):
         return VerifyStatus.NOT_ARCHIVED, f"the copy lies in {printable(unsafe)}, a hidden folder or a bin"
     if row.report_status == ReportStatus.ALREADY_ARCHIVED and not is_in_year_folder(relative, exactly=False):
-        reason = "the copy was found in the archive, but in no year folder: move it into one, or organize again"
+        reason = "the copy was found in the archive, but in no year folder: organize again, with %Y in --layout"
         return VerifyStatus.NOT_ARCHIVED, reason
     if not row.archive_id:
         reason = "the archive was not begun when this plan was made; carry it out, then verify its report"

@@ -16,6 +16,7 @@ import pytest
 
 from common.archive import MountedDisks
 from common.errors import StoppedEarly
+from common.filesystems import block_devices_of
 from common.organize.run import BATCH_FILES
 from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
@@ -222,6 +223,37 @@ def test_b3_a_disk_that_is_mounted_below_the_source_is_missed(mounted_source: Li
     subprocess.run(["umount", "-l", home.source], check=True)
     with pytest.raises(StoppedEarly, match="was taken away while this run was at work"):
         disks.require()
+
+
+def test_b3_a_drive_that_is_unplugged_is_missed_though_its_file_system_stays_mounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under btrfs and LUKS: folders are still listed, from memory, and files can't be read."""
+    drive = tmp_path / "sys" / "sdb1"
+    drive.mkdir(parents=True)
+    monkeypatch.setattr("common.archive.block_devices_of", lambda _path: [str(drive)])
+    disks = MountedDisks(str(tmp_path))
+    disks.require()
+    drive.rmdir()
+    with pytest.raises(StoppedEarly, match="was unplugged while this run was at work"):
+        disks.require()
+
+
+def test_b3_the_drive_below_a_file_system_with_a_device_number_of_its_own_is_found(tmp_path: Path) -> None:
+    if not shutil.which("mkfs.btrfs"):
+        pytest.skip("mkfs.btrfs is missing: apt install btrfs-progs")
+    image, folder = tmp_path / "image", tmp_path / "disk"
+    folder.mkdir()
+    with image.open("wb") as file:
+        file.truncate(128 << 20)
+    subprocess.run(["mkfs.btrfs", "-q", image], check=True, capture_output=True)
+    if subprocess.run(["mount", "-o", "loop", image, folder], check=False, capture_output=True).returncode:
+        pytest.skip("no image can be mounted: run the tests as root on Linux with btrfs and loop devices")
+    try:
+        devices = block_devices_of(str(folder))
+    finally:
+        subprocess.run(["umount", folder], check=True)
+    assert [os.path.basename(device)[:4] for device in devices] == ["loop"]
 
 
 @pytest.mark.parametrize(("mode", "disk"), [("copy", "source"), ("move", "archive")])

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from common.manifests.integrity import seal
+from common.manifests.integrity import chain_of, first_chain, seal
 from common.manifests.rows import VERIFY
+from tests.support import scripts
 from tests.support.library import Library
 from tests.support.media import jpeg
 from tests.support.tables import by_name, read_rows, statuses, write_rows
@@ -68,6 +69,51 @@ def test_a7_folders_of_another_layout_count_for_who_uses_it(library_of_one: Libr
     (home.out / "report.csv.state.json").unlink()
     home.organize("--layout", "photos/%B", mode="report")
     assert statuses(read_rows(home.report)) == {"already_archived": 1}
+
+
+@pytest.mark.parametrize("layout", ["%Y%m%d", "%Y%m", "%Y-%m-%d", "photos %Y"])
+def test_a7_a_copy_in_a_folder_that_a_layout_has_made_is_verified(library_of_one: Library, layout: str) -> None:
+    """Also one that organize found there, and did not store itself."""
+    home = library_of_one
+    home.organize("--layout", layout)
+    home.report.unlink()
+    (home.out / "report.csv.state.json").unlink()
+    home.organize("--layout", layout)
+    assert statuses(read_rows(home.report)) == {"already_archived": 1}
+    home.verify()
+    assert statuses(read_rows(home.verified)) == {"identical": 1}
+
+
+def test_a7_what_verify_advises_for_a_layout_without_a_year_works(library_of_one: Library) -> None:
+    home = library_of_one
+    for layout, expected in (("%B", 0), ("%B", 1), ("%Y/%B", 0)):
+        for path in home.out.iterdir():
+            path.unlink()
+        home.organize("--layout", layout)
+        home.verify(expect=expected)
+        if expected:
+            assert "with %Y in --layout" in read_rows(home.unverified)[0]["reason"]
+
+
+def test_a7_the_dry_run_of_a_purge_says_so_too(library_of_one: Library) -> None:
+    home = library_of_one
+    home.organize()
+    home.verify()
+    home.apply()
+    rows = read_rows(home.journal)
+    moved = home.archive / "@Recycle" / "p1.jpg"
+    moved.parent.mkdir()
+    os.rename(rows[0]["destination_path"], moved)
+    chain = first_chain(home.run_id)
+    for row in rows:
+        row["destination_path"] = str(moved)
+        chain = row["chain"] = chain_of(row, chain)
+    write_rows(home.journal, rows)
+    line = ("--manifest", home.journal, "--expected-run-id", "auto", *FOREVER)
+    for dry_run in (("--dry-run",), ()):
+        result = scripts.call(scripts.APPLY, *line, *dry_run, cwd=home.out, expect=1)
+        assert "a hidden folder or a bin" in result.stdout + result.stderr
+    assert len(home.quarantined) == 1
 
 
 @pytest.mark.parametrize("folder", ["@Recycle", ".hidden", ".stversions/2019"])
