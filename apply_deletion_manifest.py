@@ -114,7 +114,7 @@ def apply(options: Options, console: Console, stop: StopRequest) -> Summary:
             if run.state.complete:  # by earlier calls
                 return summarize(run, run.state, Counts.from_flat(run.state.counts))
             executor = TaskExecutor(
-                run.disk, oldest_allowed=options.oldest_allowed, was_purged=run.was_purged, terms=options.terms
+                run.disk, oldest_allowed=options.oldest_allowed, was_purged=run.was_purged, terms=run.terms
             )
             if options.dry_run:
                 return summarize(run, run.state, preview(run, executor))

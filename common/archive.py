@@ -2,11 +2,13 @@
 
 import os
 from contextlib import suppress
+from typing import NamedTuple
 
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.folders import make_folders
 from common.fileops.writing import write_atomically
 from common.filesystems import block_devices_of, file_system_of, mount_points
+from common.media_types import QUARANTINE_FOLDER, is_system_file, is_system_folder
 from common.paths import is_inside, printable, read_small_file
 from common.timestamps import utc_now_text
 
@@ -107,17 +109,38 @@ def require_source(root: str, other_way: str = "") -> None:
         )
 
 
-def require_files_in_source(root: str, other_way: str = "") -> None:
-    """Raise ``StoppedEarly`` if the source is empty, like the mount point of an unmounted disk. Reads the disk.
+def require_files_in_source(root: str, other_way: str = "", skip_folder: str = "") -> None:
+    """Raise ``StoppedEarly`` if the source holds no files, like the mount point of an unmounted disk. Reads the disk.
 
+    Folders alone are none: other disks may be mounted there, or a run that met no disk may have made them. Nor is what
+    no scan looks at, ``skip_folder`` among it; but the files in a quarantine show that the disk is there.
     ``other_way`` is what the message offers beside mounting the disk.
     """
-    with os.scandir(root) as entries:
-        if not any(entries):
-            raise StoppedEarly(
-                f"{printable(root)}: the source is empty: is its disk mounted? Nothing was changed; mount it, then run "
-                f"again{_joined(other_way)}"
-            )
+    if not _holds_files(root, skip_folder):
+        raise StoppedEarly(
+            f"{printable(root)}: the source is empty: is its disk mounted? Nothing was changed; mount it, then run "
+            f"again{_joined(other_way)}; a source that is meant to be empty needs a note in it, in any file"
+        )
+
+
+def _holds_files(root: str, skip_folder: str) -> bool:
+    folders = [root]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if not entry.is_dir(follow_symlinks=False):
+                        if not is_system_file(entry.name) and entry.name != QUARANTINE_FOLDER:
+                            return True
+                    elif entry.name == QUARANTINE_FOLDER:
+                        folders += (os.path.join(entry.path, name, "files") for name in os.listdir(entry.path))
+                    elif not is_system_folder(entry.name) and entry.path != skip_folder:
+                        folders.append(entry.path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:
+            return True  # the scan tells what can't be read
+    return False
 
 
 def _joined(other_way: str) -> str:
@@ -131,26 +154,26 @@ class MountedDisks:
     """
 
     def __init__(self, *roots: str) -> None:
-        below = (point for point in mount_points() if any(is_inside(point, root) for root in roots))
-        self._mounted: dict[str, tuple[int, str]] = {}
-        self._devices: dict[str, list[str]] = {}  # by folder, where Linux shows them while they are plugged in
+        real_roots = [os.path.realpath(root) for root in roots]
+        below = (point for point in mount_points() if any(is_inside(point, root) for root in real_roots))
+        self._mounted: dict[str, _Disk] = {}
         for folder in (*roots, *below):
             self.add(folder)
 
     def add(self, folder: str) -> None:
         """Remember the disk of a folder as it is now, unless it is known already or does not exist. Reads the disk."""
-        if folder in self._mounted:
-            return
-        with suppress(OSError):
-            device = os.stat(folder).st_dev
-            self._mounted[folder] = device, file_system_of(folder).mount_point
-            self._devices[folder] = block_devices_of(folder)
+        if folder not in self._mounted:
+            with suppress(OSError):
+                status = os.stat(folder)
+                mount_point = file_system_of(folder).mount_point
+                self._mounted[folder] = _Disk(status.st_dev, status.st_ino, mount_point, block_devices_of(folder))
 
     def require_roots(self) -> None:
-        """As ``require``, but in some microseconds: only by the devices of the folders. Reads the disk."""
-        for folder, (device, _) in self._mounted.items():
+        """As ``require``, but in some microseconds: only by the numbers of the folders. Reads the disk."""
+        for folder, disk in self._mounted.items():
             try:
-                is_same = os.stat(folder).st_dev == device
+                status = os.stat(folder)
+                is_same = (status.st_dev, status.st_ino) == (disk.device, disk.inode)
             except OSError:
                 is_same = False
             if not is_same:
@@ -158,22 +181,31 @@ class MountedDisks:
 
     def require(self) -> None:
         """Raise ``StoppedEarly`` if a disk is not there any more, or can't be reached. Reads the disk."""
-        for folder, (device, mount_point) in self._mounted.items():
+        for folder, disk in self._mounted.items():
             cause = ""
             try:
-                with os.scandir(folder) as entries:
+                with suppress(PermissionError), os.scandir(folder) as entries:  # some disks fail at this only
                     next(entries, None)
-                if (os.stat(folder).st_dev, file_system_of(folder).mount_point) != (device, mount_point):
+                if (os.stat(folder).st_dev, file_system_of(folder).mount_point) != (disk.device, disk.mount_point):
                     cause = "its disk was taken away while this run was at work"
             except OSError as error:
                 cause = f"its disk can't be reached: {explain_os_error(error)}"
-            if not cause and not all(map(os.path.exists, self._devices.get(folder, ()))):
+            if not cause and not all(map(os.path.exists, disk.drives)):
                 cause = "its disk was unplugged while this run was at work"
             if cause:
                 raise StoppedEarly(
                     f"{printable(folder)}: {cause}; nothing was recorded about its files: mount the disk again, then "
                     "run the same command again"
                 )
+
+
+class _Disk(NamedTuple):
+    """The disk of a folder: the folder's device and inode, the mount point, and the drives as /sys shows them."""
+
+    device: int
+    inode: int
+    mount_point: str
+    drives: tuple[str, ...]
 
 
 def archive_failed(path: str, error: OSError) -> StoppedEarly:

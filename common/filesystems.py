@@ -258,8 +258,9 @@ def _is_memory(system: FileSystem, layers_left: int) -> bool:
         below = file_system_of(system.source)
         return below != system and _is_memory(below, layers_left - 1)
     return any(
-        re.fullmatch(_MEMORY_DEVICES, name) or (image and _is_memory(file_system_of(image), layers_left - 1))
-        for name, image in _block_devices(system.source)
+        re.fullmatch(_MEMORY_DEVICES, os.path.basename(folder))
+        or ((image := _image_behind(folder)) and _is_memory(file_system_of(image), layers_left - 1))
+        for folder in _block_devices(system.source)
     )
 
 
@@ -283,44 +284,49 @@ def _is_live_system() -> bool:
         return False
 
 
-def block_devices_of(path: str) -> list[str]:
-    """The folders in /sys of the block devices on which a path lies, and of those of which these are made.
+def block_devices_of(path: str) -> tuple[str, ...]:
+    """The folders in /sys of the block device on which a path lies, and of those that it can't do without.
 
-    They go away when a device is unplugged, though its file system stays mounted. Empty where the system doesn't tell.
-    Reads the disk. Raises ``OSError`` if nothing exists at the path.
+    They are there as long as the device is plugged in. An encrypted or logical volume remains when its drive is gone.
+    None where the system doesn't tell. Reads the disk.
     """
-    # btrfs and some FUSE drivers have a device number of their own, but name their device.
-    return [*_device_folders(os.stat(path).st_dev), *_device_folders(_device_number(file_system_of(path).source))]
-
-
-def _block_devices(device: str) -> Iterator[tuple[str, str]]:
-    """A block device and those of which it is made: their names, and the image behind a loop device. Reads the disk."""
-    for folder in _device_folders(_device_number(device)):
-        yield os.path.basename(folder), _image_behind(folder)
-
-
-def _device_number(device: str) -> int:
-    """The number of a device by its path in /dev; 0 if it is none. Reads the disk."""
     if sys.platform == "win32":
-        return 0
+        return ()
+    own = _folder_in_sys(os.stat(path).st_dev)
+    devices = _devices_below(own, only_needed=True) if os.path.isdir(own) else ()
+    return tuple(devices) or tuple(_block_devices(file_system_of(path).source, only_needed=True))
+
+
+def _block_devices(device: str, *, only_needed: bool = False) -> Iterator[str]:
+    """As ``_devices_below``, by the path of the device; none if it is no block device. Reads the disk."""
     try:
-        return os.stat(device).st_rdev
+        number = getattr(os.stat(device), "st_rdev", 0)
     except OSError:
-        return 0
-
-
-def _device_folders(number: int) -> Iterator[str]:
-    """The folder in /sys of a block device, then those of the devices of which it is made. Reads the disk."""
-    if sys.platform == "win32":
         return
-    todo = [os.path.realpath(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")] if number else []
+    if number:
+        yield from _devices_below(_folder_in_sys(number), only_needed=only_needed)
+
+
+def _devices_below(folder: str, *, only_needed: bool) -> Iterator[str]:
+    """The folders in /sys of a block device and of those of which it is made. Reads the disk.
+
+    ``only_needed``: not those of a device that is made of several, since it may do without one of them.
+    """
+    todo = [folder]
     while todo:
         folder = todo.pop()
-        if os.path.isdir(folder):
-            yield folder
+        yield folder
         slaves = os.path.join(folder, "slaves")
-        if os.path.isdir(slaves):
-            todo += [os.path.realpath(os.path.join(slaves, name)) for name in os.listdir(slaves)]
+        names = os.listdir(slaves) if os.path.isdir(slaves) else []
+        if len(names) == 1 or not only_needed:
+            todo += [os.path.realpath(os.path.join(slaves, name)) for name in names]
+
+
+def _folder_in_sys(device: int) -> str:
+    """Where Linux shows a block device while it is plugged in."""
+    if sys.platform == "win32":
+        return ""
+    return os.path.realpath(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}")
 
 
 def _image_behind(device_folder: str) -> str:

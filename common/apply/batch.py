@@ -151,10 +151,11 @@ def act(
             outcomes.append(outcome)
     except (Interrupted, StoppedEarly) as raised:
         error = raised
-    if any(outcome.phase == Phase.FAILED for _, outcome in outcomes) and (missing := session.run.missing_disk()):
-        # Tasks that failed because their disk is missing get no outcome: the same command tries them again.
+    if missing := session.run.missing_disk():
+        # Tasks that failed, or seemed done or needless, because their disk is missing get no outcome: the same command
+        # tries them again.
         error = missing
-        outcomes = [(task, outcome) for task, outcome in outcomes if outcome.phase != Phase.FAILED]
+        outcomes = [entry for entry in outcomes if entry[1].phase == Phase.DONE and not entry[1].reason]
     if not error and len(outcomes) < len(to_do):
         error = Interrupted()
     folders.restore_folder_times(folder_times)

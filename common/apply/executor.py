@@ -251,6 +251,7 @@ class TaskExecutor:
         if not path_exists(task.from_path):
             return self._explain_nothing_to_restore(task, interrupted_before)
         _require_disk(task)
+        self._terms.require_disks()  # else the file goes to the folder on which the source was mounted
         # Examine the file first, then the path to it: only this file is moved in the end, so a link that appears
         # between the two can't lead to another.
         examined = _as_recorded(task.from_path, task)

@@ -143,7 +143,13 @@ def _holds_files_of_others(quarantine_root: str) -> bool:
 
 
 def prepare_quarantine(
-    kind: ManifestKind, survey: ManifestSurvey, paths: RunPaths, locks: ExitStack, directories: SameDirectoryCheck
+    kind: ManifestKind,
+    survey: ManifestSurvey,
+    paths: RunPaths,
+    locks: ExitStack,
+    *,
+    directories: SameDirectoryCheck,
+    mounted: archive.MountedDisks,
 ) -> None:
     """Make the folder of this run, and lock out runs that would use it or change the archive. Changes the disk.
 
@@ -161,7 +167,9 @@ def prepare_quarantine(
         locks.enter_context(lock_unless_read_only(os.path.join(survey.archive_root, archive.LOCK)))
     if archive.read_archive_id(survey.source_root):
         locks.enter_context(lock_unless_read_only(os.path.join(survey.source_root, archive.LOCK)))
+    mounted.require()  # the probes may have taken a while
     _make_quarantine(kind, paths)
+    mounted.add(paths.folder)
     restore_folder_times(times)
     locks.enter_context(Lock(os.path.join(paths.folder, "lock")))
 

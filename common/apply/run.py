@@ -23,6 +23,7 @@ from common.counts import Counts, count_text
 from common.errors import BadInput, Interrupted, StoppedEarly
 from common.fileops.context import DiskAccess
 from common.fileops.mounts import SameDirectoryCheck
+from common.fileops.moving import Terms
 from common.filesystems import crosses_file_systems, mount_points
 from common.manifests.outputs import is_unfinished, resume_or_begin
 from common.manifests.reader import Record
@@ -68,6 +69,11 @@ class ApplyRun:
     @cached_property
     def _purged(self) -> RowIds:
         return destroyed_rows(self.paths.purge_journal, self.survey.run_id)
+
+    @property
+    def terms(self) -> Terms:
+        """The terms under which files may be destroyed: those of the user, while the disks are there."""
+        return self.options.terms._replace(require_disks=self.mounted.require_roots)
 
     def was_purged(self, row_id: int) -> bool:
         """Whether a purge of the quarantine has destroyed the file of a row. Reads its journal at the first call."""
@@ -219,11 +225,12 @@ def open_run(
     folder = start.quarantine_folder or paths.folder
     require_possible(kind, survey.source_root, survey.archive_root, folder, options.terms)
     _warn_before(start, console)
+    mounted = archive.MountedDisks(*_needed_roots(kind, survey), folder)
     directories = SameDirectoryCheck()
     with ExitStack() as stack:
         quarantine.require_suitable_quarantine(kind, survey, paths)
         if not options.dry_run:
-            quarantine.prepare_quarantine(kind, survey, paths, stack, directories)
+            quarantine.prepare_quarantine(kind, survey, paths, stack, directories=directories, mounted=mounted)
             state = start.load_state()  # again, now that no other run can write it
         state = start.where_to_begin(state, console.info)
         rows = options.row_range.rows_this_call(state)
@@ -242,9 +249,15 @@ def open_run(
             console=console,
             progress=progress,
             disk=DiskAccess(progress, stop, directories),
-            mounted=archive.MountedDisks(survey.source_root, survey.archive_root, folder),
+            mounted=mounted,
             jobs=jobs,
         )
+
+
+def _needed_roots(kind: ManifestKind, survey: ManifestSurvey) -> list[str]:
+    """The roots without which a run can't go on: a purge needs no source, a restore from a quarantine no archive."""
+    needed = {survey.source_root: kind.action != Action.PURGE, survey.archive_root: kind.needs_archive}
+    return [root for root, is_needed in needed.items() if is_needed]
 
 
 def _warn_before(start: RunStart, console: Console) -> None:
@@ -296,6 +309,7 @@ class ApplySession:
         self.counts = Counts()
         self._has_recorded = False
         run.console.debug(f"journal: {printable(run.paths.journal)}")
+        run.mounted.require()  # else the journal is written to the folder on which a disk was mounted
         length = self.state.outputs.get("journal", ("", 0))[1]
         checkpoint = JournalPosition(length, self.state.chain, self.state.counts.get(Counted.JOURNAL_ROWS, 0))
         self.journal = Journal(run.paths.journal, run.survey.run_id, checkpoint, run.relocation)
@@ -311,6 +325,7 @@ class ApplySession:
         if self.run.kind.needs_archive:
             survey, hint = self.run.survey, self.run.relocation.archive_hint
             archive.require_archive(survey.archive_root, survey.archive_id, hint)
+        self.run.mounted.require()
         self._save(replace(self.state, under_way=batch.rows))
 
     def checkpoint(self, batch: Batch, counts: Counts) -> None:

@@ -109,6 +109,7 @@ def _index_archive(run: OrganizeRun, sizes: set[int], names: NameRegistry, place
             if file.size in sizes:
                 index = run.uncounted if places.reason_against(file.folder) else run.duplicates
                 index.add(file.size, IndexedFile(file.folder, file.name))
+    run.disks.require()
 
 
 def _plan_groups(

@@ -85,7 +85,7 @@ class OrganizeRun:
             expected_id = state.settings.get("archive_id") or expected_id
             is_resumed = state.outputs["report"][1] > 0
         if not is_resumed:  # the move that is resumed may have emptied it
-            archive.require_files_in_source(self.source_root)
+            archive.require_files_in_source(self.source_root, skip_folder="" if self.archive_id else self.archive_root)
         require_distinct_paths(options, (path, path + SUFFIX))
         self.archive_id = expected_id or self.archive_id
         if options.acts:
@@ -176,6 +176,7 @@ class OrganizeRun:
         """
         if not (self.session and self.options.acts):
             return batch
+        self._require_disks()  # else rows that failed for want of their disk would be pending
         self.session.checkpoint(pending=batch)
         rows = self._apply(batch, executor)
         for row in rows:
@@ -206,9 +207,9 @@ class OrganizeRun:
 
     def record(self, rows: Sequence[ReportRow]) -> None:
         """Count rows and append them durably to the report, if any. Raises ``StoppedEarly``. Changes the disk."""
+        if not self.options.acts:
+            self._require_disks()
         if self.session:
-            if not self.options.acts and _has_failed(rows):
-                self._require_disks()
             self.session.record(rows)
             if not self.options.acts:
                 self.session.checkpoint()
@@ -306,7 +307,3 @@ def format_row(action: str, row: ReportRow) -> str:
     """A row as a line of text: what is done, from where to where, and why. Pure."""
     destination = f" -> {printable(row.destination_path)}" if row.destination_path else ""
     return f"{action}: {printable(row.source_path)}{destination}{f' ({row.reason})' if row.reason else ''}"
-
-
-def _has_failed(rows: Iterable[ReportRow]) -> bool:
-    return any(row.status == _FAILED for row in rows)

@@ -35,8 +35,6 @@ CARRIED_OUT = "carried out"
 LACKING_ATTRIBUTES = "lacking attributes"
 LACKING_TIMES = "lacking times"
 COUNTED = (ATTENTION, CACHED, CARRIED_OUT, LACKING_ATTRIBUTES, LACKING_TIMES)
-_MAY_BE_MISSING = (VerifyStatus.SOURCE_MISSING, VerifyStatus.ARCHIVE_MISSING, VerifyStatus.READ_ERROR)
-"""What verify finds where a disk has gone away."""
 _TABLES = ("verified", "unverified")
 _OUTPUTS = (*_TABLES, "checksums")
 
@@ -60,7 +58,8 @@ class VerifySession:
         self.state_path = state_path
         self.state = state
         self.is_plan = is_plan
-        self._mounted = archive.MountedDisks(survey.source_root, survey.archive_root)
+        roots = [survey.archive_root] if options.archive_only else [survey.source_root, survey.archive_root]
+        self._mounted = archive.MountedDisks(*roots)
         self.was_complete = state.complete
         self.rows_this_call = options.row_range.rows_this_call(state)
         self.done_rows = self.done_bytes = 0
@@ -97,8 +96,11 @@ class VerifySession:
         """
         if self.survey.archive_id:
             archive.require_archive(self.survey.archive_root, self.survey.archive_id, self.relocation.archive_hint)
-        if any(row.status in _MAY_BE_MISSING for row in rows):
+        if any(row.status not in VERIFIED_STATUSES for row in rows):
             self._mounted.require()
+        if any(row.status == VerifyStatus.SOURCE_MISSING for row in rows):
+            hint = f"{self.relocation.source_hint}; to check the archive alone, add --archive-only"
+            archive.require_files_in_source(self.survey.source_root, hint)
         verified = [row for row in rows if row.status in VERIFIED_STATUSES]
         unverified = [row for row in rows if row.status not in VERIFIED_STATUSES]
         for writer, chosen in ((self._verified, verified), (self._unverified, unverified)):

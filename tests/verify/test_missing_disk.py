@@ -115,5 +115,19 @@ def test_fewer_missing_files_than_a_hundred_are_written_down(library: LibraryMak
     home.organize()
     for photo in home.source.glob("p*.jpg"):
         photo.unlink()
+    (home.source / "note.txt").write_text("the photos are on the other disk")
     home.verify(expect=1)
     assert statuses(read_rows(home.unverified)) == {"source_missing": 5}
+
+
+def test_b15_an_empty_source_is_a_disk_that_is_away_however_few_files_are_missing(library: LibraryMaker) -> None:
+    home = library({"p.jpg": jpeg()})
+    home.organize()
+    (home.source / "p.jpg").rename(home.root / "p.jpg")
+    stopped = home.verify(expect=3)
+    assert "the source is empty: is its disk mounted?" in stopped.error
+    assert "--archive-only" in stopped.error
+    assert read_rows(home.unverified) == []
+    (home.root / "p.jpg").rename(home.source / "p.jpg")
+    home.verify()
+    assert statuses(read_rows(home.verified)) == {"identical": 1}

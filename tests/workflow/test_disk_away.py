@@ -140,10 +140,51 @@ def test_a_plan_that_is_not_finished_is_not_carried_out(half_done: Library) -> N
     assert f"{half_done.report} is not finished" in result.error
 
 
-def test_a_source_with_nothing_in_it_is_told_of(library: LibraryMaker) -> None:
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["#recycle/old.jpg"],
+        ["DCIM/card/"],
+        ["DCIM/.DS_Store"],
+        [".media-quarantine/.media-quarantine", ".media-quarantine/3f2504e0-4f89-41d3-9a0c-0305e82c3301/journal.csv"],
+    ],
+)
+def test_b15_a_source_in_which_there_is_nothing_to_scan_is_a_disk_that_is_away(
+    library: LibraryMaker, names: list[str]
+) -> None:
+    """Folders on which disks are mounted, and what a run left that met no disk, are no source."""
+    home = library({name: b"x" for name in names if not name.endswith("/")})
+    for name in names:
+        (home.source / os.path.dirname(name)).mkdir(parents=True, exist_ok=True)
+    for mode in ("report", "copy", "move"):
+        assert "the source is empty: is its disk mounted?" in home.organize(mode=mode, expect=3).error
+    assert not home.archive.exists()
+    assert list(home.out.iterdir()) == []
+
+
+def test_b15_a_source_that_is_meant_to_be_empty_is_no_fault(library: LibraryMaker) -> None:
+    home = library({"note.txt": b"the camera's cards go here"})
+    home.organize(mode="move")
+
+
+def test_b15_a_source_from_which_all_was_quarantined_is_there(ready: Library) -> None:
+    ready.apply()
+    (ready.out / "report.csv.state.json").unlink()
+    ready.report.unlink()
+    assert f"there is nothing in {ready.source}" in ready.organize().stdout
+
+
+def test_b15_the_archive_inside_a_source_is_no_source(library: LibraryMaker) -> None:
     home = library({})
-    (home.source / "#recycle").mkdir()
-    assert f"there is nothing in {home.source}" in home.organize().stdout
+    inside = Library(home.root, home.source, home.source / "archive", home.out)
+    inside.archive.mkdir()
+    (inside.archive / "note.txt").write_bytes(b"x")
+    inside.organize(expect=3)
+    (inside.source / "a.jpg").write_bytes(jpeg())
+    inside.organize(mode="move")
+    (inside.out / "report.csv.state.json").unlink()
+    inside.report.unlink()
+    inside.organize()
 
 
 def test_an_archive_that_is_given_as_the_source_is_told_of(library: LibraryMaker) -> None:
