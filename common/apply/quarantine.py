@@ -1,6 +1,5 @@
 """The quarantine of a run and the files beside it: their paths, the checks before a run, and its locks."""
 
-import errno
 import os
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from common.errors import BadInput, RowFailed, StoppedEarly, explain_os_error
 from common.fileops.folders import make_folders, mark_quarantine, remove_empty_folders_up_to
 from common.fileops.locking import Lock, lock_unless_read_only
 from common.fileops.mounts import SameDirectoryCheck, remove_stale_probes
-from common.fileops.os_errors import UNSUPPORTED
+from common.fileops.os_errors import NOT_EXTENDABLE
 from common.fileops.writing import require_extendable
 from common.filesystems import file_system_of
 from common.manifests.relocation import Relocation
@@ -208,7 +207,7 @@ def _make_quarantine(kind: ManifestKind, paths: RunPaths) -> None:
         with suppress(OSError):
             remove_empty_folders_up_to(paths.folder, os.path.dirname(paths.quarantine_root))
         cause = f"{printable(paths.folder)}: a journal can't be written there: {explain_os_error(error)}"
-        if error.errno not in UNSUPPORTED | {errno.ESPIPE, errno.EBADF}:  # of rclone without a cache
+        if error.errno not in NOT_EXTENDABLE:
             raise StoppedEarly(f"{cause}; put that right (free some space, for instance), then run again") from None
         elsewhere = ", or name --quarantine-root on another disk" if kind.type == ManifestType.VERIFIED else ""
         raise BadInput(

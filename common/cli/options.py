@@ -110,6 +110,8 @@ def parse_arguments(parser: argparse.ArgumentParser, argv: Sequence[str] | None)
                 f"{plain[1:] or '@'}: cannot read arguments from it: {explain_os_error(error)}; "
                 f"for a name that begins with @ itself write ./{plain} or --option={plain}"
             )
+        except UnicodeDecodeError:  # on Windows, where names are Unicode
+            parser.error(f"{printable(argument)[1:]}: is not UTF-8 text; save it as UTF-8")
     if any("\0" in argument for argument in arguments):
         parser.error("an argument holds a NUL byte, which no path can; was the @file saved as UTF-16?")
     try:

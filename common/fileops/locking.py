@@ -11,7 +11,7 @@ from typing import Self
 from common.errors import BadInput, Locked, explain_os_error
 from common.fileops.os_errors import FINAL_ERRORS
 from common.hashing.identity import is_regular
-from common.paths import printable
+from common.paths import path_exists, printable
 
 
 class Lock:
@@ -25,6 +25,8 @@ class Lock:
         try:
             self._fd = _open_lock_file(path)
         except OSError as error:
+            if path_exists(path) and not is_regular(os.lstat(path)):
+                raise BadInput(f"{printable(path)} is no regular file; move it away, then run again") from None
             raise BadInput(
                 f"{printable(path)}: cannot make the lock file: {explain_os_error(error)}; make that folder writable"
             ) from None

@@ -24,6 +24,8 @@ FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 """The errors of a full disk, or of a quota that is used up."""
 UNSUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM, getattr(errno, "EOPNOTSUPP", 95), errno.EMLINK})
 """The errors of an operation that a file system does not support: callers try another way, or do without."""
+NOT_EXTENDABLE = UNSUPPORTED | {errno.ESPIPE, errno.EBADF}
+"""The errors of a cloud mount without a write cache, when a file is opened again and extended."""
 
 
 def is_refused_name(path: str, error: OSError) -> bool:

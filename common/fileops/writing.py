@@ -9,7 +9,9 @@ from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.busy import retry_while_busy
 from common.fileops.folders import sync_folder
 from common.fileops.mounts import probe_name, remove_stale_probes
+from common.fileops.os_errors import NOT_EXTENDABLE
 from common.fileops.temporary import remove_temporary
+from common.filesystems import file_system_of
 from common.hashing.identity import closed_after, is_regular
 from common.paths import path_exists, printable, read_prefix
 
@@ -66,6 +68,25 @@ def require_extendable(folder: str) -> None:
     finally:
         with suppress(OSError):
             remove_temporary(path)
+
+
+def require_extendable_output(path: str) -> None:
+    """Raise ``BadInput`` if an output at a path can't be extended. Only cloud and network mounts are asked.
+
+    Changes the disk: as ``require_extendable``. Other errors are left to who opens the output.
+    """
+    folder = os.path.dirname(path)
+    if not file_system_of(folder).is_cached_view:
+        return
+    try:
+        require_extendable(folder)
+    except OSError as error:
+        if error.errno in NOT_EXTENDABLE:
+            raise BadInput(
+                f"{printable(folder)}: files there can't be extended ({explain_os_error(error)}), as a run does with "
+                "what it writes; name outputs on another disk, or mount this one with a write cache (rclone: "
+                "--vfs-cache-mode writes); nothing was changed"
+            ) from None
 
 
 class Appender:

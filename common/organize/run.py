@@ -15,6 +15,7 @@ from common.fileops.context import DiskAccess
 from common.fileops.folders import make_folders
 from common.fileops.locking import Lock
 from common.fileops.mounts import SameDirectoryCheck
+from common.fileops.writing import require_extendable_output
 from common.filesystems import crosses_file_systems, file_system_of
 from common.manifests.batching import checkpoints
 from common.manifests.rows import ReportRow, RowIds
@@ -87,6 +88,8 @@ class OrganizeRun:
         if not is_resumed:  # the move that is resumed may have emptied it
             archive.require_files_in_source(self.source_root, skip_folder="" if self.archive_id else self.archive_root)
         require_distinct_paths(options, (path, path + SUFFIX))
+        if path and not is_resumed:
+            require_extendable_output(path)
         self.archive_id = expected_id or self.archive_id
         if options.acts:
             self._prepare_archive(expected_id, resources)

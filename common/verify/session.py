@@ -13,7 +13,7 @@ from common.cli.console import Console
 from common.counts import Counts
 from common.errors import BadInput
 from common.fileops.locking import Lock
-from common.fileops.writing import Appender
+from common.fileops.writing import Appender, require_extendable_output
 from common.manifests.integrity import seal
 from common.manifests.outputs import find_unfinished, resume_or_begin, unused_name
 from common.manifests.reader import Reader
@@ -171,6 +171,8 @@ def open_verification(options: Options, manifest: ManifestInput, console: Consol
     begin = partial(_first_state, options, survey, settings, verified, state_path)
     resume = partial(resume_or_begin, state_path, Stage.VERIFY, require_same_run, begin)
     resume()
+    if known is None:
+        require_extendable_output(verified)
     with Lock(state_path + ".lock"):
         run = VerifySession(options, survey, relocation, state_path, resume(), is_plan=is_plan(manifest))
         with closing(run):

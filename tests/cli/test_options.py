@@ -167,3 +167,17 @@ def test_an_option_without_a_value_before_it_does_not_keep_a_value_from_its_opti
     (tmp_path / "args").write_text("--quiet\n--log-file\n@eaDir\n")
     options = parsed(f"@{tmp_path}/args")
     assert rerun_command(Stage.VERIFY, options).endswith("verify_media_archive.py --quiet --log-file=@eaDir")
+
+
+def test_b13_a_file_of_arguments_in_another_encoding_is_refused_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """On Windows, where names are Unicode; elsewhere any bytes are names."""
+    path = tmp_path / "arguments"
+    path.write_bytes("--log-file\nZ\xfcrich.log\n".encode("cp1252"))
+    with monkeypatch.context() as patches:
+        patches.setattr("common.cli.options.os.fsdecode", lambda data: data.decode("utf-8", "surrogatepass"))
+        with pytest.raises(SystemExit) as ended:
+            parsed(f"@{path}")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith(f"error: {path}: is not UTF-8 text; save it as UTF-8")

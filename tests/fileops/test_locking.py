@@ -92,3 +92,12 @@ def is_read_only(folder: str) -> bool:
     if sys.platform == "win32" or not os.path.isdir(folder):
         return False
     return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
+def test_b13_a_pipe_or_a_link_is_no_lock_and_the_advice_fits(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    for name in ("pipe", "link"):
+        with pytest.raises(BadInput, match="is no regular file; move it away, then run again"):
+            Lock(str(tmp_path / name))

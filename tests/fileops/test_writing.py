@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -9,8 +10,11 @@ import pytest
 
 from common.errors import BadInput, StoppedEarly
 from common.fileops.writing import Appender, write_atomically
+from common.filesystems import FileSystem
 from tests.fileops.fault_actions import full_disk, put
-from tests.support.trees import read_tree
+from tests.support.library import Library
+from tests.support.scripts import ORGANIZE, VERIFY, Argument, call
+from tests.support.trees import read_tree, snapshot
 
 
 def test_a_table_whose_closing_fails_stops_the_run_and_says_which(folder: Path) -> None:
@@ -131,3 +135,33 @@ def test_two_runs_that_share_a_log_keep_each_others_lines(tmp_path: Path) -> Non
             one.append(b"one %d\n" % number)
             other.append(b"other %d\n" % number)
     assert sorted(Path(path).read_text().splitlines()) == [f"{who} {n}" for who in ("one", "other") for n in range(3)]
+
+
+def test_b2_where_files_cannot_be_extended_outputs_are_refused_before_anything_changes(
+    monkeypatch: pytest.MonkeyPatch, ready: Library
+) -> None:
+    """As on an rclone mount without a write cache."""
+    cloud = FileSystem(str(ready.out), "fuse.rclone", "remote:")
+    monkeypatch.setattr("common.fileops.writing.file_system_of", lambda _folder: cloud)
+
+    def refuse(_fd: int, _length: int) -> None:
+        raise OSError(errno.ESPIPE, "Illegal seek")
+
+    before = snapshot(ready.root)
+    report = ready.out / "other.csv"
+    lines: dict[str, tuple[Argument, ...]] = {
+        ORGANIZE: ("--source", ready.source, "--destination-root", ready.root / "new", "--report-csv", report),
+        VERIFY: ("--input-csv", ready.report, "--verified-out", ready.out / "v.csv"),
+    }
+    for mode in ("report", "copy", "move"):
+        lines[f"{ORGANIZE} {mode}"] = (*lines[ORGANIZE], "--mode", mode)
+    with monkeypatch.context() as patches:
+        patches.setattr("common.fileops.writing.os.ftruncate", refuse)
+        for script, line in lines.items():
+            stopped = call(script.split()[0], *line, cwd=ready.root, expect=2)
+            assert "files there can't be extended" in stopped.error
+            assert "--vfs-cache-mode writes" in stopped.error
+            assert snapshot(ready.root) == before
+    for script, line in lines.items():
+        if " " not in script:
+            call(script, *line, cwd=ready.root)
