@@ -46,6 +46,13 @@ SYSTEM_FOLDERS = frozenset(
     "files_versions".split()
 ) | {QUARANTINE_FOLDER, "system volume information", "network trash folder", "temporary items"}
 _SYSTEM_FOLDER = r"\.trash-.*|found\.[0-9]{3}|_nas_recycle_.*|\.mobilebackups.*|@gmt-[0-9.-]+"
+# Older versions and bins of backup and sync programs and of some NAS: GoodSync, MEGA, ReadyNAS, Zyxel, rsnapshot, Time
+# Machine. They may be a person's folders as well, so sources are scanned there, but no copy in an archive counts there.
+_UNSAFE_FOLDERS = frozenset({"_gsdata_", "syncdebris", "recycle bin", "recycle"})
+_UNSAFE_FOLDER = (
+    r"(?:hourly|daily|weekly|monthly|yearly)\.[0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9]{6}(?:\.(?:backup|previous))?"
+)
+_TIMESHIFT = ("timeshift", "snapshots")
 UNDATED_FOLDER = "unknown-date"
 _YEAR_FOLDER = r"1[89][0-9]{2}|20[0-9]{2}|2100"
 # Month and day may follow at once: 201905, 20190503.
@@ -73,9 +80,23 @@ def is_system_folder(name: str) -> bool:
 
 
 def unsafe_folder_in(relative: str) -> str:
-    """The first folder of a relative path in which no copy is safe: a hidden or a system folder; empty if none."""
+    """The first folder of a relative path in which no copy is safe: a hidden or a system folder, or one of older
+    versions; empty if none."""
     folders = relative.split(os.sep)[:-1]
-    return next((name for name in folders if name.startswith(".") or is_system_folder(name)), "")
+    return next(
+        (name for name, above in zip(folders, ["", *folders], strict=False) if _is_unsafe_folder(name, above)), ""
+    )
+
+
+def _is_unsafe_folder(name: str, above: str) -> bool:
+    folded = name.lower()
+    return (
+        name.startswith(".")
+        or is_system_folder(name)
+        or folded in _UNSAFE_FOLDERS
+        or re.fullmatch(_UNSAFE_FOLDER, folded) is not None
+        or (above.lower(), folded) == _TIMESHIFT
+    )
 
 
 def is_in_year_folder(relative: str, *, exactly: bool = True) -> bool:

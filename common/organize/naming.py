@@ -106,7 +106,7 @@ class CountedPlaces:
     def _find_reason(self, folder: str) -> str:
         relative = relative_to(os.path.join(folder, "any"), self._root)
         if unsafe := unsafe_folder_in(relative):
-            return f"{printable(unsafe)} is a hidden folder or a bin"
+            return f"{printable(unsafe)} is a hidden folder or a bin, or one of older versions"
         path = os.path.dirname(relative).replace(os.sep, "/")
         if not (is_in_year_folder(relative) or self._layout.fullmatch(path)):
             return "it lies in no year folder"

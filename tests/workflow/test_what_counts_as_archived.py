@@ -71,6 +71,33 @@ def test_a7_folders_of_another_layout_count_for_who_uses_it(library_of_one: Libr
     assert statuses(read_rows(home.report)) == {"already_archived": 1}
 
 
+@pytest.mark.parametrize(
+    "folder", ["timeshift/snapshots/2024-01-01_10-00-01", "daily.0", "Recycle Bin", "_gsdata_", "2024-05-01-120000"]
+)
+def test_a7_older_versions_in_an_archive_are_no_copies_though_a_source_is_scanned_there(
+    library_of_one: Library, folder: str
+) -> None:
+    assert organized_beside(library_of_one, folder)["status"] == "planned"
+    write_tree(library_of_one.source, {f"{folder}/p2.jpg": jpeg(seed=2)})
+    library_of_one.report.unlink()
+    (library_of_one.out / "report.csv.state.json").unlink()
+    library_of_one.organize()
+    assert set(by_name(read_rows(library_of_one.report))) == {"p1.jpg", "p2.jpg"}
+
+
+@pytest.mark.parametrize(
+    "folder", ["Recycling", "Snapshots 2012", "timeshift", "daily", "Trashed art", "bin", "2019-05"]
+)
+def test_a7_folders_of_a_person_are_scanned_and_count(library_of_one: Library, folder: str) -> None:
+    row = organized_beside(library_of_one, folder)
+    assert row["status"] == "already_archived"
+    write_tree(library_of_one.source, {f"{folder}/p2.jpg": jpeg(seed=2)})
+    library_of_one.report.unlink()
+    (library_of_one.out / "report.csv.state.json").unlink()
+    library_of_one.organize()
+    assert set(by_name(read_rows(library_of_one.report))) == {"p1.jpg", "p2.jpg"}
+
+
 @pytest.mark.parametrize("layout", ["%Y%m%d", "%Y%m", "%Y-%m-%d", "photos %Y"])
 def test_a7_a_copy_in_a_folder_that_a_layout_has_made_is_verified(library_of_one: Library, layout: str) -> None:
     """Also one that organize found there, and did not store itself."""
