@@ -9,7 +9,7 @@ from common.fileops.folders import make_folders
 from common.fileops.writing import write_atomically
 from common.filesystems import block_devices_of, file_system_of, mount_points
 from common.media_types import QUARANTINE_FOLDER, is_system_file, is_system_folder
-from common.paths import is_inside, printable, read_small_file
+from common.paths import is_inside, printable, read_small_file, relative_to
 from common.timestamps import utc_now_text
 
 MARKER = ".media-archive.json"
@@ -155,7 +155,7 @@ class MountedDisks:
 
     def __init__(self, *roots: str) -> None:
         real_roots = [os.path.realpath(root) for root in roots]
-        below = (point for point in mount_points() if any(is_inside(point, root) for root in real_roots))
+        below = (point for point in mount_points() for root in real_roots if _is_scanned(point, root))
         self._mounted: dict[str, _Disk] = {}
         for folder in (*roots, *below):
             self.add(folder)
@@ -197,6 +197,11 @@ class MountedDisks:
                     f"{printable(folder)}: {cause}; nothing was recorded about its files: mount the disk again, then "
                     "run the same command again"
                 )
+
+
+def _is_scanned(point: str, root: str) -> bool:
+    """Whether a mount point lies below a root, and not in a system folder: snapshots are unmounted by themselves."""
+    return is_inside(point, root) and not any(map(is_system_folder, relative_to(point, root).split(os.sep)))
 
 
 class _Disk(NamedTuple):

@@ -39,6 +39,14 @@ GUARDS = (
         PlantedBug("B3: the disks are not asked for", "MountedDisks.require", "return None"),
         "tests/workflow/test_disk_away.py",
     ),
+    (
+        PlantedBug("B3: a restore goes on where no disk is", "MountedDisks.require_roots", "return None"),
+        "tests/workflow/test_pulled_disks.py",
+    ),
+    (
+        PlantedBug("B15: an empty source is a source", "require_files_in_source", "return None"),
+        "tests/workflow/test_disk_away.py",
+    ),
     (PlantedBug("B4: the card is not asked for", "_require_disk", "return None"), _MOUNTED),
     (PlantedBug("B5: a shift is a change", "is_shifted_time", "return False"), "tests/workflow/test_times_of_disks.py"),
     (PlantedBug("B7: mount flags are not looked at", "FileSystem.is_read_only", "return False"), _MOUNTED),

@@ -206,6 +206,15 @@ def test_b3_a_disk_below_a_source_that_is_named_by_a_link_is_missed(
         disks.require()
 
 
+def test_b3_a_snapshot_below_the_source_that_is_unmounted_by_itself_is_no_disk(
+    tmp_path: Path, disk: Callable[[Path], Disk]
+) -> None:
+    snapshot = disk(tmp_path / "home" / ".zfs" / "snapshot" / "daily")
+    disks = MountedDisks(str(tmp_path / "home"))
+    snapshot.pull()
+    disks.require()
+
+
 def test_b3_a_drive_that_is_unplugged_is_missed_though_its_folders_still_answer(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
