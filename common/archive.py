@@ -9,13 +9,14 @@ from common.fileops.folders import make_folders
 from common.fileops.writing import write_atomically
 from common.filesystems import block_devices_of, file_system_of, mount_points
 from common.media_types import QUARANTINE_FOLDER, is_system_file, is_system_folder
-from common.paths import is_inside, printable, read_small_file, relative_to
+from common.paths import is_inside, printable, read_prefix, read_small_file, relative_to
 from common.timestamps import utc_now_text
 
 MARKER = ".media-archive.json"
 LOCK = ".media-archive.lock"
 SCHEMA = "media-archive/1"
 _MOST_BYTES = 65_536
+_JOURNAL_BYTES = 4 << 20  # the intentions of several batches: outcomes follow each batch
 
 
 def read_archive_id(root: str) -> str:
@@ -113,8 +114,8 @@ def require_files_in_source(root: str, other_way: str = "", skip_folder: str = "
     """Raise ``StoppedEarly`` if the source holds no files, like the mount point of an unmounted disk. Reads the disk.
 
     Folders alone are none: other disks may be mounted there, or a run that met no disk may have made them. Nor is what
-    no scan looks at, ``skip_folder`` among it; but the files in a quarantine show that the disk is there.
-    ``other_way`` is what the message offers beside mounting the disk.
+    no scan looks at, ``skip_folder`` among it; but a quarantine that holds files, or a journal in which something was
+    done, shows that the disk is there. ``other_way`` is what the message offers beside mounting the disk.
     """
     if not _holds_files(root, skip_folder):
         raise StoppedEarly(
@@ -133,7 +134,10 @@ def _holds_files(root: str, skip_folder: str) -> bool:
                         if not is_system_file(entry.name) and entry.name != QUARANTINE_FOLDER:
                             return True
                     elif entry.name == QUARANTINE_FOLDER:
-                        folders += (os.path.join(entry.path, name, "files") for name in os.listdir(entry.path))
+                        runs = [os.path.join(entry.path, name) for name in os.listdir(entry.path)]
+                        if any(map(_has_done_anything, runs)):
+                            return True
+                        folders += (os.path.join(run, "files") for run in runs)
                     elif not is_system_folder(entry.name) and entry.path != skip_folder:
                         folders.append(entry.path)
         except (FileNotFoundError, NotADirectoryError):
@@ -141,6 +145,14 @@ def _holds_files(root: str, skip_folder: str) -> bool:
         except OSError:
             return True  # the scan tells what can't be read
     return False
+
+
+def _has_done_anything(run_folder: str) -> bool:
+    """Whether the folder of a run in a quarantine has a journal with an outcome. Raises ``OSError``. Reads the disk."""
+    if not os.path.isdir(run_folder):
+        return False
+    journals = [name for name in os.listdir(run_folder) if name.startswith("journal") and name.endswith(".csv")]
+    return any(b'"done"' in (read_prefix(os.path.join(run_folder, name), _JOURNAL_BYTES) or b"") for name in journals)
 
 
 def _joined(other_way: str) -> str:

@@ -353,7 +353,9 @@ class TaskExecutor:
         """Raise ``RowFailed`` if the archive copy lies where none is safe: in a bin, or on another disk."""
         row = task.row
         if unsafe := unsafe_folder_in(relative_to(row.destination_path, row.archive_root)):
-            raise RowFailed(f"its archive copy lies in {printable(unsafe)}, a hidden folder or a bin, or one of older versions")
+            raise RowFailed(
+                f"its archive copy lies in {printable(unsafe)}, a hidden folder or a bin, or one of older versions"
+            )
         if not is_on_same_disk(os.path.dirname(row.destination_path), row.archive_root, self.disk.mount_points):
             raise RowFailed(
                 f"its archive copy {printable(row.destination_path)} lies on another disk, mounted inside the archive"

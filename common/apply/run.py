@@ -24,7 +24,7 @@ from common.errors import BadInput, Interrupted, StoppedEarly
 from common.fileops.context import DiskAccess
 from common.fileops.mounts import SameDirectoryCheck
 from common.fileops.moving import Terms
-from common.filesystems import crosses_file_systems, mount_points
+from common.filesystems import crosses_file_systems, file_system_of, mount_points
 from common.manifests.outputs import is_unfinished, resume_or_begin
 from common.manifests.reader import Record
 from common.manifests.relocation import Relocation, Roots
@@ -32,7 +32,7 @@ from common.manifests.rows import RowIds, has_lost_time
 from common.manifests.state import Manifest, RunState, save_state
 from common.manifests.statuses import Action, ManifestType
 from common.manifests.survey import ManifestInput, ManifestSurvey, require_expected_run_id
-from common.paths import printable
+from common.paths import printable, read_prefix
 from common.run_id import require_run_id
 from common.stages import Stage
 
@@ -275,6 +275,23 @@ def _warn_before(start: RunStart, console: Console) -> None:
         )
 
 
+def _require_whole_journal(path: str, length: int) -> None:
+    """Raise ``StoppedEarly`` if a journal on a cloud mount is empty, or shorter than its state says. Reads the disk.
+
+    Where it was written by a driver that was killed, it is still in the driver's cache. On other disks it was damaged.
+    """
+    if not os.path.isfile(path):
+        return
+    # The size alone may be from the driver's notes.
+    if os.path.getsize(path) >= length and read_prefix(path, 1):
+        return
+    if file_system_of(path).is_cached_view:
+        raise StoppedEarly(
+            f"{printable(path)} is empty, or shorter than its state file says: this mount may not have uploaded it "
+            "yet; mount it as before, wait until what is in its cache is uploaded, then run the same command again"
+        )
+
+
 class Counted(StrEnum):
     """What the state counts besides the outcomes of files. Older state files hold these texts."""
 
@@ -311,6 +328,7 @@ class ApplySession:
         run.console.debug(f"journal: {printable(run.paths.journal)}")
         run.mounted.require()  # else the journal is written to the folder on which a disk was mounted
         length = self.state.outputs.get("journal", ("", 0))[1]
+        _require_whole_journal(run.paths.journal, length)
         checkpoint = JournalPosition(length, self.state.chain, self.state.counts.get(Counted.JOURNAL_ROWS, 0))
         self.journal = Journal(run.paths.journal, run.survey.run_id, checkpoint, run.relocation)
         if not self.state.under_way:

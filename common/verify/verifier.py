@@ -51,7 +51,8 @@ def check_row(row: VerifyRow) -> Verdict | None:
         return VerifyStatus.OUTSIDE_ROOT, "the source path lies in the archive"
     relative = relative_to(row.destination_path, row.archive_root)
     if unsafe := unsafe_folder_in(relative):
-        return VerifyStatus.NOT_ARCHIVED, f"the copy lies in {printable(unsafe)}, a hidden folder or a bin, or one of older versions"
+        reason = f"the copy lies in {printable(unsafe)}, a hidden folder or a bin, or one of older versions"
+        return VerifyStatus.NOT_ARCHIVED, reason
     if row.report_status == ReportStatus.ALREADY_ARCHIVED and not is_in_year_folder(relative, exactly=False):
         reason = "the copy was found in the archive, but in no year folder: organize again, with %Y in --layout"
         return VerifyStatus.NOT_ARCHIVED, reason

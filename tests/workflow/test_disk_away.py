@@ -16,7 +16,7 @@ import pytest
 
 from common.archive import MountedDisks
 from common.errors import StoppedEarly
-from common.filesystems import block_devices_of
+from common.filesystems import FileSystem, block_devices_of
 from common.organize.run import BATCH_FILES
 from tests.support import scripts
 from tests.support.library import Library, LibraryMaker
@@ -172,6 +172,35 @@ def test_b15_a_source_from_which_all_was_quarantined_is_there(ready: Library) ->
     (ready.out / "report.csv.state.json").unlink()
     ready.report.unlink()
     assert f"there is nothing in {ready.source}" in ready.organize().stdout
+
+
+def test_b15_a_source_from_which_all_was_deleted_is_there(ready: Library) -> None:
+    ready.apply(*FOREVER)
+    (ready.out / "report.csv.state.json").unlink()
+    ready.report.unlink()
+    assert f"there is nothing in {ready.source}" in ready.organize().stdout
+
+
+@pytest.mark.parametrize("has_state", [True, False])
+def test_b2_a_journal_that_a_cloud_mount_has_not_uploaded_yet_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, ready: Library, has_state: bool
+) -> None:
+    """As after a driver with a write cache was killed: for a while its files are empty."""
+    ready.apply("--limit", "2")
+    whole = ready.journal.read_bytes()
+    ready.journal.write_bytes(b"")
+    [state] = ready.journal.parent.glob("*.state.json")
+    if not has_state:
+        state.rename(ready.out / "state")
+    cloud = FileSystem(str(ready.source), "fuse.rclone", "remote:")
+    with monkeypatch.context() as patches:
+        patches.setattr("common.apply.run.file_system_of", lambda _path: cloud)
+        assert "wait until what is in its cache is uploaded" in ready.apply(expect=3).error
+    ready.journal.write_bytes(whole)
+    if not has_state:
+        (ready.out / "state").rename(state)
+    ready.apply()
+    assert ready.photos() == {}
 
 
 def test_b15_the_archive_inside_a_source_is_no_source(library: LibraryMaker) -> None:

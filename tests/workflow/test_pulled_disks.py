@@ -215,20 +215,6 @@ def test_b3_a_snapshot_below_the_source_that_is_unmounted_by_itself_is_no_disk(
     disks.require()
 
 
-def test_b3_a_drive_that_is_unplugged_is_missed_though_its_folders_still_answer(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """As an encrypted stick does: its volume stays, and the drive below it is gone."""
-    drive = tmp_path / "sys" / "sdx1"
-    drive.mkdir(parents=True)
-    monkeypatch.setattr("common.archive.block_devices_of", lambda _path: (str(drive),))
-    disks = MountedDisks(str(tmp_path))
-    disks.require()
-    drive.rmdir()
-    with pytest.raises(StoppedEarly, match="was unplugged while this run was at work"):
-        disks.require()
-
-
 @pytest.mark.parametrize(("slaves", "found"), [(["sdx1"], {"dm-9", "sdx1"}), (["sdx1", "sdy1"], {"dm-9"})])
 def test_b3_the_drives_below_a_volume_are_those_without_which_it_is_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, slaves: list[str], found: set[str]
