@@ -7,7 +7,7 @@ from typing import NamedTuple
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.folders import make_folders
 from common.fileops.writing import write_atomically
-from common.filesystems import block_devices_of, file_system_of, mount_points
+from common.filesystems import block_devices_of, file_system_of, mount_points, mount_table
 from common.media_types import QUARANTINE_FOLDER, is_system_file, is_system_folder
 from common.paths import is_inside, printable, read_prefix, read_small_file, relative_to
 from common.timestamps import utc_now_text
@@ -15,6 +15,7 @@ from common.timestamps import utc_now_text
 MARKER = ".media-archive.json"
 LOCK = ".media-archive.lock"
 SCHEMA = "media-archive/1"
+_TRASH = ("Trash", "files")  # of the desktop (freedesktop.org, Trash specification)
 _MOST_BYTES = 65_536
 _JOURNAL_BYTES = 4 << 20  # the intentions of several batches: outcomes follow each batch
 
@@ -169,6 +170,7 @@ class MountedDisks:
         real_roots = [os.path.realpath(root) for root in roots]
         below = (point for point in mount_points() for root in real_roots if _is_scanned(point, root))
         self._mounted: dict[str, _Disk] = {}
+        self._table = mount_table()
         for folder in (*roots, *below):
             self.add(folder)
 
@@ -177,15 +179,16 @@ class MountedDisks:
         if folder not in self._mounted:
             with suppress(OSError):
                 status = os.stat(folder)
-                mount_point = file_system_of(folder).mount_point
-                self._mounted[folder] = _Disk(status.st_dev, status.st_ino, mount_point, block_devices_of(folder))
+                system, drives = file_system_of(folder), block_devices_of(folder)
+                inode = status.st_ino if system.has_stable_inodes else None
+                self._mounted[folder] = _Disk(status.st_dev, inode, system.mount_point, drives)
 
     def require_roots(self) -> None:
         """As ``require``, but in some microseconds: only by the numbers of the folders. Reads the disk."""
         for folder, disk in self._mounted.items():
             try:
                 status = os.stat(folder)
-                is_same = (status.st_dev, status.st_ino) == (disk.device, disk.inode)
+                is_same = status.st_dev == disk.device and disk.inode in (None, status.st_ino)
             except OSError:
                 is_same = False
             if not is_same:
@@ -193,12 +196,14 @@ class MountedDisks:
 
     def require(self) -> None:
         """Raise ``StoppedEarly`` if a disk is not there any more, or can't be reached. Reads the disk."""
+        table = mount_table()
         for folder, disk in self._mounted.items():
             cause = ""
             try:
                 with suppress(PermissionError), os.scandir(folder) as entries:  # some disks fail at this only
                     next(entries, None)
-                if (os.stat(folder).st_dev, file_system_of(folder).mount_point) != (disk.device, disk.mount_point):
+                is_same = os.stat(folder).st_dev == disk.device
+                if not is_same or (table != self._table and file_system_of(folder).mount_point != disk.mount_point):
                     cause = "its disk was taken away while this run was at work"
             except OSError as error:
                 cause = f"its disk can't be reached: {explain_os_error(error)}"
@@ -209,6 +214,7 @@ class MountedDisks:
                     f"{printable(folder)}: {cause}; nothing was recorded about its files: mount the disk again, then "
                     "run the same command again"
                 )
+        self._table = table
 
 
 def _is_scanned(point: str, root: str) -> bool:
@@ -217,10 +223,13 @@ def _is_scanned(point: str, root: str) -> bool:
 
 
 class _Disk(NamedTuple):
-    """The disk of a folder: the folder's device and inode, the mount point, and the drives as /sys shows them."""
+    """The disk of a folder: the folder's device and inode, the mount point, and the drives as /sys shows them.
+
+    ``inode`` is None where a folder may get another number while it is mounted.
+    """
 
     device: int
-    inode: int
+    inode: int | None
     mount_point: str
     drives: tuple[str, ...]
 
@@ -228,6 +237,18 @@ class _Disk(NamedTuple):
 def archive_failed(path: str, error: OSError) -> StoppedEarly:
     """The exception for an I/O error in the archive: it proves nothing about the file, so the run stops. Pure."""
     return StoppedEarly(f"{printable(path)}: cannot read: {explain_os_error(error)}; check the disk, then run again")
+
+
+def require_outside_bin(root: str) -> None:
+    """Raise ``BadInput`` if an archive lies in a bin, or in a folder of snapshots or older versions. Reads the disk."""
+    folders = os.path.realpath(root).split(os.sep)
+    pairs = zip(folders, [*folders[1:], ""], strict=True)
+    if name := next((name for name, below in pairs if is_system_folder(name) or (name, below) == _TRASH), ""):
+        raise BadInput(
+            f"{printable(root)}: it lies in {printable(name)}, a bin or a folder of older versions, which is emptied "
+            "one day: an archive must lie elsewhere; move it there if it exists already (verify and apply: with "
+            "--archive-now-at)"
+        )
 
 
 def require_outside_archive(source_root: str, archive_id: str) -> None:
@@ -245,14 +266,18 @@ class ArchiveLookup:
 
     def __init__(self) -> None:
         self._ids: dict[str, str] = {}
+        self._roots: dict[tuple[str, str], str] = {}  # by folder and archive_id
 
     def root_around(self, folder: str, archive_id: str) -> str:
         """The folder itself, or the nearest above it, that is the root of this archive; empty if there is none."""
-        while self._id_at(folder) != archive_id:
-            if folder == os.path.dirname(folder):
-                return ""
-            folder = os.path.dirname(folder)
-        return folder
+        key = folder, archive_id
+        if key not in self._roots:
+            above = os.path.dirname(folder)
+            if self._id_at(folder) == archive_id:
+                self._roots[key] = folder
+            else:
+                self._roots[key] = self.root_around(above, archive_id) if above != folder else ""
+        return self._roots[key]
 
     def _id_at(self, folder: str) -> str:
         if folder not in self._ids:

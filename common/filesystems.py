@@ -7,34 +7,20 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
 from typing import NamedTuple
 
-from common.libc import libc_function
-
 _OVERLAY = "overlay"
-# File systems on a medium of their own, whose pages ``posix_fadvise`` drops; magic numbers of statfs(2), linux/magic.h.
-# Not zfs: it keeps what it has read in a cache of its own.
-_MAGIC_OF_MEDIA = {
-    **dict.fromkeys(("ext2", "ext3", "ext4"), 0xEF53),
-    **dict.fromkeys(("vfat", "msdos"), 0x4D44),
-    "bcachefs": 0xCA451A4E,
-    "btrfs": 0x9123683E,
-    "erofs": 0xE0F5E1E2,
-    "exfat": 0x2011BAB0,
-    "f2fs": 0xF2F52010,
-    "hfsplus": 0x482B,
-    "iso9660": 0x9660,
-    "jfs": 0x3153464A,
-    "nilfs2": 0x3434,
-    "ntfs3": 0x7366746E,
-    "squashfs": 0x73717368,
-    "udf": 0x15013346,
-    "xfs": 0x58465342,
-    # Of the file systems below an overlay, ``FileSystem.has_medium`` decides.
-    _OVERLAY: 0x794C7630,
-}
-_MAGIC_NUMBERS = frozenset(_MAGIC_OF_MEDIA.values())
+# File systems on a medium of their own, whose pages ``posix_fadvise`` drops. Not zfs, squashfs, erofs: they keep what
+# they have read in caches of their own. Not udf: it holds small files in its metadata, and doesn't tell which. Not
+# overlays: cachestat(2) tells nothing of the pages of the file below.
+_MEDIA_TYPES = frozenset(
+    "bcachefs btrfs exfat ext2 ext3 ext4 f2fs hfsplus iso9660 jfs msdos nilfs2 ntfs3 vfat xfs".split()
+)
+# Disks of a server, which has a cache of its own.
+_NETWORK_DEVICES = r"(?:nbd|rbd|ublkb)[0-9]"
 _MEMORY_TYPES = frozenset({"tmpfs", "ramfs", "rootfs", "devtmpfs", "hugetlbfs"})
 _MEMORY_DEVICES = r"z?ram[0-9]+"
 # FUSE drivers of images: nothing in them can be changed, whatever their mount flags say.
@@ -62,6 +48,7 @@ _ESCAPE = r"%[0-9A-F]{2}"
 # Debian's and Ubuntu's live systems, Fedora's (dracut), Arch's and Manjaro's.
 _LIVE_SYSTEM = r"\bboot=(?:live|casper)\b|\brd\.live\.|\barchiso|\bmiso(?:basedir|label)"
 _MOST_LAYERS = 8
+_BTRFS = "/sys/fs/btrfs"  # has a folder for each mounted file system (btrfs(5))
 
 
 class FileSystem(NamedTuple):
@@ -94,15 +81,20 @@ class FileSystem(NamedTuple):
 
     @property
     def is_memory(self) -> bool:
-        """Whether what is stored here is gone at the next boot. Reads the disk."""
+        """Whether what is stored here is gone, or may be, at the next boot or power cut. Reads the disk."""
         return _is_memory(self, _MOST_LAYERS)
 
     @property
     def has_medium(self) -> bool:
         """Whether a file can be read from a storage medium instead of from some cache. Reads the disk."""
-        if self.type == _OVERLAY:
-            return all(system.has_medium for system in _systems_of_layers(self))
-        return self.type in _MAGIC_OF_MEDIA and not self.is_memory
+        is_known = self.type in _MEDIA_TYPES and not self.is_memory
+        return is_known and not any(map(_is_device_cached, _block_devices(self)))
+
+    @property
+    def cached_image(self) -> str:
+        """The image file in which it lies, if that is read through the page cache; empty if none. Reads the disk."""
+        images = (_image_behind(folder) for folder in _block_devices(self) if _is_device_cached(folder))
+        return next(filter(None, images), "")
 
     @property
     def is_cached_view(self) -> bool:
@@ -135,23 +127,38 @@ def file_system_of(path: str) -> FileSystem:
     return best
 
 
-def mounts() -> Iterator[FileSystem]:
-    """All mounted file systems; those mounted later come later. None where the system doesn't tell. Reads the disk.
+def mounts() -> tuple[FileSystem, ...]:
+    """All mounted file systems; those mounted later come later. None where the system doesn't tell. Reads the disk."""
+    return _parse_mount_table(mount_table())
 
-    Linux, proc_pid_mountinfo(5): id, parent, device, root, mount point, options, optional fields, "-", type, source,
-    options of the file system.
+
+# Cached, since it changes only when something is mounted or unmounted.
+@lru_cache(maxsize=4)
+def _parse_mount_table(table: bytes) -> tuple[FileSystem, ...]:
+    return tuple(_parse_mounts(table))
+
+
+def _parse_mounts(table: bytes) -> Iterator[FileSystem]:
+    """The file systems in a mount table of Linux. Pure.
+
+    proc_pid_mountinfo(5): id, parent, device, root, mount point, options, optional fields, "-", type, source, options
+    of the file system.
     """
-    try:
-        with open("/proc/self/mountinfo", "rb") as file:
-            lines = file.read().splitlines()
-    except OSError:
-        return
-    for line in lines:
+    for line in table.splitlines():
         before, _, after = os.fsdecode(line).partition(" - ")
         first, last = before.split(" "), after.split(" ")
         if len(first) > 5 and len(last) > 1:
             options = [*first[5].split(","), *(last[2].split(",") if len(last) > 2 else [])]
             yield FileSystem(_unescape(first[4]), last[0], _unescape(last[1]), tuple(map(_unescape, options)))
+
+
+def mount_table() -> bytes:
+    """What the system tells of all its mounts, as long as nothing is mounted or unmounted the same. Reads the disk."""
+    try:
+        with open("/proc/self/mountinfo", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def mount_points() -> frozenset[str]:
@@ -176,17 +183,28 @@ def _nearest_folder(path: str) -> str:
     return path
 
 
-def is_on_same_disk(folder: str, root: str, points: Collection[str]) -> bool:
+# Cached, since files of one folder come in sequence.
+@lru_cache(maxsize=1024)
+def mount_point_between(folder: str, root: str, points: frozenset[str]) -> str:
+    """The mount point nearest to a folder, from the folder itself up to just below a root; empty if none. Pure.
+
+    ``points``: all mount points.
+    """
+    while len(folder) > len(root):
+        if folder in points:
+            return folder
+        folder = os.path.dirname(folder)
+    return ""
+
+
+def is_on_same_disk(folder: str, root: str, points: frozenset[str]) -> bool:
     """Whether a folder below a root lies on its file system, not on one that is mounted between. Reads the disk.
 
     ``points``: the mount points. btrfs gives each subvolume a device number of its own, so there they alone decide.
     A folder that doesn't exist lies on no other disk.
     """
-    path = folder
-    while len(path) > len(root):
-        if path in points:
-            return False
-        path = os.path.dirname(path)
+    if mount_point_between(folder, root, points):
+        return False
     try:
         same_device = os.stat(folder).st_dev == os.stat(root).st_dev
     except OSError:
@@ -206,15 +224,11 @@ def free_bytes(folder: str) -> int:
     return status.f_frsize * (status.f_bavail if os.geteuid() else status.f_bfree) if status.f_blocks else -1
 
 
-def is_on_medium(fd: int) -> bool:
-    """Whether an open file is on a type of file system whose cache can be dropped (fstatfs(2)). Reads the disk."""
-    if sys.platform != "linux":
-        return False
-    import ctypes  # noqa: PLC0415 - not needed to show --help
-
-    buffer = (ctypes.c_long * 32)()  # struct statfs begins with f_type
-    fstatfs = libc_function("fstatfs")
-    return fstatfs is not None and fstatfs(fd, buffer) == 0 and buffer[0] & 0xFFFFFFFF in _MAGIC_NUMBERS
+# Cached: a device has one file system as long as it is mounted.
+@lru_cache(maxsize=1024)
+def is_on_medium(folder: str, device: int) -> bool:  # noqa: ARG001 - a part of the key
+    """Whether the files of a folder, on this device, can be read from a storage medium. Reads the disk."""
+    return file_system_of(folder).has_medium
 
 
 def escape_dos_name(name: str) -> str:
@@ -252,27 +266,27 @@ def _is_memory(system: FileSystem, layers_left: int) -> bool:
     if not layers_left:
         return False
     if system.type == _OVERLAY:
-        written_to = _systems_of_layers(system)[:1]
-        return any(_is_memory(below, layers_left - 1) for below in written_to) or (not written_to and _is_live_system())
+        return _is_overlay_in_memory(system, layers_left)
     if system.is_fuse and os.path.isabs(system.source) and os.path.isdir(system.source):
         below = file_system_of(system.source)
         return below != system and _is_memory(below, layers_left - 1)
     return any(
         re.fullmatch(_MEMORY_DEVICES, os.path.basename(folder))
         or ((image := _image_behind(folder)) and _is_memory(file_system_of(image), layers_left - 1))
-        for folder in _block_devices(system.source)
+        for folder in _block_devices(system)
     )
 
 
-def _systems_of_layers(overlay: FileSystem) -> list[FileSystem]:
-    """The file systems below an overlay, that which gets what is written first. Reads the disk.
-
-    Empty if the folders can't be reached, as in a container or after a live system has booted.
-    """
-    values = dict(option.partition("=")[::2] for option in overlay.options)
-    folders = [values.get("upperdir", ""), *values.get("lowerdir", "").split(":")]
-    systems = [file_system_of(folder) for folder in folders if folder and os.path.isdir(folder)]
-    return [system for system in systems if system != overlay]
+def _is_overlay_in_memory(overlay: FileSystem, layers_left: int) -> bool:
+    """Whether what is written to an overlay lies in memory, or stays there: ``volatile`` ignores each sync."""
+    upper = dict(option.partition("=")[::2] for option in overlay.options).get("upperdir", "")
+    if {"volatile", "fsync=volatile"} & {*overlay.options}:
+        return True
+    if os.path.isdir(upper) and os.path.isabs(upper):
+        below = file_system_of(upper)
+        return below != overlay and _is_memory(below, layers_left - 1)
+    # A relative path may lead anywhere. An absolute one that can't be reached is that of a container or live system.
+    return (bool(upper) and not os.path.isabs(upper)) or _is_live_system()
 
 
 def _is_live_system() -> bool:
@@ -290,21 +304,36 @@ def block_devices_of(path: str) -> tuple[str, ...]:
     They are there as long as the device is plugged in. An encrypted or logical volume remains when its drive is gone.
     None where the system doesn't tell. Reads the disk.
     """
-    if sys.platform == "win32":
-        return ()
-    own = _folder_in_sys(os.stat(path).st_dev)
-    devices = _devices_below(own, only_needed=True) if os.path.isdir(own) else ()
-    return tuple(devices) or tuple(_block_devices(file_system_of(path).source, only_needed=True))
+    os.stat(path)
+    return tuple(_block_devices(file_system_of(path), only_needed=True))
 
 
-def _block_devices(device: str, *, only_needed: bool = False) -> Iterator[str]:
-    """As ``_devices_below``, by the path of the device; none if it is no block device. Reads the disk."""
-    try:
-        number = getattr(os.stat(device), "st_rdev", 0)
-    except OSError:
-        return
-    if number:
-        yield from _devices_below(_folder_in_sys(number), only_needed=only_needed)
+def _block_devices(system: FileSystem, *, only_needed: bool = False) -> Iterator[str]:
+    """As ``_devices_below``, by the file system; none if it lies on no block device. Reads the disk."""
+    # A container may lack the device's own name; btrfs has numbers of its own instead of the device's.
+    for path, number_name in ((system.mount_point, "st_dev"), (system.source, "st_rdev")):
+        try:
+            number = getattr(os.stat(path), number_name, 0)
+        except OSError:
+            continue
+        folder = _folder_in_sys(number)
+        if number and os.path.isdir(folder):
+            members = [folder] if only_needed else _btrfs_members(folder)
+            for member in members:
+                yield from _devices_below(member, only_needed=only_needed)
+            return
+
+
+def _btrfs_members(folder: str) -> list[str]:
+    """The block devices, by their folders in /sys, of the btrfs file system that has this one; else this one alone."""
+    with suppress(OSError):
+        for name in os.listdir(_BTRFS):
+            devices = os.path.join(_BTRFS, name, "devices")
+            names = os.listdir(devices) if os.path.isdir(devices) else []
+            members = [os.path.realpath(os.path.join(devices, name)) for name in names]
+            if folder in members:
+                return members
+    return [folder]
 
 
 def _devices_below(folder: str, *, only_needed: bool) -> Iterator[str]:
@@ -329,13 +358,27 @@ def _folder_in_sys(device: int) -> str:
     return os.path.realpath(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}")
 
 
-def _image_behind(device_folder: str) -> str:
-    """The path of the image behind a loop device, by its folder in /sys; empty for other devices. Reads the disk."""
-    try:
-        with open(os.path.join(device_folder, "loop", "backing_file"), "rb") as file:
+def _is_device_cached(folder: str) -> bool:
+    """Whether a block device, by its folder in /sys, answers from a cache that isn't ours to drop. Reads the disk.
+
+    A loop device does, unless it reads its image by direct I/O (losetup(8)).
+    """
+    if re.match(_NETWORK_DEVICES, os.path.basename(folder)):
+        return True
+    image = _image_behind(folder)
+    return bool(image) and not (_read_loop(folder, "dio") == "1" and file_system_of(image).has_medium)
+
+
+def _image_behind(folder: str) -> str:
+    """The path of the image behind a loop device or a partition of one; empty for other devices. Reads the disk."""
+    return _read_loop(folder, "backing_file")
+
+
+def _read_loop(folder: str, name: str) -> str:
+    for device in (folder, os.path.dirname(folder)):  # a partition lies in the folder of its device
+        with suppress(OSError), open(os.path.join(device, "loop", name), "rb") as file:
             return os.fsdecode(file.read().rstrip(b"\n"))
-    except OSError:
-        return ""
+    return ""
 
 
 def _unescape(text: str) -> str:

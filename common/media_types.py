@@ -82,7 +82,13 @@ def is_system_folder(name: str) -> bool:
 def unsafe_folder_in(relative: str) -> str:
     """The first folder of a relative path in which no copy is safe: a hidden or a system folder, or one of older
     versions; empty if none."""
-    folders = relative.split(os.sep)[:-1]
+    return _first_unsafe_folder(os.path.dirname(relative))
+
+
+# Cached, since files of one folder come in sequence.
+@lru_cache(maxsize=1024)
+def _first_unsafe_folder(path: str) -> str:
+    folders = path.split(os.sep)
     return next(
         (name for name, above in zip(folders, ["", *folders], strict=False) if _is_unsafe_folder(name, above)), ""
     )

@@ -52,6 +52,8 @@ def _day_text(days_since_1970: int) -> str:
     return day.isoformat() if day.year >= 1000 else ""
 
 
+# Cached, since a file and its copy mostly have the same time, and each row is checked several times.
+@lru_cache(maxsize=4096)
 def mtime_nanoseconds(text: str) -> int:
     """Parse a text made by ``mtime_text``, to nanoseconds since 1970. Raises ``ValueError`` for any other text."""
     if match := _MTIME.fullmatch(text):

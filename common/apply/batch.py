@@ -139,18 +139,19 @@ def act(
     """
     interrupted_before, stop_requested = session.journal.recovery.intentions, executor.disk.stop_requested
 
-    def apply_task(task: Task) -> tuple[Task, Outcome]:
-        return task, executor.apply_task(task, task.key in interrupted_before)
+    def apply_task(task: Task) -> None:
+        finished[task.key] = executor.apply_task(task, task.key in interrupted_before)
 
-    outcomes: Outcomes = []
+    finished: dict[Key, Outcome] = {}  # also of tasks that other threads were at when one stopped the run
     error: MediaArchiveError | None = None
     # Threads are worth it for reading whole files, but not for renames.
     jobs = session.run.jobs if session.run.kind.destroys else 1
     try:
-        for outcome in ordered_map(apply_task, takewhile(lambda _: not stop_requested(), to_do), jobs):
-            outcomes.append(outcome)
+        for _ in ordered_map(apply_task, takewhile(lambda _: not stop_requested(), to_do), jobs):
+            pass
     except (Interrupted, StoppedEarly) as raised:
         error = raised
+    outcomes = [(task, finished[task.key]) for task in to_do if task.key in finished]
     if missing := session.run.missing_disk():
         # Tasks that failed, or seemed done or needless, because their disk is missing get no outcome: the same command
         # tries them again.

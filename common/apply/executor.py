@@ -7,9 +7,9 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from common.apply.preconditions import disk_below_source
 from common.apply.tasks import Task, check_stat
 from common.archive import ArchiveLookup, archive_failed
 from common.errors import MediaArchiveError, NoRoom, RowFailed, StoppedEarly, explain_os_error
@@ -30,10 +30,11 @@ from common.fileops.moving import (
 from common.fileops.os_errors import write_error
 from common.fileops.renaming import restore_set_aside
 from common.fileops.temporary import remove_temporaries, set_aside_name
-from common.filesystems import crosses_file_systems, file_system_of, is_on_same_disk
+from common.filesystems import crosses_file_systems, file_system_of, is_on_same_disk, mount_point_between
 from common.hashing.compare import compare
 from common.hashing.digest import hash_file
-from common.hashing.identity import Identity, identity_of
+from common.hashing.extents import first_extent
+from common.hashing.identity import Identity, identity_of, open_regular
 from common.manifests import reasons
 from common.manifests.statuses import Action, Phase
 from common.media_types import unsafe_folder_in
@@ -334,7 +335,7 @@ class TaskExecutor:
         """The mount point below the source on whose disk a file lies that is taken; empty for the source's own."""
         if task.action not in (Action.QUARANTINE, Action.DELETE):
             return ""
-        return disk_below_source(task.from_path, task.row.source_root, self.disk.mount_points)
+        return mount_point_between(os.path.dirname(task.from_path), task.row.source_root, self.disk.mount_points)
 
     def _require_accepted(self, task: Task) -> None:
         """Raise ``RowFailed`` for what ``destroy`` would not do under these terms, as far as it shows before."""
@@ -343,6 +344,11 @@ class TaskExecutor:
             raise RowFailed(
                 f"its archive copy can't be read from the storage medium of {archive_system.describe()}: to accept "
                 "that, add --accept-cached-reads"
+            )
+        if not self._terms.cached_reads and _lies_in_metadata(row.destination_path):
+            raise RowFailed(
+                f"its archive copy lies inside the metadata of {archive_system.describe()}, which are in memory: to "
+                "accept that, add --accept-cached-reads"
             )
         if not self._terms.lost_attributes and (missing := missing_attributes(task.from_path, row.destination_path)):
             raise RowFailed(
@@ -368,6 +374,12 @@ class TaskExecutor:
             raise RowFailed("it and its archive copy are in one folder seen twice (a mount)")
         if root := self._archives.root_around(folder, archive_id):
             raise RowFailed(f"it lies in {printable(root)}, a view or a clone of the archive itself")
+
+
+def _lies_in_metadata(path: str) -> bool:
+    with suppress(OSError, RowFailed), open_regular(path) as (fd, _):
+        return first_extent(fd).is_inline
+    return False
 
 
 def _require_disk(task: Task) -> None:

@@ -1,8 +1,7 @@
 """What the disks of a run must promise before anything changes. Reads the disk, changes nothing."""
 
-import os
-
 from common.apply.manifest import ManifestKind
+from common.archive import require_outside_bin
 from common.errors import BadInput
 from common.fileops.moving import Terms
 from common.filesystems import FileSystem, crosses_file_systems, file_system_of
@@ -15,6 +14,8 @@ def require_possible(kind: ManifestKind, source_root: str, archive_root: str, qu
 
     ``quarantine``: the folder to which files go, or from which they come.
     """
+    if kind.action != Action.RESTORE:
+        require_outside_bin(archive_root)
     if kind.action != Action.PURGE:
         _require_writable(source_root, "the source")
     if kind.type != ManifestType.REPORT:
@@ -52,9 +53,11 @@ def _require_archive_on_medium(root: str, terms: Terms) -> None:
             "organize into an archive on a disk, and verify that"
         )
     if not terms.cached_reads and not system.has_medium:
+        image = system.cached_image
+        other_way = f"attach {printable(image)} by losetup --direct-io=on, or " if image else ""
         raise BadInput(
             f"{printable(root)}: from {system.describe()} the archive copies can't be read from the storage medium "
-            "itself, only through some cache; to destroy originals all the same, add --accept-cached-reads"
+            f"itself, only through some cache; {other_way}to destroy originals all the same, add --accept-cached-reads"
         )
 
 
@@ -68,13 +71,3 @@ def _require_readable_target(origin: str, target: str, terms: Terms) -> None:
             f"{printable(target)}: files come back by a copy, and from {system.describe()} it can't be read back from "
             "the storage medium itself; to remove them from where they are now all the same, add --accept-cached-reads"
         )
-
-
-def disk_below_source(path: str, source_root: str, mount_points: frozenset[str]) -> str:
-    """The mount point below the source on whose disk a path lies; empty if it lies on the source's own. Pure."""
-    folder = os.path.dirname(path)
-    while len(folder) > len(source_root):
-        if folder in mount_points:
-            return folder
-        folder = os.path.dirname(folder)
-    return ""

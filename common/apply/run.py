@@ -13,7 +13,7 @@ from common import archive
 from common.apply import quarantine
 from common.apply.journal import Journal, JournalPosition, destroyed_rows
 from common.apply.manifest import JournalCheck, ManifestKind, Options
-from common.apply.preconditions import disk_below_source, require_possible
+from common.apply.preconditions import require_possible
 from common.apply.tasks import Task, files_folder, read_task
 from common.cli.console import Console
 from common.cli.options import require_distinct_paths, resolve_jobs, resolve_relocation
@@ -24,7 +24,7 @@ from common.errors import BadInput, Interrupted, StoppedEarly
 from common.fileops.context import DiskAccess
 from common.fileops.mounts import SameDirectoryCheck
 from common.fileops.moving import Terms
-from common.filesystems import crosses_file_systems, file_system_of, mount_points
+from common.filesystems import crosses_file_systems, file_system_of, mount_point_between, mount_points
 from common.manifests.outputs import is_unfinished, resume_or_begin
 from common.manifests.reader import Record
 from common.manifests.relocation import Relocation, Roots
@@ -37,10 +37,10 @@ from common.run_id import require_run_id
 from common.stages import Stage
 
 _ONCE_MORE = {
-    Action.QUARANTINE: "what has come back since is taken once more",
-    Action.DELETE: "what has come back since is deleted as well",
-    Action.PURGE: "what was quarantined since is destroyed as well",
-    Action.RESTORE: "what was taken since is brought back as well",
+    Action.QUARANTINE: "and what has come back since is taken once more",
+    Action.DELETE: "and what has come back since is deleted as well",
+    Action.PURGE: "and what was quarantined since is destroyed as well",
+    Action.RESTORE: "and what was taken since is brought back as well",
 }
 
 
@@ -140,7 +140,9 @@ class RunStart:
             if task and task.from_path and not self.quarantine_folder:
                 self.quarantine_folder = os.path.dirname(files_folder(task.from_path, task.recorded_source_path))
         if task and self._kind.type == ManifestType.VERIFIED:
-            on_other_disk = disk_below_source(task.from_path, task.row.source_root, self._mount_points)
+            on_other_disk = mount_point_between(
+                os.path.dirname(task.from_path), task.row.source_root, self._mount_points
+            )
             self.crossing_files += bool(self._crosses or on_other_disk)
             self.lost_times += has_lost_time(task.verified_row)
         return task.row.size_bytes if task else 0
@@ -189,7 +191,9 @@ class RunStart:
         if state.complete and self._options.row_range.limit and not was_restored:
             return state
         if state.complete:
-            announce(f"all of this was {self._kind.past} before: {_ONCE_MORE[self._kind.action]}")
+            announce(
+                f"this manifest was gone through before: what failed is tried again, {_ONCE_MORE[self._kind.action]}"
+            )
         elif was_restored:
             announce("files of this manifest were brought back since: it is begun at its first row again")
         else:

@@ -210,12 +210,16 @@ def check_stat(row: VerifyRow, source: os.stat_result, copy: os.stat_result | No
         raise RowFailed(verify_again("it, or its archive copy, is not a regular file any more"))
     if (source.st_dev, source.st_ino) == (copy.st_dev, copy.st_ino):
         raise RowFailed("it and its archive copy are one file on disk")
+    is_other_time = False
     for what, status, mtime in (("it", source, row.source_mtime), ("its archive copy", copy, row.archive_mtime)):
-        if status.st_size != row.size_bytes or not may_be_same_time(status.st_mtime_ns, mtime_nanoseconds(mtime)):
+        is_same_time = mtime_text(status.st_mtime_ns) == mtime
+        # It may be rounded, or shifted with the zone of the machine.
+        may_be_same = is_same_time or may_be_same_time(status.st_mtime_ns, mtime_nanoseconds(mtime))
+        if status.st_size != row.size_bytes or not may_be_same:
             raise RowFailed(verify_again(f"{what} was changed since it was verified"))
-    times = mtime_text(source.st_mtime_ns), mtime_text(copy.st_mtime_ns)
-    if times != (row.source_mtime, row.archive_mtime):
-        return True  # rounded, or shifted with the zone of the machine
+        is_other_time |= not is_same_time
+    if is_other_time:
+        return True
     now, then = (source.st_ino, copy.st_ino), (row.source_inode, row.archive_inode)
     return any(str(inode) != place.partition(":")[2] for inode, place in zip(now, then, strict=True))
 

@@ -13,7 +13,7 @@ from common.fileops.attributes import missing_attributes
 from common.fileops.busy import retry_while_busy
 from common.fileops.copying import commit_copy, copy_to_temporary
 from common.fileops.folders import sync_folders
-from common.fileops.os_errors import write_error
+from common.fileops.os_errors import unreadable_copy, write_error
 from common.fileops.renaming import rename_no_replace
 from common.filesystems import file_system_of
 from common.hashing.chunks import UNMONITORED, ReadMonitor
@@ -238,20 +238,23 @@ def _prove_identical(
     An edit whose modification time was set back shows only in the change time. But FUSE file systems report the change
     time of the rename late, so if it moved, the files are read a second time.
     """
-    before = [_states(opened) for opened in (file, *copies)]
+    files = file, *copies
+    before: list[tuple[Identity, ...]] = [(opened.identity,) for opened in files]
     for _ in range(2):
-        results = [compare_open(file, copy, monitor, cold=True) for copy in copies]
-        for copy, result in zip(copies, results, strict=True):
-            _require_identical(move, copy.path, result)
-        after = [_states(opened) for opened in (file, *copies)]
-        if all(map(_is_untouched, (file, *copies), before, after)):
-            _require_accepted_read(copies[0].path, results[0], terms)
-            _require_attributes(file, copies[-1], terms)
-            terms.require_disks()
-            # Once more, since this took a moment.
-            if all(map(_is_untouched, (file, *copies), before, map(_states, (file, *copies)))):
-                return results[0]
+        results = []
+        for copy in copies:
+            results.append(compare_open(file, copy, monitor, cold=True))
+            _require_identical(move, copy.path, results[-1])
+            file.rewind()
+        _require_accepted_read(copies[0].path, results[0], terms)
+        _require_attributes(file, copies[-1], terms)
+        terms.require_disks()
+        after: list[tuple[Identity, ...]] = [_states(opened) for opened in files]  # the last look: the unlink follows
+        if all(map(_is_untouched, files, before, after)):
+            return results[0]
         before = after
+        for copy in copies:
+            copy.rewind()
     raise ChangedWhileReading("it or its copy was changed, replaced or removed while they were compared; it was kept")
 
 
@@ -260,13 +263,13 @@ def _states(file: OpenFile) -> tuple[Identity, Identity]:
     return identity_of(os.fstat(file.fd)), identity_of(os.lstat(file.path))
 
 
-def _is_untouched(file: OpenFile, before: tuple[Identity, Identity], after: tuple[Identity, Identity]) -> bool:
+def _is_untouched(file: OpenFile, before: tuple[Identity, ...], after: tuple[Identity, ...]) -> bool:
     """Whether an open file is as before, and its name leads to it, as before.
 
     FUSE may show one file with several inode numbers, but with the same times.
     """
-    states = {*before, *after}
-    if len(states) == 1:
+    states = *before, *after
+    if states.count(states[0]) == len(states):
         return True
     return len({replace(state, inode=0) for state in states}) == 1 and file_system_of(file.path).is_fuse
 
@@ -295,14 +298,10 @@ def _require_attributes(file: OpenFile, copy: OpenFile, terms: Terms) -> None:
 def _cannot_compare(move: Move, error: OSError) -> Exception:
     """The exception for a file that can't be compared or removed: only an I/O error of the copy stops the run."""
     if error.filename in (move.destination, move.archive_copy):
-        copy = printable(error.filename)
         if error.errno in _GONE:
-            return RowFailed(f"its copy {copy} is gone; it was kept")
+            return RowFailed(f"its copy {printable(error.filename)} is gone; it was kept")
         if not isinstance(error, PermissionError):
-            return StoppedEarly(
-                f"{copy}: cannot read it back: {explain_os_error(error)}; the original was kept; check the disk, then "
-                "run again"
-            )
+            return unreadable_copy(error.filename, error)
     return RowFailed(f"cannot compare or remove it: {explain_os_error(error)}; it was kept")
 
 

@@ -61,6 +61,14 @@ def read_error(error: OSError, what: str = "cannot read") -> Exception:
     return RowFailed(cause)
 
 
+def unreadable_copy(path: str, error: OSError) -> StoppedEarly:
+    """The exception for an archive copy that can't be read: on a failing disk, nothing more may be removed. Pure."""
+    return StoppedEarly(
+        f"{printable(path)}: cannot read this archive copy: {explain_os_error(error)}; its original was kept; check "
+        "the disk, then run again; if this copy alone can't be read, move it out of the archive, then run again"
+    )
+
+
 def write_error(path: str, error: OSError) -> Exception:
     """The exception for a failed write: ``StoppedEarly`` if the next file would fail as well, else ``RowFailed``."""
     if is_refused_name(path, error):

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from common.errors import Interrupted, SameFile
 from common.hashing.chunks import BUFFERS, UNMONITORED, ReadMonitor, fill_buffer
+from common.hashing.extents import first_extent, share_blocks
 from common.hashing.identity import Identity, open_regular, require_unchanged
 from common.hashing.page_cache import drop_cache, sync_open
-from common.hashing.reflinks import share_blocks
 
 _READ_AHEAD_BYTES = 1 << 20
 
@@ -21,6 +21,10 @@ class OpenFile(NamedTuple):
     path: str
     fd: int
     identity: Identity
+
+    def rewind(self) -> None:
+        """Let it be read from its first byte again."""
+        os.lseek(self.fd, 0, os.SEEK_SET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +62,14 @@ def compare(left: str, right: str, monitor: ReadMonitor = UNMONITORED, *, cold: 
 
 
 def compare_open(left: OpenFile, right: OpenFile, monitor: ReadMonitor = UNMONITORED, *, cold: bool) -> Comparison:
-    """Compare two open files from their first byte, as ``compare`` does; both stay open."""
+    """Compare two open files, not read yet, as ``compare`` does; both stay open."""
     if left.identity.inode_key == right.identity.inode_key:
         raise SameFile
-    for file in (left, right):
-        os.lseek(file.fd, 0, os.SEEK_SET)
     # The left file, the source, need not be durable. Its first bytes are fetched while the right one syncs.
-    left_cold = cold and drop_cache(left.path, left.fd, left.identity.size, durably=False)
+    left_cold = cold and drop_cache(left.path, left.fd, left.identity, durably=False)
     if cold:
         _read_ahead(left.fd, 0)
-    right_cold = cold and drop_cache(right.path, right.fd, right.identity.size)
+    right_cold = cold and drop_cache(right.path, right.fd, right.identity)
     if cold:
         _read_ahead(right.fd, 0)
     else:
@@ -76,17 +78,18 @@ def compare_open(left: OpenFile, right: OpenFile, monitor: ReadMonitor = UNMONIT
     ahead_end = left.identity.size if cold else 0
     sha256, difference = _compare_bytes((left.path, left.fd), (right.path, right.fd), ahead_end, monitor)
     touched = [require_unchanged(file.fd, file.identity) for file in (left, right)]
-    equal = difference < 0
+    equal, is_one_disk = difference < 0, left.identity.device == right.identity.device
+    left_extent, right_extent = first_extent(left.fd), first_extent(right.fd)
     return Comparison(
         equal=equal,
         sha256=sha256,
         first_difference=difference,
-        read_mode=_read_mode(right_cold),
-        left_read_mode=_read_mode(left_cold),
+        read_mode=_read_mode(right_cold and not right_extent.is_inline),
+        left_read_mode=_read_mode(left_cold and not left_extent.is_inline),
         left=left.identity,
         right=right.identity,
         touched=any(touched),
-        shares_blocks=equal and left.identity.device == right.identity.device and share_blocks(left.fd, right.fd),
+        shares_blocks=equal and is_one_disk and share_blocks(left_extent, right_extent),
     )
 
 

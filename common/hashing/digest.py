@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from common.hashing.chunks import UNMONITORED, ReadMonitor, chunks
+from common.hashing.extents import first_extent
 from common.hashing.identity import Identity, open_regular, require_unchanged
 from common.hashing.page_cache import drop_cache
 
@@ -35,10 +36,12 @@ def hash_file(path: str, monitor: ReadMonitor = UNMONITORED, *, cold: bool = Fal
     """
     digest = hashlib.sha256()
     with open_regular(path) as (fd, identity):
-        read_mode = "cold" if cold and drop_cache(path, fd, identity.size) else "cached"
+        read_mode = "cold" if cold and drop_cache(path, fd, identity) else "cached"
         for chunk in chunks(path, fd, identity.size, monitor):
             digest.update(chunk)
         require_unchanged(fd, identity)
+        if first_extent(fd).is_inline:
+            read_mode = "cached"
     return Hashed(digest.hexdigest(), identity, read_mode)
 
 

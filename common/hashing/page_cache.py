@@ -8,8 +8,10 @@ import mmap
 import os
 import sys
 import time
+from functools import cache
 
 from common.filesystems import is_on_medium
+from common.hashing.identity import Identity
 from common.libc import libc_function
 
 # The kernel adds recently used pages to its lists in batches, and can't drop them before that.
@@ -18,7 +20,7 @@ _SYS_CACHESTAT = 451  # linux/unistd.h
 _MINCORE_BYTES = 1 << 30
 
 
-def drop_cache(path: str, fd: int, size: int, durably: bool = True) -> bool:
+def drop_cache(path: str, fd: int, identity: Identity, durably: bool = True) -> bool:
     """Drop an open file from the page cache, so that it is read from the storage medium. Returns whether that worked.
 
     It never works on Windows and macOS, nor on file systems in memory, in user space or over the network, and not while
@@ -30,12 +32,12 @@ def drop_cache(path: str, fd: int, size: int, durably: bool = True) -> bool:
         return False
     if durably or not _write_out(fd):
         sync_open(path, fd)
-    if not is_on_medium(fd):
+    if not is_on_medium(os.path.dirname(path), identity.device):
         return False
     try:
         for _ in range(_DROP_ATTEMPTS):
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-            if not is_any_page_cached(fd, size):
+            if not is_any_page_cached(fd, identity.size):
                 return True
             time.sleep(0.001)
     except OSError:
@@ -96,12 +98,20 @@ def _count_cached_pages(fd: int) -> int | None:
     if sys.platform == "win32":
         return None
     call = libc_function("syscall")
-    if call is None or os.uname().machine not in ("x86_64", "aarch64"):
+    if call is None or _machine() not in ("x86_64", "aarch64"):
         return None
     from ctypes import byref, c_uint64  # noqa: PLC0415 - not needed to show --help
 
     whole_file, counts = (c_uint64 * 2)(0, 0), (c_uint64 * 5)()  # the first of the five is nr_cache
     return int(counts[0]) if call(_SYS_CACHESTAT, fd, byref(whole_file), byref(counts), 0) == 0 else None
+
+
+@cache
+def _machine() -> str:
+    """The processor's architecture: only there is the number of the system call known."""
+    if sys.platform == "win32":
+        return ""
+    return os.uname().machine
 
 
 def _is_any_page_resident(fd: int, size: int) -> bool:

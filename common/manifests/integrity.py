@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from common.manifests.rows import JOURNAL, VERIFY, VerifyRow
 
+_SEALED = tuple(column for column in VERIFY.columns if column != "row_seal")
+
 
 def _digest(parts: Iterable[str]) -> str:
     """A digest of several texts, each with its length: moving a character from one to the next changes the digest."""
@@ -20,8 +22,7 @@ def seal(row: VerifyRow, columns: Sequence[str] = VERIFY.columns) -> VerifyRow:
 
 def seal_of(values: dict[str, str]) -> str:
     """The ``row_seal`` of a verify row: a digest of all its other columns, as far as the file has them. Pure."""
-    sealed = (column for column in VERIFY.columns if column in values and column != "row_seal")
-    return _digest(f"{column}={values[column]}" for column in sealed)
+    return _digest(f"{column}={values[column]}" for column in _SEALED if column in values)
 
 
 def first_chain(run_id: str) -> str:

@@ -27,7 +27,7 @@ from common.organize.naming import (
     with_suffix,
 )
 from common.organize.scan import FoundFile, NotScanned
-from common.paths import casefold_name, path_exists, relative_to
+from common.paths import casefold_name, is_inside, path_exists, printable, relative_to
 from common.timestamps import mtime_text
 
 # Bound once: in Python 3.11 an enum member costs a function call.
@@ -69,7 +69,7 @@ class DestinationPlanner:
         try:
             row, anchor = self._plan_primary(group)
         except (OSError, RowFailed) as error:
-            return self.unplaced_group(group, _FAILED, _describe_error(error))
+            return self.unplaced_group(group, _FAILED, self._describe_error(error))
         companions = range(1, 1 + len(group.companions))
         return [row, *(self._plan_companion(group, position, anchor) for position in companions)]
 
@@ -183,10 +183,17 @@ class DestinationPlanner:
                 if spot.status:
                     break
         except (OSError, RowFailed) as error:
-            return self._row(group, position, _FAILED, reason=_describe_error(error))
+            return self._row(group, position, _FAILED, reason=self._describe_error(error))
         self._claim(spot, anchor.folder, candidate, companion.size, is_indexed=is_indexed)
         sha256 = candidate.sha256
         return self._row(group, position, spot.status, target=candidate.path, reason=reason, sha256=sha256)
+
+    def _describe_error(self, error: OSError | RowFailed) -> str:
+        if isinstance(error, RowFailed):
+            return str(error)
+        path = os.fsdecode(error.filename or "")
+        copy = f" {printable(path)}" if is_inside(path, self.archive_root) else ""
+        return f"cannot read{copy}: {explain_os_error(error)}"
 
     def _duplicate_row(self, group: MediaGroup, position: int, same: IndexedFile, sha256: str) -> ReportRow:
         if not same.row_id:
@@ -291,7 +298,3 @@ def _similar_names(folder: str, name: str) -> list[str]:
         return sorted(entry for entry in os.listdir(folder) if casefold_name(entry) == folded)
     except FileNotFoundError:
         return []
-
-
-def _describe_error(error: OSError | RowFailed) -> str:
-    return f"cannot read: {explain_os_error(error)}" if isinstance(error, OSError) else str(error)

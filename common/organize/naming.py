@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from itertools import count
 
 from common.filesystems import is_on_same_disk
@@ -91,7 +91,7 @@ class CountedPlaces:
     Never on another disk that is mounted inside the archive, and never in hidden folders.
     """
 
-    def __init__(self, archive_root: str, layout: str, mount_points: Collection[str]) -> None:
+    def __init__(self, archive_root: str, layout: str, mount_points: frozenset[str]) -> None:
         self._root = archive_root
         self._mount_points = mount_points
         self._layout = re.compile(_layout_pattern(layout) + r"(?:/.*)?", re.DOTALL)

@@ -66,6 +66,7 @@ class OrganizeRun:
             self.jobs = resolve_jobs(options, console.debug, (self.source_root, self.archive_root))
             self.archive_id = archive.read_archive_id(self.archive_root)
             archive.require_outside_archive(self.source_root, self.archive_id)
+            archive.require_outside_bin(self.archive_root)
             if options.mode == Mode.MOVE:
                 _require_medium_for_move(self.source_root, self.archive_root)
             self.is_new_archive = not self.archive_id

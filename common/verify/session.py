@@ -162,6 +162,7 @@ def open_verification(options: Options, manifest: ManifestInput, console: Consol
     survey = survey_input(options, manifest, known, relocation)
     if survey.archive_id:
         archive.require_archive(survey.archive_root, survey.archive_id, relocation.archive_hint)
+    archive.require_outside_bin(survey.archive_root)
     if not options.archive_only:
         archive.require_outside_archive(survey.source_root, survey.archive_id)
     folder = os.path.dirname(options.input_csv)

@@ -4,13 +4,13 @@ import os
 import stat
 from collections.abc import Callable
 
-from common.archive import ArchiveLookup, archive_failed, require_source
+from common.archive import ArchiveLookup, require_source
 from common.errors import ChangedWhileReading, Interrupted, NotRegular, RowFailed, SameFile
 from common.fileops.attributes import missing_attributes
 from common.fileops.context import DiskAccess
 from common.fileops.folders import sync_folders_up_to
 from common.fileops.mounts import remove_stale_probes
-from common.fileops.os_errors import read_error
+from common.fileops.os_errors import read_error, unreadable_copy
 from common.filesystems import is_on_same_disk
 from common.hashing.compare import Comparison, compare
 from common.hashing.digest import hash_file
@@ -232,7 +232,7 @@ class PairVerifier:
         is checked, otherwise the run stops."""
         if self._archive_only or isinstance(error, PermissionError):
             return _row_failed("read the archive copy", error)
-        return archive_failed(row.destination_path, error)
+        return unreadable_copy(row.destination_path, error)
 
 
 def _lstat(path: str, failure: Callable[[OSError], Exception]) -> os.stat_result | None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.campaign.disks import Disk, Kind, is_mount_point, processes_with, run
+from tests.campaign.loop_images import attach
 from tests.campaign.product import wait_for
 
 SFTP_SERVER = "/usr/lib/openssh/sftp-server"
@@ -245,7 +246,9 @@ def _with_disk_inside(folder: str) -> Callable[[Disk], None]:
         _ext4(disk)
         inner = disk.at / folder
         inner.mkdir(parents=True, exist_ok=True)
-        run("mount", "-t", "ext4", "-o", "loop", str(disk.store / "inner"), str(inner))
+        device = attach(disk.store / "inner")
+        run("mount", "-t", "ext4", device, str(inner))
+        run("losetup", "--detach", device)  # it goes away with the mount
 
     return mount
 
@@ -288,9 +291,9 @@ GOCRYPTFS = Kind("encrypted (gocryptfs)", _gocryptfs, {"gocryptfs": "gocryptfs"}
 ENCFS = Kind("encrypted (encfs)", _encfs, {"encfs": "encfs"})
 TMPFS = Kind("memory (tmpfs)", _memory, {}, _make_memory, ("memory",), is_memory=True)
 OVERLAY_IN_MEMORY = Kind("overlay, changes in memory", _overlay, {}, _make_memory, _OVERLAY_ON_DISK, is_memory=True)
-OVERLAY_ON_DISK = Kind("overlay, changes on a disk", _overlay, {}, plain=_OVERLAY_ON_DISK, has_medium=True)
+OVERLAY_ON_DISK = Kind("overlay, changes on a disk", _overlay, {}, plain=_OVERLAY_ON_DISK)
 EXT4_IN_MEMORY = Kind("ext4 image in memory", _ext4, _EXT4, _make_ext4_in_memory, is_memory=True)
-SQUASHFS = Kind("squashfs", _squashfs, {"mksquashfs": "squashfs-tools"}, pack=_squash, has_medium=True)
+SQUASHFS = Kind("squashfs", _squashfs, {"mksquashfs": "squashfs-tools"}, pack=_squash)
 SQUASHFUSE = Kind(
     "squashfs (squashfuse)",
     _squashfuse,

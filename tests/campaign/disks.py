@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.campaign.loop_images import attach
 from tests.campaign.mounts import require_mounts
 from tests.campaign.product import wait_for
 from tests.support.trees import Tree, write_tree
@@ -214,8 +215,7 @@ class Disk:
     def loop(self, *options: str) -> str:
         """A loop device for the image: another one than the last time, which must be gone."""
         wait_for(lambda: not run("losetup", "--associated", str(self.image)), f"{self.image} is free")
-        done = run("losetup", "--find", "--show", *options, str(self.image))
-        self._loops.append(done.strip())
+        self._loops.append(attach(self.image, *options))
         return self._loops[-1]
 
     def keep_mounted(self, at: Path, *command: str) -> None:

@@ -44,7 +44,7 @@ class Desk:
         self.planner = DestinationPlanner(
             duplicates=self.contents,
             uncounted=DuplicateIndex(lambda _path, _error: None),
-            places=CountedPlaces(str(self.root / "archive"), "%Y", ()),
+            places=CountedPlaces(str(self.root / "archive"), "%Y", frozenset()),
             names=self.names,
             run_id="a run",
             source_root=str(self.source),

@@ -220,3 +220,26 @@ def test_a8_nothing_is_stored_on_a_disk_that_is_mounted_inside_the_archive(
     assert (row["status"], "lies on another disk, mounted inside the archive" in row["reason"]) == ("failed", True)
     assert len(home.photos()) == 1
     assert list(stick.iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["$RECYCLE.BIN", ".Trash-1000", ".snapshots/1", "#recycle", "Trash/files"])
+def test_a7_an_archive_in_a_bin_is_refused_by_all_stages_until_it_is_moved(
+    library_of_one: Library, folder: str
+) -> None:
+    home = library_of_one
+    home.organize()
+    home.verify()
+    home.archive.rename(home.root / "moved")
+    in_bin = home.root / folder / "archive"
+    in_bin.parent.mkdir(parents=True)
+    (home.root / "moved").rename(in_bin)
+    now_at = ("--archive-now-at", in_bin)
+    organize = ("--source", home.source, "--destination-root", in_bin, "--mode", "copy", "--report-csv", "other.csv")
+    verify = ("--input-csv", home.report, "--verified-out", "other-verified.csv", *now_at)
+    apply = ("--manifest", home.verified, "--expected-run-id", home.run_id, *now_at)
+    for script, line in ((scripts.ORGANIZE, organize), (scripts.VERIFY, verify), (scripts.APPLY, apply)):
+        done = scripts.call(script, *line, cwd=home.out, expect=2)
+        assert "an archive must lie elsewhere" in done.error
+    in_bin.rename(home.root / "elsewhere")
+    home.apply("--archive-now-at", home.root / "elsewhere")
+    assert not list(home.source.glob("*.jpg"))
