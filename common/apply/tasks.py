@@ -235,12 +235,12 @@ def quarantine_path(quarantine_root: str, run_id: str, source_path: str, *, esca
 
 def is_quarantine_path(path: str, run_id: str, source_path: str) -> bool:
     """Whether a path is one that ``quarantine_path`` makes for any quarantine root. Pure."""
-    files = os.path.join(os.sep + run_id, "files")
+    files = f"{os.sep}{run_id}{os.sep}files{os.sep}"
     relative = _relative(source_path)
     if not is_plain_absolute(path):
         return False
     # Escaping takes longer than all else, and is rare.
-    return path.endswith(os.path.join(files, relative)) or path.endswith(os.path.join(files, _escaped(relative)))
+    return path.endswith(files + relative) or path.endswith(files + _escaped(relative))
 
 
 def files_folder(path: str, source_path: str) -> str:
@@ -257,4 +257,5 @@ def _escaped(relative: str) -> str:
 def _relative(path: str) -> str:
     """Make an absolute path relative: without its leading separator and the colon of its drive."""
     drive, tail = os.path.splitdrive(path)
-    return os.path.join(drive.replace(":", "").strip(os.sep), tail.lstrip(os.sep))
+    relative = tail.lstrip(os.sep)
+    return os.path.join(drive.replace(":", "").strip(os.sep), relative) if drive else relative

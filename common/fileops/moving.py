@@ -46,12 +46,13 @@ class Terms(NamedTuple):
 
     ``cached_reads``: that its copy was read from memory. ``lost_attributes``: that its copy lacks attributes of it.
     ``require_disks`` raises ``StoppedEarly`` if a disk was taken away since the run began: the copy may then lie in the
-    folder on which it was mounted.
+    folder on which it was mounted. ``how_to_accept``: what messages say of an option, which stands for ``{}``.
     """
 
     cached_reads: bool = False
     lost_attributes: bool = False
     require_disks: Callable[[], None] = lambda: None
+    how_to_accept: str = "to accept that, add {}"
 
 
 STRICT = Terms()
@@ -282,16 +283,16 @@ def _require_identical(move: Move, copy: str, result: Comparison) -> None:
 def _require_accepted_read(copy: str, result: Comparison, terms: Terms) -> None:
     if result.read_mode != "cold" and not terms.cached_reads:
         raise RowFailed(
-            f"{printable(copy)} was read from memory, not from the storage medium; it was kept: to accept that, add "
-            "--accept-cached-reads"
+            f"{printable(copy)} was read from memory, not from the storage medium; it was kept: "
+            f"{terms.how_to_accept.format('--accept-cached-reads')}"
         )
 
 
 def _require_attributes(file: OpenFile, copy: OpenFile, terms: Terms) -> None:
     if not terms.lost_attributes and (missing := missing_attributes(file.fd, copy.fd)):
         raise RowFailed(
-            f"{printable(copy.path)} lacks its {', '.join(missing)}; it was kept: to accept that, add "
-            "--accept-lost-attributes"
+            f"{printable(copy.path)} lacks its {', '.join(missing)}; it was kept: "
+            f"{terms.how_to_accept.format('--accept-lost-attributes')}"
         )
 
 

@@ -31,6 +31,8 @@ _REFUSED = "the archive's file system refuses the name"
 _CORRECT = "make a new report, correct destination_path in it, then carry it out with --from-report"
 # An edited report may ask for a folder that can't exist; running again does not help.
 _NO_SUCH_FOLDER = frozenset({errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
+# Moving has no such option: it destroys before anything was verified.
+_HOW_TO_ACCEPT = "organize with --mode copy, verify, then apply with {}"
 
 
 class CopyExecutor:
@@ -50,7 +52,7 @@ class CopyExecutor:
         require_disks: Callable[[], None] = lambda: None,
     ) -> None:
         self._disk = disk
-        self._terms = Terms(require_disks=require_disks)
+        self._terms = Terms(require_disks=require_disks, how_to_accept=_HOW_TO_ACCEPT)
         self._moves = mode == Mode.MOVE
         self._jobs = jobs
         self._is_retry = is_retry
