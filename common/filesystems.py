@@ -25,21 +25,23 @@ _MEMORY_TYPES = frozenset({"tmpfs", "ramfs", "rootfs", "devtmpfs", "hugetlbfs"})
 _MEMORY_DEVICES = r"z?ram[0-9]+"
 # FUSE drivers of images: nothing in them can be changed, whatever their mount flags say.
 _IMAGES = frozenset({"fuse.squashfuse", "fuse.squashfuse_ll", "fuse.fuseiso", "fuse.archivemount", "fuse.ratarmount"})
-# FUSE drivers that ask the file system below, or the server, for each new name: no change shows late.
-_DIRECT = _IMAGES | {
-    "fuseblk",
-    "fuse.bindfs",
-    "fuse.encfs",
-    "fuse.gocryptfs",
-    "fuse.mergerfs",
-    "fuse.sshfs",
-    "fuse.unionfs",
-    "fuse.unionfs-fuse",
-    "fuse.mhddfs",
-    "fuse.cryfs",
-    "fuse.ntfs-3g",
-    "fuse.exfat",
-}
+_DRIVES = frozenset({"fuseblk", "fuse.ntfs-3g", "fuse.exfat"})
+# FUSE drivers that ask the file system below, or the server, for each new name: they show no change late by themselves.
+_DIRECT = (
+    _IMAGES
+    | _DRIVES
+    | {
+        "fuse.bindfs",
+        "fuse.encfs",
+        "fuse.gocryptfs",
+        "fuse.mergerfs",
+        "fuse.sshfs",
+        "fuse.unionfs",
+        "fuse.unionfs-fuse",
+        "fuse.mhddfs",
+        "fuse.cryfs",
+    }
+)
 _WITHOUT_STABLE_INODES = frozenset({"vfat", "msdos", "exfat", "cifs", "smb3", "9p", "virtiofs", _OVERLAY})
 _WITH_DOS_NAMES = frozenset({"vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "cifs", "smb3", "fuse.gvfsd-fuse"})
 _DOS_NAME = r'[\x00-\x1f<>:"\\|?*]|[. ]$|^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)'
@@ -100,6 +102,11 @@ class FileSystem(NamedTuple):
     def is_cached_view(self) -> bool:
         """Whether a change below it may show late elsewhere, or one made elsewhere late in it: cloud mounts."""
         return self.is_fuse and self.type not in _DIRECT
+
+    @property
+    def may_hide_cached_view(self) -> bool:
+        """Whether another file system lies below it, such as a cloud mount: pools, encryption, SSH."""
+        return self.is_fuse and self.type not in _IMAGES | _DRIVES
 
     @property
     def has_stable_inodes(self) -> bool:

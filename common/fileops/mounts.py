@@ -22,6 +22,7 @@ _UNCHANGEABLE = frozenset(
 _MAX_REMEMBERED = 100_000
 # davfs2 uploads a file 10 seconds after it was closed (delay_upload), rclone 5 (--vfs-write-back).
 _UPLOAD_SECONDS = 12.0
+_FOLDER_SECONDS = 1.0
 
 
 def is_same_directory(first: str, second: str, patience: float | None = None) -> bool:
@@ -206,11 +207,13 @@ class SameDirectoryCheck:
     def _patience(self, source: FileSystem, archive: FileSystem) -> float | None:
         """How many seconds to wait for a probe: long once for a pair of file systems, since new folders show at once.
 
-        None where nothing shows late.
+        For the same reason a moment is enough where a cloud mount may only be hidden. None where nothing shows late.
         """
-        if source == archive or not (source.is_cached_view or archive.is_cached_view):
+        if source == archive or not (source.may_hide_cached_view or archive.may_hide_cached_view):
             return None
-        return 0 if (source, archive) in self._waited_for else _UPLOAD_SECONDS
+        if (source, archive) in self._waited_for:
+            return 0
+        return _UPLOAD_SECONDS if source.is_cached_view or archive.is_cached_view else _FOLDER_SECONDS
 
     def remove_stale_probes(self, folder: str) -> None:
         """Remove the probes that killed runs left in a folder, once per run. Changes the disk."""

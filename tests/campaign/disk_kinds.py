@@ -165,6 +165,18 @@ def _mount_rclone(
     return mount
 
 
+def _pool_over_cloud(disk: Disk) -> None:
+    """A pool, which shows nothing late by itself, over a cloud mount, which does."""
+    cloud = disk.folder("cloud")
+    if not is_mount_point(cloud):
+        cache = ("--vfs-cache-mode", "full", "--cache-dir", str(disk.folder("cache")), "--allow-other")
+        remote, _ = _local(disk)
+        disk.serve("rclone", "mount", *cache, remote, str(cloud), environment={"RCLONE_CONFIG": "/dev/null"})
+        wait_for(lambda: is_mount_point(cloud), f"rclone mount: {disk.log}")
+        disk.unmount_in_the_end(cloud)
+    disk.drive("mergerfs", "-f", "-o", "allow_other", str(cloud), str(disk.at))
+
+
 def _local(disk: Disk) -> tuple[str, Mapping[str, str]]:
     return f":local:{disk.folder('plain')}", {}
 
@@ -378,6 +390,12 @@ def protocol(version: str, name: str) -> Kind:
     return next(kind for kind in CLOUD if kind.name == f"rclone {version}, {name}, cache full")
 
 
+POOL_OVER_CLOUD = Kind(
+    "pool (mergerfs) over rclone, cache full",
+    _pool_over_cloud,
+    {"mergerfs": "mergerfs", "rclone": "rclone"},
+    plain=("plain",),
+)
 MEMORY = (TMPFS, OVERLAY_IN_MEMORY, EXT4_IN_MEMORY)
 WRITABLE = (
     EXT4,

@@ -222,6 +222,10 @@ class Disk:
         """Mount what stays mounted until the disk is closed, such as memory."""
         at.mkdir(parents=True, exist_ok=True)
         run(*command, str(at))
+        self.unmount_in_the_end(at)
+
+    def unmount_in_the_end(self, at: Path) -> None:
+        """Unmount something when the disk is closed."""
         self._kept.append(at)
 
     def drive(self, *command: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> None:

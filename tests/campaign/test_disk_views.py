@@ -39,8 +39,8 @@ STAGES = (
     ("sealed", "delete, cached"),
 )
 VIEWS = sized(
-    (kinds.SSHFS, kinds.cloud("1.60", "full"), kinds.protocol("newer", "WebDAV"), kinds.DAVFS),
-    (kinds.SSHFS, *kinds.CLOUD, kinds.DAVFS),
+    (kinds.SSHFS, kinds.cloud("1.60", "full"), kinds.protocol("newer", "WebDAV"), kinds.DAVFS, kinds.POOL_OVER_CLOUD),
+    (kinds.SSHFS, *kinds.CLOUD, kinds.DAVFS, kinds.POOL_OVER_CLOUD),
 )
 
 
