@@ -7,7 +7,7 @@ from typing import NamedTuple
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.folders import make_folders
 from common.fileops.writing import write_atomically
-from common.filesystems import block_devices_of, file_system_of, mount_points, mount_table
+from common.filesystems import block_devices_of, file_system_at, file_system_of, mount_points, mounts
 from common.media_types import QUARANTINE_FOLDER, is_system_file, is_system_folder
 from common.paths import is_inside, printable, read_prefix, read_small_file, relative_to
 from common.timestamps import utc_now_text
@@ -170,7 +170,6 @@ class MountedDisks:
         real_roots = [os.path.realpath(root) for root in roots]
         below = (point for point in mount_points() for root in real_roots if _is_scanned(point, root))
         self._mounted: dict[str, _Disk] = {}
-        self._table = mount_table()
         for folder in (*roots, *below):
             self.add(folder)
 
@@ -181,7 +180,8 @@ class MountedDisks:
                 status = os.stat(folder)
                 system, drives = file_system_of(folder), block_devices_of(folder)
                 inode = status.st_ino if system.has_stable_inodes else None
-                self._mounted[folder] = _Disk(status.st_dev, inode, system.mount_point, drives)
+                real = os.path.realpath(folder)
+                self._mounted[folder] = _Disk(status.st_dev, inode, real, system.mount_point, drives)
 
     def require_roots(self) -> None:
         """As ``require``, but in some microseconds: only by the numbers of the folders. Reads the disk."""
@@ -196,14 +196,14 @@ class MountedDisks:
 
     def require(self) -> None:
         """Raise ``StoppedEarly`` if a disk is not there any more, or can't be reached. Reads the disk."""
-        table = mount_table()
+        mounted = mounts()
         for folder, disk in self._mounted.items():
             cause = ""
             try:
                 with suppress(PermissionError), os.scandir(folder) as entries:  # some disks fail at this only
                     next(entries, None)
                 is_same = os.stat(folder).st_dev == disk.device
-                if not is_same or (table != self._table and file_system_of(folder).mount_point != disk.mount_point):
+                if not is_same or file_system_at(disk.real, mounted).mount_point != disk.mount_point:
                     cause = "its disk was taken away while this run was at work"
             except OSError as error:
                 cause = f"its disk can't be reached: {explain_os_error(error)}"
@@ -214,7 +214,6 @@ class MountedDisks:
                     f"{printable(folder)}: {cause}; nothing was recorded about its files: mount the disk again, then "
                     "run the same command again"
                 )
-        self._table = table
 
 
 def _is_scanned(point: str, root: str) -> bool:
@@ -223,13 +222,14 @@ def _is_scanned(point: str, root: str) -> bool:
 
 
 class _Disk(NamedTuple):
-    """The disk of a folder: the folder's device and inode, the mount point, and the drives as /sys shows them.
+    """The disk of a folder: the folder's device, inode and real path, the mount point, and the drives as in /sys.
 
     ``inode`` is None where a folder may get another number while it is mounted.
     """
 
     device: int
     inode: int | None
+    real: str
     mount_point: str
     drives: tuple[str, ...]
 

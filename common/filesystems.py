@@ -7,7 +7,7 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple
@@ -89,8 +89,7 @@ class FileSystem(NamedTuple):
     @property
     def has_medium(self) -> bool:
         """Whether a file can be read from a storage medium instead of from some cache. Reads the disk."""
-        is_known = self.type in _MEDIA_TYPES and not self.is_memory
-        return is_known and not any(map(_is_device_cached, _block_devices(self)))
+        return _has_medium(self)
 
     @property
     def cached_image(self) -> str:
@@ -105,8 +104,8 @@ class FileSystem(NamedTuple):
 
     @property
     def may_hide_cached_view(self) -> bool:
-        """Whether another file system lies below it, such as a cloud mount: pools, encryption, SSH."""
-        return self.is_fuse and self.type not in _IMAGES | _DRIVES
+        """Whether a cloud mount lies below it, or may: pools, encryption, overlays, SSH. Reads the disk."""
+        return _may_hide_cached_view(self, _MOST_LAYERS)
 
     @property
     def has_stable_inodes(self) -> bool:
@@ -125,9 +124,13 @@ class FileSystem(NamedTuple):
 
 def file_system_of(path: str) -> FileSystem:
     """The file system on which a path lies, or would lie. Reads the disk."""
-    real = os.path.realpath(path)
+    return file_system_at(os.path.realpath(path), mounts())
+
+
+def file_system_at(real: str, mounted: Iterable[FileSystem]) -> FileSystem:
+    """The one of these file systems on which a path without links lies. Pure."""
     best = FileSystem(os.sep)
-    for mount in mounts():
+    for mount in mounted:
         point = mount.mount_point
         if (real == point or real.startswith(point.rstrip(os.sep) + os.sep)) and len(point) >= len(best.mount_point):
             best = mount
@@ -267,6 +270,13 @@ _GONE_ERRORS = frozenset(
 )
 
 
+# Cached: it stays so as long as it is mounted.
+@lru_cache(maxsize=64)
+def _has_medium(system: FileSystem) -> bool:
+    is_known = system.type in _MEDIA_TYPES and not system.is_memory
+    return is_known and not any(map(_is_device_cached, _block_devices(system)))
+
+
 def _is_memory(system: FileSystem, layers_left: int) -> bool:
     if system.type in _MEMORY_TYPES:
         return True
@@ -274,14 +284,49 @@ def _is_memory(system: FileSystem, layers_left: int) -> bool:
         return False
     if system.type == _OVERLAY:
         return _is_overlay_in_memory(system, layers_left)
-    if system.is_fuse and os.path.isabs(system.source) and os.path.isdir(system.source):
-        below = file_system_of(system.source)
-        return below != system and _is_memory(below, layers_left - 1)
+    if system.is_fuse and (below := _systems_below(system)):
+        return any(_is_memory(each, layers_left - 1) for each in below)
     return any(
         re.fullmatch(_MEMORY_DEVICES, os.path.basename(folder))
         or ((image := _image_behind(folder)) and _is_memory(file_system_of(image), layers_left - 1))
         for folder in _block_devices(system)
     )
+
+
+def _may_hide_cached_view(system: FileSystem, layers_left: int) -> bool:
+    if system.type != _OVERLAY and (not system.is_fuse or system.type in _IMAGES | _DRIVES):
+        return False
+    below = _systems_below(system)
+    if not below or not layers_left:
+        return True  # it doesn't tell
+    return any(each.is_cached_view or _may_hide_cached_view(each, layers_left - 1) for each in below)
+
+
+def _systems_below(system: FileSystem) -> list[FileSystem]:
+    """The file systems whose folders another one shows, or on which it stores; none if it doesn't tell all of them.
+
+    Reads the disk.
+    """
+    if system.type == _OVERLAY:
+        layers = dict(option.partition("=")[::2] for option in system.options)
+        folders = [*filter(None, [layers.get("upperdir")]), *layers.get("lowerdir", "").split(":")]
+    elif system.type == "fuse.mergerfs":
+        folders = [branch.rpartition("=")[0] for branch in _mergerfs_branches(system.mount_point)]
+    else:
+        folders = [system.source]
+    if not all(os.path.isabs(folder) and os.path.isdir(folder) for folder in folders):
+        return []
+    return [below for below in map(file_system_of, folders) if below != system]
+
+
+def _mergerfs_branches(mount_point: str) -> list[str]:
+    """The folders of a pool, as ``/mnt/disk1=RW`` (mergerfs's runtime interface). Reads the disk."""
+    if sys.platform != "linux":
+        return []
+    try:
+        return os.fsdecode(os.getxattr(os.path.join(mount_point, ".mergerfs"), "user.mergerfs.branches")).split(":")
+    except OSError:
+        return []
 
 
 def _is_overlay_in_memory(overlay: FileSystem, layers_left: int) -> bool:

@@ -52,7 +52,7 @@ VARYING = (
 )
 
 # Options in the README that belong to other programs.
-FOREIGN_OPTIONS = {"--check", "--download", "--remove-source-files"}
+FOREIGN_OPTIONS = {"--check", "--direct-io", "--download", "--remove-source-files"}
 
 
 # --- what is made by running the scripts -----------------------------------------------------------

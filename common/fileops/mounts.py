@@ -190,7 +190,7 @@ class SameDirectoryCheck:
             systems = self._system(source), self._system(archive)
             if is_same_directory(archive, source, self._patience(*systems)):
                 return True
-            if systems[0] != systems[1] and systems[1].is_cached_view:
+            if systems[0] != systems[1]:
                 _require_no_doubt(source, archive, *systems)
             self._waited_for.add(systems)
             if len(self._distinct) >= _MAX_REMEMBERED:
@@ -227,13 +227,18 @@ class SameDirectoryCheck:
 
 
 def _require_no_doubt(source: str, archive: str, source_system: FileSystem, archive_system: FileSystem) -> None:
-    """Raise ``RowFailed`` if a probe can't show whether an archive on a cloud mount is a view of the source."""
-    if source_system.is_cached_view:
+    """Raise ``RowFailed`` if a probe can't show whether the archive is a view of the source.
+
+    Both show changes late if one of them is a cloud mount, and the other one as well, or a view that may hide one.
+    """
+    first, second = source_system, archive_system
+    if (first.is_cached_view and second.may_hide_cached_view) or (first.may_hide_cached_view and second.is_cached_view):
         raise RowFailed(
-            f"{printable(source)} and {printable(archive)} may be one folder of a remote, since both mounts show "
-            "changes late; bring the archive to a local disk, or mount it with a driver that keeps no cache, such as "
-            "sshfs, then run again"
+            f"{printable(source)} and {printable(archive)} may be one folder of a remote, since both mounts may show "
+            "changes late; organize into an archive on a local disk, then run again"
         )
+    if not archive_system.is_cached_view:
+        return
     if archive_system.is_read_only or not os.access(archive, os.W_OK | os.X_OK):
         raise RowFailed(
             f"{printable(archive)} may be a view of {printable(source)}: it can't be written, so that can't be tried; "

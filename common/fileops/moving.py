@@ -15,6 +15,7 @@ from common.fileops.copying import commit_copy, copy_to_temporary
 from common.fileops.folders import sync_folders
 from common.fileops.os_errors import unreadable_copy, write_error
 from common.fileops.renaming import rename_no_replace
+from common.fileops.temporary import SET_ASIDE_PREFIX
 from common.filesystems import file_system_of
 from common.hashing.chunks import UNMONITORED, ReadMonitor
 from common.hashing.compare import Comparison, OpenFile, compare, compare_open
@@ -82,6 +83,11 @@ def relocate(move: Move, monitor: ReadMonitor = UNMONITORED, terms: Terms = STRI
     except OSError as error:
         if error.errno != errno.EXDEV:
             _require_writable(os.path.dirname(move.source))
+            if error.errno == errno.EPERM:
+                raise RowFailed(
+                    f"cannot move it to {printable(move.destination)}: {explain_os_error(error)} (is it immutable?); "
+                    "it was not touched"
+                ) from None
             raise write_error(move.destination, error) from None
         return Relocation(True, _relocate_across(move, monitor, terms))
     return Relocation()
@@ -335,7 +341,9 @@ def _put_back(path: str, original_path: str) -> None:
     try:
         rename_no_replace(path, original_path)
     except OSError as error:
+        is_set_aside = os.path.basename(path).startswith(SET_ASIDE_PREFIX)
+        advice = "run the same command again, which moves it back" if is_set_aside else "move it back by hand"
         raise StoppedEarly(
-            f"{printable(original_path)}: an unexpected file was moved to {printable(path)} and can't be moved back: "
-            f"{explain_os_error(error)}; move it back by hand"
+            f"{printable(original_path)}: it was moved to {printable(path)} and can't be moved back: "
+            f"{explain_os_error(error)}; {advice}"
         ) from None

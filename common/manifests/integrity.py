@@ -10,12 +10,11 @@ _SEALED = tuple(column for column in VERIFY.columns if column != "row_seal")
 
 def _digest(parts: Iterable[str]) -> str:
     """A digest of several texts, each with its length: moving a character from one to the next changes the digest."""
-    text = "".join([f"{_byte_length(part)}:{part}" for part in parts])
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _byte_length(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogateescape"))
+    texts = list(parts)
+    if "".join(texts).isascii():  # the common case, in two thirds of the time
+        return hashlib.sha256("".join([f"{len(text)}:{text}" for text in texts]).encode("ascii")).hexdigest()
+    encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
+    return hashlib.sha256(b"".join([b"%d:%b" % (len(part), part) for part in encoded])).hexdigest()
 
 
 def seal(row: VerifyRow, columns: Sequence[str] = VERIFY.columns) -> VerifyRow:
