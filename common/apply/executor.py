@@ -165,13 +165,25 @@ class TaskExecutor:
         return Outcome(Phase.DONE)
 
     def _quarantine(self, task: Task, _interrupted_before: bool) -> Outcome:
-        restore_set_aside(task.from_path, _set_aside_name(task))
+        self._restore_set_aside(task, task.from_path, _set_aside_name(task))
         if not path_exists(task.from_path):
             if not _as_recorded(task.to_path, task):
                 raise RowFailed("there is no such file in the source any more")
             self._require_young(task)
             return Outcome(Phase.DONE, "was in the quarantine already")
         return self._move(task, self._require_unchanged(task), 0o700, archive_copy=task.row.destination_path)
+
+    def _restore_set_aside(self, task: Task, path: str, set_aside: str) -> None:
+        """Give a file that a killed run had set aside its own name again. Changes the disk; raises ``RowFailed``."""
+        second_name = f"{set_aside}-2"
+        restore_set_aside(set_aside, second_name)
+        restore_set_aside(path, set_aside)
+        if path_exists(set_aside) and path_exists(path) and not file_system_of(path).has_stable_inodes:
+            # Killed between link and unlink, where two names of one file can't be told from two files: one of them is
+            # destroyed like any file that has an archive copy.
+            copy = task.row.destination_path
+            move = Move(set_aside, copy, identity_of(os.lstat(set_aside)), task.row.sha256, second_name)
+            destroy(move, self.disk, self._terms)
 
     def _move(self, task: Task, examined: Identity, folder_mode: int, archive_copy: str = "") -> Outcome:
         """Move the examined file to ``to_path``, or finish this if a killed run had already linked or copied it.
@@ -222,7 +234,7 @@ class TaskExecutor:
     def _purge(self, task: Task, interrupted_before: bool) -> Outcome:
         """Destroy a quarantined file after comparing it with its archive copy byte by byte."""
         row, set_aside = task.row, _set_aside_name(task)
-        restore_set_aside(task.from_path, set_aside)
+        self._restore_set_aside(task, task.from_path, set_aside)
         if not path_exists(task.from_path):
             if path_exists(row.source_path):
                 return Outcome(Phase.SKIPPED, "it is in the source, not in the quarantine")
@@ -247,8 +259,9 @@ class TaskExecutor:
             return Outcome(Phase.DONE, read_mode=destroy(move, self.disk, self._terms))
 
     def _restore(self, task: Task, interrupted_before: bool) -> Outcome:
-        restore_set_aside(task.to_path, set_aside_name(task.to_path, task.row.run_id, task.row.row_id))
-        restore_set_aside(task.from_path, _set_aside_name(task))
+        name_there = set_aside_name(task.to_path, task.row.run_id, task.row.row_id)
+        self._restore_set_aside(task, task.to_path, name_there)
+        self._restore_set_aside(task, task.from_path, _set_aside_name(task))
         if not path_exists(task.from_path):
             return self._explain_nothing_to_restore(task, interrupted_before)
         _require_disk(task)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from common.archive import MARKER
+from common.fileops.temporary import set_aside_name
 from tests.campaign import disk_kinds as kinds
 from tests.campaign.disk_flows import CACHED_READS, Journey, is_photo, journey, sentence_of
 from tests.campaign.disks import DEFAULT_SIZE_MIB, Disk, Kind
@@ -259,6 +260,22 @@ def test_b8_names_that_the_quarantine_refuses(
         complaints = [fault for outcome in trip.outcomes for fault in outcome.faults]
         complaints += [f"exit {each.code}: {each.sentence}" for each in trip.outcomes if each.code not in (0, 1)]
     conclude(record_points, PART, [("names", Trial(4, tuple(complaints)))])
+
+
+def test_b2_a_purge_that_was_killed_between_link_and_unlink_comes_to_its_end(
+    product: Product, tmp_path: Path, record_points: RecordPoints
+) -> None:
+    """Over SSH two names of one file look like two files."""
+    with journey(product, tmp_path, role="source", kind=kinds.SSHFS) as trip:
+        trip.go("copy", "verify", "quarantine")
+        for row in read_rows(trip.journal):
+            if row["phase"] == "done":
+                os.link(row["to_path"], set_aside_name(row["to_path"], row["run_id"], int(row["row_id"])))
+        outcome = trip.stage("purge")
+        complaints = list(outcome.faults)
+        if outcome.code or trip.photos_below(trip.library.source):
+            complaints.append(f"exit {outcome.code}: {outcome.sentence}")
+    conclude(record_points, PART, [("two names", Trial(1, tuple(complaints)))])
 
 
 ODD_TIMES = (
