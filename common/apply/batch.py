@@ -108,7 +108,7 @@ def intend(
     Also returns the times of all folders of the batch, to be restored after the acts. Changes the disk: writes the
     journal, and removes probes that a killed run left.
     """
-    touched = {task.key: task.touched_folder() for task in tasks}
+    touched = folders.touched_folders(tasks)
     # Times that a killed run recorded take precedence: they are from before it changed the folders.
     times = folders.folder_times(touched.values()) | journal.recovery.folder_times
     for folder in times:

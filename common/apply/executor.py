@@ -175,14 +175,12 @@ class TaskExecutor:
 
     def _restore_set_aside(self, task: Task, path: str, set_aside: str) -> None:
         """Give a file that a killed run had set aside its own name again. Changes the disk; raises ``RowFailed``."""
-        second_name = f"{set_aside}-2"
-        restore_set_aside(set_aside, second_name)
-        restore_set_aside(path, set_aside)
-        if path_exists(set_aside) and path_exists(path) and not file_system_of(path).has_stable_inodes:
+        is_left = restore_set_aside(path, set_aside)
+        if is_left and not file_system_of(path).has_stable_inodes:
             # Killed between link and unlink, where two names of one file can't be told from two files: one of them is
             # destroyed like any file that has an archive copy.
             copy = task.row.destination_path
-            move = Move(set_aside, copy, identity_of(os.lstat(set_aside)), task.row.sha256, second_name)
+            move = Move(set_aside, copy, identity_of(os.lstat(set_aside)), task.row.sha256, f"{set_aside}-2")
             destroy(move, self.disk, self._terms)
 
     def _move(self, task: Task, examined: Identity, folder_mode: int, archive_copy: str = "") -> Outcome:

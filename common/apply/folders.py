@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 
-from common.apply.journal import Journal
+from common.apply.journal import Journal, Key
 from common.apply.tasks import Task, files_folder, is_quarantine_path
 from common.errors import explain_os_error
 from common.fileops.folders import remove_empty_folder, remove_empty_folders_up_to, set_folder_time, sync_folders
@@ -33,6 +33,24 @@ def recorded_folder_times(tasks: Sequence[Task]) -> dict[str, str]:
         for task in reversed(tasks)
         if task.action == Action.RESTORE and isinstance(task.row, JournalRow) and task.row.folder
     }
+
+
+def touched_folders(tasks: Iterable[Task]) -> dict[Key, str]:
+    """The source folder whose time each task may change: the nearest one that exists. Reads the disk."""
+    nearest: dict[str, str] = {}
+    touched = {}
+    for task in tasks:
+        folder = task.source_folder
+        if folder not in nearest:
+            nearest[folder] = _nearest_folder(folder, task.row.source_root)
+        touched[task.key] = nearest[folder]
+    return touched
+
+
+def _nearest_folder(folder: str, root: str) -> str:
+    while not is_folder(folder) and is_inside(folder, root):
+        folder = os.path.dirname(folder)
+    return folder
 
 
 def restore_folder_times(times: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ from common.manifests.reasons import parse_folder_permissions, verify_again
 from common.manifests.relocation import NOT_RELOCATED, AnyRow, Relocation
 from common.manifests.rows import JournalRow, ReportRow, VerifyRow
 from common.manifests.statuses import Action, ManifestType, Phase, ReportStatus, VerifyStatus
-from common.paths import is_folder, is_inside, is_plain_absolute, printable
+from common.paths import is_inside, is_plain_absolute, printable
 from common.timestamps import may_be_same_time, mtime_nanoseconds, mtime_text
 
 ManifestRow = VerifyRow | JournalRow | ReportRow
@@ -66,12 +66,10 @@ class Task:
             return files_folder(self.from_path, self.recorded_source_path)
         return self.row.source_root
 
-    def touched_folder(self) -> str:
-        """The source folder whose time the act may change: the nearest one that exists. Reads the disk."""
-        folder = os.path.dirname(self.to_path if self.action == Action.RESTORE_FOLDER else self.row.source_path)
-        while not is_folder(folder) and is_inside(folder, self.row.source_root):
-            folder = os.path.dirname(folder)
-        return folder
+    @property
+    def source_folder(self) -> str:
+        """The source folder in which the act adds or removes a name. It may not exist yet."""
+        return os.path.dirname(self.to_path if self.action == Action.RESTORE_FOLDER else self.row.source_path)
 
     def intention(self, folder: str, folder_mtime: str) -> JournalRow:
         """Make the journal row for the intention; the journal adds number, time and chain. Pure.

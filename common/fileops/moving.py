@@ -252,7 +252,8 @@ def _prove_identical(
         for copy in copies:
             results.append(compare_open(file, copy, monitor, cold=True))
             _require_identical(move, copy.path, results[-1])
-            file.rewind()
+            if copy != copies[-1]:
+                file.rewind()
         _require_accepted_read(copies[0].path, results[0], terms)
         _require_attributes(file, copies[-1], terms)
         terms.require_disks()
@@ -260,8 +261,8 @@ def _prove_identical(
         if all(map(_is_untouched, files, before, after)):
             return results[0]
         before = after
-        for copy in copies:
-            copy.rewind()
+        for opened in files:
+            opened.rewind()
     raise ChangedWhileReading("it or its copy was changed, replaced or removed while they were compared; it was kept")
 
 

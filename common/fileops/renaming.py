@@ -63,17 +63,18 @@ def _link_then_unlink(source: str, destination: str) -> None:
 
 
 def restore_set_aside(path: str, set_aside: str) -> bool:
-    """Rename a file that a killed run had set aside back to its own name; return whether it was renamed.
+    """Rename a file that a killed run had set aside back to its own name. Changes the disk. Raises ``OSError``.
 
-    Changes the disk. Raises ``OSError``.
+    Returns whether a file still stands at ``set_aside``, since another one has its name.
     """
     if not path_exists(set_aside):
         return False
-    if path_exists(path):
-        # The run was killed in the middle of a rename, between link and unlink: remove the second name of the file.
-        status = os.lstat(path)
-        if os.path.samestat(status, os.lstat(set_aside)) and status.st_nlink > 1:
-            os.unlink(set_aside)
+    if not path_exists(path):
+        rename_no_replace(set_aside, path)
         return False
-    rename_no_replace(set_aside, path)
-    return True
+    # The run was killed in the middle of a rename, between link and unlink: remove the second name of the file.
+    status = os.lstat(path)
+    is_second_name = os.path.samestat(status, os.lstat(set_aside)) and status.st_nlink > 1
+    if is_second_name:
+        os.unlink(set_aside)
+    return not is_second_name
