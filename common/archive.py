@@ -78,7 +78,10 @@ def create_archive(root: str) -> str:
         make_folders(root)
         write_atomically(os.path.join(root, MARKER), (json.dumps(document, indent=1) + "\n").encode("ascii"))
     except OSError as error:
-        raise BadInput(f"{printable(root)}: cannot begin an archive there: {explain_os_error(error)}") from None
+        raise BadInput(
+            f"{printable(root)}: cannot begin an archive there: {explain_os_error(error)}; name another folder, or "
+            "mount that disk with another driver"
+        ) from None
     return archive_id
 
 

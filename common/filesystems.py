@@ -42,6 +42,7 @@ _DIRECT = (
         "fuse.cryfs",
     }
 )
+_SERVED = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs"})  # by this kernel, from another machine
 _WITHOUT_STABLE_INODES = frozenset({"vfat", "msdos", "exfat", "cifs", "smb3", "9p", "virtiofs", _OVERLAY})
 _WITH_DOS_NAMES = frozenset({"vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "cifs", "smb3", "fuse.gvfsd-fuse"})
 _DOS_NAME = r'[\x00-\x1f<>:"\\|?*]|[. ]$|^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)'
@@ -101,6 +102,11 @@ class FileSystem(NamedTuple):
     def is_cached_view(self) -> bool:
         """Whether a change below it may show late elsewhere, or one made elsewhere late in it: cloud mounts."""
         return self.is_fuse and self.type not in _DIRECT
+
+    @property
+    def is_served(self) -> bool:
+        """Whether another machine serves it, with whatever lies below it there, and this kernel mounts it."""
+        return self.type in _SERVED
 
     @property
     def may_hide_cached_view(self) -> bool:

@@ -204,7 +204,9 @@ class TaskExecutor:
             drop_second_name(move)
             return Outcome(Phase.DONE)
         finish_relocation(move, self.disk, self._terms)
-        return Outcome(Phase.DONE, crossed=True)
+        return Outcome(
+            Phase.DONE, crossed=crosses_file_systems(os.path.dirname(task.from_path), os.path.dirname(task.to_path))
+        )
 
     def _delete(self, task: Task, interrupted_before: bool) -> Outcome:
         """Quarantine the original, and purge it at once from there; move it back if it can't be purged."""

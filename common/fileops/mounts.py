@@ -209,7 +209,7 @@ class SameDirectoryCheck:
 
         For the same reason a moment is enough where a cloud mount may only be hidden. None where nothing shows late.
         """
-        if source == archive or not (source.may_hide_cached_view or archive.may_hide_cached_view):
+        if source == archive or not any(each.is_served or each.may_hide_cached_view for each in (source, archive)):
             return None
         if (source, archive) in self._waited_for:
             return 0

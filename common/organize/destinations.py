@@ -1,5 +1,6 @@
 """Decides where each file goes in the archive: duplicates, collisions, one stem for a whole group. Reads the disk."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -50,7 +51,10 @@ class _Spot(NamedTuple):
 
 @dataclass(kw_only=True)
 class DestinationPlanner:
-    """Decides where files go, group by group in scan order, and remembers the names that it assigned."""
+    """Decides where files go, group by group in scan order, and remembers the names that it assigned.
+
+    ``has_late_names``: the archive may hold files whose names don't show yet.
+    """
 
     duplicates: DuplicateIndex
     uncounted: DuplicateIndex
@@ -62,6 +66,7 @@ class DestinationPlanner:
     archive_id: str
     keep_duplicates: bool
     has_dos_names: bool = False
+    has_late_names: bool = False
     _folders: dict[str, str] = field(default_factory=dict)
 
     def plan(self, group: MediaGroup) -> list[ReportRow]:
@@ -132,21 +137,28 @@ class DestinationPlanner:
     def _choose_name(self, group: MediaGroup, folder: str, candidate: IndexedFile) -> _Spot:
         """The first name for the primary under which the whole group is free or archived already."""
         primary = group.primary
-        for suffix in chain([""], _suffixes(candidate)):
+        suffixes = _group_suffixes(group, candidate) if self.has_late_names else _suffixes(candidate)
+        for suffix in chain([""], suffixes):
             name = _suffixed(group, suffix) if suffix else primary.name
-            spot = self._spot(primary, folder, name)
+            spot = self._spot(primary, folder, name, is_plain=not suffix)
             if spot.status and all(
-                self._spot(file, folder, companion_name(file.name, primary.name, name, suffix)).status
+                self._spot(
+                    file, folder, companion_name(file.name, primary.name, name, suffix), is_plain=not suffix
+                ).status
                 for file in group.companions
             ):
                 return spot
         raise AssertionError("the suffixes never end")
 
-    def _spot(self, file: FoundFile, folder: str, name: str) -> _Spot:
-        """The result of storing a file under a name in the archive."""
+    def _spot(self, file: FoundFile, folder: str, name: str, *, is_plain: bool) -> _Spot:
+        """The result of storing a file under a name in the archive.
+
+        Where names show late, a plain name that seems free may be that of another file by now, which would be
+        overwritten: only names with digits of the contents are free there.
+        """
         owner = self.names.owner_of(folder, name)
         if not owner:
-            return _Spot(name, _PLANNED)
+            return _Spot(name, "" if is_plain and self.has_late_names else _PLANNED)
         same = _find_same_content(file, folder, name) if owner == "archive" else None
         return same or _Spot(name, "")
 
@@ -173,7 +185,8 @@ class DestinationPlanner:
                 return self._duplicate_row(group, position, same, candidate.sha256)
             for suffix in chain([""], _suffixes(candidate)):
                 name = with_suffix(wanted, suffix) if suffix else wanted
-                spot = self._spot(companion, anchor.folder, name)
+                is_plain = not suffix and anchor.row_id != group.row_id  # else it has the digits of its group
+                spot = self._spot(companion, anchor.folder, name, is_plain=is_plain)
                 if not spot.status and anchor.row_id != group.row_id:
                     stored = _find_stored_companion(companion, anchor, name)
                     if not stored:
@@ -247,6 +260,22 @@ def _suffixes(candidate: IndexedFile) -> Iterator[str]:
     """Suffixes from the digest of a file, which is read only if its plain name is taken."""
     candidate.sha256 = candidate.sha256 or hash_file(candidate.readable_path()).sha256
     yield from collision_suffixes(candidate.sha256)
+
+
+def _group_suffixes(group: MediaGroup, candidate: IndexedFile) -> Iterator[str]:
+    """Suffixes from the digests of all files of a group, so that different companions give another name."""
+    candidate.sha256 = candidate.sha256 or hash_file(candidate.readable_path()).sha256
+    if not group.companions:
+        return collision_suffixes(candidate.sha256)
+    digests = candidate.sha256 + "".join(_digest_if_readable(file.path) for file in group.companions)
+    return collision_suffixes(hashlib.sha256(digests.encode("ascii")).hexdigest())
+
+
+def _digest_if_readable(path: str) -> str:
+    try:
+        return hash_file(path).sha256
+    except (OSError, RowFailed):  # its own row tells
+        return ""
 
 
 def _suffixed(group: MediaGroup, suffix: str) -> str:

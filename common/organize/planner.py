@@ -40,6 +40,7 @@ def plan_source(run: OrganizeRun) -> tuple[ScanTotals, Iterator[list[ReportRow]]
     names = NameRegistry()
     places = CountedPlaces(run.archive_root, run.options.layout, mount_points())
     _index_archive(run, {file.size for folder in folders for file in folder.files}, names, places)
+    archive_system = file_system_of(run.archive_root)
     destinations = DestinationPlanner(
         duplicates=run.duplicates,
         uncounted=run.uncounted,
@@ -50,7 +51,8 @@ def plan_source(run: OrganizeRun) -> tuple[ScanTotals, Iterator[list[ReportRow]]
         archive_root=run.archive_root,
         archive_id=run.archive_id,
         keep_duplicates=run.options.duplicates == "keep",
-        has_dos_names=file_system_of(run.archive_root).has_dos_names,
+        has_dos_names=archive_system.has_dos_names,
+        has_late_names=archive_system.is_cached_view,
     )
     for row in run.recorded_rows():
         destinations.add_recorded(row)

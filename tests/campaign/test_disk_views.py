@@ -192,3 +192,46 @@ def test_a8_a_stick_mounted_in_the_archive_is_no_archive(
                 shutil.copy2(trip.library.source / name, trip.library.archive / "2019" / os.path.basename(name))
         told = [fault for stage in stages for fault in trip.stage(stage).faults]
     conclude(record_points, PART, [(stages[-1], Trial(len(stages), tuple(told)))])
+
+
+# --- names that a cloud mount doesn't show yet ------------------------------------------------------------------------
+
+STALE = sized(
+    (kinds.cloud("1.60", "writes"),), (kinds.cloud("1.60", "writes"), kinds.cloud("newer", "full"), kinds.DAVFS)
+)
+
+
+@pytest.mark.parametrize("kind", STALE, ids=str)
+def test_a2_what_came_to_the_remote_by_another_way_is_not_overwritten(
+    kind: Kind, product: Product, tmp_path: Path, record_points: RecordPoints
+) -> None:
+    """A cloud mount shows a folder as it listed it, for minutes."""
+    kind.require()
+    told: list[str] = []
+    with disks_in(tmp_path / "media") as make:
+        disk = make(kind, "archive", DEFAULT_SIZE_MIB)
+        real = disk.folder(kind.plain[0])
+        disk.mount(tmp_path / "mnt")
+        batches = {
+            name: {"IMG_1.jpg": jpeg(seed=seed), "IMG_1.xmp": f"<x>{seed}</x>".encode()}
+            for seed, name in enumerate(("first", "second", "third"))
+        }
+        batches["first"] = {f"other{name}": data for name, data in batches["first"].items()}
+        for name, archive in (("first", disk.at), ("second", real), ("third", disk.at)):
+            desk = tmp_path / name
+            write_tree(desk / "source", batches[name])
+            line = ("--source", desk / "source", "--destination-root", archive / "archive", "--mode", "copy")
+            result = product.run(Line(ORGANIZE, (*line, "--report-csv", desk / "report.csv"), desk))
+            if result.code:
+                told.append(f"{name}: exit {result.code}: {result.stderr[-300:]}")
+            if name == "first":
+                disk.flush()
+        disk.unmount()
+        stored = {path.read_bytes() for path in real.rglob("*.*") if path.is_file()}
+        told += [
+            f"OVERWRITTEN: {batch}/{name}"
+            for batch, tree in batches.items()
+            for name, data in tree.items()
+            if data not in stored
+        ]
+    conclude(record_points, PART, [("stale names", Trial(1, tuple(told)))])
