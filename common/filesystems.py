@@ -184,7 +184,7 @@ def mount_points() -> frozenset[str]:
 
 def crosses_file_systems(origin: str, target: str) -> bool:
     """Whether a rename from one folder to another is impossible. Neither needs to exist yet. Reads the disk."""
-    origin, target = _nearest_folder(origin), _nearest_folder(target)
+    origin, target = nearest_folder(origin), nearest_folder(target)
     try:
         if os.stat(origin).st_dev != os.stat(target).st_dev:
             return True
@@ -193,7 +193,8 @@ def crosses_file_systems(origin: str, target: str) -> bool:
     return file_system_of(origin) != file_system_of(target)
 
 
-def _nearest_folder(path: str) -> str:
+def nearest_folder(path: str) -> str:
+    """A folder, or the nearest above it that exists. Reads the disk."""
     while not os.path.isdir(path) and path != os.path.dirname(path):
         path = os.path.dirname(path)
     return path

@@ -16,7 +16,7 @@ from common.fileops.folders import make_folders
 from common.fileops.locking import Lock
 from common.fileops.mounts import SameDirectoryCheck
 from common.fileops.writing import require_extendable_output
-from common.filesystems import crosses_file_systems, file_system_of
+from common.filesystems import crosses_file_systems, file_system_of, nearest_folder
 from common.manifests.batching import checkpoints
 from common.manifests.rows import ReportRow, RowIds
 from common.manifests.state import SUFFIX
@@ -62,7 +62,8 @@ class OrganizeRun:
             self.edited = resources.enter_context(EditedReport(options.from_report)) if options.from_report else None
             survey = self.edited.survey if self.edited else None
             self.source_root, self.archive_root = find_roots(options, survey)
-            self.disks = archive.MountedDisks(self.source_root, self.archive_root)
+            # A first run has yet to make the archive: not in the empty folder of a disk that is pulled before.
+            self.disks = archive.MountedDisks(self.source_root, nearest_folder(self.archive_root))
             self.jobs = resolve_jobs(options, console.debug, (self.source_root, self.archive_root))
             self.archive_id = archive.read_archive_id(self.archive_root)
             archive.require_outside_archive(self.source_root, self.archive_id)
@@ -114,6 +115,7 @@ class OrganizeRun:
             except StoppedEarly as error:
                 other_way = "make a new plan" if self.edited else "name another --report-csv"
                 raise StoppedEarly(f"{error} (to begin anew with what is there, {other_way})") from None
+        self.disks.require()
         try:
             make_folders(root)
         except OSError as error:

@@ -133,7 +133,7 @@ STAGES = (
     Stage("delete permanently", _apply(*_FOR_GOOD), (_copy, _prove)),
     Stage("delete permanently and prune", _apply(*_FOR_GOOD, "--prune-empty-dirs"), (_copy, _prove)),
     Stage("purge", _from_journal(*_FOR_GOOD), (_copy, _prove, _quarantine)),
-    Stage("purge on another device", _from_journal(*_FOR_GOOD), (_copy, _prove, _apply(*_ACCEPTED)), far="quarantine"),
+    Stage("purge on another device", _from_journal(*_FOR_GOOD), (_copy, _prove, _quarantine), far="quarantine"),
     Stage("restore", _restore, (_copy, _prove, _apply("--prune-empty-dirs")), _restore),
     Stage("restore across devices", _restore, (_copy, _prove, _quarantine), _restore, far="quarantine"),
     Stage("restore a move", _from_report, (_move,), _from_report),
