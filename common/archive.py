@@ -1,12 +1,13 @@
 """The marker file of an archive, and checks that the disks of archive and source are mounted."""
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
 from common.errors import BadInput, StoppedEarly, explain_os_error
 from common.fileops.folders import make_folders
-from common.fileops.writing import write_atomically
+from common.fileops.writing import discard_file, write_atomically
 from common.filesystems import block_devices_of, file_system_at, file_system_of, mount_points, mounts
 from common.media_types import QUARANTINE_FOLDER, is_system_file, is_system_folder
 from common.paths import is_inside, printable, read_prefix, read_small_file, relative_to
@@ -60,9 +61,10 @@ def enclosing_archive(path: str) -> str:
     return folder
 
 
-def create_archive(root: str) -> str:
+def create_archive(root: str, require_disks: Callable[[], None] = lambda: None) -> str:
     """Create an archive unless one exists, and return its archive_id. Changes the disk.
 
+    No new one is left behind if ``require_disks`` raises ``StoppedEarly`` then: it lies where no disk is mounted.
     Raises ``BadInput`` if it can't be created or its parent folder is missing; otherwise as ``read_archive_id``.
     """
     import json  # noqa: PLC0415 - neither is needed to show --help
@@ -82,6 +84,11 @@ def create_archive(root: str) -> str:
             f"{printable(root)}: cannot begin an archive there: {explain_os_error(error)}; name another folder, or "
             "mount that disk with another driver"
         ) from None
+    try:
+        require_disks()
+    except StoppedEarly:
+        discard_file(os.path.join(root, MARKER))
+        raise
     return archive_id
 
 

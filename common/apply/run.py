@@ -292,7 +292,8 @@ def _require_whole_journal(path: str, length: int) -> None:
     if file_system_of(path).is_cached_view:
         raise StoppedEarly(
             f"{printable(path)} is empty, or shorter than its state file says: this mount may not have uploaded it "
-            "yet; mount it as before, wait until what is in its cache is uploaded, then run the same command again"
+            "yet; mount it as before, wait until what is in its cache is uploaded, then run the same command again; if "
+            "it stays so, move it and the state files beside it away before"
         )
 
 

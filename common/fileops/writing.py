@@ -45,6 +45,12 @@ def write_all(fd: int, data: bytes | memoryview) -> None:
         view = view[os.write(fd, view) :]
 
 
+def discard_file(path: str) -> None:
+    """Remove a file that this run has just written, if that is possible. Changes the disk."""
+    with suppress(OSError):
+        os.unlink(path)
+
+
 def require_extendable(folder: str) -> None:
     """Raise ``OSError`` if a file in a folder can't be opened again, extended and cut, as journals are.
 
@@ -65,9 +71,11 @@ def require_extendable(folder: str) -> None:
             os.ftruncate(fd, len(b"first"))
         if read_prefix(path, 100) != b"first":
             raise OSError(errno.EIO, "what was written there is not what is read", path)
-    finally:
-        with suppress(OSError):
+    except OSError:
+        with suppress(OSError):  # the first error tells more
             remove_temporary(path)
+        raise
+    remove_temporary(path)
 
 
 def require_extendable_output(path: str) -> None:
@@ -117,10 +125,9 @@ class Appender:
         except OSError as error:
             raise BadInput(f"{printable(path)}: cannot open it for writing: {explain_os_error(error)}") from None
         self.length = length or 0
-        if lines and not is_regular(os.fstat(self._fd)):
-            os.close(self._fd)
-            raise BadInput(f"{printable(path)} is no regular file; choose another name or move it away")
         try:
+            if lines and not is_regular(os.fstat(self._fd)):
+                raise BadInput(f"{printable(path)} is no regular file; choose another name or move it away")
             if fault := self._find_fault(start, ours, lines):
                 raise BadInput(f"{printable(path)} {fault}")
             if lines:

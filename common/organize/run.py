@@ -130,7 +130,8 @@ class OrganizeRun:
         except RowFailed as doubt:
             if self.options.mode == Mode.MOVE:  # a copy takes nothing away, and verify asks again
                 raise BadInput(str(doubt)) from None
-        self.archive_id = archive.create_archive(root)
+        self.disks.require()
+        self.archive_id = archive.create_archive(root, self.disks.require)
         if self.is_new_archive:
             self.console.info(f"a new archive is begun: {printable(root)}")
 
