@@ -18,6 +18,7 @@ pytestmark = pytest.mark.campaign
 
 _UNTIL_THE_UNLINK = "tests/fileops/test_proof_until_the_unlink.py"
 _PLACES = "tests/workflow/test_what_counts_as_archived.py"
+_COLD_READS = "tests/campaign/test_cold_reads.py"
 _LOOKS = "tests/workflow/test_apply_looks_again.py"
 _MOUNTED = "tests/workflow/test_mounted_disks.py"
 GUARDS = (
@@ -32,6 +33,13 @@ GUARDS = (
     ),
     (PlantedBug("A5: a cached read is accepted", "_require_accepted_read", "return None"), f"{_LOOKS}"),
     (PlantedBug("A6: pages in memory are not asked for", "is_any_page_cached", "return False"), _UNTIL_THE_UNLINK),
+    (PlantedBug("A6: images are read from the medium", "_is_device_cached", "return False"), _COLD_READS),
+    (PlantedBug("A6: metadata are not in memory", "first_extent", "return Extent()"), _COLD_READS),
+    (
+        PlantedBug("A3: no view hides a cloud mount", "FileSystem.may_hide_cached_view", "return False"),
+        "tests/campaign/test_disk_views.py::test_a3_a_view_of_the_source_is_no_archive",
+    ),
+    (PlantedBug("A7: an archive lies in a bin", "require_outside_bin", "return None"), _PLACES),
     (PlantedBug("A7: bins count as archive", "unsafe_folder_in", "return ''"), _PLACES),
     (PlantedBug("A8: other disks count as archive", "is_on_same_disk", "return True"), _PLACES),
     (PlantedBug("B1: the inode number alone decides", "looks_the_same", "return False"), _UNTIL_THE_UNLINK),
