@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 _OVERLAY = "overlay"
 # File systems on a medium of their own, whose pages ``posix_fadvise`` drops. Not zfs, squashfs, erofs: they keep what
-# they have read in caches of their own. Not udf: it holds small files in its metadata, and doesn't tell which. Not
-# overlays: cachestat(2) tells nothing of the pages of the file below.
+# they have read in caches of their own. Not udf: it holds small files in its metadata, and doesn't tell which.
 _MEDIA_TYPES = frozenset(
     "bcachefs btrfs exfat ext2 ext3 ext4 f2fs hfsplus iso9660 jfs msdos nilfs2 ntfs3 vfat xfs".split()
 )
@@ -93,10 +92,13 @@ class FileSystem(NamedTuple):
         return _has_medium(self)
 
     @property
-    def cached_image(self) -> str:
-        """The image file in which it lies, if that is read through the page cache; empty if none. Reads the disk."""
-        images = (_image_behind(folder) for folder in _block_devices(self) if _is_device_cached(folder))
-        return next(filter(None, images), "")
+    def cached_images(self) -> tuple[str, ...]:
+        """The image files through whose page cache it is read, the innermost first; mostly none. Reads the disk."""
+        return _cached_images(self)
+
+    @property
+    def is_overlay(self) -> bool:
+        return self.type == _OVERLAY
 
     @property
     def is_cached_view(self) -> bool:
@@ -243,9 +245,9 @@ def free_bytes(folder: str) -> int:
 
 # Cached: a device has one file system as long as it is mounted.
 @lru_cache(maxsize=1024)
-def is_on_medium(folder: str, device: int) -> bool:  # noqa: ARG001 - a part of the key
-    """Whether the files of a folder, on this device, can be read from a storage medium. Reads the disk."""
-    return file_system_of(folder).has_medium
+def file_system_on(device: int, folder: str) -> FileSystem:  # noqa: ARG001 - a part of the key
+    """The file system of a folder that lies on a device. Reads the disk."""
+    return file_system_of(folder)
 
 
 def escape_dos_name(name: str) -> str:
@@ -277,11 +279,34 @@ _GONE_ERRORS = frozenset(
 )
 
 
-# Cached: it stays so as long as it is mounted.
+# Both are cached: they stay so as long as it is mounted.
 @lru_cache(maxsize=64)
 def _has_medium(system: FileSystem) -> bool:
-    is_known = system.type in _MEDIA_TYPES and not system.is_memory
-    return is_known and not any(map(_is_device_cached, _block_devices(system)))
+    if system.is_memory:
+        return False
+    if system.type == _OVERLAY:
+        below = _systems_below(system)
+        return bool(below) and all(each.has_medium for each in below)
+    devices = list(_block_devices(system))
+    images = filter(None, map(_image_behind, devices))
+    return (
+        system.type in _MEDIA_TYPES
+        and not any(re.match(_NETWORK_DEVICES, os.path.basename(device)) for device in devices)
+        and all(file_system_of(image).has_medium for image in images)
+        and all(os.access(image, os.R_OK) for image in system.cached_images)
+    )
+
+
+@lru_cache(maxsize=64)
+def _cached_images(system: FileSystem) -> tuple[str, ...]:
+    below = _systems_below(system) if system.type == _OVERLAY else []
+    images = [image for each in below for image in each.cached_images]
+    for device in _block_devices(system):
+        if image := _image_behind(device):
+            # A loop device reads its image by the page cache, or by direct I/O (losetup(8)).
+            images += [image] if _read_loop(device, "dio") != "1" else []
+            images += file_system_of(image).cached_images
+    return tuple(images)
 
 
 def _is_memory(system: FileSystem, layers_left: int) -> bool:
@@ -415,17 +440,6 @@ def _folder_in_sys(device: int) -> str:
     if sys.platform == "win32":
         return ""
     return os.path.realpath(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}")
-
-
-def _is_device_cached(folder: str) -> bool:
-    """Whether a block device, by its folder in /sys, answers from a cache that isn't ours to drop. Reads the disk.
-
-    A loop device does, unless it reads its image by direct I/O (losetup(8)).
-    """
-    if re.match(_NETWORK_DEVICES, os.path.basename(folder)):
-        return True
-    image = _image_behind(folder)
-    return bool(image) and not (_read_loop(folder, "dio") == "1" and file_system_of(image).has_medium)
 
 
 def _image_behind(folder: str) -> str:

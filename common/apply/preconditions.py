@@ -53,8 +53,8 @@ def _require_archive_on_medium(root: str, terms: Terms) -> None:
             "organize into an archive on a disk, and verify that"
         )
     if not terms.cached_reads and not system.has_medium:
-        image = system.cached_image
-        other_way = f"attach {printable(image)} by losetup --direct-io=on, or " if image else ""
+        images = system.cached_images
+        other_way = f"attach {printable(images[0])} by losetup --direct-io=on, or " if images else ""
         raise BadInput(
             f"{printable(root)}: from {system.describe()} the archive copies can't be read from the storage medium "
             f"itself, only through some cache; {other_way}to destroy originals all the same, add --accept-cached-reads"

@@ -10,7 +10,7 @@ import sys
 import time
 from functools import cache
 
-from common.filesystems import is_on_medium
+from common.filesystems import file_system_on
 from common.hashing.identity import Identity
 from common.libc import libc_function
 
@@ -32,17 +32,36 @@ def drop_cache(path: str, fd: int, identity: Identity, durably: bool = True) -> 
         return False
     if durably or not _write_out(fd):
         sync_open(path, fd)
-    if not is_on_medium(os.path.dirname(path), identity.device):
+    system = file_system_on(identity.device, os.path.dirname(path))
+    if not system.has_medium:
         return False
     try:
         for _ in range(_DROP_ATTEMPTS):
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-            if not is_any_page_cached(fd, identity.size):
-                return True
+            if not is_any_page_cached(fd, identity.size, is_counted=not system.is_overlay):
+                return all(map(_drop_image, system.cached_images))
             time.sleep(0.001)
     except OSError:
         pass  # this file system does not support it
     return False
+
+
+def _drop_image(path: str) -> bool:
+    """Drop an image file from the page cache, as far as it is not in use. Returns whether it can be opened."""
+    if sys.platform != "linux":
+        return False
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        sync_open(path, fd)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return True
 
 
 def sync_open(path: str, fd: int) -> None:
@@ -71,8 +90,10 @@ def _write_out(fd: int) -> bool:
     return bool(sync_file_range(fd, c_int64(0), c_int64(0), wait_write_wait) == 0)
 
 
-def is_any_page_cached(fd: int, size: int) -> bool:
+def is_any_page_cached(fd: int, size: int, *, is_counted: bool = True) -> bool:
     """Whether any page of an open file is in memory; True where that can't be found out. Raises ``OSError``.
+
+    ``is_counted``: the system counts its pages. It doesn't on an overlay, where they are those of the file below.
 
     ``cachestat(2)`` counts the pages (Linux 6.5), ``mincore(2)`` shows each of them to the owner of the file, and
     ``preadv2(2)`` with RWF_NOWAIT answers anybody, page by page.
@@ -81,7 +102,7 @@ def is_any_page_cached(fd: int, size: int) -> bool:
         return True
     if size == 0:
         return False
-    count = _count_cached_pages(fd)
+    count = _count_cached_pages(fd) if is_counted else None
     if count is not None:
         return count > 0
     if os.geteuid() in (0, os.fstat(fd).st_uid):

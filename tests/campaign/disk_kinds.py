@@ -303,7 +303,7 @@ GOCRYPTFS = Kind("encrypted (gocryptfs)", _gocryptfs, {"gocryptfs": "gocryptfs"}
 ENCFS = Kind("encrypted (encfs)", _encfs, {"encfs": "encfs"})
 TMPFS = Kind("memory (tmpfs)", _memory, {}, _make_memory, ("memory",), is_memory=True)
 OVERLAY_IN_MEMORY = Kind("overlay, changes in memory", _overlay, {}, _make_memory, _OVERLAY_ON_DISK, is_memory=True)
-OVERLAY_ON_DISK = Kind("overlay, changes on a disk", _overlay, {}, plain=_OVERLAY_ON_DISK)
+OVERLAY_ON_DISK = Kind("overlay, changes on a disk", _overlay, {}, plain=_OVERLAY_ON_DISK, has_medium=True)
 EXT4_IN_MEMORY = Kind("ext4 image in memory", _ext4, _EXT4, _make_ext4_in_memory, is_memory=True)
 SQUASHFS = Kind("squashfs", _squashfs, {"mksquashfs": "squashfs-tools"}, pack=_squash)
 SQUASHFUSE = Kind(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import shutil
 import subprocess
@@ -66,12 +67,31 @@ _EXT4 = ("mkfs.ext4", "-q", "-F")
 _BTRFS = ("mkfs.btrfs", "-q")
 
 
-def test_a6_an_image_file_is_read_from_the_medium_only_by_direct_io(tmp_path: Path) -> None:
-    for name, direct, expected in (("direct", True, "cold"), ("cached", False, "cached")):
-        (tmp_path / name).mkdir()
-        with _image(tmp_path / name, *_EXT4, direct=direct) as at:
-            assert _read_modes(at, _LARGE) == {expected}, name
-            assert file_system_of(str(at)).cached_image == ("" if direct else str(tmp_path / name / "image"))
+def test_a6_rot_below_an_image_file_is_seen(tmp_path: Path) -> None:
+    """The image's own pages, which a loop device without direct I/O reads, are dropped as well."""
+    outer, inner = _folder(tmp_path / "outer"), _folder(tmp_path / "inner")
+    with _image(outer, *_EXT4, size_mib=48) as disk:
+        for folder in (disk, inner):
+            (folder / "rows").mkdir()
+        with _image(disk / "rows", *_EXT4, direct=False) as at:
+            assert file_system_of(str(at)).cached_images == (str(disk / "rows" / "image"),)
+            original, copy = inner / "first.jpg", at / "second.jpg"
+            content = os.urandom(300_000)
+            for path in (original, copy):
+                path.write_bytes(content)
+            assert compare(str(original), str(copy), cold=True).read_mode == "cold"
+            subprocess.run(["sync", "-f", at], check=True)
+            subprocess.run(["sync", "-f", disk], check=True)
+            _flip_on_the_medium(outer / "image", content[100_000:100_064])
+            assert not compare(str(original), str(copy), cold=True).equal
+
+
+def _flip_on_the_medium(image: Path, content: bytes) -> None:
+    with open(image, "r+b") as file:
+        place = file.read().index(content)
+        file.seek(place)
+        file.write(bytes([content[0] ^ 1]))
+        os.fsync(file.fileno())
 
 
 @pytest.mark.parametrize(("make", "size_mib"), [(_BTRFS, 128), ((*_EXT4, "-O", "inline_data", "-I", "1024"), 16)])
@@ -83,9 +103,13 @@ def test_a6_a_small_file_inside_the_metadata_is_not_read_from_the_medium(
         assert _read_modes(at, _LARGE) == {"cold"}
 
 
-def test_a6_nothing_is_known_of_the_pages_below_an_overlay(tmp_path: Path) -> None:
+def test_a6_pages_of_the_file_below_an_overlay_are_seen(tmp_path: Path) -> None:
     with overlay(_folder(tmp_path / "lower"), tmp_path / "at", tmp_path / "upper", tmp_path / "work"):
-        assert _read_modes(tmp_path / "at", _LARGE) == {"cached"}
+        assert _read_modes(tmp_path / "at", _LARGE) == {"cold"}
+        path = str(tmp_path / "at" / "second.jpg")
+        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as viewed:
+            assert viewed[:] == _LARGE
+            assert hash_file(path, cold=True).read_mode == "cached"
 
 
 def test_a6_squashfs_keeps_small_files_in_a_cache_of_its_own(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ GUARDS = (
     ),
     (PlantedBug("A5: a cached read is accepted", "_require_accepted_read", "return None"), f"{_LOOKS}"),
     (PlantedBug("A6: pages in memory are not asked for", "is_any_page_cached", "return False"), _UNTIL_THE_UNLINK),
-    (PlantedBug("A6: images are read from the medium", "_is_device_cached", "return False"), _COLD_READS),
+    (PlantedBug("A6: images stay in memory", "_drop_image", "return True"), _COLD_READS),
     (PlantedBug("A6: metadata are not in memory", "first_extent", "return Extent()"), _COLD_READS),
     (
         PlantedBug("A3: no view hides a cloud mount", "FileSystem.may_hide_cached_view", "return False"),
