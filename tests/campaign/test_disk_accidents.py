@@ -167,8 +167,15 @@ def tasks_of(kind: Kind) -> dict[str, Task[Trial]]:
         for pulls in (False, True)
         for role in ROLES
         for stage in STAGES
-        if stage != "move" or role == "source" or kind.has_medium
+        if not _is_refused(kind, role, stage)
     }
+
+
+def _is_refused(kind: Kind, role: str, stage: str) -> bool:
+    """Whether such a disk is refused there before anything begins, as the flow on it shows."""
+    if role == "archive":
+        return stage == "move" and not kind.has_medium
+    return stage in ("quarantine", "delete") and not kind.can_append
 
 
 @pytest.mark.parametrize("kind", SHAKEN, ids=str)
